@@ -1,0 +1,70 @@
+/** Where time comes from. Nothing in the engine reads the system's clock but through this, so that tests need not sleep. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01 UTC. */
+  nowMs(): number
+  /** Monotonic milliseconds, for durations only. */
+  monotonicMs(): number
+  /** Resolves at `timeMs` or later, or as soon as `signal` is aborted (it never rejects). */
+  sleepUntil(timeMs: number, signal?: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleepUntil(timeMs, signal) {
+    const delayMs = timeMs - Date.now()
+    if (delayMs <= 0 || signal?.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      // setTimeout holds at most 2^31 - 1 ms; a caller that wakes early just asks again
+      const timer = setTimeout(done, Math.min(delayMs, 0x7fffffff))
+      signal?.addEventListener('abort', done, { once: true })
+      function done() {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+    })
+  },
+}
+
+/** A clock that moves only when told to. */
+export class ManualClock implements Clock {
+  #nowMs: number
+  #sleepers: { timeMs: number; wake: () => void }[] = []
+  constructor(startMs = 0) {
+    this.#nowMs = startMs
+  }
+  nowMs(): number {
+    return this.#nowMs
+  }
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+  /** How many sleepers wait for a later time: a test waits for this before it advances. */
+  get sleeping(): number {
+    return this.#sleepers.length
+  }
+  sleepUntil(timeMs: number, signal?: AbortSignal): Promise<void> {
+    if (timeMs <= this.#nowMs || signal?.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const sleeper = { timeMs, wake: done }
+      this.#sleepers.push(sleeper)
+      const sleepers = () => this.#sleepers
+      const drop = () => { this.#sleepers = sleepers().filter((s) => s !== sleeper) }
+      function done() {
+        drop()
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      signal?.addEventListener('abort', done, { once: true })
+    })
+  }
+  /** Moves the clock forward and wakes whoever waited for a time up to then. */
+  advance(ms: number): void {
+    this.setTime(this.#nowMs + ms)
+  }
+  setTime(timeMs: number): void {
+    this.#nowMs = timeMs
+    for (const sleeper of this.#sleepers.filter((s) => s.timeMs <= timeMs)) sleeper.wake()
+  }
+}

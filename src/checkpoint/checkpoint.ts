@@ -1,0 +1,43 @@
+/** offsets/N: what batch N is going to do. Written before it starts. */
+export interface OffsetEntry {
+  readonly batchWatermarkMs: number
+  readonly batchTimestampMs: number
+  /** What the checkpoint pins, under Spark's keys and Millrace's own (`millrace.keyGroups`, `millrace.salt`, `millrace.functionSemantics`). */
+  readonly conf: Readonly<Record<string, string>>
+  /** End offsets by source name; null for a source that has none yet. */
+  readonly sources: Readonly<Record<string, unknown>>
+}
+/** commits/N: batch N is done; its state files are those of `epoch`. */
+export interface CommitEntry {
+  readonly nextBatchWatermarkMs: number
+  readonly epoch: number
+}
+
+/** One of the two logs. Ids are contiguous; an entry never changes. Reading a torn, truncated or newer-versioned entry is a CorruptCheckpointError that names the file. */
+export interface BatchLog<Entry> {
+  /** The newest batch id, or undefined in an empty log. */
+  latest(): Promise<{ readonly batchId: number; readonly entry: Entry } | undefined>
+  get(batchId: number): Promise<Entry | undefined>
+  /** All ids, ascending. */
+  batchIds(): Promise<number[]>
+  /** Durable when it resolves. FencedError CONCURRENT_STREAM_LOG_UPDATE where the entry exists. */
+  add(batchId: number, entry: Entry): Promise<void>
+  /** Removes entries below `batchId`; need not be durable. */
+  purgeBelow(batchId: number): Promise<void>
+}
+
+/** A checkpoint folder that this run owns (DESIGN.md, Fencing). */
+export interface Checkpoint {
+  readonly folder: string
+  /** The query's id: it stays with the checkpoint. */
+  readonly queryId: string
+  readonly epoch: number
+  /** True where offsets existed when it was opened. */
+  readonly recovering: boolean
+  readonly offsets: BatchLog<OffsetEntry>
+  readonly commits: BatchLog<CommitEntry>
+  /** Rejects with FencedError (naming the other run: host, pid, epoch) once a newer epoch exists. Called before each durable step. */
+  checkFence(): Promise<void>
+  /** Stops renewing the lease and marks the run as ended, so that the next start need not wait. */
+  close(): Promise<void>
+}

@@ -1,0 +1,61 @@
+import type { Schema } from './schema.ts'
+import type { DataType } from './types.ts'
+
+/**
+ * A batch's rows as columns in JavaScript memory: how rows cross between DuckDB and the engine's own operators.
+ * `valid` holds a byte a row (1 = there is a value, 0 = null), and is null where no row is null.
+ */
+export interface ColumnBatch {
+  readonly schema: Schema
+  readonly length: number
+  readonly columns: readonly Column[]
+}
+
+/** Physical form by type: boolean Uint8 (0/1) · byte Int8 · short Int16 · int, date (days) Int32 · long, timestamp and
+ *  timestamp_ntz (µs), decimal up to 18 digits (unscaled) BigInt64 · float Float32 · double Float64. */
+export interface FixedColumn {
+  readonly kind: 'fixed'
+  readonly type: DataType
+  readonly data: FixedArray
+  readonly valid: Uint8Array | null
+}
+export type FixedArray = Uint8Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array
+
+/** string (UTF-8) and binary: row i is heap[offsets[i] .. offsets[i+1]). */
+export interface BytesColumn {
+  readonly kind: 'bytes'
+  readonly type: DataType
+  /** length + 1 entries. */
+  readonly offsets: Uint32Array
+  readonly heap: Uint8Array
+  readonly valid: Uint8Array | null
+}
+
+/** Everything else (decimals over 18 digits as unscaled bigint; arrays, maps, structs): one JavaScript value a row, null for null, in the public form of `Row`. */
+export interface ValuesColumn {
+  readonly kind: 'values'
+  readonly type: DataType
+  readonly values: readonly unknown[]
+}
+
+export type Column = FixedColumn | BytesColumn | ValuesColumn
+
+/** Which physical form a type has. */
+export function columnKind(type: DataType): Column['kind'] {
+  if (type === 'string' || type === 'binary') return 'bytes'
+  if (typeof type === 'string') return type === 'void' ? 'values' : 'fixed'
+  return type.kind === 'decimal' && type.precision <= 18 ? 'fixed' : 'values'
+}
+
+/** A zeroed array of the physical form of a fixed type. */
+export function fixedArray(type: DataType, length: number): FixedArray {
+  switch (type) {
+    case 'boolean': return new Uint8Array(length)
+    case 'byte': return new Int8Array(length)
+    case 'short': return new Int16Array(length)
+    case 'int': case 'date': return new Int32Array(length)
+    case 'float': return new Float32Array(length)
+    case 'double': return new Float64Array(length)
+    default: return new BigInt64Array(length)
+  }
+}

@@ -1,0 +1,42 @@
+import type { ColumnBatch } from './column-batch.ts'
+import type { Schema } from './schema.ts'
+
+/** One row as a JavaScript object, in the forms of docs/types.md (long is bigint, timestamp a Temporal.Instant, …). */
+export type Row = Record<string, unknown>
+
+export type FileFormat = 'parquet' | 'json' | 'csv' | 'text'
+
+/** How a RowSet is written as files. */
+export interface WriteFiles {
+  readonly format: FileFormat
+  /** The output folder (absolute); the files' folders exist or are created. */
+  readonly folder: string
+  /** Names a file of the write: `part-<…>` without folder and with its ending. Called once for each file, with a running index. */
+  readonly fileName: (index: number) => string
+  /** Columns that become folders `name=value/`, as Hive and Spark lay them out; they are left out of the files. */
+  readonly partitionBy: readonly string[]
+  /** Format options under Spark's names: compression, header, sep, … */
+  readonly options: Readonly<Record<string, string>>
+}
+export interface WrittenFile {
+  /** Relative to the folder. */
+  readonly path: string
+  readonly sizeBytes: number
+  readonly numRows: number
+}
+
+/**
+ * The rows of one batch, wherever they are. Implemented over DuckDB by `sql/`; sources and sinks only know this.
+ * Everything may be called more than once and gives the same rows; the work behind it (reading files, user functions) is done once.
+ * Nothing may be called after the batch has ended.
+ */
+export interface RowSet {
+  readonly schema: Schema
+  count(): Promise<number>
+  toObjects(): Promise<Row[]>
+  toColumns(): Promise<ColumnBatch>
+  /** Writes the rows as files and returns what was written; written, not yet synced. No rows, no files. */
+  writeFiles(write: WriteFiles): Promise<WrittenFile[]>
+  /** Computes all rows and forgets them (the noop sink). */
+  consume(): Promise<void>
+}

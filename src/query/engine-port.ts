@@ -1,0 +1,47 @@
+import type { RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
+import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
+import type { StreamingQuery } from './streaming-query.ts'
+
+export type Trigger =
+  /** A batch as soon as the last is done (0) or at each multiple of the interval. */
+  | { readonly kind: 'processing-time'; readonly intervalMs: number }
+  | { readonly kind: 'available-now' }
+  | { readonly kind: 'once' }
+
+/** What `writeStream….start()` hands over. */
+export interface StartQuery {
+  readonly plan: LogicalPlan
+  readonly outputMode: OutputMode
+  readonly trigger: Trigger
+  readonly queryName: string | null
+  readonly format: string
+  /** All options as strings, `checkpointLocation` and `path` among them. */
+  readonly options: Readonly<Record<string, string>>
+  readonly partitionBy: readonly string[]
+  /** foreachBatch's function (called with a batch plan over the rows and the batch id), or another sink object of this process. */
+  readonly instance?: unknown
+}
+export interface WriteBatch {
+  readonly plan: LogicalPlan
+  readonly format: string
+  readonly mode: 'append' | 'overwrite' | 'errorifexists' | 'ignore'
+  readonly options: Readonly<Record<string, string>>
+  readonly partitionBy: readonly string[]
+  readonly path: string
+}
+
+/** What the API asks of an engine; the local one is in runtime/, the Spark one will be in connect/. */
+export interface EnginePort {
+  /** The schema of a source by format name; checks the options. */
+  streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
+  /** The schema of files, read from them (batch parquet without a given schema; the explicit inference option). */
+  inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema>
+  /** Runs a batch plan; `use` gets its rows, which are gone when it has returned. */
+  runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T>
+  writeBatch(write: WriteBatch): Promise<void>
+  start(query: StartQuery): Promise<StreamingQuery>
+  /** Physical text: SQL of each fragment and the stateful operators, for `explain`. */
+  explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string
+  conf(key: string): string | undefined
+}

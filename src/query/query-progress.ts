@@ -1,0 +1,53 @@
+/** What one batch did; the fields and their spelling are Spark's StreamingQueryProgress (its JSON form is `progressJson`). */
+export interface QueryProgress {
+  readonly id: string
+  readonly runId: string
+  readonly name: string | null
+  /** Start of the trigger, ISO 8601 UTC with milliseconds. */
+  readonly timestamp: string
+  readonly batchId: number
+  /** Milliseconds. */
+  readonly batchDuration: number
+  readonly numInputRows: number
+  /** Rows a second; absent where there is no number (first batch). */
+  readonly inputRowsPerSecond?: number
+  readonly processedRowsPerSecond?: number
+  /** Milliseconds by phase: triggerExecution, latestOffset, walCommit, getBatch, queryPlanning, addBatch, commitOffsets, and Millrace's own stateCommit. */
+  readonly durationMs: Readonly<Record<string, number>>
+  /** max, min, avg, watermark as ISO strings; only `watermark` in a batch without data; empty without withWatermark. */
+  readonly eventTime: Readonly<Record<string, string>>
+  readonly stateOperators: readonly StateOperatorProgress[]
+  readonly sources: readonly SourceProgress[]
+  readonly sink: SinkProgress
+  readonly observedMetrics: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+export interface StateOperatorProgress {
+  readonly operatorName: string
+  readonly numRowsTotal: number
+  readonly numRowsUpdated: number
+  readonly allUpdatesTimeMs: number
+  readonly numRowsRemoved: number
+  readonly allRemovalsTimeMs: number
+  readonly commitTimeMs: number
+  readonly memoryUsedBytes: number
+  readonly numRowsDroppedByWatermark: number
+  readonly numShufflePartitions: number
+  readonly numStateStoreInstances: number
+  readonly customMetrics: Readonly<Record<string, number>>
+}
+export interface SourceProgress {
+  readonly description: string
+  readonly startOffset: unknown
+  readonly endOffset: unknown
+  readonly latestOffset: unknown
+  readonly numInputRows: number
+  readonly inputRowsPerSecond?: number
+  readonly processedRowsPerSecond?: number
+  readonly metrics: Readonly<Record<string, string>>
+}
+export interface SinkProgress {
+  readonly description: string
+  /** -1 where the sink does not know. */
+  readonly numOutputRows: number
+  readonly metrics: Readonly<Record<string, string>>
+}

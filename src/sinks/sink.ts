@@ -1,0 +1,64 @@
+import type { Clock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
+import type { RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
+
+/** What a restart can do to the output. */
+export type SinkGuarantee = 'exactly-once' | 'at-least-once' | 'none'
+
+/**
+ * Where results go. Batch ids rise by one; the last one is delivered again after a crash, with the same rows (any order), and must
+ * count once where the guarantee says so. A call that rejects means that nothing of the batch is visible, or that the same batch will be delivered again.
+ */
+export interface Sink {
+  readonly description: string
+  readonly guarantee: SinkGuarantee
+  addBatch(batch: SinkBatch): Promise<SinkCommit>
+  /** Called between batches, now and then: compaction, removal of litter. */
+  maintain?(): Promise<void>
+  stop(): Promise<void>
+}
+export interface SinkBatch {
+  readonly batchId: number
+  readonly rows: RowSet
+  readonly outputMode: OutputMode
+}
+export interface SinkCommit {
+  /** 'already-committed': this batch was delivered before and the sink kept the first delivery. */
+  readonly status: 'committed' | 'already-committed'
+  /** Rows written, or -1 where the sink does not know. */
+  readonly numOutputRows: number
+  readonly metrics?: Readonly<Record<string, string>>
+}
+
+/** What a format gives for `writeStream.format(name)`. */
+export interface SinkProvider {
+  readonly formats: readonly string[]
+  readonly outputModes: readonly OutputMode[]
+  /** Whether a query into it may start without checkpointLocation (a temporary one is made). */
+  readonly allowsTemporaryCheckpoint: boolean
+  /** Checks options and schema, and that an existing output belongs to this query (InvalidQueryError otherwise). Called before the first batch. */
+  open(context: SinkContext): Promise<Sink>
+}
+export interface SinkContext {
+  readonly format: string
+  readonly schema: Schema
+  readonly options: Readonly<Record<string, string>>
+  readonly partitionBy: readonly string[]
+  readonly outputMode: OutputMode
+  readonly queryId: string
+  readonly queryName: string | null
+  /** This run's epoch: part of the name of every file the sink writes. */
+  readonly epoch: number
+  /** True where the checkpoint held offsets when this run started (memory refuses that in append mode). */
+  readonly recovering: boolean
+  /** For foreachBatch and foreach: the user's function; for memory: the table registry. */
+  readonly instance?: unknown
+  readonly files: Files
+  readonly clock: Clock
+  readonly checkFence: () => Promise<void>
+  readonly conf: (key: string) => string | undefined
+  /** Where console output goes. */
+  readonly print: (text: string) => void
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
+import type { Schema } from '../data/schema.ts'
+import type { Source } from './source.ts'
+
+/** What a format gives for `readStream.format(name)`. */
+export interface SourceProvider {
+  /** The names it answers to, Spark's first. */
+  readonly formats: readonly string[]
+  /** The schema, where the format fixes it (rate: timestamp, value) — called while the query is written. Where the user has to give
+   *  one and did not: InvalidQueryError. Also checks option names and values. */
+  schemaOf(format: string, userSchema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
+  /** Called when the query starts. Reads what the source keeps in `metadataFolder`, writes nothing before the first latestOffset. */
+  open(context: SourceContext): Promise<Source>
+}
+export interface SourceContext {
+  readonly format: string
+  readonly schema: Schema
+  readonly options: Readonly<Record<string, string>>
+  /** `<checkpoint>/sources/<name>`: the source's own durable notes. */
+  readonly metadataFolder: string
+  readonly files: Files
+  readonly clock: Clock
+  /** Set where the format is an object of this process (memory). */
+  readonly instance?: unknown
+  /** Checks that this run still owns the checkpoint; called before each durable write of the source's own. Rejects with FencedError. */
+  readonly checkFence: () => Promise<void>
+  /** Engine configuration under Spark's keys (fileSource.log.compactInterval …). */
+  readonly conf: (key: string) => string | undefined
+}

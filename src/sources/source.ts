@@ -1,0 +1,39 @@
+import type { SourceBatch } from '../data/source-batch.ts'
+import type { Schema } from '../data/schema.ts'
+
+/** A position in a source: any plain JSON value. The source alone gives it meaning; equality is equality of canonical JSON. */
+export type Offset = unknown
+
+/** How much a batch may take. */
+export type ReadLimit =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'max-files'; readonly count: number }
+  | { readonly kind: 'max-bytes'; readonly bytes: number }
+  | { readonly kind: 'max-rows'; readonly count: number }
+
+/**
+ * A source that can be asked again. Contract, as the engine relies on it:
+ * - `latestOffset(start, limit)` may be called any number of times; `start` is null before the first batch. It returns the end of the
+ *   next batch within the limit, or `start` (or null) where there is nothing new. It must be >= start.
+ * - `rows(start, end)` gives the same rows whenever it is asked for the same offsets, also in another process after a crash, until
+ *   `commit(end')` with end' >= end was called.
+ * - `commit(end)` says that everything up to `end` has reached the sink durably and is never asked for again. It may be repeated or left out.
+ * - Errors: UnavailableError where trying again may help; InvalidQueryError for options; nothing is ever skipped silently.
+ */
+export interface Source {
+  readonly schema: Schema
+  /** For progress: `FileStreamSource[/in]`. */
+  readonly description: string
+  /** The limit that the source's options ask for (maxFilesPerTrigger …). */
+  readonly readLimit: ReadLimit
+  latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>
+  rows(start: Offset | null, end: Offset): Promise<SourceBatch>
+  commit(end: Offset): Promise<void>
+  /** The newest offset there is, for progress; undefined where that is not known. */
+  reportLatestOffset?(): Offset | null | undefined
+  /** Called once at the start of an AvailableNow run, before latestOffset: from then on nothing newer than now is reported. */
+  prepareForAvailableNow?(): Promise<void>
+  /** For progress: string → string. */
+  metrics?(latestConsumed: Offset | null): Record<string, string>
+  stop(): Promise<void>
+}

@@ -1,0 +1,52 @@
+import type { ColumnBatch } from '../data/column-batch.ts'
+import type { RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
+import type { BatchScan } from '../plan/logical-plan.ts'
+
+/** Some rows inside the SQL engine: a table, or a SELECT that has not run yet. Its columns are called c0, c1, … in the order of the schema. */
+export interface Relation {
+  readonly schema: Schema
+}
+
+export interface EventTimeStats {
+  /** Rows seen; a null event time counts as 1970 in all of these, as in Spark. */
+  readonly count: number
+  readonly minUs: bigint
+  readonly maxUs: bigint
+  readonly avgUs: number
+}
+
+/**
+ * One micro-batch's work in the SQL engine, on a connection of its own. Relations are lazy and nest into one statement where they can;
+ * every source's rows are read once. Errors of the user's data (a cast that fails, an overflow) come out as InvalidQueryError with Spark's
+ * error class (CAST_INVALID_INPUT, ARITHMETIC_OVERFLOW, DIVIDE_BY_ZERO …), a file that vanished as UnavailableError.
+ */
+export interface SqlBatch {
+  /** The rows of a source in this batch. `name` is the source's name in the checkpoint, for the counts. */
+  source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation>
+  /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). */
+  scan(scan: BatchScan): Promise<Relation>
+  /** A SELECT whose text holds ⟦0⟧, ⟦1⟧ … for the inputs and the batch's parameters (see planner/streaming-plan.ts). */
+  fragment(sql: string, inputs: readonly Relation[], schema: Schema): Relation
+  /** Runs the relation once into memory and measures the event times in column `column` (timestamp or window struct: its end). */
+  measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }>
+  /** Runs a relation whose rows are used more than once. */
+  materialize(relation: Relation): Promise<Relation>
+  /** Runs a SELECT with ⟦0⟧ … whose first column is key_id (UHUGEINT): the identities as words (most significant first), the other columns as `schema` says. */
+  keyedColumns(sql: string, inputs: readonly Relation[], schema: Schema): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }>
+  /** Columns of the engine's own become a relation. */
+  load(batch: ColumnBatch): Promise<Relation>
+  /** The rows as a sink sees them. */
+  rowSet(relation: Relation): RowSet
+  /** Rows that each source delivered, before any filter. Complete once everything above has run; a source that nothing read is counted by a statement of its own. */
+  inputRows(): Promise<ReadonlyMap<string, number>>
+  /** Drops what the batch made. */
+  close(): Promise<void>
+}
+export interface SqlBatchParameters {
+  /** current_timestamp of the batch, milliseconds. */
+  readonly batchTimestampMs: number
+  /** The checkpoint's key salt. */
+  readonly salt: string
+}
