@@ -4,19 +4,21 @@ export interface Clock {
   nowMs(): number
   /** Monotonic milliseconds, for durations only. */
   monotonicMs(): number
-  /** Resolves at `timeMs` or later, or as soon as `signal` is aborted (it never rejects). */
-  sleepUntil(timeMs: number, signal?: AbortSignal): Promise<void>
+  /** Resolves at `timeMs` or later, or as soon as `signal` is aborted (it never rejects).
+   *  A `background` sleeper (a lease to renew, maintenance) does not keep the process alive. */
+  sleepUntil(timeMs: number, signal?: AbortSignal, background?: boolean): Promise<void>
 }
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleepUntil(timeMs, signal) {
+  sleepUntil(timeMs, signal, background = false) {
     const delayMs = timeMs - Date.now()
     if (delayMs <= 0 || signal?.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       // setTimeout holds at most 2^31 - 1 ms; a caller that wakes early just asks again
       const timer = setTimeout(done, Math.min(delayMs, 0x7fffffff))
+      if (background) timer.unref()
       signal?.addEventListener('abort', done, { once: true })
       function done() {
         clearTimeout(timer)
@@ -30,7 +32,7 @@ export const systemClock: Clock = {
 /** A clock that moves only when told to. */
 export class ManualClock implements Clock {
   #nowMs: number
-  #sleepers: { timeMs: number; wake: () => void }[] = []
+  #sleepers: { timeMs: number; background: boolean; wake: () => void }[] = []
   constructor(startMs = 0) {
     this.#nowMs = startMs
   }
@@ -40,14 +42,14 @@ export class ManualClock implements Clock {
   monotonicMs(): number {
     return this.#nowMs
   }
-  /** How many sleepers wait for a later time: a test waits for this before it advances. */
+  /** How many sleepers wait for a later time, but for those in the background: a test waits for this before it advances. */
   get sleeping(): number {
-    return this.#sleepers.length
+    return this.#sleepers.filter((s) => !s.background).length
   }
-  sleepUntil(timeMs: number, signal?: AbortSignal): Promise<void> {
+  sleepUntil(timeMs: number, signal?: AbortSignal, background = false): Promise<void> {
     if (timeMs <= this.#nowMs || signal?.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const sleeper = { timeMs, wake: done }
+      const sleeper = { timeMs, background, wake: done }
       this.#sleepers.push(sleeper)
       const sleepers = () => this.#sleepers
       const drop = () => { this.#sleepers = sleepers().filter((s) => s !== sleeper) }
