@@ -6,6 +6,8 @@ export interface OffsetEntry {
   readonly conf: Readonly<Record<string, string>>
   /** End offsets by source name; null for a source that has none yet. */
   readonly sources: Readonly<Record<string, unknown>>
+  /** What provided each source, by source name, where that is known (Spark's sourceMetadataInfo). */
+  readonly sourceInfo?: Readonly<Record<string, { readonly providerName: string; readonly apiVersion: string }>>
 }
 /** commits/N: batch N is done; its state files are those of `epoch`. */
 export interface CommitEntry {
@@ -31,6 +33,8 @@ export interface Checkpoint {
   readonly folder: string
   /** The query's id: it stays with the checkpoint. */
   readonly queryId: string
+  /** This run's id: new at every start. */
+  readonly runId: string
   readonly epoch: number
   /** True where offsets existed when it was opened. */
   readonly recovering: boolean

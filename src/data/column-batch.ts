@@ -59,3 +59,14 @@ export function fixedArray(type: DataType, length: number): FixedArray {
     default: return new BigInt64Array(length)
   }
 }
+
+/** No rows, with the columns of the schema. */
+export function emptyColumns(schema: Schema): ColumnBatch {
+  const columns = schema.fields.map(({ type }): Column => {
+    const kind = columnKind(type)
+    if (kind === 'fixed') return { kind, type, data: fixedArray(type, 0), valid: null }
+    if (kind === 'bytes') return { kind, type, offsets: new Uint32Array(1), heap: new Uint8Array(0), valid: null }
+    return { kind, type, values: [] }
+  })
+  return { schema, length: 0, columns }
+}

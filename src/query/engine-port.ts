@@ -1,6 +1,8 @@
+import type { Clock } from '../base/clock.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
+import type { StepObserver } from './steps.ts'
 import type { StreamingQuery } from './streaming-query.ts'
 
 export type Trigger =
@@ -21,6 +23,21 @@ export interface StartQuery {
   readonly partitionBy: readonly string[]
   /** foreachBatch's function (called with a batch plan over the rows and the batch id), or another sink object of this process. */
   readonly instance?: unknown
+  /** Tests: this query's time, in place of the engine's. */
+  readonly clock?: Clock
+  /** Tests: is told of each durable step of each batch. */
+  readonly observeStep?: StepObserver
+}
+/** An `instance` that is a sink of this process: called once the checkpoint is open, with the sinks' SinkContext. */
+export interface SinkInstance {
+  readonly kind: 'sink'
+  readonly outputModes: readonly OutputMode[]
+  open(context: never): Promise<unknown>
+}
+/** The `instance` of foreachBatch: `call` gets a batch plan over the rows, valid until it returns. */
+export interface ForeachBatchInstance {
+  readonly kind: 'foreach-batch'
+  call(plan: LogicalPlan, batchId: bigint): Promise<void>
 }
 export interface WriteBatch {
   readonly plan: LogicalPlan

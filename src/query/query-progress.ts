@@ -20,6 +20,8 @@ export interface QueryProgress {
   readonly sources: readonly SourceProgress[]
   readonly sink: SinkProgress
   readonly observedMetrics: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** Present (true) where a crash or a stop without drain left the batch planned, and this run has done it again. */
+  readonly isReplay?: true
 }
 export interface StateOperatorProgress {
   readonly operatorName: string

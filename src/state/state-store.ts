@@ -47,6 +47,8 @@ export interface QueryState {
   readonly metrics: StateMetrics
 }
 export interface StateMetrics {
+  /** Partitions: ranges of key groups. */
+  readonly partitions: number
   readonly numRows: number
   readonly memoryUsedBytes: number
   readonly snapshotsWritten: number

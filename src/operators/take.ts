@@ -1,0 +1,25 @@
+import { type Column, fixedArray } from '../data/column-batch.ts'
+
+/** The given rows of a column, in the order given. */
+export function takeColumn(column: Column, rows: Uint32Array): Column {
+  if (column.kind === 'values') return { ...column, values: Array.from(rows, (row) => column.values[row]) }
+  const valid = column.valid && takeBytes(column.valid, rows)
+  if (column.kind === 'fixed') {
+    const data = fixedArray(column.type, rows.length)
+    const to = data as unknown as number[]
+    const from = column.data as unknown as number[] // one physical type on both sides, so a copy needs no conversion
+    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!
+    return { ...column, data, valid }
+  }
+  const offsets = new Uint32Array(rows.length + 1)
+  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + column.offsets[rows[i]! + 1]! - column.offsets[rows[i]!]!
+  const heap = new Uint8Array(offsets[rows.length]!)
+  for (let i = 0; i < rows.length; i++) heap.set(column.heap.subarray(column.offsets[rows[i]!]!, column.offsets[rows[i]! + 1]!), offsets[i]!)
+  return { ...column, offsets, heap, valid }
+}
+
+function takeBytes(bytes: Uint8Array, rows: Uint32Array): Uint8Array {
+  const taken = new Uint8Array(rows.length)
+  for (let i = 0; i < rows.length; i++) taken[i] = bytes[rows[i]!]!
+  return taken
+}

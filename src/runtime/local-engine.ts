@@ -1,0 +1,150 @@
+import type { Clock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
+import { InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import { LocalFiles } from '../base/local-files.ts'
+import { type Random, systemRandom } from '../base/random.ts'
+import type { RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
+import { inputsOf, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
+import { isStreaming } from '../plan/logical-plan.ts'
+import { optimize } from '../plan/rules.ts'
+import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
+import { planBatch, planStreaming } from '../planner/streaming.ts'
+import type { EnginePort, StartQuery, WriteBatch } from '../query/engine-port.ts'
+import { StreamingQueryManager } from '../query/query-manager.ts'
+import type { StreamingQuery } from '../query/streaming-query.ts'
+import { sinkProviders } from '../sinks/providers.ts'
+import { sourceProviders } from '../sources/providers.ts'
+import type { SourceProvider } from '../sources/provider.ts'
+import type { SinkProvider } from '../sinks/sink.ts'
+import { SqlEngine } from '../sql/sql-engine.ts'
+import type { SqlBatch } from '../sql/sql-batch.ts'
+import { Conf } from './conf.ts'
+import { Evaluation } from './evaluate.ts'
+import { NamedRelations } from './named-relations.ts'
+import { type QueryEnvironment, startQuery } from './start-query.ts'
+import { writeBatch } from './write-batch.ts'
+
+/** How `millrace.local()` sets up its engine. */
+export interface LocalOptions {
+  /** Configuration under Spark's keys (docs/architecture.md names where to look). */
+  readonly conf?: Readonly<Record<string, string | number | boolean>>
+  /** DuckDB's threads (default: all cores). */
+  readonly threads?: number
+  /** What DuckDB may use, in bytes (default: 80 % of the machine's memory). Beyond it, work goes to disk. */
+  readonly memoryLimitBytes?: number
+  /** Where work that does not fit into memory goes (default: the system's temporary folder). */
+  readonly temporaryFolder?: string
+  /** Sources and sinks besides the built-in ones. */
+  readonly sources?: readonly SourceProvider[]
+  readonly sinks?: readonly SinkProvider[]
+  /** Tests: time, chance and the file system. */
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly files?: Files
+  /** Where notices and the console sink print (default: standard output). */
+  readonly print?: (text: string) => void
+}
+
+/** The local engine: one process, DuckDB for the rows. */
+export class LocalEngine implements EnginePort {
+  readonly streams: StreamingQueryManager
+  readonly #environment: QueryEnvironment
+  private constructor(environment: QueryEnvironment) {
+    this.#environment = environment
+    this.streams = environment.manager
+  }
+
+  static async open(options: LocalOptions = {}): Promise<LocalEngine> {
+    const print = options.print ?? ((line: string) => console.log(line))
+    const files = options.files ?? new LocalFiles()
+    const sql = await SqlEngine.open({
+      files,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(options.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: options.memoryLimitBytes }),
+      ...(options.temporaryFolder === undefined ? {} : { tempFolder: options.temporaryFolder }),
+    })
+    return new LocalEngine({
+      conf: new Conf(options.conf ?? {}),
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+      files,
+      sql,
+      manager: new StreamingQueryManager((error) => print(`millrace: a StreamingQueryListener threw: ${String(error)}`)),
+      relations: new NamedRelations(),
+      memoryTables: new Map(),
+      sourceProviders: [...sourceProviders, ...(options.sources ?? [])],
+      sinkProviders: [...sinkProviders, ...(options.sinks ?? [])],
+      print,
+    })
+  }
+
+  streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema {
+    const { sourceProviders: known } = this.#environment
+    const provider = known.find((each) => each.formats.includes(format.toLowerCase()))
+    if (provider) return provider.schemaOf(format.toLowerCase(), schema, options)
+    throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+      what: `there is no stream source with the format "${format}"`,
+      todo: `use one of ${known.flatMap((each) => each.formats).join(', ')}`,
+    })
+  }
+
+  inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
+    return this.#environment.sql.inferSchema(format, paths, options)
+  }
+
+  async runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
+    if (isStreaming(plan)) {
+      throw new InvalidQueryError('STREAMING_QUERY_NEEDS_WRITE_STREAM', {
+        what: 'a DataFrame over a stream was asked for all its rows, and a stream has no end',
+        todo: 'start it with writeStream….start(); for a look at it use format("memory") or format("console")',
+      })
+    }
+    const root = planBatch(optimize(plan))
+    const held = relationNames(plan).map((name) => this.#environment.relations.get(name))
+    const own = held[0] ? null : await this.#environment.sql.beginBatch({ batchTimestampMs: this.#environment.clock.nowMs(), salt: '' })
+    const sql: SqlBatch = held[0]?.sql ?? own!
+    try {
+      const evaluation = new Evaluation(root, {
+        sql,
+        watermarks: { lateUs: null, evictionUs: null },
+        source: () => Promise.reject(new Error('a batch plan has no stream source')),
+        relation: (name) => this.#environment.relations.get(name).relation,
+        store: () => {
+          throw new Error('a batch plan has no state')
+        },
+      })
+      return await use(sql.rowSet(await evaluation.relationOf(root)))
+    } finally {
+      await own?.close()
+    }
+  }
+
+  writeBatch(write: WriteBatch): Promise<void> {
+    return writeBatch(write, this, this.#environment)
+  }
+
+  start(query: StartQuery): Promise<StreamingQuery> {
+    return startQuery(query, this.#environment)
+  }
+
+  explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
+    const optimized = optimize(plan)
+    return isStreaming(plan) ? explainStreamingPlan(planStreaming(optimized, outputMode)) : explainBatchPlan(planBatch(optimized))
+  }
+
+  conf(key: string): string | undefined {
+    return this.#environment.conf.get(key)
+  }
+
+  /** Stops all queries (draining) and closes DuckDB. */
+  async close(): Promise<void> {
+    await Promise.all(this.streams.active.map((query) => query.stop()))
+    await this.#environment.sql.close()
+  }
+}
+
+function relationNames(plan: LogicalPlan): string[] {
+  return plan.kind === 'local' && plan.relation !== undefined ? [plan.relation] : inputsOf(plan).flatMap(relationNames)
+}

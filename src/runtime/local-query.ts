@@ -1,0 +1,109 @@
+import type { MillraceError } from '../base/errors.ts'
+import { UnavailableError } from '../base/errors.ts'
+import type { QueryProgress } from '../query/query-progress.ts'
+import type { StreamingQuery, StreamingQueryStatus } from '../query/streaming-query.ts'
+import { asMillraceError } from './failure.ts'
+import type { MicroBatchExecution } from './micro-batch-execution.ts'
+import type { QueryIdentity } from './progress-reporter.ts'
+
+/** A running MicroBatchExecution as the user sees it. */
+export class LocalQuery implements StreamingQuery {
+  readonly id: string
+  readonly runId: string
+  readonly name: string | null
+  readonly #execution: MicroBatchExecution
+  readonly #explain: (extended: boolean) => string
+  readonly #keepProgress: number
+  #recent: QueryProgress[] = []
+  #exception: MillraceError | null = null
+  #isActive = true
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(identity: QueryIdentity, execution: MicroBatchExecution, explain: (extended: boolean) => string, keepProgress: number) {
+    this.id = identity.id
+    this.runId = identity.runId
+    this.name = identity.name
+    this.#execution = execution
+    this.#explain = explain
+    this.#keepProgress = keepProgress
+  }
+
+  /** Starts the loop. `afterwards` runs when it has ended, before anybody who waits is told. */
+  launch(afterwards: () => Promise<void>): void {
+    this.#ended = this.#runToEnd(afterwards)
+  }
+  async #runToEnd(afterwards: () => Promise<void>): Promise<void> {
+    try {
+      await this.#execution.run()
+    } catch (error) {
+      this.#exception = asMillraceError(error)
+    }
+    this.#isActive = false
+    try {
+      await afterwards()
+    } catch (error) {
+      this.#exception ??= asMillraceError(error)
+    }
+  }
+
+  /** For the engine: keeps a progress. */
+  keep(progress: QueryProgress): void {
+    this.#recent.push(progress)
+    if (this.#recent.length > this.#keepProgress) this.#recent.shift()
+  }
+
+  get isActive(): boolean {
+    return this.#isActive
+  }
+  get exception(): MillraceError | null {
+    return this.#exception
+  }
+  get recentProgress(): readonly QueryProgress[] {
+    return [...this.#recent]
+  }
+  get lastProgress(): QueryProgress | null {
+    return this.#recent.at(-1) ?? null
+  }
+  get status(): StreamingQueryStatus {
+    const isTriggerActive = this.#isActive && this.#execution.isTriggerActive
+    const message = this.#exception ? `Terminated with exception: ${this.#exception.what}` : this.#isActive ? (isTriggerActive ? 'Processing new data' : 'Waiting for data to arrive') : 'Stopped'
+    return { message, isTriggerActive, isDataAvailable: isTriggerActive }
+  }
+
+  async awaitTermination(timeoutMs?: number): Promise<boolean> {
+    if (timeoutMs === undefined) await this.#ended
+    else if (!(await settlesWithin(this.#ended, timeoutMs))) return false
+    if (this.#exception) throw this.#exception
+    return true
+  }
+
+  async processAllAvailable(): Promise<void> {
+    if (this.#isActive) await Promise.race([this.#execution.untilQuiet(), this.#ended])
+    if (!this.#isActive) await this.#ended
+    if (this.#exception) throw this.#exception
+  }
+
+  async stop(options: { readonly drain?: boolean; readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#execution.stop(options.drain ?? true)
+    if (options.timeoutMs === undefined) return this.#ended
+    if (await settlesWithin(this.#ended, options.timeoutMs)) return
+    throw new UnavailableError('QUERY_STOP_TIMEOUT', {
+      what: `the query ${this.name ?? this.id} did not stop within ${options.timeoutMs} ms`,
+      todo: 'wait longer (its batch is still running), or end the process: the batch is replayed by the next start',
+    })
+  }
+
+  explain(extended = false): string {
+    return this.#explain(extended)
+  }
+}
+
+function settlesWithin(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), timeoutMs)
+    promise.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+}

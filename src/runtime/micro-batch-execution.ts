@@ -1,0 +1,410 @@
+import type { Clock } from '../base/clock.ts'
+import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
+import type { Checkpoint, OffsetEntry } from '../checkpoint/checkpoint.ts'
+import { decideStart } from '../checkpoint/decide-start.ts'
+import { emptyColumns } from '../data/column-batch.ts'
+import type { BatchWatermarks } from '../operators/aggregate.ts'
+import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
+import type { StreamingPlan } from '../planner/streaming-plan.ts'
+import type { Trigger } from '../query/engine-port.ts'
+import type { QueryProgress } from '../query/query-progress.ts'
+import type { Sink, SinkCommit } from '../sinks/sink.ts'
+import type { Offset, ReadLimit, Source } from '../sources/source.ts'
+import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts'
+import type { QueryState } from '../state/state-store.ts'
+import { Evaluation } from './evaluate.ts'
+import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
+import type { BatchStep, StepObserver } from '../query/steps.ts'
+import { nextBatchTimeMs } from './triggers.ts'
+import { WakeUp } from './wake.ts'
+
+/** Everything a run works with, opened and checked by startQuery. */
+export interface ExecutionParts {
+  readonly identity: QueryIdentity
+  readonly plan: StreamingPlan
+  readonly checkpoint: Checkpoint
+  /** What each new offsets entry pins. */
+  readonly pinnedConf: Readonly<Record<string, string>>
+  readonly salt: string
+  readonly sources: ReadonlyMap<string, Source>
+  readonly sink: Sink
+  readonly beginBatch: (parameters: SqlBatchParameters) => Promise<SqlBatch>
+  /** Opens the state as it stood before the given batch; null for a query without stateful operators. */
+  readonly openState: ((batchId: number) => Promise<QueryState>) | null
+  readonly clock: Clock
+  readonly trigger: Trigger
+  readonly settings: ExecutionSettings
+  readonly observeStep?: StepObserver | undefined
+  /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
+  readonly withRelation?: (<T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>) | undefined
+  readonly onProgress: (progress: QueryProgress) => void
+  readonly onIdle: () => void
+}
+export interface ExecutionSettings {
+  readonly noDataMicroBatches: boolean
+  readonly watermarkPolicy: WatermarkPolicy
+  readonly pollingDelayMs: number
+  readonly noDataProgressEventIntervalMs: number
+  readonly minBatchesToRetain: number
+}
+
+/** A batch that stands in the offset log and is not committed. */
+interface PlannedBatch {
+  readonly entry: OffsetEntry
+  readonly isReplay: boolean
+}
+
+/** Thrown inside the loop by stop() without drain; never leaves this file. */
+class Abandoned extends Error {}
+
+/**
+ * Runs a streaming query batch by batch. It alone knows the order of the durable steps:
+ * offsets/N → source.commit(N−1) → run → state N+1 → sink commit N → commits/N. After a crash the last planned batch is run again
+ * with what its offsets entry says; everything between must therefore count once however often it is done (docs/architecture.md).
+ */
+export class MicroBatchExecution {
+  readonly #parts: ExecutionParts
+  readonly #wake = new WakeUp()
+  readonly #abort = new AbortController()
+  readonly #reporter: ProgressReporter
+  #tracker: WatermarkTracker
+  #state: QueryState | null = null
+  #batchId = 0
+  /** End offsets of the batch before the next one. */
+  #start: Record<string, Offset | null> = {}
+  #planned: PlannedBatch | null = null
+  /** The watermark of the batch before: by it the next batch judges lateness. */
+  #previousWatermarkMs = 0
+  /** What the last batch of this run evicted by; undefined before the first, so that a restart alone causes no batch. */
+  #evictedByMs: number | undefined
+  #stopping = false
+  #abandon = false
+  #idleSince: number | null = null
+  #lastIdleEventMs: number
+  /** Rises with every look at the sources that found nothing. */
+  #quietTriggers = 0
+  #quietWaiters: { readonly after: number; readonly resolve: () => void }[] = []
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts
+    this.#tracker = this.#newTracker(0)
+    this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock)
+    this.#lastIdleEventMs = parts.clock.monotonicMs()
+  }
+
+  get isTriggerActive(): boolean {
+    return this.#reporter.isTriggerActive
+  }
+  /** Whether the loop sleeps with nothing left to do, as far as it knows. */
+  get isIdle(): boolean {
+    return this.#idleSince !== null
+  }
+
+  /** Ends the loop after the current batch, or (drain false) at its next step, leaving the batch to the next start. */
+  stop(drain: boolean): void {
+    this.#stopping = true
+    if (!drain) this.#abandon = true
+    this.#wake.wake()
+    this.#abort.abort()
+  }
+
+  /** Resolves when a look at all sources that began after this call has found nothing new. */
+  untilQuiet(): Promise<void> {
+    this.#wake.wake()
+    // the trigger that runs now may have looked before the caller added data, so the one after it counts
+    const after = this.#quietTriggers + (this.#reporter.isTriggerActive ? 1 : 0)
+    return new Promise((resolve) => this.#quietWaiters.push({ after, resolve }))
+  }
+
+  /** Reads the logs and loads the state. Must be called once, before run(). */
+  async recover(): Promise<void> {
+    const { checkpoint, openState } = this.#parts
+    const planned = await checkpoint.offsets.latest()
+    const committed = await checkpoint.commits.latest()
+    const decision = decideStart(planned?.batchId, committed?.batchId)
+    if (planned) {
+      this.#checkSources(planned.entry)
+      const before = planned.batchId > 0 ? await this.#offsetsBefore(planned.batchId) : undefined
+      if (decision.kind === 'replay') {
+        this.#planned = { entry: planned.entry, isReplay: true }
+        this.#start = { ...this.#noOffsets(), ...before?.sources }
+        this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
+        this.#tracker = this.#newTracker(planned.entry.batchWatermarkMs)
+      } else {
+        this.#start = { ...this.#noOffsets(), ...planned.entry.sources }
+        this.#previousWatermarkMs = planned.entry.batchWatermarkMs
+        this.#tracker = this.#newTracker(Math.max(planned.entry.batchWatermarkMs, committed?.entry.nextBatchWatermarkMs ?? 0))
+      }
+    } else this.#start = this.#noOffsets()
+    this.#batchId = decision.batchId
+    this.#state = openState ? await openState(this.#batchId) : null
+  }
+
+  /** Runs until the trigger has no more to do or stop() is called. Rejects with what broke the query. */
+  async run(): Promise<void> {
+    try {
+      const { trigger } = this.#parts
+      if (trigger.kind === 'processing-time') await this.#runPeriodically(trigger.intervalMs)
+      else if (trigger.kind === 'once' || !this.#allCanFreeze()) await this.#runOnce()
+      else await this.#runAvailableNow()
+    } catch (error) {
+      if (!(error instanceof Abandoned)) throw error
+    } finally {
+      this.#idleSince = null
+    }
+  }
+
+  /** Lets go of state, sources and sink, whatever state they are in. */
+  async close(): Promise<void> {
+    const { sources, sink } = this.#parts
+    const closing = [...[...sources.values()].map((source) => source.stop()), sink.stop(), this.#state?.close()]
+    const results = await Promise.allSettled(closing)
+    for (const waiter of this.#quietWaiters.splice(0)) waiter.resolve()
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  async #runPeriodically(intervalMs: number): Promise<void> {
+    const { clock, settings } = this.#parts
+    while (!this.#stopping) {
+      const startMs = clock.nowMs()
+      const ran = await this.#trigger({ limited: true, noDataBatches: settings.noDataMicroBatches })
+      if (this.#stopping) return
+      if (intervalMs > 0) await this.#idleUntil(nextBatchTimeMs(startMs, intervalMs))
+      else if (!ran) await this.#wake.wait(settings.pollingDelayMs)
+    }
+  }
+
+  async #idleUntil(timeMs: number): Promise<void> {
+    const { clock } = this.#parts
+    this.#idleSince = clock.nowMs()
+    await clock.sleepUntil(timeMs, this.#abort.signal)
+    this.#idleSince = null
+  }
+
+  async #runAvailableNow(): Promise<void> {
+    for (const source of this.#parts.sources.values()) await source.prepareForAvailableNow?.()
+    while (!this.#stopping && (await this.#trigger({ limited: true, noDataBatches: this.#parts.settings.noDataMicroBatches }))) {
+      // until nothing is left, the no-data batch included
+    }
+  }
+
+  async #runOnce(): Promise<void> {
+    if (!this.#stopping) await this.#trigger({ limited: false, noDataBatches: false })
+  }
+
+  #allCanFreeze(): boolean {
+    return [...this.#parts.sources.values()].every((source) => source.prepareForAvailableNow !== undefined)
+  }
+
+  /** One look at the sources, and the batch that follows from it. Gives whether there was one. */
+  async #trigger(how: { readonly limited: boolean; readonly noDataBatches: boolean }): Promise<boolean> {
+    const { onProgress } = this.#parts
+    this.#reporter.startTrigger()
+    let planned: PlannedBatch | null
+    try {
+      planned = this.#planned ?? (await this.#constructNextBatch(how.limited, how.noDataBatches))
+      if (planned) await this.#runBatch(planned)
+    } catch (error) {
+      this.#reporter.endTrigger()
+      throw error
+    }
+    const progress = this.#reporter.endTrigger()
+    if (planned && progress) onProgress(progress)
+    if (!planned) this.#quiet()
+    return planned !== null
+  }
+
+  #quiet(): void {
+    const { clock, settings, onIdle } = this.#parts
+    this.#quietTriggers++
+    const due = this.#quietWaiters.filter((waiter) => this.#quietTriggers > waiter.after)
+    this.#quietWaiters = this.#quietWaiters.filter((waiter) => this.#quietTriggers <= waiter.after)
+    for (const waiter of due) waiter.resolve()
+    if (clock.monotonicMs() - this.#lastIdleEventMs < settings.noDataProgressEventIntervalMs) return
+    this.#lastIdleEventMs = clock.monotonicMs()
+    onIdle()
+  }
+
+  /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
+  async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
+    const { clock, checkpoint, pinnedConf, sources } = this.#parts
+    const end: Record<string, Offset | null> = {}
+    await this.#reporter.time('latestOffset', async () => {
+      for (const [name, source] of sources) {
+        const limit: ReadLimit = limited ? source.readLimit : { kind: 'all' }
+        end[name] = (await source.latestOffset(this.#start[name] ?? null, limit)) ?? this.#start[name] ?? null
+      }
+    })
+    const isNew = [...sources.keys()].some((name) => !sameOffset(end[name], this.#start[name]))
+    if (!isNew && !(noDataBatches && this.#needsNoDataBatch())) return null
+    const entry: OffsetEntry = {
+      batchWatermarkMs: this.#tracker.currentMs,
+      batchTimestampMs: clock.nowMs(),
+      conf: pinnedConf,
+      sources: end,
+    }
+    await this.#reporter.time('walCommit', async () => {
+      await this.#step('offset-log/write', async () => {
+        await checkpoint.checkFence()
+        await checkpoint.offsets.add(this.#batchId, entry)
+      })
+    })
+    this.#planned = { entry, isReplay: false }
+    await this.#step('source/commit', () => this.#commitSources())
+    await this.#purgeLogs()
+    return this.#planned
+  }
+
+  /** A stateful operator wants to evict by a watermark that it has not seen yet. */
+  #needsNoDataBatch(): boolean {
+    const { plan } = this.#parts
+    if (plan.stateful.length === 0 || plan.outputMode === 'complete' || plan.watermarks.length === 0) return false
+    return this.#evictedByMs !== undefined && this.#tracker.currentMs > this.#evictedByMs
+  }
+
+  /** With batch N in the log, nobody asks for the rows of N−1 again. */
+  async #commitSources(): Promise<void> {
+    for (const [name, source] of this.#parts.sources) {
+      const offset = this.#start[name]
+      if (offset !== null && offset !== undefined) await source.commit(offset)
+    }
+  }
+
+  async #purgeLogs(): Promise<void> {
+    const { checkpoint, settings } = this.#parts
+    const oldest = this.#batchId - settings.minBatchesToRetain
+    // each id falls out of the window once; purging in steps of ten spares nine listings of ten
+    if (oldest <= 0 || oldest % 10 !== 0) return
+    await checkpoint.offsets.purgeBelow(oldest)
+    await checkpoint.commits.purgeBelow(oldest)
+  }
+
+  async #runBatch({ entry, isReplay }: PlannedBatch): Promise<void> {
+    const { beginBatch, checkpoint, plan, salt } = this.#parts
+    this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
+    const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
+    try {
+      const evaluation = await this.#evaluate(sql, entry)
+      const relation = await this.#reporter.time('addBatch', async () => {
+        const result = await this.#step('batch/run', () => evaluation.relationOf(plan.root))
+        await this.#commitState()
+        return result
+      })
+      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
+      this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows: await sql.inputRows(), state: this.#state })
+      const watermarkMs = this.#tracker.advance(evaluation.record.eventTimes)
+      await this.#reporter.time('commitOffsets', () =>
+        this.#step('commit-log/write', async () => {
+          await checkpoint.checkFence()
+          await checkpoint.commits.add(this.#batchId, { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch })
+        }),
+      )
+    } finally {
+      await sql.close()
+    }
+    this.#start = { ...entry.sources }
+    this.#previousWatermarkMs = entry.batchWatermarkMs
+    this.#evictedByMs = entry.batchWatermarkMs
+    this.#planned = null
+    this.#batchId++
+    await this.#state?.afterCommit()
+    await this.#parts.sink.maintain?.()
+  }
+
+  async #evaluate(sql: SqlBatch, entry: OffsetEntry): Promise<Evaluation> {
+    const { plan, sources } = this.#parts
+    const watermarks: BatchWatermarks =
+      plan.watermarks.length === 0
+        ? { lateUs: null, evictionUs: null }
+        : { lateUs: BigInt(this.#previousWatermarkMs) * 1000n, evictionUs: BigInt(entry.batchWatermarkMs) * 1000n }
+    return new Evaluation(plan.root, {
+      sql,
+      watermarks,
+      source: (node) =>
+        this.#reporter.time('getBatch', async () => {
+          const source = sources.get(node.source)!
+          const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
+          const rows = sameOffset(start, end) ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] } : await source.rows(start, end)
+          return sql.source(node.source, rows, node.schema)
+        }),
+      relation: () => {
+        throw new InvalidQueryError('STREAMING_QUERY_OVER_BATCH_RELATION', {
+          what: 'a streaming query reads a relation that only lived during another batch',
+          todo: 'use the DataFrame that foreachBatch gives only inside its function',
+        })
+      },
+      store: (operatorId) => this.#state!.store(operatorId),
+    })
+  }
+
+  async #commitState(): Promise<void> {
+    if (!this.#state) return
+    const state = this.#state
+    await this.#reporter.time('stateCommit', () =>
+      this.#step('state/commit', async () => {
+        await this.#parts.checkpoint.checkFence()
+        this.#reporter.stateCommit = await state.commit()
+      }),
+    )
+  }
+
+  async #deliver(sql: SqlBatch, relation: Relation): Promise<SinkCommit> {
+    const { checkpoint, sink, plan, withRelation } = this.#parts
+    await checkpoint.checkFence()
+    const add = (rows: Relation) => sink.addBatch({ batchId: this.#batchId, rows: sql.rowSet(rows), outputMode: plan.outputMode })
+    if (!withRelation) return add(relation)
+    const held = await sql.materialize(relation)
+    return withRelation(sql, held, () => add(held))
+  }
+
+  /** Tells the observer before and after, and stops here where the query was told to stop without draining. */
+  async #step<T>(step: BatchStep, work: () => Promise<T>): Promise<T> {
+    const { observeStep, identity } = this.#parts
+    if (this.#abandon) throw new Abandoned()
+    const batchId = this.#batchId
+    await observeStep?.({ step, when: 'before', batchId, queryName: identity.name })
+    const result = await work()
+    await observeStep?.({ step, when: 'after', batchId, queryName: identity.name })
+    return result
+  }
+
+  async #offsetsBefore(batchId: number): Promise<OffsetEntry> {
+    const entry = await this.#parts.checkpoint.offsets.get(batchId - 1)
+    if (entry) return entry
+    throw new CorruptCheckpointError('OFFSET_LOG_GAP', {
+      what: `${this.#parts.checkpoint.folder}/offsets holds batch ${batchId} but not batch ${batchId - 1}, so where batch ${batchId} starts is unknown`,
+      todo: 'restore offsets/ from a backup; Millrace will not guess which rows were read',
+    })
+  }
+
+  #checkSources(entry: OffsetEntry): void {
+    const now = [...this.#parts.sources.keys()].sort()
+    const then = Object.keys(entry.sources).sort()
+    if (now.join('\n') === then.join('\n')) return
+    throw new InvalidQueryError('STREAMING_SOURCES_CHANGED', {
+      what: `the checkpoint ${this.#parts.checkpoint.folder} was written by a query with the sources [${then.join(', ')}], and this one has [${now.join(', ')}]`,
+      todo: 'give the query the sources it had, or start it with a new checkpointLocation',
+    })
+  }
+
+  #noOffsets(): Record<string, null> {
+    return Object.fromEntries([...this.#parts.sources.keys()].map((name) => [name, null]))
+  }
+
+  #newTracker(startMs: number): WatermarkTracker {
+    const { plan, settings } = this.#parts
+    return new WatermarkTracker(plan.watermarks.map((mark) => mark.delayMs), settings.watermarkPolicy, startMs)
+  }
+}
+
+function sameOffset(a: Offset | null | undefined, b: Offset | null | undefined): boolean {
+  return canonical(a) === canonical(b)
+}
+
+/** JSON with object keys in order, so that equal offsets have equal texts. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_key, part: unknown) =>
+    part && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  )
+}

@@ -1,0 +1,260 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { Random } from '../base/random.ts'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
+import { pinnedConf } from '../checkpoint/pinned-conf.ts'
+import { explainLogical } from '../plan/explain.ts'
+import { isStreaming } from '../plan/logical-plan.ts'
+import { optimize } from '../plan/rules.ts'
+import { checkStreaming } from '../plan/unsupported.ts'
+import { explainStreamingPlan } from '../planner/explain-physical.ts'
+import { planStreaming } from '../planner/streaming.ts'
+import type { StreamingPlan } from '../planner/streaming-plan.ts'
+import type { ForeachBatchInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
+import type { StreamingQueryManager } from '../query/query-manager.ts'
+import type { StreamingQuery } from '../query/streaming-query.ts'
+import { foreachBatchSink } from '../sinks/foreach-batch.ts'
+import type { Sink, SinkContext, SinkProvider } from '../sinks/sink.ts'
+import type { SourceProvider } from '../sources/provider.ts'
+import type { Source } from '../sources/source.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import type { SqlEngine } from '../sql/sql-engine.ts'
+import { openQueryState } from '../state/open-query-state.ts'
+import type { QueryState } from '../state/state-store.ts'
+import { version } from '../version.ts'
+import type { Conf } from './conf.ts'
+import { LocalQuery } from './local-query.ts'
+import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
+import type { NamedRelations } from './named-relations.ts'
+
+/** What the engine lends to a query. */
+export interface QueryEnvironment {
+  readonly conf: Conf
+  readonly clock: Clock
+  readonly random: Random
+  readonly files: Files
+  readonly sql: SqlEngine
+  readonly manager: StreamingQueryManager
+  readonly relations: NamedRelations
+  readonly memoryTables: unknown
+  readonly sourceProviders: readonly SourceProvider[]
+  readonly sinkProviders: readonly SinkProvider[]
+  readonly print: (text: string) => void
+}
+
+/** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
+export async function startQuery(spec: StartQuery, environment: QueryEnvironment): Promise<StreamingQuery> {
+  const { manager, conf, random } = environment
+  if (!isStreaming(spec.plan)) {
+    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream was called on a DataFrame that reads no stream', todo: 'use write for batch DataFrames' })
+  }
+  checkStreaming(spec.plan, spec.outputMode)
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode)
+  const sinkFormat = findSink(spec, environment.sinkProviders)
+  checkOutputMode(spec, sinkFormat)
+  manager.checkName(spec.queryName)
+  const location = await checkpointLocation(spec, conf, sinkFormat.allowsTemporaryCheckpoint, random)
+  const opened: { stop(): Promise<unknown> }[] = []
+  try {
+    const checkpoint = await openQueryCheckpoint(spec, location.folder, environment)
+    opened.push({ stop: () => checkpoint.close() })
+    const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
+    const execution = await openExecution(spec, plan, checkpoint, identity, sinkFormat, environment, opened, (progress) => query.keep(progress))
+    const explain = (extended: boolean) => (extended ? `== Logical Plan ==\n${explainLogical(spec.plan)}\n\n` : '') + explainStreamingPlan(plan)
+    const query: LocalQuery = new LocalQuery(identity, execution, explain, conf.number('spark.sql.streaming.numRecentProgressUpdates'))
+    await execution.recover()
+    manager.register(query)
+    manager.tell((listener) => listener.onQueryStarted?.({ ...identity, timestamp: new Date(environment.clock.nowMs()).toISOString() }))
+    query.launch(async () => {
+      try {
+        await execution.close()
+      } finally {
+        await checkpoint.close()
+        await location.release(query.exception !== null)
+        manager.unregister(query)
+        const { exception } = query
+        manager.tell((listener) =>
+          listener.onQueryTerminated?.({ id: query.id, runId: query.runId, exception: exception?.message ?? null, errorClassOnException: exception?.code ?? null }),
+        )
+      }
+    })
+    return query
+  } catch (error) {
+    await Promise.allSettled(opened.reverse().map((each) => each.stop()))
+    await location.release(true)
+    throw error
+  }
+}
+
+/** A sink format as start() needs it, whether found by name or given as an object. */
+interface SinkFormat {
+  readonly outputModes: readonly string[]
+  readonly allowsTemporaryCheckpoint: boolean
+  open(context: SinkContext): Promise<Sink>
+}
+
+function findSink(spec: StartQuery, providers: readonly SinkProvider[]): SinkFormat {
+  const instance = spec.instance as SinkInstance | ForeachBatchInstance | undefined
+  if (instance?.kind === 'sink') {
+    return { outputModes: instance.outputModes, allowsTemporaryCheckpoint: true, open: (context) => instance.open(context as never) as Promise<Sink> }
+  }
+  const provider = providers.find((each) => each.formats.includes(spec.format.toLowerCase()))
+  if (provider) return provider
+  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+    what: `there is no sink with the format "${spec.format}"`,
+    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+  })
+}
+
+function checkOutputMode(spec: StartQuery, sink: SinkFormat): void {
+  if (sink.outputModes.includes(spec.outputMode)) return
+  throw new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE', {
+    what: `the sink ${spec.format} does not support output mode ${spec.outputMode}`,
+    todo: `use ${sink.outputModes.join(' or ')}, or foreachBatch`,
+  })
+}
+
+/** Where the checkpoint goes: the query's option, else a folder under the engine's, else (where the sink allows it) a temporary one. */
+async function checkpointLocation(spec: StartQuery, conf: Conf, mayBeTemporary: boolean, random: Random) {
+  const keep = async () => {}
+  const given = spec.options['checkpointLocation']
+  if (given) return { folder: resolve(given), release: keep }
+  const parent = conf.text('spark.sql.streaming.checkpointLocation')
+  if (parent) return { folder: resolve(parent, spec.queryName ?? random.uuid()), release: keep }
+  if (!mayBeTemporary) {
+    throw new InvalidQueryError('CHECKPOINT_LOCATION_REQUIRED', {
+      what: `the query into ${spec.format} has no checkpoint, so a restart could not go on where it stood`,
+      todo: "set .option('checkpointLocation', folder), or spark.sql.streaming.checkpointLocation for the engine",
+    })
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-checkpoint-'))
+  const always = conf.flag('spark.sql.streaming.forceDeleteTempCheckpointLocation')
+  return { folder, release: async (failed: boolean) => (failed && !always ? undefined : rm(folder, { recursive: true, force: true })) }
+}
+
+function openQueryCheckpoint(spec: StartQuery, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
+  const planText = explainLogical(spec.plan)
+  return openCheckpoint({
+    files: environment.files,
+    clock: environment.clock,
+    random: environment.random,
+    folder,
+    queryName: spec.queryName,
+    planText,
+    planFingerprint: createHash('sha256').update(planText).digest('hex'),
+    millraceVersion: version,
+    takeover: spec.options['takeover'] === 'true',
+    leaseMs: environment.conf.durationMs('millrace.leaseDuration'),
+  })
+}
+
+/** Opens sources and sink against the checkpoint and puts the execution together. */
+async function openExecution(
+  spec: StartQuery,
+  plan: StreamingPlan,
+  checkpoint: Checkpoint,
+  identity: QueryIdentity,
+  sinkFormat: SinkFormat,
+  environment: QueryEnvironment,
+  opened: { stop(): Promise<unknown> }[],
+  keep: (progress: QueryProgress) => void,
+): Promise<MicroBatchExecution> {
+  const { conf, manager, relations } = environment
+  const clock = spec.clock ?? environment.clock
+  const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, requestedConf(conf, environment.random))
+  for (const { key, pinned: was, requested } of pinned.differences) {
+    environment.print(`millrace: the checkpoint keeps ${key} = ${was}; the ${requested} that is configured now has no effect on it`)
+  }
+  const checkFence = () => checkpoint.checkFence()
+  const sources = new Map<string, Source>()
+  for (const { name, scan } of plan.sources) {
+    const provider = findSource(scan.format, environment.sourceProviders)
+    const source = await provider.open({
+      format: scan.format,
+      schema: scan.schema,
+      options: scan.options,
+      metadataFolder: join(checkpoint.folder, 'sources', name),
+      files: environment.files,
+      clock,
+      instance: scan.instance,
+      checkFence,
+      conf: (key) => conf.get(key),
+    })
+    sources.set(name, source)
+    opened.push(source)
+  }
+  const foreach = (spec.instance as ForeachBatchInstance | undefined)?.kind === 'foreach-batch' ? (spec.instance as ForeachBatchInstance) : null
+  let relationName = ''
+  const context: SinkContext = {
+    format: spec.format,
+    schema: plan.schema,
+    options: spec.options,
+    partitionBy: spec.partitionBy,
+    outputMode: spec.outputMode,
+    queryId: checkpoint.queryId,
+    queryName: spec.queryName,
+    epoch: checkpoint.epoch,
+    recovering: checkpoint.recovering,
+    instance: spec.instance ?? environment.memoryTables,
+    files: environment.files,
+    clock,
+    checkFence,
+    conf: (key) => conf.get(key),
+    print: environment.print,
+  }
+  const sink = foreach
+    ? foreachBatchSink((_rows, batchId) => foreach.call({ kind: 'local', schema: plan.schema, relation: relationName }, BigInt(batchId)))
+    : await sinkFormat.open(context)
+  opened.push(sink)
+  const withRelation = <T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) =>
+    relations.with(sql, relation, (name) => {
+      relationName = name
+      return use()
+    })
+  const parts: ExecutionParts = {
+    identity,
+    plan,
+    checkpoint,
+    pinnedConf: pinned.conf,
+    salt: pinned.conf['millrace.salt']!,
+    sources,
+    sink,
+    beginBatch: (parameters) => environment.sql.beginBatch(parameters),
+    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, clock),
+    clock,
+    trigger: spec.trigger,
+    settings: {
+      noDataMicroBatches: conf.flag('spark.sql.streaming.noDataMicroBatches.enabled'),
+      watermarkPolicy: pinned.conf['spark.sql.streaming.multipleWatermarkPolicy'] === 'max' ? 'max' : 'min',
+      pollingDelayMs: conf.durationMs('spark.sql.streaming.pollingDelay'),
+      noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
+      minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
+    },
+    observeStep: spec.observeStep,
+    withRelation: foreach ? withRelation : undefined,
+    onProgress: (progress) => {
+      keep(progress)
+      manager.tell((listener) => listener.onQueryProgress?.({ progress }))
+    },
+    onIdle: () => {
+      const timestamp = new Date(clock.nowMs()).toISOString()
+      manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp }))
+    },
+  }
+  return new MicroBatchExecution(parts)
+}
+
+function findSource(format: string, providers: readonly SourceProvider[]): SourceProvider {
+  const provider = providers.find((each) => each.formats.includes(format.toLowerCase()))
+  if (provider) return provider
+  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+    what: `there is no stream source with the format "${format}"`,
+    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+  })
+}
