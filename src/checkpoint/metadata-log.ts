@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import { assert, CorruptCheckpointError, FencedError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { BatchLog } from './checkpoint.ts'
+import { type LogFile, malformed } from './log-text.ts'
+
+/** How the entries of one log become files and come back. */
+export interface EntryFormat<Entry> {
+  encode(file: LogFile, entry: Entry): string
+  /** Throws CorruptCheckpointError for whatever it can't trust. */
+  decode(file: LogFile, content: Uint8Array): Entry
+}
+
+export interface MetadataLogOptions<Entry> {
+  readonly files: Files
+  readonly checkpointFolder: string
+  /** `offsets` or `commits`. */
+  readonly name: string
+  readonly queryId: string
+  readonly format: EntryFormat<Entry>
+  /** A missing id between the first and the last is an error. (The commit log may have gaps: a commit that was lost is not made up for.) */
+  readonly contiguous: boolean
+  /** How many of the newest entries stay whatever purgeBelow says: the start after this one reads them. */
+  readonly keep: number
+  /** Called before an entry is written; rejects where another run has taken over. */
+  readonly checkFence: () => Promise<void>
+}
+
+/** The batch ids of a log folder, ascending. Everything whose name is not a whole number (temporary files, checksums of Hadoop) is no entry. */
+export async function listBatchIds(files: Files, folder: string): Promise<number[]> {
+  const entries = await files.list(folder)
+  return entries.filter((entry) => /^(0|[1-9]\d{0,14})$/.test(entry.name)).map((entry) => Number(entry.name)).sort((a, b) => a - b)
+}
+
+/** A log with a file for each batch, named for its id. Entries are created exclusively and never change. */
+export class MetadataLog<Entry> implements BatchLog<Entry> {
+  readonly #options: MetadataLogOptions<Entry>
+  readonly #folder: string
+  /** First and last id as this run knows them: only this run adds and removes, or is fenced. Undefined until the folder was listed. */
+  #range: { lowest: number; newest: number } | 'empty' | undefined
+  #newest: { readonly batchId: number; readonly entry: Entry } | undefined
+
+  constructor(options: MetadataLogOptions<Entry>) {
+    this.#options = options
+    this.#folder = join(options.checkpointFolder, options.name)
+  }
+
+  async latest(): Promise<{ readonly batchId: number; readonly entry: Entry } | undefined> {
+    const range = this.#range ?? await this.#list()
+    if (range === 'empty') return undefined
+    if (this.#newest?.batchId !== range.newest) {
+      const entry = await this.get(range.newest)
+      if (entry === undefined) throw this.#missing(range.newest)
+      this.#newest = { batchId: range.newest, entry }
+    }
+    return this.#newest
+  }
+
+  async get(batchId: number): Promise<Entry | undefined> {
+    if (this.#newest?.batchId === batchId) return this.#newest.entry
+    const file = this.#file(batchId)
+    let content: Uint8Array
+    try {
+      content = await this.#options.files.read(file.path)
+    } catch (error) {
+      const { code } = error as { code?: unknown }
+      if (code === 'ENOENT') return undefined
+      if (code === 'EISDIR') throw malformed(file, 'it is a folder', error)
+      throw error
+    }
+    return this.#options.format.decode(file, content)
+  }
+
+  async batchIds(): Promise<number[]> {
+    const { files, contiguous } = this.#options
+    const ids = await listBatchIds(files, this.#folder)
+    if (contiguous) this.#refuseGap(ids)
+    this.#range = ids.length === 0 ? 'empty' : { lowest: ids[0]!, newest: ids.at(-1)! }
+    return ids
+  }
+
+  async add(batchId: number, entry: Entry): Promise<void> {
+    const { files, format, checkFence, contiguous, name } = this.#options
+    assert(Number.isSafeInteger(batchId) && batchId >= 0, `${batchId} is not a batch id`)
+    const range = this.#range ?? await this.#list()
+    if (contiguous && range !== 'empty') {
+      assert(batchId <= range.newest + 1, `batch ${batchId} was added to ${name}/, which ends at batch ${range.newest}`)
+    }
+    const file = this.#file(batchId)
+    const content = format.encode(file, entry)
+    await checkFence()
+    let created: boolean
+    try {
+      created = await files.createExclusive(file.path, content)
+    } catch (error) {
+      // a run that takes over removes the temporary files of the one before: then that is the reason
+      await checkFence()
+      throw error
+    }
+    if (!created) throw this.#concurrent(file, batchId)
+    this.#range = range === 'empty' ? { lowest: batchId, newest: batchId } : { lowest: Math.min(range.lowest, batchId), newest: batchId }
+    this.#newest = { batchId, entry }
+  }
+
+  /** In ascending order, so that a kill half-way leaves no gap. */
+  async purgeBelow(batchId: number): Promise<void> {
+    const range = this.#range ?? await this.#list()
+    if (range === 'empty') return
+    const end = Math.min(batchId, range.newest + 1 - this.#options.keep)
+    for (; range.lowest < end; range.lowest++) await this.#options.files.delete(this.#file(range.lowest).path)
+  }
+
+  async #list(): Promise<{ lowest: number; newest: number } | 'empty'> {
+    await this.batchIds()
+    return this.#range!
+  }
+
+  #file(batchId: number): LogFile {
+    const { name, queryId } = this.#options
+    return { queryId, name: `${name}/${batchId}`, path: join(this.#folder, String(batchId)) }
+  }
+
+  #refuseGap(ids: readonly number[]): void {
+    for (let i = 1; i < ids.length; i++) {
+      if (ids[i] !== ids[i - 1]! + 1) throw this.#missing(ids[i - 1]! + 1)
+    }
+  }
+
+  #missing(batchId: number): CorruptCheckpointError {
+    return batchMetadataNotFound(this.#file(batchId).path)
+  }
+
+  #concurrent(file: LogFile, batchId: number): FencedError {
+    return new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
+      what: `${file.path} exists: another run wrote batch ${batchId} of this checkpoint first`,
+      todo: 'stop one of the two runs; what is in the checkpoint is right, and a new start goes on from it',
+    })
+  }
+}
+
+export function batchMetadataNotFound(path: string): CorruptCheckpointError {
+  return new CorruptCheckpointError('BATCH_METADATA_NOT_FOUND', {
+    what: `${path} is missing, and the log goes on after it`,
+    todo: 'restore it from a backup, or start the query with a new checkpoint; Millrace will not guess which rows were read',
+  })
+}
