@@ -33,6 +33,7 @@ export const systemClock: Clock = {
 export class ManualClock implements Clock {
   #nowMs: number
   #sleepers: { timeMs: number; background: boolean; wake: () => void }[] = []
+  #watchers: (() => void)[] = []
   constructor(startMs = 0) {
     this.#nowMs = startMs
   }
@@ -46,11 +47,16 @@ export class ManualClock implements Clock {
   get sleeping(): number {
     return this.#sleepers.filter((s) => !s.background).length
   }
+  /** Resolves when somebody sleeps on this clock (at once if somebody does already), those in the background left out. */
+  whenSleeping(): Promise<void> {
+    return this.sleeping > 0 ? Promise.resolve() : new Promise((resolve) => this.#watchers.push(resolve))
+  }
   sleepUntil(timeMs: number, signal?: AbortSignal, background = false): Promise<void> {
     if (timeMs <= this.#nowMs || signal?.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const sleeper = { timeMs, background, wake: done }
       this.#sleepers.push(sleeper)
+      if (!background) for (const tell of this.#watchers.splice(0)) tell()
       const sleepers = () => this.#sleepers
       const drop = () => { this.#sleepers = sleepers().filter((s) => s !== sleeper) }
       function done() {
