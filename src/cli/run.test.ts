@@ -114,12 +114,21 @@ function harness(code: string) {
   const exits: number[] = []
   let out = ''
   let err = ''
-  let nowMs = 0
+  let seconds = 0
   const run = async (options: { json?: boolean; file?: string } = {}) => {
     const code = await runModule(
       { file, json: false, ...options },
       {
-        terminal: { out: (text) => void (out += text), err: (text) => void (err += text), isScreen: false, nowMs: () => (nowMs += 1000) },
+        terminal: {
+          out: (text) => {
+            out += text
+          },
+          err: (text) => {
+            err += text
+          },
+          isScreen: false,
+          nowMs: () => 1000 * ++seconds,
+        },
         signals: {
           on: (signal, listener) => listeners.set(signal, (listeners.get(signal) ?? new Set()).add(listener)),
           off: (signal, listener) => listeners.get(signal)?.delete(listener),
@@ -131,7 +140,14 @@ function harness(code: string) {
     )
     return { code, out, err }
   }
-  return { engine, run, exits, signal: (signal: Signal) => listeners.get(signal)?.forEach((listener) => listener()) }
+  return {
+    engine,
+    run,
+    exits,
+    signal: (signal: Signal) => {
+      for (const listener of listeners.get(signal) ?? []) listener()
+    },
+  }
 }
 
 class FakeEngine {
