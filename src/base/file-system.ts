@@ -19,6 +19,8 @@ export interface FileSystem {
   readFile(path: string): Promise<Uint8Array>
   /** The entries of a folder; ENOENT where there is none. */
   list(folder: string): Promise<FileStat[]>
+  /** The names in a folder; ENOENT where there is none. Optional: without it they are taken from `list`. */
+  names?(folder: string): Promise<readonly string[]>
   stat(path: string): Promise<FileStat | undefined>
   /** Writes a new file; EEXIST where the name is taken. */
   writeFile(path: string, content: Uint8Array | string): Promise<void>
@@ -55,6 +57,7 @@ export const nodeFileSystem: FileSystem = {
     }
     return entries
   },
+  names: async (folder) => fs.readdirSync(folder),
   stat: async (path) => statNow(path, path.slice(path.lastIndexOf('/') + 1)),
   async writeFile(path, content) {
     if (content.length <= smallWriteBytes) fs.writeFileSync(path, content, { flag: 'wx' })

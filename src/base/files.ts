@@ -18,6 +18,8 @@ export interface Files {
   read(path: string): Promise<Uint8Array>
   /** The entries of a folder, in no particular order; none where the folder does not exist. */
   list(folder: string): Promise<FileEntry[]>
+  /** The names in a folder, without a look at each entry: much cheaper than `list` where most are known already. Optional. */
+  names?(folder: string): Promise<readonly string[]>
   /** One file or folder, or undefined where there is none. */
   stat(path: string): Promise<FileEntry | undefined>
   /** Creates the file, durably, unless it exists: then false, and the file is as it was. Creates missing folders. */

@@ -45,6 +45,16 @@ export class LocalFiles implements Files {
     }
   }
 
+  async names(folder: string): Promise<readonly string[]> {
+    if (!this.#fs.names) return (await this.list(folder)).map((entry) => entry.name)
+    try {
+      return await this.#fs.names(folder)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return []
+      throw error
+    }
+  }
+
   stat(path: string): Promise<FileEntry | undefined> {
     return this.#fs.stat(path)
   }
