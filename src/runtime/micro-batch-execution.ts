@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError } from '../base/errors.ts'
 import type { Checkpoint, OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { emptyColumns } from '../data/column-batch.ts'
@@ -39,6 +39,7 @@ export interface ExecutionParts {
   readonly withRelation?: (<T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>) | undefined
   readonly onProgress: (progress: QueryProgress) => void
   readonly onIdle: () => void
+  readonly warn: (text: string) => void
 }
 export interface ExecutionSettings {
   readonly noDataMicroBatches: boolean
@@ -124,8 +125,10 @@ export class MicroBatchExecution {
     const decision = decideStart(planned?.batchId, committed?.batchId)
     if (planned) {
       this.#checkSources(planned.entry)
-      const before = planned.batchId > 0 ? await this.#offsetsBefore(planned.batchId) : undefined
+      // openCheckpoint has made sure that it is there, but for batch 0
+      const before = await checkpoint.offsets.get(planned.batchId - 1)
       if (decision.kind === 'replay') {
+        if (decision.missingCommits > 0) this.#parts.warn(`the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`)
         this.#planned = { entry: planned.entry, isReplay: true }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
@@ -367,15 +370,6 @@ export class MicroBatchExecution {
     const result = await work()
     await observeStep?.({ step, when: 'after', batchId, queryName: identity.name })
     return result
-  }
-
-  async #offsetsBefore(batchId: number): Promise<OffsetEntry> {
-    const entry = await this.#parts.checkpoint.offsets.get(batchId - 1)
-    if (entry) return entry
-    throw new CorruptCheckpointError('OFFSET_LOG_GAP', {
-      what: `${this.#parts.checkpoint.folder}/offsets holds batch ${batchId} but not batch ${batchId - 1}, so where batch ${batchId} starts is unknown`,
-      todo: 'restore offsets/ from a backup; Millrace will not guess which rows were read',
-    })
   }
 
   #checkSources(entry: OffsetEntry): void {

@@ -8,7 +8,7 @@ import type { Files } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
-import { pinnedConf } from '../checkpoint/pinned-conf.ts'
+import { keyGroupsKey, newSalt, pinnedConf, providerClassKey, saltKey, shufflePartitionsKey, watermarkPolicyKey } from '../checkpoint/pinned-conf.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -31,6 +31,8 @@ import { version } from '../version.ts'
 import type { Conf } from './conf.ts'
 import { LocalQuery } from './local-query.ts'
 import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
+import type { QueryIdentity } from './progress-reporter.ts'
+import type { QueryProgress } from '../query/query-progress.ts'
 import type { NamedRelations } from './named-relations.ts'
 
 /** What the engine lends to a query. */
@@ -167,9 +169,12 @@ async function openExecution(
 ): Promise<MicroBatchExecution> {
   const { conf, manager, relations } = environment
   const clock = spec.clock ?? environment.clock
-  const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, requestedConf(conf, environment.random))
-  for (const { key, pinned: was, requested } of pinned.differences) {
-    environment.print(`millrace: the checkpoint keeps ${key} = ${was}; the ${requested} that is configured now has no effect on it`)
+  const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, {
+    ...Object.fromEntries([providerClassKey, watermarkPolicyKey, shufflePartitionsKey, keyGroupsKey].map((key) => [key, conf.text(key)])),
+    [saltKey]: newSalt(environment.random),
+  })
+  for (const { key, pinned: kept, requested } of pinned.differences) {
+    environment.print(`millrace: the checkpoint keeps ${key} = ${kept}; the ${requested} that is configured now has no effect on it`)
   }
   const checkFence = () => checkpoint.checkFence()
   const sources = new Map<string, Source>()
@@ -222,7 +227,7 @@ async function openExecution(
     plan,
     checkpoint,
     pinnedConf: pinned.conf,
-    salt: pinned.conf['millrace.salt']!,
+    salt: pinned.conf[saltKey]!,
     sources,
     sink,
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
@@ -231,7 +236,7 @@ async function openExecution(
     trigger: spec.trigger,
     settings: {
       noDataMicroBatches: conf.flag('spark.sql.streaming.noDataMicroBatches.enabled'),
-      watermarkPolicy: pinned.conf['spark.sql.streaming.multipleWatermarkPolicy'] === 'max' ? 'max' : 'min',
+      watermarkPolicy: pinned.conf[watermarkPolicyKey] === 'max' ? 'max' : 'min',
       pollingDelayMs: conf.durationMs('spark.sql.streaming.pollingDelay'),
       noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
       minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
@@ -242,6 +247,7 @@ async function openExecution(
       keep(progress)
       manager.tell((listener) => listener.onQueryProgress?.({ progress }))
     },
+    warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
     onIdle: () => {
       const timestamp = new Date(clock.nowMs()).toISOString()
       manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp }))
