@@ -58,7 +58,7 @@ export async function claimRun(claim: ClaimRun): Promise<Run> {
     const { host, pid, bootId, processStart, threadId } = me
     const record: RunRecord = { epoch, ...run, host, pid, bootId, processStart, threadId, startedAtMs: clock.nowMs() }
     if (await createRecord(files, folder, record)) {
-      await purgeRuns(files, folder, runs.epochs)
+      await purgeRuns(files, folder, runs.epochs).catch(() => {})       // a record too many does no harm
       return new Run(claim, record, previous)
     }
     // another start was first: look at it
