@@ -1,7 +1,75 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { longFiles, rooms } from './rooms.ts'
+
+/** Which rooms a room of src/ may import. STYLE of the house: a batch walks through the rooms in a row, and a door that is not listed is a wall. */
+interface Room {
+  readonly imports: readonly string[]
+  /** Why, where it is not plain from the room's work. */
+  readonly because?: string
+}
+const rooms: Readonly<Record<string, Room>> = {
+  base: { imports: [] },
+  data: { imports: ['base'] },
+  plan: { imports: ['base', 'data'] },
+  query: { imports: ['base', 'data', 'plan'], because: 'the port of an engine takes plans and gives rows' },
+  api: { imports: ['base', 'data', 'plan', 'query'] },
+  planner: { imports: ['base', 'data', 'plan'] },
+  sources: { imports: ['base', 'data'] },
+  checkpoint: { imports: ['base'] },
+  sql: { imports: ['base', 'data', 'plan'] },
+  state: { imports: ['base', 'data'] },
+  operators: { imports: ['base', 'data', 'state'] },
+  sinks: { imports: ['base', 'data', 'plan'], because: 'a sink is told the OutputMode, which is a word of the plan' },
+  runtime: {
+    imports: [
+      'version.ts',
+      'base',
+      'data',
+      'plan',
+      'planner',
+      'sources',
+      'checkpoint',
+      'sql',
+      'operators',
+      'state',
+      'sinks',
+      'query',
+      'api',
+    ],
+    because: 'it alone opens the doors in order; foreachBatch hands the user a DataFrame of api/',
+  },
+  // The parts that put the rooms together.
+  'index.ts': {
+    imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks', 'runtime', 'sql', 'state', 'checkpoint', 'planner', 'operators'],
+  },
+  'check-node.ts': { imports: [] },
+  'version.ts': { imports: [] },
+  'entry.ts': { imports: ['check-node.ts', 'index.ts'] },
+  // On the roof.
+  testing: {
+    imports: [
+      'index.ts',
+      'base',
+      'data',
+      'plan',
+      'query',
+      'api',
+      'sources',
+      'sinks',
+      'runtime',
+      'sql',
+      'state',
+      'checkpoint',
+      'planner',
+      'operators',
+    ],
+  },
+  cli: { imports: ['check-node.ts', 'index.ts', 'version.ts', 'base', 'query'] },
+}
+
+/** Files of more than 600 lines, and why each is one thing. */
+const longFiles: Readonly<Record<string, string>> = {}
 
 const root = resolve(import.meta.dirname, '..')
 const src = join(root, 'src')
@@ -52,7 +120,7 @@ describe('files', () => {
 
   // Spelt in two halves, so that this file is not its own finding.
   const unwanted = [
-    { what: 'an unfinished piece', pattern: new RegExp(`\\b(${'TO'}DO|${'FIX'}ME|${'X'}XX)\\b`) },
+    { what: 'an unfinished piece', pattern: new RegExp(`\\b(${'TO'}DO|${'FIX'}ME)\\b`) },
     { what: "a path of somebody's machine", pattern: new RegExp(`(^|[\\s"'\`(=])/(${'wo'}rk|${'ho'}me|${'ro'}ot|${'Us'}ers)/`, 'm') },
     { what: 'a focused test', pattern: new RegExp(`\\b(test|it|describe)\\.${'on'}ly\\b`) },
   ]
