@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { type FileStat, type FileSystem, nodeFileSystem } from '../base/file-system.ts'
 import { isTemporary, temporaryFor } from '../base/local-files.ts'
 
@@ -156,7 +156,6 @@ export class SimFileSystem implements FileSystem {
   }
 
   #read<T>(read: () => Promise<T>): Promise<T> {
-    this.#refuseDead()
     return this.#disk.exclusively(async () => {
       this.#refuseDead()
       return read()
@@ -180,8 +179,8 @@ export class SimFileSystem implements FileSystem {
       } finally {
         // one that fails (EEXIST) is a step too: the numbers must not depend on how it ends
         this.#disk.log(kind, path, to)
+        if (point === 'after') this.#die(number)
       }
-      if (point === 'after') this.#die(number)
     })
   }
 
@@ -221,8 +220,9 @@ class SimDisk {
   readonly #hasBirthTime: boolean
 
   constructor(root: string) {
-    this.root = root
-    this.#hasBirthTime = keepsBirthTime(root)
+    this.root = resolve(root)
+    fs.mkdirSync(this.root, { recursive: true })
+    this.#hasBirthTime = keepsBirthTime(this.root)
     this.settle()
   }
 
@@ -272,7 +272,8 @@ class SimDisk {
 
   losePower(loss: Loss): LossEffect[] {
     const before = this.#pathsNow()
-    const livePathOf = new Map([...before].map(([path, node]) => [node, path]))
+    const anyPathOf = new Map([...before].map(([path, node]) => [node, path]))
+    const livePathOf = (node: SimNode, path: string) => before.get(path) === node ? path : anyPathOf.get(node)
     const target = new Map<string, Target>()
     this.#planFolder(this.root, this.#nodeAt(this.root) as SimFolder, this.root, loss, livePathOf, target)
     const effects = this.#rewrite(new Set(before.keys()), target)
@@ -282,15 +283,18 @@ class SimDisk {
   }
 
   /** Fills `target` with what stays below one folder. `live` is where the folder is now, if it is. */
-  #planFolder(path: string, folder: SimFolder, live: string | undefined, loss: Loss, livePathOf: ReadonlyMap<SimNode, string>, target: Map<string, Target>): void {
+  #planFolder(
+    path: string, folder: SimFolder, live: string | undefined, loss: Loss,
+    livePathOf: (node: SimNode, path: string) => string | undefined, target: Map<string, Target>,
+  ): void {
     const names = live !== undefined && keepsNames(loss, this.#relative(path)) ? this.#namesNow(live) : folder.names
     for (const [name, node] of names) {
       const child = join(path, name)
       if (node.kind === 'folder') {
         target.set(child, { kind: 'folder' })
-        this.#planFolder(child, node, livePathOf.get(node), loss, livePathOf, target)
+        this.#planFolder(child, node, livePathOf(node, child), loss, livePathOf, target)
       } else {
-        const file = remains(node, livePathOf.get(node), child, loss)
+        const file = remains(node, livePathOf(node, child), child, loss)
         if (file) target.set(child, file)
       }
     }
@@ -421,10 +425,15 @@ function keepsBirthTime(root: string): boolean {
   const [first, second] = [join(root, '.birth-time-1.tmp'), join(root, '.birth-time-2.tmp')]
   fs.writeFileSync(first, '')
   try {
-    const { birthtimeNs } = fs.statSync(first, { bigint: true })
-    fs.linkSync(first, second)
-    const after = fs.statSync(first, { bigint: true })
-    return birthtimeNs > 0n && birthtimeNs === after.birthtimeNs && after.ctimeNs > after.birthtimeNs
+    const born = fs.statSync(first, { bigint: true })
+    // the kernel's clock for files may tick only every few milliseconds
+    for (let end = Date.now() + 50; Date.now() < end;) {
+      fs.linkSync(first, second)
+      fs.unlinkSync(second)
+      const now = fs.statSync(first, { bigint: true })
+      if (now.ctimeNs !== born.ctimeNs) return born.birthtimeNs > 0n && now.birthtimeNs === born.birthtimeNs
+    }
+    return false
   } finally {
     for (const path of [first, second]) fs.rmSync(path, { force: true })
   }
