@@ -5,8 +5,8 @@ export type LiteralValue = null | boolean | number | bigint | string | Uint8Arra
 
 /** What the user writes: names are not looked up yet, types not known. Plain frozen data. */
 export type UnresolvedExpression =
-  /** `col('a.b')`: a qualifier and a column, or a column and a field; the analyser finds out which. */
-  | { readonly kind: 'attribute'; readonly name: string }
+  /** `col('a.b')`: a qualifier and a column, or a column and a field; the analyser finds out which. `side` says which input of a join it belongs to. */
+  | { readonly kind: 'attribute'; readonly name: string; readonly side?: 'left' | 'right' }
   | { readonly kind: 'star' }
   | { readonly kind: 'literal'; readonly value: LiteralValue; readonly type: DataType }
   /** Any function or operator under Spark's name (`+`, `==`, `and`, `upper`, `sum`, `window`, …). */

@@ -1,5 +1,5 @@
-import type { Schema } from '../data/schema.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Schema } from '../data/schema.ts'
 import type { Expression, NamedExpression, SortOrder } from './expression.ts'
 
 /** An analysed plan: names are looked up, types known, the schema of every node right. Plain frozen data (but for the columns of a LocalRelation). */
@@ -33,7 +33,11 @@ export interface LocalRelation extends Node { readonly kind: 'local'; readonly b
 export interface Project extends Node { readonly kind: 'project'; readonly input: LogicalPlan; readonly columns: readonly NamedExpression[] }
 export interface Filter extends Node { readonly kind: 'filter'; readonly input: LogicalPlan; readonly condition: Expression }
 /** Lets the engine forget rows of `input` whose `column` is over `delayMs` behind the newest one seen. */
-export interface Watermark extends Node { readonly kind: 'watermark'; readonly input: LogicalPlan; readonly column: string; readonly delayMs: number }
+export interface Watermark extends Node {
+  readonly kind: 'watermark'; readonly input: LogicalPlan; readonly column: string; readonly delayMs: number
+  /** Position of the column, which after a join may not be the only one of its name; by default the first of that name. */
+  readonly index?: number
+}
 /** Output: the keys, then the aggregates, under their names. `aggregates` are expressions over AggregateCalls (and keys). */
 export interface Aggregate extends Node {
   readonly kind: 'aggregate'; readonly input: LogicalPlan

@@ -1,0 +1,152 @@
+/**
+ * Builders of analysed plan nodes: each takes analysed inputs and unresolved expressions, looks up every name, types every expression and
+ * throws InvalidQueryError under Spark's error class where that can't be done. Joins are in analyze-join.ts, unions in analyze-union.ts,
+ * aggregation in analyze-aggregate.ts.
+ */
+import { InvalidQueryError } from '../base/errors.ts'
+import type { ColumnBatch } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import { type DataType, type Field, typeText } from '../data/types.ts'
+import { quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { isOrderable, isTimestamp } from './coercion.ts'
+import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } from './expression.ts'
+import { expressionText, hasAggregate, someExpression } from './expression-tree.ts'
+import { parseWatermarkDelayMs } from './intervals.ts'
+import type { BatchScan, Distinct, Filter, Limit, LocalRelation, LogicalPlan, Project, Sort, StreamScan, SubqueryAlias, Watermark } from './logical-plan.ts'
+import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
+import { nameOf, parseName, resolveExpression, sameName } from './resolve.ts'
+
+export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
+export { type JoinOn, join } from './analyze-join.ts'
+export { union } from './analyze-union.ts'
+
+let tokens = 0
+/** Rows of an unbounded table. Each call is a source of its own, unless it is given the token of another. */
+export function streamScan(scan: Omit<StreamScan, 'kind' | 'token'> & { readonly token?: string }): StreamScan {
+  return { ...scan, kind: 'stream-scan', token: scan.token ?? `source-${++tokens}` }
+}
+export function batchScan(scan: Omit<BatchScan, 'kind'>): BatchScan {
+  return { ...scan, kind: 'scan' }
+}
+export function localRelation(batch: ColumnBatch): LocalRelation {
+  return { kind: 'local', schema: batch.schema, batch }
+}
+
+/** A select list: expressions with or without alias, and stars. Aggregates among them are made by groupBy. */
+export function project(input: LogicalPlan, list: readonly UnresolvedExpression[]): Project {
+  return projectNamed(input, list.flatMap((e) => resolveItem(e, input.schema.fields)))
+}
+
+/** An output column for each item; a star gives all columns. */
+function resolveItem(e: UnresolvedExpression, fields: readonly Field[]): NamedExpression[] {
+  if (e.kind === 'star') return fields.map((field, i) => namedColumn(field, i))
+  const expression = resolveExpression(e, { fields })
+  if (hasAggregate(expression)) throw aggregateOutside('select', expression)
+  return [named(nameOf(e), expression, fields)]
+}
+
+/** Adds columns, or replaces those of the same name where they stand. All expressions see the input's columns. */
+export function withColumns(input: LogicalPlan, items: readonly { readonly name: string; readonly expression: UnresolvedExpression }[]): Project {
+  checkDistinctNames(items.map((item) => item.name))
+  const fields = input.schema.fields
+  const fresh = items.map(({ name, expression }) => resolveItem({ kind: 'alias', input: expression, name }, fields)[0]!)
+  const kept = fields.map((field, i) => fresh.find((column) => sameName(column.name, field.name)) ?? namedColumn(field, i))
+  const added = fresh.filter((column) => !fields.some((field) => sameName(field.name, column.name)))
+  return projectNamed(input, [...kept, ...added])
+}
+
+/** The input without the columns of these names. An unknown name is an error (Spark passes over it: docs/differences.md). */
+export function drop(input: LogicalPlan, names: readonly string[]): Project {
+  const fields = input.schema.fields
+  for (const name of names) if (!fields.some((field) => sameName(field.name, name))) throw unresolvedColumn(name, fields)
+  return projectNamed(input, fields.flatMap((field, i) => (names.some((name) => sameName(name, field.name)) ? [] : [namedColumn(field, i)])))
+}
+
+/** The input with one column called otherwise. An unknown name is an error, as in drop. */
+export function renameColumn(input: LogicalPlan, from: string, to: string): Project {
+  const fields = input.schema.fields
+  if (!fields.some((field) => sameName(field.name, from))) throw unresolvedColumn(from, fields)
+  return projectNamed(input, fields.map((field, i) => ({ ...namedColumn(field, i), name: sameName(field.name, from) ? to : field.name })))
+}
+
+/** The rows for which the condition is true (not false, not null). */
+export function filter(input: LogicalPlan, condition: UnresolvedExpression): Filter {
+  const resolved = resolveExpression(condition, { fields: input.schema.fields })
+  if (hasAggregate(resolved)) throw aggregateOutside('where', resolved)
+  if (someExpression(resolved, (e) => e.kind === 'window')) {
+    throw new InvalidQueryError('INVALID_WHERE_CONDITION', { what: `the condition "${expressionText(resolved)}" holds a window`, todo: "make the window a column first: withColumn('window', window(…))" })
+  }
+  return filterBy(input, asCondition(resolved, 'FILTER_NOT_BOOLEAN', 'where'))
+}
+
+export function filterBy(input: LogicalPlan, condition: Expression): Filter {
+  return { kind: 'filter', input, condition, schema: input.schema }
+}
+
+function aggregateOutside(where: string, e: Expression): InvalidQueryError {
+  return where === 'where'
+    ? new InvalidQueryError('INVALID_WHERE_CONDITION', { what: `the condition "${expressionText(e)}" holds an aggregate function`, todo: 'aggregate first, then filter the result' })
+    : new InvalidQueryError('MISSING_GROUP_BY', { what: `"${expressionText(e)}" is an aggregate, and ${where} has no groups`, todo: 'write groupBy(…).agg(…), or agg(…) for one row over everything' })
+}
+
+/** Lets the engine forget rows of `input` whose event time is over `delay` behind the newest one seen. `delay` is interval text, a month counts 31 days. */
+export function watermark(input: LogicalPlan, name: string, delay: string): Watermark {
+  const delayMs = parseWatermarkDelayMs(delay)
+  const column = resolveExpression({ kind: 'attribute', name }, { fields: input.schema.fields })
+  if (column.kind !== 'column') {
+    throw new InvalidQueryError('EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN', {
+      what: `the event time of withWatermark must be a top-level column, but "${expressionText(column)}" is a field inside one`,
+      todo: `make it a column first: withColumn('${parseName(name).at(-1)}', col('${name}'))`,
+    })
+  }
+  if (!isEventTime(column.type)) {
+    throw new InvalidQueryError('EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE', {
+      what: `the event time \`${name}\` has the type ${quoteType(column.type)}, and withWatermark needs a timestamp`,
+      todo: `cast it first: withColumn('${column.name}', col('${name}').cast('timestamp'))`,
+    })
+  }
+  // one mark a relation: marking a column takes the mark off any other
+  const fields = input.schema.fields.map(({ watermarkDelayMs: _, ...field }, i): Field => (i === column.index ? { ...field, watermarkDelayMs: delayMs } : field))
+  return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, schema: new Schema(fields) }
+}
+
+function isEventTime(type: DataType): boolean {
+  if (isTimestamp(type)) return true
+  return typeof type !== 'string' && type.kind === 'struct' && type.fields.some((field) => field.name === 'end' && isTimestamp(field.type))
+}
+
+/** Gives the relation a name, so that `name.column` finds its columns. */
+export function alias(input: LogicalPlan, name: string): SubqueryAlias {
+  return { kind: 'alias', input, alias: name, schema: new Schema(input.schema.fields.map((field) => ({ ...field, qualifier: name }))) }
+}
+
+/** Sorts by the expressions; without asc() or desc() ascending. Nulls come first ascending and last descending, unless said otherwise. */
+export function sort(input: LogicalPlan, order: readonly UnresolvedExpression[]): Sort {
+  return { kind: 'sort', input, order: order.map((e) => sortOrder(e, input.schema.fields)), schema: input.schema }
+}
+
+function sortOrder(e: UnresolvedExpression, fields: readonly Field[]): SortOrder {
+  const { input, descending, nullsFirst } = e.kind === 'sort' ? e : { input: e, descending: false, nullsFirst: true }
+  const expression = resolveExpression(input, { fields })
+  if (hasAggregate(expression)) throw aggregateOutside('orderBy', expression)
+  if (!isOrderable(expression.type)) throw typeMismatch('INVALID_ORDERING_TYPE', `orderBy does not support ordering on type ${quoteType(expression.type)}`, 'order by a field or an element')
+  return { expression, descending, nullsFirst }
+}
+
+/** At most `count` rows. */
+export function limit(input: LogicalPlan, count: number): Limit {
+  if (Number.isInteger(count) && count >= 0) return { kind: 'limit', input, count, schema: input.schema }
+  const negative = typeof count === 'number' && count < 0
+  throw new InvalidQueryError(`INVALID_LIMIT_LIKE_EXPRESSION.${negative ? 'IS_NEGATIVE' : 'DATA_TYPE'}`, { what: `limit(${count}) is no number of rows`, todo: 'give an integer of at least 0' })
+}
+
+/** Each different row once; nulls are equal to each other here. */
+export function distinct(input: LogicalPlan): Distinct {
+  const map = input.schema.fields.find((field) => !isOrderable(field.type))
+  if (map) {
+    throw new InvalidQueryError('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE', {
+      what: `distinct can't compare the column \`${map.name}\` of type ${typeText(map.type)}`, todo: 'drop it first, or turn it into arrays with map_keys and map_values',
+    })
+  }
+  return { kind: 'distinct', input, schema: input.schema }
+}
