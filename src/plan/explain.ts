@@ -1,0 +1,52 @@
+import type { NamedExpression, SortOrder } from './expression.ts'
+import { expressionText } from './expression-tree.ts'
+import { intervalText } from './intervals.ts'
+import { inputsOf, type LogicalPlan } from './logical-plan.ts'
+
+/** The plan as a tree of text in Spark's form, one node a line, inputs below. Ends with a newline. */
+export function explainLogical(plan: LogicalPlan): string {
+  return `${lines(plan).join('\n')}\n`
+}
+
+function lines(plan: LogicalPlan): string[] {
+  const inputs = inputsOf(plan).map(lines)
+  const below = inputs.flatMap((input, i) => {
+    const last = i === inputs.length - 1
+    return input.map((line, row) => (row === 0 ? '+- ' : last ? '   ' : '|  ').replace('+-', last ? '+-' : ':-').replace('|', ':') + line)
+  })
+  return [describe(plan), ...below]
+}
+
+function describe(plan: LogicalPlan): string {
+  switch (plan.kind) {
+    case 'stream-scan': return `StreamingRelation ${plan.name === undefined ? plan.format : `${plan.name} (${plan.format})`}${place(plan.options.path)}${list(plan.schema.names)}`
+    case 'scan': return `Relation ${plan.format}${place(plan.paths.join(', '))}${list(plan.schema.names)}`
+    case 'local': return `LocalRelation${list(plan.schema.names)}`
+    case 'project': return `Project${list(plan.columns.map(namedText))}`
+    case 'filter': return `Filter ${expressionText(plan.condition)}`
+    case 'watermark': return `EventTimeWatermark ${plan.column}, ${intervalText(BigInt(plan.delayMs) * 1000n)}`
+    case 'aggregate': return `Aggregate${list(plan.keys.map((key) => expressionText(key.expression)))},${list([...plan.keys, ...plan.aggregates].map(namedText))}`
+    case 'join': return `Join ${joinNames[plan.how]}${plan.condition === null ? '' : `, ${expressionText(plan.condition)}`}`
+    case 'union': return 'Union'
+    case 'alias': return `SubqueryAlias ${plan.alias}`
+    case 'sort': return `Sort${list(plan.order.map(orderText))}`
+    case 'limit': return `Limit ${plan.count}`
+    case 'distinct': return 'Distinct'
+  }
+}
+
+const joinNames = { inner: 'Inner', left: 'LeftOuter', right: 'RightOuter', full: 'FullOuter', semi: 'LeftSemi', anti: 'LeftAnti', cross: 'Cross' } as const
+
+function list(items: readonly string[]): string {
+  return ` [${items.join(', ')}]`
+}
+function place(path: string | undefined): string {
+  return path ? ` ${path}` : ''
+}
+function namedText({ name, expression }: NamedExpression): string {
+  const text = expressionText(expression)
+  return text === name ? text : `${text} AS ${name}`
+}
+function orderText({ expression, descending, nullsFirst }: SortOrder): string {
+  return `${expressionText(expression)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`
+}

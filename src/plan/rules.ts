@@ -1,0 +1,185 @@
+/**
+ * Rewrites of an analysed plan that keep its meaning. Only what the engine's own steps need is done here; DuckDB optimises the SQL.
+ * Filters move down so that they run before a watermark is measured: event time then advances by the kept rows only, as in Spark.
+ */
+import { assert } from '../base/errors.ts'
+import type { Expression } from './expression.ts'
+import { columnsRead, conjunction, conjuncts, isDeterministic, mapChildren, shiftColumns, someExpression } from './expression-tree.ts'
+import type { Join, LogicalPlan } from './logical-plan.ts'
+import { inputsOf } from './logical-plan.ts'
+import { filterBy } from './named-columns.ts'
+
+/** Gives the plan, or another that means the same. Looks at the top of the plan only. */
+export type Rule = (plan: LogicalPlan) => LogicalPlan
+
+/** Applies all rules everywhere until nothing changes. */
+export function optimize(plan: LogicalPlan): LogicalPlan {
+  let current = plan
+  for (let round = 0; round < 100; round++) {
+    const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
+    if (next === current) return current
+    current = next
+  }
+  assert(false, 'the rules of the plan do not come to an end')
+}
+
+function everywhere(plan: LogicalPlan, rule: Rule): LogicalPlan {
+  const after = rule(plan)
+  const inputs = inputsOf(after)
+  const rewritten = inputs.map((input) => everywhere(input, rule))
+  return rewritten.every((input, i) => input === inputs[i]) ? after : withInputs(after, rewritten)
+}
+
+/** The node over other inputs of the same schema. */
+export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): LogicalPlan {
+  switch (plan.kind) {
+    case 'stream-scan': case 'scan': case 'local': return plan
+    case 'join': return { ...plan, left: inputs[0]!, right: inputs[1]! }
+    case 'union': return { ...plan, inputs }
+    case 'filter': return { ...plan, input: inputs[0]!, schema: inputs[0]!.schema }
+    default: return { ...plan, input: inputs[0]! }
+  }
+}
+
+/** Filter(Filter(x)) becomes one Filter. */
+export const combineFilters: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'filter') return plan
+  return filterBy(plan.input.input, conjunction([plan.input.condition, plan.condition]))
+}
+
+/** Filter(Watermark(x)) becomes Watermark(Filter(x)) for the parts of the condition that do not read the event-time column and always give
+ *  the same. Spark does the same, and the two engines must agree on how event time advances. */
+export const pushFilterBelowWatermark: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'watermark') return plan
+  const mark = plan.input
+  const column = mark.index ?? mark.schema.indexOf(mark.column)
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && !columnsRead(part).has(column))
+  return down.length === 0 ? plan : filterAbove({ ...mark, input: filterAbove(mark.input, down) }, up)
+}
+
+/** Filter(Alias(x)) becomes Alias(Filter(x)). */
+export const pushFilterBelowAlias: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'alias') return plan
+  return { ...plan.input, input: filterBy(plan.input.input, plan.condition) }
+}
+
+/** Filter(Project(x)) becomes Project(Filter(x)), with the columns' expressions in the condition. Not where a column is computed from a
+ *  window (it multiplies and drops rows) or differs from time to time. */
+export const pushFilterBelowProject: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'project') return plan
+  const { columns, input } = plan.input
+  if (columns.some(({ expression }) => !isDeterministic(expression) || hasWindow(expression))) return plan
+  const [down, up] = split(plan.condition, isDeterministic)
+  if (down.length === 0) return plan
+  const inlined = down.map((part) => replaceColumns(part, (index) => columns[index]!.expression))
+  return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
+}
+
+/** Filter(Union(a, b)) becomes Union(Filter(a), Filter(b)). */
+export const pushFilterBelowUnion: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'union') return plan
+  const [down, up] = split(plan.condition, isDeterministic)
+  return down.length === 0 ? plan : filterAbove({ ...plan.input, inputs: plan.input.inputs.map((input) => filterAbove(input, down)) }, up)
+}
+
+/** Parts of a filter above an aggregation that read grouping keys only (no window) go below it: whole groups go, before they cost state. */
+export const pushFilterBelowAggregate: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
+  const { keys, input } = plan.input
+  const isPlainKey = (index: number) => index < keys.length && isDeterministic(keys[index]!.expression) && !hasWindow(keys[index]!.expression)
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey))
+  if (down.length === 0) return plan
+  const inlined = down.map((part) => replaceColumns(part, (index) => keys[index]!.expression))
+  return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
+}
+
+/** Parts of a filter above a join that read one side's columns only go to that side, where the join keeps that side's rows as they are. */
+export const pushFilterBelowJoin: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'join') return plan
+  const join = plan.input
+  const origins = originsOf(join)
+  const left: Expression[] = []
+  const right: Expression[] = []
+  const [, up] = split(plan.condition, (part) => {
+    const sides = new Set([...columnsRead(part)].map((index) => origins[index]?.side))
+    if (!isDeterministic(part) || sides.size !== 1) return false
+    const side = [...sides][0]
+    if (side === undefined || !keepsRows(join, side)) return false
+    ;(side === 'left' ? left : right).push(replaceColumns(part, (index) => origins[index]!.column))
+    return true
+  })
+  if (left.length + right.length === 0) return plan
+  return filterAbove({ ...join, left: filterAbove(join.left, left), right: filterAbove(join.right, right) }, up)
+}
+
+/** Parts of a join's own condition that read one side only become filters of that side, where a row of that side that fails them is not
+ *  kept by the join anyway. */
+export const pushJoinConditionDown: Rule = (plan) => {
+  if (plan.kind !== 'join' || plan.condition === null) return plan
+  const leftCount = plan.left.schema.fields.length
+  const left: Expression[] = []
+  const right: Expression[] = []
+  const [, rest] = split(plan.condition, (part) => {
+    const columns = [...columnsRead(part)]
+    if (columns.length === 0 || !isDeterministic(part)) return false
+    if (columns.every((index) => index < leftCount) && conditionFilters(plan, 'left')) return left.push(part) > 0
+    if (columns.every((index) => index >= leftCount) && conditionFilters(plan, 'right')) return right.push(shiftColumns(part, -leftCount)) > 0
+    return false
+  })
+  // a condition must stay: a join without one is another join
+  if (left.length + right.length === 0 || rest.length === 0) return plan
+  return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right), condition: conjunction(rest) }
+}
+
+const rules: readonly Rule[] = [
+  combineFilters, pushFilterBelowProject, pushFilterBelowAlias, pushFilterBelowUnion, pushFilterBelowAggregate, pushFilterBelowJoin, pushJoinConditionDown, pushFilterBelowWatermark,
+]
+
+type Side = 'left' | 'right'
+
+/** Whether each row that the join gives has an unchanged row of that side in it (never nulls in its place). */
+function keepsRows({ how }: Join, side: Side): boolean {
+  if (how === 'inner' || how === 'cross') return true
+  return side === 'left' ? how === 'left' || how === 'semi' || how === 'anti' : how === 'right'
+}
+/** Whether a row of that side that fails the join's condition is left out of the result. */
+function conditionFilters({ how }: Join, side: Side): boolean {
+  if (how === 'inner' || how === 'cross' || how === 'semi') return true
+  return side === 'left' ? how === 'right' : how === 'left' || how === 'anti'
+}
+
+/** Which input column each output column of a join is; undefined for a key that a full join puts together. */
+function originsOf(join: Join): ({ readonly side: Side; readonly column: Expression } | undefined)[] {
+  const of = (side: Side, index: number) => {
+    const field = join[side].schema.fields[index]!
+    return { side, column: { kind: 'column', name: field.name, index, type: field.type, nullable: field.nullable } as const }
+  }
+  const ls = join.left.schema.fields.map((_, i) => of('left', i))
+  const rs = join.how === 'semi' || join.how === 'anti' ? [] : join.right.schema.fields.map((_, i) => of('right', i))
+  if (!join.using) return [...ls, ...rs]
+  const isKey = (name: string) => join.using!.some((key) => key.toLowerCase() === name.toLowerCase())
+  const keys = join.using.map((key) => {
+    const side: Side = join.how === 'right' ? 'right' : 'left'
+    return join.how === 'full' ? undefined : of(side, join[side].schema.names.findIndex((name) => name.toLowerCase() === key.toLowerCase()))
+  })
+  return [...keys, ...ls.filter(({ column }) => !isKey(column.name)), ...rs.filter(({ column }) => !isKey(column.name))]
+}
+
+function hasWindow(e: Expression): boolean {
+  return someExpression(e, (x) => x.kind === 'window')
+}
+
+function replaceColumns(e: Expression, columnOf: (index: number) => Expression): Expression {
+  return e.kind === 'column' ? columnOf(e.index) : mapChildren(e, (child) => replaceColumns(child, columnOf))
+}
+
+function split(condition: Expression, goesDown: (part: Expression) => boolean): [down: Expression[], up: Expression[]] {
+  const down: Expression[] = []
+  const up: Expression[] = []
+  for (const part of conjuncts(condition)) (goesDown(part) ? down : up).push(part)
+  return [down, up]
+}
+
+function filterAbove(input: LogicalPlan, parts: readonly Expression[]): LogicalPlan {
+  return parts.length === 0 ? input : filterBy(input, conjunction(parts))
+}

@@ -1,0 +1,129 @@
+/**
+ * What a streaming query may be made of, by output mode. Refused under Spark's error class where Spark refuses it too
+ * (STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION, UNSUPPORTED_STREAMING_OPERATION), and as NOT_SUPPORTED_YET where Spark can do it and this version can't.
+ */
+import { InvalidQueryError } from '../base/errors.ts'
+import { notSupportedYet } from './analysis-errors.ts'
+import type { Expression } from './expression.ts'
+import { childrenOf, expressionText } from './expression-tree.ts'
+import { type Aggregate, inputsOf, isStreaming, type Join, type LogicalPlan, type OutputMode, type Union } from './logical-plan.ts'
+
+/** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
+export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
+  if (!['append', 'update', 'complete'].includes(outputMode)) {
+    throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', { what: `invalid streaming output mode: ${outputMode}`, todo: "use 'append', 'update' or 'complete'" })
+  }
+  if (!isStreaming(plan)) {
+    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream can be called only on a streaming DataFrame', todo: 'read with readStream, or use write for a batch' })
+  }
+  for (const node of nodesOf(plan)) if (isStreaming(node)) checkNode(node, outputMode)
+  checkOutputMode(plan, outputMode)
+}
+
+function nodesOf(plan: LogicalPlan): LogicalPlan[] {
+  return [plan, ...inputsOf(plan).flatMap(nodesOf)]
+}
+function streamingBelow(plan: LogicalPlan, kind: LogicalPlan['kind']): LogicalPlan[] {
+  return inputsOf(plan).flatMap(nodesOf).filter((node) => node.kind === kind && isStreaming(node))
+}
+
+function checkNode(node: LogicalPlan, mode: OutputMode): void {
+  if (node.kind === 'aggregate') checkAggregate(node, mode)
+  if (node.kind === 'join') checkJoin(node)
+  if (node.kind === 'union') checkUnion(node)
+  if (node.kind === 'watermark') checkWatermark(node)
+  if (node.kind === 'sort') checkSort(node, mode)
+  if (node.kind === 'limit') checkLimit(node, mode)
+  if (node.kind === 'distinct') checkDistinct(node, mode)
+}
+
+/** What the mode as a whole asks of the query. */
+function checkOutputMode(plan: LogicalPlan, mode: OutputMode): void {
+  const aggregates = nodesOf(plan).filter((node): node is Aggregate => node.kind === 'aggregate' && isStreaming(node))
+  if (mode === 'complete' && aggregates.length === 0) {
+    throw wrongMode(mode, 'there are no streaming aggregations', "use outputMode('append'), or aggregate with groupBy(…).agg(…)")
+  }
+  const unmarked = aggregates.find((aggregate) => !hasEventTimeKey(aggregate))
+  if (mode === 'append' && unmarked) {
+    throw wrongMode(mode, `streaming aggregation${keysText(unmarked)} without a watermark on a grouping key`, "call withWatermark(column, delay) and group by that column or by window(column, …), or use outputMode('update') or 'complete'")
+  }
+}
+
+function hasEventTimeKey(aggregate: Aggregate): boolean {
+  return aggregate.keys.some((key) => key.watermarkDelayMs !== undefined)
+}
+function keysText({ keys }: Aggregate): string {
+  return keys.length === 0 ? ' without grouping keys' : ` by ${keys.map((key) => key.name).join(', ')}`
+}
+
+function checkAggregate(node: Aggregate, mode: OutputMode): void {
+  const found = distinctAggregate(node)
+  if (found) throw refused(`the distinct aggregate ${expressionText(found)} of a stream`, 'distinct values would have to be kept for ever; group by the value first')
+  const marked = node.keys.filter((key) => key.watermarkDelayMs !== undefined)
+  if (marked.length > 1) {
+    throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
+      what: `More than one event time columns are available: the keys ${marked.map((key) => key.name).join(' and ')} both carry a watermark`, todo: 'group by one of them only',
+    })
+  }
+  if (streamingBelow(node, 'aggregate').length === 0) return
+  if (mode !== 'append') throw wrongMode(mode, 'a streaming aggregation over another one', "several stateful operators in one query need outputMode('append')")
+  throw notSupportedYet('several stateful operators in one streaming query', 'write the inner aggregation with one query and aggregate its output with another')
+}
+
+function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {
+  const find = (e: Expression): Expression | undefined => (e.kind === 'aggregate' && e.distinct ? e : childrenOf(e).map(find).find((found) => found))
+  return aggregates.map(({ expression }) => find(expression)).find((found) => found)
+}
+
+const allowedWithStreamLeft = ['inner', 'cross', 'left', 'semi', 'anti']
+const allowedWithStreamRight = ['inner', 'cross', 'right']
+const joinText = { inner: 'inner', cross: 'cross', left: 'left outer', right: 'right outer', full: 'full outer', semi: 'left semi', anti: 'left anti' } as const
+
+function checkJoin(node: Join): void {
+  const left = isStreaming(node.left)
+  const right = isStreaming(node.right)
+  const what = (sides: string) => `a ${joinText[node.how]} join with ${sides}`
+  if (left && right) {
+    if (node.how === 'anti' || node.how === 'cross') throw refused(what('a stream on both sides'), 'use an inner, outer or left semi join')
+    throw notSupportedYet('joins of two streams', 'write one side to files with a query of its own and join those')
+  }
+  if (left && !allowedWithStreamLeft.includes(node.how)) throw refused(what('the stream on the left and a static DataFrame on the right'), 'rows of the static side without a match are never known; use inner, left, semi or anti')
+  if (right && !allowedWithStreamRight.includes(node.how)) throw refused(what('a static DataFrame on the left and the stream on the right'), 'rows of the static side without a match are never known; use inner or right, or swap the sides')
+}
+
+function checkUnion(node: Union): void {
+  if (node.inputs.every(isStreaming)) return
+  throw refused('a union of streaming and batch DataFrames', 'read both as streams')
+}
+
+function checkWatermark(node: Extract<LogicalPlan, { kind: 'watermark' }>): void {
+  const inner = streamingBelow(node, 'watermark')[0]
+  if (inner?.kind === 'watermark') {
+    throw new InvalidQueryError('WATERMARK_REDEFINED', { what: `Redefining watermark is disallowed. The input of withWatermark('${node.column}') has one already, on \`${inner.column}\``, todo: 'call withWatermark once on each input' })
+  }
+  if (streamingBelow(node, 'aggregate').length > 0) throw notSupportedYet('withWatermark after a streaming aggregation', 'call it on the input of the aggregation')
+}
+
+function checkSort(node: LogicalPlan, mode: OutputMode): void {
+  if (mode === 'complete' && streamingBelow(node, 'aggregate').length > 0) return
+  throw refused(`sorting a stream${mode === 'complete' ? '' : ` in ${mode} mode`}`, "only an aggregated stream in outputMode('complete') has an order")
+}
+
+function checkLimit(node: LogicalPlan, mode: OutputMode): void {
+  if (mode === 'update') throw wrongMode(mode, 'limit on a stream', "use outputMode('append') or 'complete'")
+  if (mode === 'complete' && streamingBelow(node, 'aggregate').length > 0) return // of each batch's whole result
+  throw notSupportedYet('limit on a stream of rows', 'take what is needed in foreachBatch')
+}
+
+function checkDistinct(node: LogicalPlan, mode: OutputMode): void {
+  if (mode === 'append' && streamingBelow(node, 'aggregate').length === 0) throw notSupportedYet('distinct on a stream', 'group by the columns, with one of them under a watermark')
+  throw notSupportedYet('distinct on a stream', "group by the columns and use outputMode('update')")
+}
+
+function wrongMode(mode: OutputMode, operation: string, todo: string): InvalidQueryError {
+  const name = `${mode[0]!.toUpperCase()}${mode.slice(1)}`
+  return new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION', { what: `invalid streaming output mode: ${name}. This output mode is not supported: ${operation}`, todo })
+}
+function refused(operation: string, todo: string): InvalidQueryError {
+  return new InvalidQueryError('UNSUPPORTED_STREAMING_OPERATION', { what: `${operation} is not supported`, todo })
+}
