@@ -3,11 +3,11 @@
  * Filters move down so that they run before a watermark is measured: event time then advances by the kept rows only, as in Spark.
  */
 import { assert } from '../base/errors.ts'
+import { filterBy } from './analyze.ts'
 import type { Expression } from './expression.ts'
 import { columnsRead, conjunction, conjuncts, isDeterministic, mapChildren, shiftColumns, someExpression } from './expression-tree.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf } from './logical-plan.ts'
-import { filterBy } from './named-columns.ts'
 
 /** Gives the plan, or another that means the same. Looks at the top of the plan only. */
 export type Rule = (plan: LogicalPlan) => LogicalPlan
