@@ -1,0 +1,103 @@
+/** What the columnar state store costs by itself: `node bench/state-store.ts [keys]`. Window start and end, a 12-character key, two long aggregates. */
+import type { StateSchema } from '../src/data/state-schema.ts'
+import { ColumnarStateStore } from '../src/state/columnar-state-store.ts'
+import type { KeyedBatch } from '../src/state/state-store.ts'
+
+const schema: StateSchema = {
+  keys: [
+    { name: 'start', type: 'timestamp', nullable: false }, { name: 'end', type: 'timestamp', nullable: false }, { name: 'id', type: 'string', nullable: false },
+  ],
+  values: [{ name: 'count', type: 'long', nullable: false, merge: 'sum' }, { name: 'total', type: 'long', nullable: true, merge: 'sum' }],
+  eventTime: { key: 1 },
+}
+
+/** Keys first..first+rows-1 times `step`, each always with the same id and window. */
+export function keyedRows(store: ColumnarStateStore, rows: number, keyAt: (row: number) => number): KeyedBatch {
+  const keyIds = new Uint32Array(rows * 4)
+  const start = new BigInt64Array(rows)
+  const end = new BigInt64Array(rows)
+  const ones = new BigInt64Array(rows)
+  const offsets = new Uint32Array(rows + 1)
+  const heap = new Uint8Array(rows * 12)
+  const startHalves = new Int32Array(start.buffer)
+  const endHalves = new Int32Array(end.buffer)
+  const oneHalves = new Int32Array(ones.buffer)
+  for (let r = 0; r < rows; r++) {
+    const key = keyAt(r)
+    keyIds[4 * r] = mix(key, 0x9e3779b1)
+    keyIds[4 * r + 1] = mix(key, 0x85ebca6b)
+    keyIds[4 * r + 2] = mix(key, 0xc2b2ae35)
+    keyIds[4 * r + 3] = key
+    const window = Math.floor(key / 100_000) * 10_000_000 + 1_700_000_000_000_000
+    putNumber(startHalves, r, window)
+    putNumber(endHalves, r, window + 10_000_000)
+    oneHalves[2 * r] = 1
+    for (let i = 0; i < 12; i++) heap[12 * r + i] = 48 + (Math.floor(key / 10 ** (11 - i)) % 10)
+    offsets[r + 1] = 12 * (r + 1)
+  }
+  return {
+    keyIds,
+    rows: {
+      schema: store.rowSchema, length: rows,
+      columns: [
+        { kind: 'fixed', type: 'timestamp', data: start, valid: null }, { kind: 'fixed', type: 'timestamp', data: end, valid: null },
+        { kind: 'bytes', type: 'string', offsets, heap, valid: null },
+        { kind: 'fixed', type: 'long', data: ones, valid: null }, { kind: 'fixed', type: 'long', data: ones, valid: null },
+      ],
+    },
+  }
+}
+function putNumber(halves: Int32Array, row: number, value: number): void {
+  halves[2 * row] = value | 0
+  halves[2 * row + 1] = Math.floor(value / 4294967296)
+}
+function mix(key: number, seed: number): number {
+  let h = Math.imul(key ^ seed, 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  h = Math.imul(h ^ (h >>> 16), seed)
+  return (h ^ (h >>> 15)) >>> 0
+}
+
+function percentiles(times: number[]): string {
+  times.sort((a, b) => a - b)
+  return `p50 ${times[times.length >> 1]!.toFixed(2)} ms, p99 ${times[Math.floor(times.length * 0.99)]!.toFixed(2)} ms, max ${times.at(-1)!.toFixed(2)} ms`
+}
+
+function run(keys: number): void {
+  const before = process.memoryUsage().rss
+  const store = new ColumnarStateStore(schema, 128)
+  const times: number[] = []
+  const commitTimes: number[] = []
+  for (let at = 0; at < keys; at += 100_000) {
+    const batch = keyedRows(store, 100_000, (row) => at + row)
+    let t = performance.now()
+    store.merge(batch)
+    times.push(performance.now() - t)
+    t = performance.now()
+    for (let p = 0; p < 2; p++) store.changes(64 * p, 64 * p + 63)
+    store.committed(store.version + 1)
+    commitTimes.push(performance.now() - t)
+  }
+  const total = times.reduce((a, b) => a + b)
+  console.log(`${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}; gathering changes ${percentiles(commitTimes)}`)
+  console.log(`  memory: ${(store.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}`)
+  const small: number[] = []
+  for (let i = 0; i < 1000; i++) {
+    const batch = keyedRows(store, 1000, (row) => (i * 7919 + row * 104_729) % keys)
+    const t = performance.now()
+    store.merge(batch)
+    store.changes(0, 127)
+    store.committed(store.version + 1)
+    small.push(performance.now() - t)
+  }
+  console.log(`  1,000 old keys a batch: ${percentiles(small)}`)
+  let t = performance.now()
+  const { removed } = store.evict(1_700_000_000_000_000n + 10_000_000n, true)
+  console.log(`  evict ${removed} rows: ${(performance.now() - t).toFixed(1)} ms`)
+  t = performance.now()
+  let scanned = 0
+  for (const slice of store.scan()) scanned += slice.length
+  console.log(`  scan ${scanned} rows: ${(scanned / (performance.now() - t) / 1000).toFixed(1)} M rows/s`)
+}
+
+if (import.meta.main) for (const keys of [5_000, 1_000_000, Number(process.argv[2] ?? 5_000_000)]) run(keys)
