@@ -1,0 +1,80 @@
+import type { QueryProgress } from 'millrace'
+
+/** What the demo knows about its stream at one moment. */
+export interface Moment {
+  readonly progress: QueryProgress
+  readonly filesDone: number
+  readonly filesTotal: number
+  readonly rowsDone: number
+}
+export interface Display {
+  /** A line that stays. */
+  say(text: string): void
+  show(moment: Moment): void
+}
+
+/** On a screen a block of lines that is drawn over and over; elsewhere a plain line now and then. */
+export function display(stream: NodeJS.WriteStream, { plain = false, nowMs = () => performance.now() } = {}): Display {
+  return stream.isTTY && !plain ? screen(stream, nowMs) : lines(stream, nowMs)
+}
+
+function screen(stream: NodeJS.WriteStream, nowMs: () => number): Display {
+  let height = 0
+  let shownAtMs = Number.NEGATIVE_INFINITY
+  const clear = () => {
+    if (height > 0) stream.write(`\x1b[${height}A\x1b[J`)
+    height = 0
+  }
+  return {
+    say(text) {
+      // What was shown last stays above the line.
+      height = 0
+      stream.write(`${text}\n`)
+    },
+    show(moment) {
+      if (nowMs() - shownAtMs < 50 && moment.filesDone < moment.filesTotal) return
+      shownAtMs = nowMs()
+      clear()
+      const text = [
+        `  ${bar(moment.filesDone / moment.filesTotal, 40)}  ${filesText(moment)}`,
+        `  batch ${moment.progress.batchId}   ${rowsText(moment)}`,
+        `  ${ratesText(moment.progress)}`,
+        `  ${stateText(moment.progress)}`,
+      ]
+      stream.write(`${text.map((line) => line.slice(0, (stream.columns ?? 100) - 1)).join('\n')}\n`)
+      height = text.length
+    },
+  }
+}
+
+function lines(stream: NodeJS.WriteStream, nowMs: () => number): Display {
+  let shownAtMs = Number.NEGATIVE_INFINITY
+  return {
+    say: (text) => void stream.write(`${text}\n`),
+    show(moment) {
+      if (nowMs() - shownAtMs < 1000 && moment.filesDone < moment.filesTotal) return
+      shownAtMs = nowMs()
+      const { progress } = moment
+      stream.write(
+        `  batch ${progress.batchId}: ${filesText(moment)}, ${rowsText(moment)}; ${ratesText(progress)}; ${stateText(progress)}\n`,
+      )
+    },
+  }
+}
+
+/** `share` from 0 to 1 as blocks, an eighth of a character fine. */
+export function bar(share: number, width: number): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
+  const part = eighths % 8 === 0 ? '' : ' ▏▎▍▌▋▊▉'[eighths % 8]!
+  return `▕${('█'.repeat(Math.floor(eighths / 8)) + part).padEnd(width)}▏${String(Math.round(share * 100)).padStart(3)} %`
+}
+const number = (value: number) => Math.round(value).toLocaleString('en-US')
+const filesText = ({ filesDone, filesTotal }: Moment) => `${filesTotal - filesDone} of ${filesTotal} files left`
+const rowsText = ({ rowsDone }: Moment) => `${number(rowsDone)} flights so far`
+function ratesText({ inputRowsPerSecond: into = 0, processedRowsPerSecond: done = 0 }: QueryProgress): string {
+  return `in ${number(into)} rows/s, processed ${number(done)} rows/s`
+}
+function stateText({ eventTime, stateOperators }: QueryProgress): string {
+  const rows = stateOperators.reduce((sum, operator) => sum + operator.numRowsTotal, 0)
+  return `watermark ${(eventTime['watermark'] ?? '').slice(0, 16).replace('T', ' ')}, state ${number(rows)} rows`
+}
