@@ -1,0 +1,24 @@
+/** `npm run bench -- <name> [--json]`: answers one question with ratios measured in one run. */
+import { readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+/** What a bench gives back: the figures that `--json` prints behind its name. */
+export type BenchResult = Readonly<Record<string, unknown>>
+export interface BenchOptions {
+  /** Prints a line of the report (nothing under --json). */
+  readonly say: (line: string) => void
+  /** A much smaller run that only shows that the bench works. */
+  readonly short: boolean
+}
+export type Bench = (options: BenchOptions) => Promise<BenchResult>
+
+const names = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.ts') && file !== 'run.ts').map((file) => file.slice(0, -3))
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } } })
+const [name] = positionals
+if (!name || !names.includes(name)) {
+  console.error(`usage: npm run bench -- <${names.join(' | ')}> [--json] [--short]`)
+  process.exit(2)
+}
+const { default: bench } = (await import(`./${name}.ts`)) as { default: Bench }
+const result = await bench({ say: (line) => values.json || console.log(line), short: values.short })
+console.log(values.json ? JSON.stringify({ bench: name, ...result }) : result)

@@ -1,0 +1,150 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
+import type { Files } from '../../src/base/files.ts'
+
+/** Where a scenario works. `root` is the part of the disk that a crash may damage; the input lies outside. */
+export interface Place {
+  readonly input: string
+  readonly root: string
+  readonly engine: Engine
+  /** For what a user's own foreachBatch writes: durable, like everything that is to survive. */
+  readonly files: Files
+}
+/** A query into a sink, the rows that its readers see, and the rows that they must see in the end. */
+export interface Scenario {
+  readonly name: string
+  start(place: Place): Promise<StreamingQuery>
+  output(place: Place): Promise<Row[]>
+  expected(place: Place): Promise<Row[]>
+}
+
+const fields = { k: t.string(), at: t.timestamp(), v: t.double().nullable() }
+const inputFiles = 5
+
+/** Five small files with disorder, nulls and repeats; the last row of the last file is far in the future and closes every window before it. */
+export async function writeInput(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  for (let file = 0; file < inputFiles; file++) {
+    const lines = Array.from({ length: 24 }, (_, i) => {
+      const second = file * 20 + ((i * 7) % 25)
+      return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
+    })
+    if (file === inputFiles - 1) lines.push(JSON.stringify({ k: 'closing', at: '2030-01-01T00:00:00.000Z', v: 0 }))
+    await writeFile(join(folder, `${file}.json`), `${lines.join('\n')}\n`)
+  }
+}
+
+const stream = ({ engine, input }: Place) => engine.readStream.schema(fields).option('maxFilesPerTrigger', 1).json(input)
+const table = ({ engine, input }: Place) => engine.read.json(input, fields)
+const cities = ({ engine }: Place) =>
+  engine.createDataFrame([{ k: 'key-0', city: 'Ulm' }, { k: 'key-1', city: 'Bern' }, { k: 'key-2', city: 'Graz' }, { k: 'closing', city: '-' }], { k: t.string(), city: t.string() })
+const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
+const out = ({ root }: Place) => join(root, 'out')
+const availableNow = { availableNow: true } as const
+
+const windowed = (place: Place) =>
+  stream(place)
+    .withWatermark('at', '10 seconds')
+    .groupBy(({ at, k }) => ({ window: window(at, '10 seconds'), k }))
+    .agg(({ v }) => ({ n: count(), total: sum(v), mean: avg(v), most: max(v) }))
+    .select(({ window, k, n, total, mean, most }) => ({ start: window.start, k, n, total, mean, most }))
+const windowedTable = (place: Place) =>
+  table(place)
+    .groupBy(({ at, k }) => ({ window: window(at, '10 seconds'), k }))
+    .agg(({ v }) => ({ n: count(), total: sum(v), mean: avg(v), most: max(v) }))
+    .select(({ window, k, n, total, mean, most }) => ({ start: window.start, k, n, total, mean, most }))
+const perKey = ({ input, engine }: Place, isStream: boolean) =>
+  (isStream ? stream({ input, engine } as Place) : (table({ input, engine } as Place) as never as ReturnType<typeof stream>)).groupBy('k').agg(({ v }) => ({ n: count(), total: sum(v) }))
+
+/** Keeps each batch as a file of its own, so that a batch that comes again replaces itself. */
+function intoBatchFiles(place: Place) {
+  return async (rows: { collect(): Promise<Row[]> }, batchId: bigint) => {
+    const lines = (await rows.collect()).map((row) => JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)))
+    await place.files.replace(join(out(place), `batch-${String(batchId).padStart(6, '0')}.json`), lines.join('\n'))
+  }
+}
+/** The files that intoBatchFiles wrote, oldest first. */
+async function batchFiles(place: Place): Promise<Row[][]> {
+  const names = (await place.files.list(out(place))).filter(({ name }) => name.startsWith('batch-')).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const batches: Row[][] = []
+  for (const { path } of names) {
+    const text = Buffer.from(await place.files.read(path)).toString()
+    batches.push(text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as Row))
+  }
+  return batches
+}
+/** The table that readers of an update stream have: the newest row of each key. */
+async function latestByKey(place: Place, keyOf: (row: Row) => string): Promise<Row[]> {
+  const byKey = new Map<string, Row>()
+  for (const row of (await batchFiles(place)).flat()) byKey.set(keyOf(row), row)
+  return [...byKey.values()]
+}
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'stateless into parquet',
+    start: (place) => stream(place).where(({ v }) => v.isNotNull()).writeStream.format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
+    output: (place) => place.engine.read.parquet(out(place), { k: t.string(), at: t.timestamp(), v: t.double().nullable() }).collect(),
+    expected: (place) => table(place).where(({ v }) => v.isNotNull()).collect(),
+  },
+  {
+    name: 'windowed aggregation, append, into parquet',
+    start: (place) => windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
+    output: (place) => place.engine.read.parquet(out(place)).collect(),
+    expected: async (place) => (await windowedTable(place).collect()).filter((row) => row.k !== 'closing'),
+  },
+  {
+    name: 'windowed aggregation, update, into foreachBatch',
+    start: (place) => windowed(place).writeStream.outputMode('update').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(),
+    output: (place) => latestByKey(place, (row) => `${String(row['start'])} ${String(row['k'])}`),
+    expected: (place) => windowedTable(place).collect(),
+  },
+  {
+    name: 'plain aggregation, complete, into foreachBatch',
+    start: (place) => perKey(place, true).writeStream.outputMode('complete').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(),
+    output: async (place) => (await batchFiles(place)).at(-1) ?? [],
+    expected: (place) => (perKey(place, false) as never as { collect(): Promise<Row[]> }).collect(),
+  },
+  {
+    name: 'partitioned file sink',
+    start: (place) => stream(place).writeStream.format('json').partitionBy('k').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
+    output: (place) => place.engine.read.json(out(place), fields).collect(),
+    expected: (place) => table(place).collect(),
+  },
+  {
+    name: 'static join and windowed aggregation, append, into json',
+    start: (place) =>
+      stream(place)
+        .withWatermark('at', '5 seconds')
+        .join(cities(place), 'k')
+        .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
+        .agg(({ v }) => ({ n: count(), total: sum(v) }))
+        .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
+        .writeStream.outputMode('append')
+        .format('json')
+        .trigger(availableNow)
+        .option('checkpointLocation', checkpoint(place))
+        .start(out(place)),
+    output: (place) => place.engine.read.json(out(place), { start: t.timestamp(), city: t.string(), n: t.long(), total: t.double().nullable() }).collect(),
+    expected: async (place) =>
+      (
+        await table(place)
+          .join(cities(place), 'k')
+          .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
+          .agg(({ v }) => ({ n: count(), total: sum(v) }))
+          .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
+          .collect()
+      ).filter((row) => row.city !== '-'),
+  },
+]
+
+/** An engine that snapshots after every batch, so that this path is crashed through as well. */
+export function crashableEngine(files: Files): Promise<Engine> {
+  return millrace.local({
+    files,
+    threads: 1,
+    print: () => {},
+    conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '0ms', 'millrace.stateStore.changelogTailBytes': 1, 'spark.sql.streaming.minBatchesToRetain': 2 },
+  })
+}
