@@ -53,15 +53,15 @@ function decodeByPlace(file: LogFile, lines: readonly string[]): Record<string, 
 }
 
 function decodeByName(file: LogFile, lines: readonly string[]): Record<string, unknown> {
-  const sources: Record<string, unknown> = {}
+  const sources = new Map<string, unknown>()
   for (const line of lines) {
     const colon = line.indexOf(':')
     const name = line.slice(0, Math.max(colon, 0))
     if (!sourceName.test(name)) throw malformed(file, `${JSON.stringify(line)} is not <source>:<offset>`)
-    if (Object.hasOwn(sources, name)) throw malformed(file, `source "${name}" is there twice`)
-    sources[name] = decodeOffset(file, line.slice(colon + 1))
+    if (sources.has(name)) throw malformed(file, `source "${name}" is there twice`)
+    sources.set(name, decodeOffset(file, line.slice(colon + 1)))
   }
-  return sources
+  return Object.fromEntries(sources)
 }
 
 function decodeOffset(file: LogFile, text: string): unknown {
