@@ -1,0 +1,72 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import { Options } from '../base/options.ts'
+import { readOptions } from '../data/file-options.ts'
+import { absolutePath } from '../data/file-uri.ts'
+import type { FileFormat } from '../data/row-set.ts'
+import type { ReadLimit } from './source.ts'
+
+export interface FileSourceOptions {
+  readonly path: string
+  readonly readLimit: ReadLimit
+  readonly latestFirst: boolean
+  readonly maxFileAgeMs: number
+  readonly fileNameOnly: boolean
+  readonly recursive: boolean
+  readonly nameFilter: string | undefined
+  readonly maxCachedFiles: number
+  readonly discardCachedInputRatio: number
+  /** Those that say how a file is read. */
+  readonly format: Readonly<Record<string, string>>
+}
+
+const sourceOptions = ['path', 'maxFilesPerTrigger', 'maxBytesPerTrigger', 'latestFirst', 'maxFileAge', 'fileNameOnly', 'recursiveFileLookup', 'pathGlobFilter',
+  'maxCachedFiles', 'discardCachedInputRatio', 'cleanSource', 'sourceArchiveDir']
+
+/** Checks and reads the options of a file stream. All errors are InvalidQueryError. */
+export function fileSourceOptions(format: FileFormat, given: Readonly<Record<string, string>>): FileSourceOptions {
+  const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]])
+  const path = options.required('path', `.${format}('in/') or .load('in/')`)
+  const maxFiles = options.wholeNumber('maxFilesPerTrigger', 1)
+  const maxBytes = options.wholeNumber('maxBytesPerTrigger', 1)
+  if (maxFiles !== undefined && maxBytes !== undefined) {
+    throw new InvalidQueryError('INCOMPATIBLE_OPTIONS', {
+      what: `maxFilesPerTrigger = ${maxFiles} and maxBytesPerTrigger = ${maxBytes} are both set`,
+      todo: 'leave one of them out',
+    })
+  }
+  refuseCleanSource(options)
+  const latestFirst = options.flag('latestFirst', false)
+  const readLimit: ReadLimit = maxFiles !== undefined ? { kind: 'max-files', count: maxFiles } : maxBytes !== undefined ? { kind: 'max-bytes', bytes: maxBytes } : { kind: 'all' }
+  const maxFileAgeMs = options.durationMs('maxFileAge') ?? 7 * 86_400_000
+  return {
+    path: absolutePath(path),
+    readLimit,
+    latestFirst,
+    // with the newest files first, those left behind would grow too old before their turn
+    maxFileAgeMs: latestFirst && readLimit.kind !== 'all' ? Number.POSITIVE_INFINITY : maxFileAgeMs,
+    fileNameOnly: options.flag('fileNameOnly', false),
+    recursive: options.flag('recursiveFileLookup', false),
+    nameFilter: options.text('pathGlobFilter'),
+    maxCachedFiles: options.wholeNumber('maxCachedFiles', 0) ?? 10_000,
+    discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,
+    format: formatOptions(format, given),
+  }
+}
+
+function refuseCleanSource(options: Options): void {
+  const value = options.text('cleanSource')
+  if (value === undefined || value.toLowerCase() === 'off') return
+  throw new InvalidQueryError('UNSUPPORTED_OPTION', {
+    what: `cleanSource = ${JSON.stringify(value)}: Millrace never moves or deletes the files it reads`,
+    todo: 'leave the option out, and clean the folder up from outside',
+  })
+}
+
+/** The options that are the reader's, under the spelling of the list. */
+function formatOptions(format: FileFormat, given: Readonly<Record<string, string>>): Record<string, string> {
+  const spelling = new Map(readOptions[format].map((name) => [name.toLowerCase(), name]))
+  return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => {
+    const spelt = spelling.get(name.toLowerCase())
+    return spelt === undefined ? [] : [[spelt, value]]
+  }))
+}
