@@ -1,0 +1,46 @@
+import { assert } from '../base/errors.ts'
+import type { AggregateCall, Expression, TimeWindow } from '../plan/expression.ts'
+import { castSql, fieldSql } from './cast-sql.ts'
+import { functionSql, type SqlArgument } from './function-sql.ts'
+import { literalSql } from './sql-text.ts'
+
+/** What the names in an expression stand for, where it is used. */
+export interface SqlScope {
+  /** The SQL of input column `index`. */
+  readonly column: (index: number) => string
+  /** The SQL of an aggregate; absent where none may stand. */
+  readonly aggregate?: (call: AggregateCall) => string
+  /** The SQL of a time window's struct; absent where none may stand. */
+  readonly window?: (window: TimeWindow) => string
+  /** Asked first for every node: a whole expression that is already computed (a grouping key). */
+  readonly known?: (e: Expression) => string | undefined
+}
+
+/**
+ * An expression as DuckDB SQL with the meaning that Spark gives it in ANSI mode. The text can stand as an operand anywhere.
+ * InvalidQueryError for what the local engine can't run.
+ */
+export function expressionSql(e: Expression, scope: SqlScope): string {
+  const known = scope.known?.(e)
+  if (known !== undefined) return known
+  const sql = (inner: Expression) => expressionSql(inner, scope)
+  switch (e.kind) {
+    case 'literal': return literalSql(e.value, e.type)
+    case 'column': return scope.column(e.index)
+    case 'cast': return castSql(sql(e.input), e.input.type, e.type, e.mode)
+    case 'field': return fieldSql(sql(e.input), e.field)
+    case 'call': return functionSql(e.name, e.args.map((arg): SqlArgument => ({
+      sql: sql(arg), type: arg.type, nullable: arg.nullable, ...(arg.kind === 'literal' && { literal: arg.value }),
+    })), e.type)
+    case 'case': {
+      const branches = e.branches.map(({ condition, value }) => `WHEN ${sql(condition)} THEN ${sql(value)}`)
+      return `CASE ${branches.join(' ')}${e.otherwise ? ` ELSE ${sql(e.otherwise)}` : ''} END`
+    }
+    case 'aggregate':
+      assert(scope.aggregate, `the aggregate ${e.name} stands outside of an aggregation`)
+      return scope.aggregate(e)
+    case 'window':
+      assert(scope.window, 'a time window stands where none may be')
+      return scope.window(e)
+  }
+}

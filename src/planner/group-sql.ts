@@ -1,0 +1,79 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import { type DataType, typeText } from '../data/types.ts'
+import type { NamedExpression } from '../plan/expression.ts'
+import type { Aggregate } from '../plan/logical-plan.ts'
+import { fieldSql } from './cast-sql.ts'
+import { expressionSql, type SqlScope } from './expression-sql.ts'
+import type { Windowed } from './select-sql.ts'
+import { quoteIdentifier, sqlType } from './sql-text.ts'
+
+/** How one grouping key is grouped by, kept and shown. */
+export interface GroupKey {
+  readonly name: string
+  /** What GROUP BY computes for each row: as little as tells the groups apart. */
+  readonly grouped: readonly string[]
+  /** The flat columns in which state keeps the key, from the grouped values. A window is two, its start and its end. */
+  readonly parts: readonly { readonly name: string; readonly type: DataType; readonly nullable: boolean; readonly sql: (grouped: readonly string[]) => string }[]
+  /** The user's column from the parts. */
+  readonly value: (parts: readonly string[]) => string
+  /** Which part decides when a group is late, if the key is an event time. */
+  readonly eventTimePart: number | undefined
+}
+
+/** The keys of an aggregation over the rows of `windowed`. InvalidQueryError GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE for keys with a map inside. */
+export function groupKeys(plan: Aggregate, windowed: Windowed, scope: SqlScope): GroupKey[] {
+  return plan.keys.map((key, i) => groupKey(key, hasWatermark(key, plan, i), windowed, scope))
+}
+
+function hasWatermark(key: NamedExpression, plan: Aggregate, index: number): boolean {
+  return (key.watermarkDelayMs ?? plan.schema.fields[index]?.watermarkDelayMs) !== undefined
+}
+
+function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed, scope: SqlScope): GroupKey {
+  const { name, expression: e } = key
+  if (e.kind === 'window') {
+    const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
+    return windowKey(name, bound, isEventTime, [windowed.startUs(e)], ([us]) => `make_timestamp(${us})`, ([us]) => `make_timestamp(${us} + ${e.durationUs})`)
+  }
+  checkKeyType(name, e.type)
+  const sql = expressionSql(e, scope)
+  if (isEventTime && typeof e.type !== 'string' && e.type.kind === 'struct') {
+    const bounds = [fieldSql(sql, 'start'), fieldSql(sql, 'end')]
+    return windowKey(name, e.type.fields[0]!.type, isEventTime, bounds, ([start]) => start!, ([, end]) => end!)
+  }
+  return {
+    name, grouped: [canonicalNumber(sql, e.type)],
+    parts: [{ name, type: e.type, nullable: e.nullable, sql: ([value]) => value! }],
+    value: ([part]) => part!,
+    eventTimePart: isEventTime ? 0 : undefined,
+  }
+}
+
+type FromGrouped = (grouped: readonly string[]) => string
+
+function windowKey(name: string, bound: DataType, isEventTime: boolean, grouped: readonly string[], start: FromGrouped, end: FromGrouped): GroupKey {
+  return {
+    name, grouped,
+    parts: [{ name: `${name}.start`, type: bound, nullable: false, sql: start }, { name: `${name}.end`, type: bound, nullable: false, sql: end }],
+    value: ([s, e]) => `struct_pack(${quoteIdentifier('start')} := ${s}, ${quoteIdentifier('end')} := ${e})`,
+    eventTimePart: isEventTime ? 1 : undefined,
+  }
+}
+
+/** -0.0 and 0.0 are one group; adding 0.0 leaves the one that Spark shows. */
+export function canonicalNumber(sql: string, type: DataType): string {
+  return type === 'double' || type === 'float' ? `(${sql} + CAST(0 AS ${sqlType(type)}))` : sql
+}
+
+function checkKeyType(name: string, type: DataType): void {
+  if (!hasMap(type)) return
+  throw new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', {
+    what: `the grouping key ${JSON.stringify(name)} has the type ${typeText(type)}; a map has no order, so its rows can't be told apart by it`,
+    todo: 'group by entries of the map, for example element_at(…)',
+  })
+}
+function hasMap(type: DataType): boolean {
+  if (typeof type === 'string' || type.kind === 'decimal') return false
+  if (type.kind === 'map') return true
+  return type.kind === 'array' ? hasMap(type.element) : type.fields.some((field) => hasMap(field.type))
+}

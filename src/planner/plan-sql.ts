@@ -1,0 +1,225 @@
+import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
+import { Schema } from '../data/schema.ts'
+import type { AggregateCall, Expression, SortOrder } from '../plan/expression.ts'
+import { childrenOf, columnsRead, sameExpression } from '../plan/expression-tree.ts'
+import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Project, Sort, Union } from '../plan/logical-plan.ts'
+import { batchAggregateSql } from './aggregate-sql.ts'
+import { expressionSql, type SqlScope } from './expression-sql.ts'
+import { canonicalNumber, type GroupKey, groupKeys } from './group-sql.ts'
+import { joinLayout } from './join-layout.ts'
+import {
+  addWindows, columnOf, isBare, isOnlyFilter, isPlain, type Names, nest, newNames, prune, renderSelect, scopeOf, type Select, type SelectColumn, selectFrom, settle,
+  windowsIn, windowStruct,
+} from './select-sql.ts'
+import type { PhysicalNode } from './streaming-plan.ts'
+
+export type Needed = ReadonlySet<number>
+
+/** One SELECT that is being put together, and the relations that it reads. */
+export interface Compilation {
+  readonly names: Names
+  readonly inputs: PhysicalNode[]
+  /** Asked first for every node: the rows of one that is no SQL of this SELECT (a source, a step with state). */
+  readonly boundary: Boundary
+}
+export type Boundary = (plan: LogicalPlan, needed: Needed, compilation: Compilation) => Select | undefined
+
+export function allColumns(schema: Schema): Needed {
+  return new Set(schema.fields.keys())
+}
+
+/** Makes a relation an input of the SELECT. `positions[i]` is where column i of the plan lies in it. */
+export function readInput(c: Compilation, node: PhysicalNode, positions: readonly (number | undefined)[] = node.schema.fields.map((_, i) => i)): Select {
+  c.inputs.push(node)
+  return selectFrom(`⟦${c.inputs.length - 1}⟧`, positions, c.names)
+}
+
+/** A plan as one relation: a Fragment, or its input itself where there is nothing to do. Only the needed columns are in it; column i of the plan is at `positions[i]`. */
+export function fragmentOf(plan: LogicalPlan, needed: Needed, boundary: Boundary): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] } {
+  const c: Compilation = { names: newNames(), inputs: [], boundary }
+  const select = compileSelect(plan, needed, c)
+  const { sql, positions } = renderSelect(select)
+  const schema = new Schema(plan.schema.fields.filter((_, i) => positions[i] !== undefined))
+  return { node: isInputItself(select, c, schema) ? c.inputs[0]! : { kind: 'fragment', inputs: c.inputs, sql, schema }, positions }
+}
+
+function isInputItself(select: Select, c: Compilation, schema: Schema): boolean {
+  const input = c.inputs[0]?.schema.fields
+  const columns = select.columns.filter((column) => column !== undefined)
+  return c.inputs.length === 1 && isBare(select) && select.from === '⟦0⟧ AS t0' && columns.length === input!.length
+    && columns.every((column, i) => column.sql === `t0.c${i}` && input![i]!.name === schema.fields[i]!.name)
+}
+
+/** The needed columns of a plan's rows; the others are undefined in the result. */
+export function compileSelect(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
+  return prune(c.boundary(plan, needed, c) ?? compileNode(plan, needed, c), needed)
+}
+
+function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
+  switch (plan.kind) {
+    case 'stream-scan': case 'scan': case 'local': throw new InternalError('INTERNAL_ERROR', { what: `no boundary gave the rows of a ${plan.kind}`, todo: 'report this with the query' })
+    case 'alias': case 'watermark': return compileSelect(plan.input, needed, c)
+    case 'project': return project(plan, needed, c)
+    case 'filter': return filter(plan, needed, c)
+    case 'join': return join(plan, needed, c)
+    case 'union': return union(plan, needed, c)
+    case 'aggregate': return aggregate(plan, c)
+    case 'sort': return sort(plan, needed, c)
+    case 'limit': return limit(plan, needed, c)
+    case 'distinct': return distinct(plan, c)
+  }
+}
+
+export function readBy(expressions: readonly Expression[], also: Iterable<number> = []): Set<number> {
+  const read = new Set(also)
+  for (const e of expressions) columnsRead(e, read)
+  return read
+}
+
+function project(plan: Project, needed: Needed, c: Compilation): Select {
+  const expressions = plan.columns.map((column) => column.expression)
+  const windows = windowsIn(expressions) // even one that nobody reads leaves rows out or multiplies them
+  const read = [...expressions.filter((_, i) => needed.has(i)), ...windows]
+  let input = settle(compileSelect(plan.input, readBy(read), c), read, c.names)
+  if (windows.length > 0 && input.limit !== undefined) input = nest(input, c.names)
+  const { select, startUs } = addWindows(input, windows, c.names)
+  const scope: SqlScope = { ...scopeOf(select), window: (window) => windowStruct(startUs(window), window) }
+  return { ...select, columns: expressions.map((e, i) => (needed.has(i) ? columnOf(e, scope) : undefined)) }
+}
+
+function filter(plan: Filter, needed: Needed, c: Compilation): Select {
+  let input = compileSelect(plan.input, readBy([plan.condition], needed), c)
+  const computed = [...columnsRead(plan.condition)].some((index) => !input.columns[index]!.plain)
+  if (computed || input.limit !== undefined) input = nest(input, c.names)
+  return { ...input, where: [...input.where, expressionSql(plan.condition, scopeOf(input))] }
+}
+
+const joinWords = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN', semi: 'SEMI JOIN', anti: 'ANTI JOIN', cross: 'CROSS JOIN' } as const
+
+function join(plan: Join, needed: Needed, c: Compilation): Select {
+  const layout = joinLayout(plan)
+  const leftCount = plan.left.schema.fields.length
+  const read = plan.condition ? columnsRead(plan.condition) : new Set<number>()
+  const output = layout.filter((_, i) => needed.has(i))
+  const leftNeeded = new Set([...[...read].filter((i) => i < leftCount), ...output.filter((o) => o.from !== 'right').map((o) => o.left)])
+  const rightNeeded = new Set([...[...read].filter((i) => i >= leftCount).map((i) => i - leftCount), ...output.filter((o) => o.from !== 'left').map((o) => o.right)])
+  // a filter of the left rows may come after the join, unless the join makes up left rows of nulls
+  const keepsLeft = plan.how !== 'right' && plan.how !== 'full'
+  const leftRows = compileSelect(plan.left, leftNeeded, c)
+  const left = (keepsLeft ? isOnlyFilter(leftRows) : isBare(leftRows)) ? leftRows : nest(leftRows, c.names)
+  const rightRows = compileSelect(plan.right, rightNeeded, c)
+  const right = isBare(rightRows) && !rightRows.from.includes(' JOIN ') ? rightRows : nest(rightRows, c.names)
+  const column = (i: number) => (i < leftCount ? left.columns[i]!.sql : right.columns[i - leftCount]!.sql)
+  const on = plan.how === 'cross' ? '' : ` ON ${plan.condition ? expressionSql(plan.condition, { column }) : 'true'}`
+  return {
+    from: `${left.from} ${joinWords[plan.how]} ${right.from}${on}`,
+    where: left.where,
+    orderBy: [],
+    columns: layout.map((o, i) => {
+      if (!needed.has(i)) return undefined
+      if (o.from === 'both') return { sql: `coalesce(${left.columns[o.left]!.sql}, ${right.columns[o.right]!.sql})`, plain: false }
+      return o.from === 'left' ? left.columns[o.left]! : right.columns[o.right]!
+    }),
+  }
+}
+
+function union(plan: Union, needed: Needed, c: Compilation): Select {
+  const rendered = plan.inputs.map((input) => renderSelect(compileSelect(input, needed, c)))
+  const texts = rendered.map(({ sql }) => (/ (?:ORDER BY|LIMIT) /.test(sql) ? `(${sql})` : sql))
+  return selectFrom(`(${texts.join(' UNION ALL ')})`, rendered[0]!.positions, c.names)
+}
+
+function sort(plan: Sort, needed: Needed, c: Compilation): Select {
+  const orders = plan.order.filter((order) => order.expression.kind !== 'literal') // SQL takes a number here for a position
+  const read = orders.map((order) => order.expression)
+  let input = compileSelect(plan.input, readBy(read, needed), c)
+  if (input.limit !== undefined || input.orderBy.length > 0) input = nest(input, c.names)
+  const scope = scopeOf(input)
+  return { ...input, orderBy: orders.map((order) => orderSql(order, scope)) }
+}
+
+function orderSql(order: SortOrder, scope: SqlScope): string {
+  return `${expressionSql(order.expression, scope)} ${order.descending ? 'DESC' : 'ASC'} NULLS ${order.nullsFirst ? 'FIRST' : 'LAST'}`
+}
+
+function limit(plan: Limit, needed: Needed, c: Compilation): Select {
+  const input = compileSelect(plan.input, needed, c)
+  return { ...input, limit: Math.min(plan.count, input.limit ?? Infinity) }
+}
+
+function distinct(plan: Distinct, c: Compilation): Select {
+  const input = compileSelect(plan.input, allColumns(plan.schema), c)
+  const columns = input.columns.map((column, i) => {
+    const sql = canonicalNumber(column!.sql, plan.schema.fields[i]!.type)
+    return { sql, plain: column!.plain && sql === column!.sql }
+  })
+  const rows = { ...input, columns }
+  return nest(input.limit === undefined ? { ...rows, orderBy: [] } : nest(rows, c.names), c.names, { distinct: true })
+}
+
+/** An aggregation over all rows at once, by SQL's own aggregates. */
+function aggregate(plan: Aggregate, c: Compilation): Select {
+  const { select, keys, scope } = groupedRows(plan, c)
+  const grouped = keys.flatMap((key) => key.grouped)
+  const found = aggregatesIn(plan).map(({ call }) => ({ call, sql: batchAggregateSql(call, call.args.map((arg) => expressionSql(arg, scope))) }))
+  const texts = [...new Set(found.map(({ sql }) => sql))]
+  const rows = selectFrom(`(${groupBySql(select, grouped, texts)})`, [...grouped, ...texts].map((_, i) => i), c.names)
+  const cells = rows.columns.map((column) => column!.sql)
+  let next = 0
+  const keyColumns = keys.map((key) => {
+    const own = cells.slice(next, (next += key.grouped.length))
+    return key.value(key.parts.map((part) => part.sql(own)))
+  })
+  const cellOf = (call: AggregateCall) => cells[grouped.length + texts.indexOf(found.find((one) => one.call === call)!.sql)]!
+  return { ...rows, columns: outputColumns(plan, keyColumns, cellOf) }
+}
+
+export interface GroupedRows { readonly select: Select; readonly keys: readonly GroupKey[]; readonly scope: SqlScope }
+
+/** The input of an aggregation, with its windows, and its keys over it. */
+export function groupedRows(plan: Aggregate, c: Compilation): GroupedRows {
+  const expressions = [...plan.keys, ...plan.aggregates].map((named) => named.expression)
+  let input = settle(compileSelect(plan.input, readBy(expressions), c), expressions, c.names)
+  if (input.limit !== undefined) input = nest(input, c.names)
+  const windowed = addWindows({ ...input, orderBy: [] }, windowsIn(expressions), c.names)
+  const scope: SqlScope = { ...scopeOf(windowed.select), window: (window) => windowStruct(windowed.startUs(window), window) }
+  return { select: windowed.select, keys: groupKeys(plan, windowed, scope), scope }
+}
+
+/** SELECT groups, aggregates … GROUP BY the groups, as c0, c1, … */
+export function groupBySql(select: Select, grouped: readonly string[], aggregates: readonly string[]): string {
+  const columns = [...grouped, ...aggregates].map((sql) => ({ sql, plain: false }))
+  const { sql } = renderSelect({ ...select, columns })
+  return grouped.length === 0 ? sql : `${sql} GROUP BY ${grouped.map((_, i) => i + 1).join(', ')}`
+}
+
+/** The aggregates in the user's columns, each with the name of the column. */
+export function aggregatesIn(plan: Aggregate): { readonly call: AggregateCall; readonly output: string }[] {
+  const found: { call: AggregateCall; output: string }[] = []
+  const visit = (e: Expression, output: string) => {
+    if (e.kind === 'aggregate') found.push({ call: e, output })
+    else for (const child of childrenOf(e)) visit(child, output)
+  }
+  for (const { name, expression } of plan.aggregates) visit(expression, name)
+  return found
+}
+
+/** The user's columns over grouped rows: the keys, then expressions over aggregates and keys. MISSING_AGGREGATION for a column that is neither. */
+export function outputColumns(plan: Aggregate, keys: readonly string[], aggregate: (call: AggregateCall) => string): SelectColumn[] {
+  const scope: SqlScope = {
+    known(e) {
+      const index = plan.keys.findIndex((key) => sameExpression(key.expression, e))
+      return index < 0 ? undefined : keys[index]
+    },
+    column(index) {
+      const name = plan.input.schema.fields[index]!.name
+      throw new InvalidQueryError('MISSING_AGGREGATION', {
+        what: `the column ${JSON.stringify(name)} is neither a grouping key nor inside an aggregate`, todo: `group by it, or aggregate it, for example first(${name})`,
+      })
+    },
+    aggregate,
+  }
+  const columns = [...keys, ...plan.aggregates.map((named) => expressionSql(named.expression, scope))]
+  assert(columns.length === plan.schema.fields.length, `an aggregation gives ${columns.length} columns and not ${plan.schema.fields.length}`)
+  return columns.map((sql) => ({ sql, plain: isPlain(sql) }))
+}

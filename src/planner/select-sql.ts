@@ -1,0 +1,165 @@
+import { assert } from '../base/errors.ts'
+import type { Expression, TimeWindow } from '../plan/expression.ts'
+import { childrenOf, sameExpression } from '../plan/expression-tree.ts'
+import { expressionSql, type SqlScope } from './expression-sql.ts'
+import { quoteIdentifier } from './sql-text.ts'
+
+/**
+ * A SELECT under construction. Nodes of a plan are folded into one SELECT as long as that means the same, so that the
+ * text stays readable and short; what can't be folded becomes a subquery.
+ */
+export interface Select {
+  readonly from: string
+  readonly where: readonly string[]
+  /** What each column of the relation is, in terms of `from`; undefined for one that nobody above reads. */
+  readonly columns: readonly (SelectColumn | undefined)[]
+  readonly orderBy: readonly string[]
+  readonly limit?: number
+}
+export interface SelectColumn {
+  readonly sql: string
+  /** A column as it stands in `from`, which may be named again without being computed again. */
+  readonly plain: boolean
+}
+
+/** Gives subqueries and inputs their names, t0, t1, … */
+export interface Names { next(): string }
+export function newNames(): Names {
+  let count = 0
+  return { next: () => `t${count++}` }
+}
+
+/** The columns c0, c1, … of a relation that stands in FROM as `text`; `positions[i]` is where column i of the plan lies in it. */
+export function selectFrom(text: string, positions: readonly (number | undefined)[], names: Names): Select {
+  const name = names.next()
+  return { from: `${text} AS ${name}`, where: [], orderBy: [], columns: positions.map((at) => (at === undefined ? undefined : { sql: `${name}.c${at}`, plain: true })) }
+}
+
+/** The whole text. Columns that nobody reads are left out: column i is found at `positions[i]` of the result. */
+export function renderSelect(select: Select, options: { readonly distinct?: boolean } = {}): { readonly sql: string; readonly positions: readonly (number | undefined)[] } {
+  let count = 0
+  const positions = select.columns.map((column) => (column === undefined ? undefined : count++))
+  const list = select.columns.filter((column) => column !== undefined).map((column, i) => `${column.sql} AS c${i}`)
+  const sql = `SELECT ${options.distinct ? 'DISTINCT ' : ''}${list.length === 0 ? '1 AS c0' : list.join(', ')} FROM ${select.from}`
+    + (select.where.length === 0 ? '' : ` WHERE ${select.where.join(' AND ')}`)
+    + (select.orderBy.length === 0 ? '' : ` ORDER BY ${select.orderBy.join(', ')}`)
+    + (select.limit === undefined ? '' : ` LIMIT ${select.limit}`)
+  return { sql, positions }
+}
+
+/** The same rows out of a subquery, whose columns are all plain. */
+export function nest(select: Select, names: Names, options: { readonly distinct?: boolean } = {}): Select {
+  const { sql, positions } = renderSelect(select, options)
+  return selectFrom(`(${sql})`, positions, names)
+}
+
+/** Whether the SELECT computes, orders and cuts off nothing: it only filters. */
+export function isOnlyFilter(select: Select): boolean {
+  return select.orderBy.length === 0 && select.limit === undefined && select.columns.every((column) => column === undefined || column.plain)
+}
+/** Whether the SELECT is nothing but its FROM, and can stand in a join as it is. */
+export function isBare(select: Select): boolean {
+  return select.where.length === 0 && isOnlyFilter(select)
+}
+/** The SELECT without the columns that nobody reads. */
+export function prune(select: Select, needed: ReadonlySet<number>): Select {
+  return { ...select, columns: select.columns.map((column, i) => (needed.has(i) ? column : undefined)) }
+}
+
+/** The SELECT with its computed columns in a subquery, if `readers` would compute one of them more than once. */
+export function settle(select: Select, readers: readonly Expression[], names: Names): Select {
+  const reads = new Map<number, number>()
+  const visit = (e: Expression, weight: number) => {
+    if (e.kind === 'column') reads.set(e.index, (reads.get(e.index) ?? 0) + weight)
+    for (const child of childrenOf(e)) visit(child, e.kind === 'window' ? 2 : weight) // a window reads its time for its value and for its null
+  }
+  for (const e of readers) visit(e, 1)
+  const twice = [...reads].some(([index, count]) => count > 1 && select.columns[index]?.plain === false)
+  return twice ? nest(select, names) : select
+}
+
+/** The scope in which expressions over the SELECT's columns become SQL. */
+export function scopeOf(select: Select): SqlScope {
+  return {
+    column(index) {
+      const column = select.columns[index]
+      assert(column, `column ${index} was pruned although it is read`)
+      return column.sql
+    },
+  }
+}
+
+/** A column for an expression over the SELECT. */
+export function columnOf(e: Expression, scope: SqlScope): SelectColumn {
+  const sql = expressionSql(e, scope)
+  return { sql, plain: isPlain(sql) }
+}
+/** Whether the text is a column of FROM as it stands there. */
+export function isPlain(sql: string): boolean {
+  return /^t\d+\.c\d+$/.test(sql)
+}
+
+// Time windows
+
+/** All time windows in the expressions, each once. */
+export function windowsIn(expressions: readonly Expression[]): TimeWindow[] {
+  const found: TimeWindow[] = []
+  const visit = (e: Expression) => {
+    if (e.kind === 'window' && !found.some((w) => sameExpression(w, e))) found.push(e)
+    childrenOf(e).forEach(visit)
+  }
+  expressions.forEach(visit)
+  return found
+}
+
+export interface Windowed {
+  readonly select: Select
+  /** The start of the row's window, microseconds as BIGINT. */
+  readonly startUs: (window: TimeWindow) => string
+}
+
+/**
+ * The rows with their time windows: rows without a time are left out, and a row is there once for each sliding window that it lies in.
+ * The last window that begins at or before t begins at t - ((t - start) mod slide), the modulus taken at or above 0; the others a slide before each.
+ * There are ceil(duration / slide) candidates; where duration is no multiple of slide, the earliest may end before t.
+ */
+export function addWindows(select: Select, windows: readonly TimeWindow[], names: Names): Windowed {
+  const starts = new Map<TimeWindow, string>()
+  let { from } = select
+  const where = [...select.where]
+  const scope = scopeOf(select)
+  for (const window of windows) {
+    const time = expressionSql(window.time, scope)
+    if (window.time.nullable) where.push(`${time} IS NOT NULL`)
+    const last = lastStartUs(time, window)
+    if (window.slideUs >= window.durationUs) {
+      starts.set(window, last)
+      continue
+    }
+    const offset = names.next()
+    from += ` CROSS JOIN range(CAST(0 AS BIGINT), CAST(${window.durationUs} AS BIGINT), CAST(${window.slideUs} AS BIGINT)) AS ${offset}(us)`
+    const start = `(${last} - ${offset}.us)`
+    starts.set(window, start)
+    if (window.durationUs % window.slideUs !== 0n) where.push(`${start} + ${window.durationUs} > epoch_us(${time})`)
+  }
+  return {
+    select: { ...select, from, where },
+    startUs(window) {
+      const found = [...starts].find(([other]) => sameExpression(other, window))
+      assert(found, 'a time window was not prepared')
+      return found[1]
+    },
+  }
+}
+
+/** Two moduli instead of time_bucket or a CASE: the cheapest form that is right before 1970 too. */
+function lastStartUs(time: string, { slideUs, startUs }: TimeWindow): string {
+  const us = `epoch_us(${time})`
+  const since = startUs === 0n ? us : `(${us} - ${startUs})`
+  return `(${us} - ((${since} % ${slideUs}) + ${slideUs}) % ${slideUs})`
+}
+
+/** A window's struct from its start in microseconds. */
+export function windowStruct(startUs: string, window: TimeWindow): string {
+  return `struct_pack(${quoteIdentifier('start')} := make_timestamp(${startUs}), ${quoteIdentifier('end')} := make_timestamp(${startUs} + ${window.durationUs}))`
+}
