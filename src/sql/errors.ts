@@ -1,0 +1,99 @@
+import { InternalError, InvalidQueryError, MillraceError, UnavailableError } from '../base/errors.ts'
+
+interface Known {
+  readonly pattern: RegExp
+  readonly error: (match: RegExpExecArray, text: string, cause: unknown) => MillraceError
+}
+
+/** DuckDB's message -> what our caller does about it. First match counts. */
+const known: readonly Known[] = [
+  {
+    // raised on purpose by the SQL that the planner writes: error('[DIVIDE_BY_ZERO] …')
+    pattern: /\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\] ?([\s\S]*)/,
+    error: ([, code, what], _text, cause) => new InvalidQueryError(code!, { what: firstLine(what!), todo: todoOf(code!), cause }),
+  },
+  {
+    pattern: /(?:No files found that match the pattern "([\s\S]*?)"|Cannot open file "([\s\S]*?)": No such file or directory)/,
+    error: ([, pattern, path], text, cause) => new UnavailableError('FILE_NOT_EXIST', {
+      what: `the file ${unescapePath(path ?? pattern ?? text)} is not there`,
+      todo: 'bring it back; files must stay until the batches that read them are committed', cause,
+    }),
+  },
+  {
+    pattern: /Out of Memory Error: ([\s\S]*)/,
+    error: ([, what], _text, cause) => new UnavailableError('OUT_OF_MEMORY', {
+      what: `a statement needed more memory than the SQL engine may use: ${firstLine(what!)}`,
+      todo: 'take fewer files or rows a batch (maxFilesPerTrigger, maxBytesPerTrigger), or raise the memory limit', cause,
+    }),
+  },
+  {
+    pattern: /maximum_object_size/,
+    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+      what: `a JSON record is longer than 16 MiB: ${firstLine(text)}`, todo: 'split the record', cause,
+    }),
+  },
+  {
+    pattern: /Malformed JSON|JSON transform error|Invalid unicode|CSV Error|Error when converting column|invalid unicode|not utf-8/i,
+    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+      what: firstLine(text), todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)', cause,
+    }),
+  },
+  {
+    pattern: /(?:Conversion Error|Invalid Input Error: Could not (?:convert|cast)[^:]*): ?([\s\S]*)|Failed to cast value/,
+    error: ([, what], text, cause) => {
+      const line = firstLine(what ?? text)
+      if (/out of range|overflow/i.test(line) && !/string/i.test(line)) return overflow(line, cause)
+      return new InvalidQueryError('CAST_INVALID_INPUT', { what: line, todo: 'mend the value, or use try_cast, which gives null for it', cause })
+    },
+  },
+  { pattern: /Out of Range Error: ([\s\S]*)/, error: ([, what], _text, cause) => overflow(firstLine(what!), cause) },
+  {
+    pattern: /IO Error: ([\s\S]*)/,
+    error: ([, what], _text, cause) => new UnavailableError('FAILED_READ_FILE', {
+      what: firstLine(what!), todo: 'check that the file is whole and that the disk works and has space', cause,
+    }),
+  },
+  {
+    pattern: /(No magic bytes|too small to be a Parquet file|Parquet|Snappy|ZSTD)[\s\S]*/i,
+    error: (_match, text, cause) => new UnavailableError('FAILED_READ_FILE', {
+      what: firstLine(text), todo: 'check that the file is whole and in the format that the source names', cause,
+    }),
+  },
+]
+
+/** What DuckDB threw at a statement, as an error of ours. Errors of ours pass through. */
+export function sqlError(cause: unknown, sql: string): MillraceError {
+  if (cause instanceof MillraceError) return cause
+  const text = cause instanceof Error ? cause.message : String(cause)
+  // a parser's or binder's complaint quotes our SQL, which may hold anything; it is always our defect
+  if (!/^(Parser|Binder|Catalog|INTERNAL|TransactionContext)\b/.test(text)) {
+    for (const { pattern, error } of known) {
+      const match = pattern.exec(text)
+      if (match) return error(match, text, cause)
+    }
+  }
+  return new InternalError('INTERNAL_ERROR', {
+    what: `DuckDB refused a statement: ${text}\n  SQL: ${sql.length > 4000 ? `${sql.slice(0, 4000)}…` : sql}`, todo: 'report this with the query', cause,
+  })
+}
+
+function overflow(what: string, cause: unknown): InvalidQueryError {
+  return new InvalidQueryError('ARITHMETIC_OVERFLOW', { what, todo: 'cast to a wider type first, or use the try_ form of the function', cause })
+}
+function todoOf(code: string): string {
+  return todos[code] ?? 'change the expression or the data so that it has a value, or use the try_ form of the function'
+}
+const todos: Readonly<Record<string, string>> = {
+  DIVIDE_BY_ZERO: 'use try_divide, which gives null, or leave out the rows with a zero',
+  CAST_INVALID_INPUT: 'mend the value, or use try_cast, which gives null for it',
+  MALFORMED_RECORD_IN_PARSING: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)',
+  NOT_NULL_ASSERT_VIOLATION: 'give a value, or make the column nullable',
+}
+/** Without the position and the SQL that DuckDB adds. */
+function firstLine(text: string): string {
+  return text.split(/\n\s*\n|\nLINE \d+:/)[0]!.trim()
+}
+/** The path as it was before it became a pattern that matches only itself. */
+function unescapePath(pattern: string): string {
+  return pattern.replace(/\[([[*?])\]/g, '$1')
+}

@@ -1,0 +1,24 @@
+/**
+ * Parquet. Columns are found by name; one that no file has is null, and a narrower type in a file is widened. Reading goes through a
+ * UNION BY NAME with an empty relation of the schema's types, which DuckDB's planner takes out again: so no statement is needed to learn
+ * which columns there are.
+ */
+import { columnName, duckType } from './duck-types.ts'
+import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
+import { quoteName, quotePaths } from './sql-text.ts'
+
+export function readParquet(request: ReadRequest): FileScan {
+  const { files, schema, partitions } = request
+  const declared = schema.fields.map(({ name, type }, i) => `NULL::${isPartition(request, i) ? 'VARCHAR' : duckType(type)} AS ${quoteName(name)}`)
+  const values = schema.fields.map(({ name, type }, i) => {
+    if (isPartition(request, i)) return partitionColumn(request, i)
+    const column = quoteName(name)
+    // both TIMESTAMP and TIMESTAMPTZ come in; the cast between them goes through the calendar for every value, this does not
+    const value = type === 'timestamp' ? `make_timestamp(epoch_us(${column}))` : `CAST(${column} AS ${duckType(type)})`
+    return `${value} AS ${columnName(i)}`
+  })
+  const scan = `read_parquet(${quotePaths(files.map((file) => file.path))}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
+  return {
+    select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`, files, count: { kind: 'parquet' },
+  }
+}

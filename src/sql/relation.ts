@@ -1,0 +1,55 @@
+import { assert } from '../base/errors.ts'
+import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Schema } from '../data/schema.ts'
+import type { FileScan } from './file-scan.ts'
+import type { Relation } from './sql-batch.ts'
+import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
+
+/** Where a relation's rows are. A SELECT becomes a table when it is materialised, for all who hold the relation. */
+export type Form =
+  | { readonly kind: 'table'; readonly name: string; readonly rows: number | undefined; readonly columns?: ColumnBatch }
+  | { readonly kind: 'select'; readonly sql: string; readonly inputs: readonly SqlRelation[] }
+  /** Files that are read where the text stands. */
+  | { readonly kind: 'files'; readonly scan: FileScan; readonly source: string | null }
+
+export class SqlRelation implements Relation {
+  readonly schema: Schema
+  form: Form
+  constructor(schema: Schema, form: Form) {
+    this.schema = schema
+    this.form = form
+  }
+  static of(relation: Relation): SqlRelation {
+    assert(relation instanceof SqlRelation, 'a relation is used in the engine that made it')
+    return relation
+  }
+
+  /** What stands for the relation behind FROM. */
+  get text(): string {
+    return this.form.kind === 'table' ? this.form.name : `(${this.select})`
+  }
+  /** A SELECT of its rows. */
+  get select(): string {
+    const { form } = this
+    switch (form.kind) {
+      case 'table': return `SELECT * FROM ${form.name}`
+      case 'files': return form.scan.select
+      case 'select': return fillPlaceholders(form.sql, (name) => form.inputs[Number(name)]!.text)
+    }
+  }
+}
+
+/** How often each relation that is not a table yet would be run by a statement over `roots`. */
+export function countUses(roots: readonly SqlRelation[]): Map<SqlRelation, number> {
+  const uses = new Map<SqlRelation, number>()
+  const visit = (relation: SqlRelation, times: number) => {
+    if (relation.form.kind === 'table' || times === 0) return
+    const seen = uses.get(relation) ?? 0
+    uses.set(relation, seen + times)
+    if (seen > 0 || relation.form.kind !== 'select') return
+    const { sql, inputs } = relation.form
+    countPlaceholders(sql, inputs.length).forEach((count, i) => visit(inputs[i]!, count))
+  }
+  for (const root of roots) visit(root, 1)
+  return uses
+}

@@ -1,0 +1,238 @@
+import { assert } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { ColumnBatch } from '../data/column-batch.ts'
+import type { RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
+import { rowsToColumns } from '../data/values.ts'
+import type { BatchScan } from '../plan/logical-plan.ts'
+import { bindings, type Result } from './bindings.ts'
+import { type FileScan, scanFiles } from './file-scan.ts'
+import { listTableFiles, partitionsOf } from './list-files.ts'
+import { fileFormat } from './options.ts'
+import { Profile } from './profile.ts'
+import { readColumns, readKeyIds } from './read-vectors.ts'
+import { countUses, SqlRelation } from './relation.ts'
+import { SqlRowSet } from './sql-row-set.ts'
+import type { Session } from './session.ts'
+import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
+import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
+import { statsOf, statsOfColumn, statsSchema, statsSelect } from './statements.ts'
+
+/** A statement that has run: its result, or its profile where it read files whose rows have to be counted. */
+export type Ran = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'profile'; readonly profile: Profile }
+
+interface SourceRows {
+  rows: number | undefined
+  readonly scan: FileScan | null
+  readonly relation: SqlRelation
+}
+
+/** A batch on one session. Statements run where rows are asked for; everything before only puts their text together. */
+export class SqlBatchRun implements SqlBatch {
+  readonly session: Session
+  readonly #files: Files
+  readonly #parameters: SqlBatchParameters
+  readonly #sources = new Map<string, SourceRows[]>()
+  readonly #end: () => Promise<void>
+  constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
+    this.#end = end
+    this.session = session
+    this.#files = files
+    this.#parameters = parameters
+  }
+
+  async source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation> {
+    const source = await this.#openSource(name, batch, schema)
+    const known = this.#sources.get(name)
+    if (known) known.push(source)
+    else this.#sources.set(name, [source])
+    return source.relation
+  }
+  async #openSource(name: string, batch: SourceBatch, schema: Schema): Promise<SourceRows> {
+    switch (batch.kind) {
+      case 'objects': return this.#loadedSource([rowsToColumns(schema, batch.rows)], schema)
+      case 'columns': return this.#loadedSource(batch.batches, schema)
+      case 'sql': {
+        const inputs: SqlRelation[] = []
+        const columns = schema.fields.map((_, i) => `c${i}`).join(', ')
+        const form = { kind: 'select', sql: `SELECT * FROM (${this.#fillParameters(batch.sql)}) AS s(${columns})`, inputs } as const
+        return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, form) }
+      }
+      case 'files': {
+        const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
+        const scan = scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
+        const relation = await this.#fileRelation(schema, scan, name)
+        return { rows: batch.files.length === 0 ? 0 : undefined, scan, relation }
+      }
+    }
+  }
+  async #loadedSource(batches: readonly ColumnBatch[], schema: Schema): Promise<SourceRows> {
+    const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
+    return { rows, scan: null, relation: await this.#loadAll(batches, schema) }
+  }
+
+  async scan(scan: BatchScan): Promise<Relation> {
+    const format = fileFormat(scan.format)
+    const found = await listTableFiles(this.#files, scan.paths)
+    return this.#fileRelation(scan.schema, scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema)), null)
+  }
+  async #fileRelation(schema: Schema, scan: FileScan, source: string | null): Promise<SqlRelation> {
+    if (scan.check !== undefined) await this.session.run(scan.check)
+    return new SqlRelation(schema, { kind: 'files', scan, source })
+  }
+
+  fragment(sql: string, inputs: readonly Relation[], schema: Schema): Relation {
+    return new SqlRelation(schema, { kind: 'select', sql: this.#fillParameters(sql), inputs: inputs.map(SqlRelation.of) })
+  }
+  #fillParameters(sql: string): string {
+    return fillPlaceholders(sql, (name) => {
+      if (name === 'batch_timestamp') return timestampLiteral(this.#parameters.batchTimestampMs)
+      if (name === 'salt') return quoteText(this.#parameters.salt)
+      assert(/^\d+$/.test(name), `the fragment has a placeholder ⟦${name}⟧ that nobody knows: ${sql}`)
+      return `⟦${name}⟧`
+    })
+  }
+
+  async measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }> {
+    const own = SqlRelation.of(relation)
+    if (own.form.kind === 'table') {
+      const stats = own.form.columns && statsOfColumn(own.form.columns, column)
+      return { relation, stats: stats ?? await this.#stats(own, column, '') }
+    }
+    // one call for both statements where no profile is needed of the first
+    if ((await this.#prepare(own)).length > 0) {
+      await this.#makeTable(own)
+      return { relation, stats: await this.#stats(own, column, '') }
+    }
+    const name = this.session.nextTable()
+    const create = `CREATE TEMP TABLE ${name} AS ${own.select}; `
+    const stats = await this.#stats(new SqlRelation(own.schema, { kind: 'table', name, rows: undefined }), column, create)
+    own.form = { kind: 'table', name, rows: stats.count }
+    return { relation, stats }
+  }
+  async #stats(table: SqlRelation, column: number, before: string): Promise<EventTimeStats> {
+    return statsOf(readColumns(await this.session.run(before + statsSelect(table.schema, column, table.text)), statsSchema))
+  }
+
+  async materialize(relation: Relation): Promise<Relation> {
+    const own = SqlRelation.of(relation)
+    if (own.form.kind !== 'table') await this.#makeTable(own)
+    return own
+  }
+
+  async keyedColumns(sql: string, inputs: readonly Relation[], schema: Schema): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
+    const query = SqlRelation.of(this.fragment(sql, inputs, schema))
+    const result = await this.select(query)
+    return { keyIds: readKeyIds(result), rows: readColumns(result, schema, 1) }
+  }
+
+  load(batch: ColumnBatch): Promise<SqlRelation> {
+    return this.#loadAll([batch], batch.schema)
+  }
+  async #loadAll(batches: readonly ColumnBatch[], schema: Schema): Promise<SqlRelation> {
+    const name = await this.session.load(schema, batches)
+    const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
+    return new SqlRelation(schema, { kind: 'table', name, rows, ...(batches.length === 1 ? { columns: batches[0]! } : {}) })
+  }
+
+  rowSet(relation: Relation): RowSet {
+    return new SqlRowSet(this, this.#files, SqlRelation.of(relation))
+  }
+
+  async inputRows(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const [name, sources] of this.#sources) {
+      let sum = 0
+      for (const source of sources) sum += source.rows ??= await this.#countSource(source)
+      counts.set(name, sum)
+    }
+    return counts
+  }
+  async #countSource({ scan, relation }: SourceRows): Promise<number> {
+    if (relation.form.kind === 'table' && relation.form.rows !== undefined) return relation.form.rows
+    if (scan!.files.every((file) => file.sizeBytes === 0)) return 0
+    const count = scan!.count.kind === 'parquet'
+      ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan!.files.map((file) => file.path))})`
+      : `SELECT count(*) FROM ${relation.text}`
+    return numberOf(await this.session.run(count))
+  }
+
+  async close(): Promise<void> {
+    await this.#end()
+  }
+
+  // ---- for the row set ------------------------------------------------------------------------------------------------------------
+
+  /** Runs a SELECT and gives its rows. Where files have to be counted it goes through a table, which is the only way to see both. */
+  async select(query: SqlRelation): Promise<Result> {
+    if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
+    return this.session.run(query.select)
+  }
+
+  /** Runs a statement that stores or forgets a relation's rows (COPY, EXPLAIN ANALYZE), and counts the files that it reads. */
+  async execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile = false): Promise<Ran> {
+    if (this.#countsInTable(relation)) await this.#makeTable(relation)
+    return this.#execute(relation, statement, profile)
+  }
+  async #execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile: boolean): Promise<Ran> {
+    const scans = await this.#prepare(relation)
+    if (scans.length === 0 && !profile) return { kind: 'result', result: await this.session.run(statement(relation)) }
+    const ran = Profile.of(await this.session.run(`EXPLAIN (ANALYZE, FORMAT json) ${statement(relation)}`))
+    for (const source of scans) source.rows ??= sumOf(source.scan!, ran)
+    return { kind: 'profile', profile: ran }
+  }
+
+  async #makeTable(relation: SqlRelation): Promise<void> {
+    const name = this.session.nextTable()
+    const ran = await this.#execute(relation, (query) => `CREATE TEMP TABLE ${name} AS ${query.select}`, false)
+    relation.form = { kind: 'table', name, rows: rowsOf(ran) }
+  }
+
+  /**
+   * Makes a statement over the relation possible: what it would run twice becomes a table first, as does a source whose rows can only be
+   * counted in one. Returns the sources whose rows the statement's own profile can count.
+   */
+  async #prepare(relation: SqlRelation): Promise<SourceRows[]> {
+    const counted: SourceRows[] = []
+    for (const [used, times] of countUses([relation])) {
+      if (used !== relation && (times > 1 || this.#countsInTable(used))) {
+        await this.#makeTable(used)
+        return this.#prepare(relation)
+      }
+      const source = this.#uncounted(used)
+      if (source?.scan!.count.kind === 'profile') counted.push(source)
+    }
+    return counted
+  }
+  /** The source of files that the relation is, while nobody knows how many rows it has. */
+  #uncounted(relation: SqlRelation): SourceRows | undefined {
+    if (relation.form.kind !== 'files' || relation.form.source === null) return undefined
+    return this.#sources.get(relation.form.source)?.find((each) => each.relation === relation && each.rows === undefined)
+  }
+  #countsInTable(relation: SqlRelation): boolean {
+    return this.#uncounted(relation)?.scan!.count.kind === 'table'
+  }
+}
+
+/** Rows that a CREATE TABLE AS or COPY stored. */
+export function rowsOf(ran: Ran): number {
+  return ran.kind === 'profile' ? ran.profile.rows : numberOf(ran.result)
+}
+
+function sumOf(scan: FileScan, profile: Profile): number | undefined {
+  if (scan.count.kind !== 'profile') return undefined
+  let sum = 0
+  for (const signature of scan.count.signatures) {
+    const rows = profile.rowsOf(signature)
+    if (rows === undefined) return undefined
+    sum += rows
+  }
+  return sum
+}
+
+/** The one number that a statement gives. */
+function numberOf(result: Result): number {
+  const bytes = bindings.vector_get_data(bindings.data_chunk_get_vector(bindings.result_get_chunk(result, 0), 0), 8)
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true))
+}

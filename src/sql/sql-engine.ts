@@ -1,0 +1,101 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { Schema } from '../data/schema.ts'
+import { bindings } from './bindings.ts'
+import { sqlError } from './errors.ts'
+import { inferenceSelect, schemaOf } from './infer-schema.ts'
+import { listTableFiles } from './list-files.ts'
+import { fileFormat, FormatOptions } from './options.ts'
+import { Session } from './session.ts'
+import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
+import { SqlBatchRun } from './sql-batch-run.ts'
+
+export interface SqlEngineOptions {
+  /** Lists folders and reads logs; what DuckDB itself reads and writes are paths of the same file system. */
+  readonly files: Files
+  /** Worker threads (default: one a core). */
+  readonly threads?: number
+  /** Bytes that DuckDB may hold before it spills to `tempFolder` (default: 80 % of the machine's). */
+  readonly memoryLimitBytes?: number
+  /** Where it spills to (default: it does not spill). */
+  readonly tempFolder?: string
+}
+
+/** DuckDB within this process: one instance in memory, with a connection for each batch. */
+export class SqlEngine {
+  readonly #database: Awaited<ReturnType<typeof bindings.open>>
+  readonly #files: Files
+  readonly #open = new Set<Session>()
+  private constructor(database: Awaited<ReturnType<typeof bindings.open>>, files: Files) {
+    this.#database = database
+    this.#files = files
+  }
+
+  static async open(options: SqlEngineOptions): Promise<SqlEngine> {
+    const config = bindings.create_config()
+    for (const [name, value] of Object.entries(settings(options))) bindings.set_config(config, name, value)
+    const engine = new SqlEngine(await bindings.open(':memory:', config), options.files)
+    const session = await engine.#session()
+    await session.run(`SET GLOBAL TimeZone = 'UTC'`)
+    await engine.#end(session)
+    return engine
+  }
+
+  /** A batch with its own connection; `close()` of the batch gives it back. Batches may run side by side. */
+  async beginBatch(parameters: SqlBatchParameters): Promise<SqlBatch> {
+    const session = await this.#session()
+    return new SqlBatchRun(session, this.#files, parameters, () => this.#end(session))
+  }
+
+  /** The schema of files, read from them. */
+  async inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
+    const name = fileFormat(format)
+    const files = await listTableFiles(this.#files, paths)
+    if (files.length === 0 && name !== 'text') {
+      throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', { what: `there are no files in ${paths.join(', ')} to take a schema from`, todo: 'give the schema' })
+    }
+    const session = await this.#session()
+    try {
+      return schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))
+    } finally {
+      await this.#end(session)
+    }
+  }
+
+  /** Ends the batches that are still open, then DuckDB. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#open, (session) => this.#end(session)))
+    bindings.close_sync(this.#database)
+  }
+
+  async #session(): Promise<Session> {
+    try {
+      const session = new Session(await bindings.connect(this.#database))
+      this.#open.add(session)
+      return session
+    } catch (error) {
+      throw sqlError(error, 'connect')
+    }
+  }
+  async #end(session: Session): Promise<void> {
+    this.#open.delete(session)
+    await session.close()
+  }
+}
+
+function settings({ threads, memoryLimitBytes, tempFolder }: SqlEngineOptions): Record<string, string> {
+  return {
+    ...(threads === undefined ? {} : { threads: String(threads) }),
+    ...(memoryLimitBytes === undefined ? {} : { memory_limit: `${memoryLimitBytes}B` }),
+    temp_directory: tempFolder ?? '',
+    // rows come out in the order in which they lie in the files: what first, last and sinks show
+    preserve_insertion_order: 'true',
+    integer_division: 'false',
+    // nothing is ever fetched from the network
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    // a file may be replaced under its name between two batches
+    enable_external_file_cache: 'false',
+  }
+}

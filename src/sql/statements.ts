@@ -1,0 +1,42 @@
+import type { Schema } from '../data/schema.ts'
+import type { EventTimeStats } from './sql-batch.ts'
+import type { ColumnBatch } from '../data/column-batch.ts'
+import { Schema as SchemaClass } from '../data/schema.ts'
+import type { DataType } from '../data/types.ts'
+import { columnName } from './duck-types.ts'
+
+const statsFields: readonly DataType[] = ['long', 'long', 'long', 'double']
+/** The columns of `statsSelect`. */
+export const statsSchema = new SchemaClass(statsFields.map((type, i) => ({ name: ['count', 'min', 'max', 'avg'][i]!, type, nullable: true })))
+
+/** Measures an event time; a window counts by its end, a null as 1970. */
+export function statsSelect(schema: Schema, column: number, from: string): string {
+  const { type } = schema.fields[column]!
+  const time = typeof type === 'string' ? columnName(column) : `${columnName(column)}."end"`
+  return `SELECT count(*), min(us), max(us), avg(us) FROM (SELECT coalesce(epoch_us(${time}), 0) AS us FROM ${from})`
+}
+
+export function statsOf(row: ColumnBatch): EventTimeStats {
+  const [count, min, max, avg] = row.columns.map((column) => (column.kind === 'fixed' && column.valid?.[0] !== 0 ? column.data[0]! : 0n))
+  return { count: Number(count), minUs: BigInt(min!), maxUs: BigInt(max!), avgUs: Number(avg) }
+}
+
+/** The same of a column in memory. */
+export function statsOfColumn(batch: ColumnBatch, index: number): EventTimeStats | undefined {
+  const column = batch.columns[index]
+  if (column?.kind !== 'fixed' || !(column.data instanceof BigInt64Array)) return undefined
+  const { data, valid } = column
+  if (batch.length === 0) return { count: 0, minUs: 0n, maxUs: 0n, avgUs: 0 }
+  const first = valid?.[0] === 0 ? 0n : data[0]!
+  let min = first
+  let max = first
+  let sum = 0
+  for (let i = 0; i < batch.length; i++) {
+    const us = valid !== null && valid[i] === 0 ? 0n : data[i]!
+    if (us < min) min = us
+    else if (us > max) max = us
+    // relative to the first one, so that the sum stays exact in a double for any real spread
+    sum += Number(us - first)
+  }
+  return { count: batch.length, minUs: min, maxUs: max, avgUs: Number(first) + sum / batch.length }
+}

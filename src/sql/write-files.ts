@@ -1,0 +1,187 @@
+import { assert, InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import type { FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
+import { Schema } from '../data/schema.ts'
+import { type DataType, typeText } from '../data/types.ts'
+import { columnName, duckType } from './duck-types.ts'
+import { isoTime, jsonRecord } from './json-text.ts'
+import { FormatOptions, invalidOption } from './options.ts'
+import { readColumns } from './read-vectors.ts'
+import type { SqlRelation } from './relation.ts'
+import { rowsOf, type SqlBatchRun } from './sql-batch-run.ts'
+import { quoteName, quoteText } from './sql-text.ts'
+import { columnValues } from '../data/values.ts'
+
+/** Refuses what the format can't hold, before anything runs. */
+export function checkWrite(schema: Schema, { format, partitionBy, options }: WriteFiles): void {
+  const seen = new Set<string>()
+  for (const name of schema.names) {
+    if (seen.has(name.toLowerCase())) {
+      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', { what: `the rows to write have the column ${quoteName(name)} twice`, todo: 'rename or drop one; case makes no difference' })
+    }
+    seen.add(name.toLowerCase())
+  }
+  for (const name of partitionBy) {
+    const type = schema.typeOf(name)
+    if (type === undefined) {
+      throw new InvalidQueryError('COLUMN_NOT_FOUND', { what: `partitionBy names ${quoteName(name)}, and the columns are ${schema.names.map(quoteName).join(', ')}`, todo: 'name a column of the rows' })
+    }
+    if (type === 'binary' || type === 'void' || (typeof type !== 'string' && type.kind !== 'decimal')) {
+      throw new InvalidQueryError('INVALID_PARTITION_COLUMN_DATA_TYPE', { what: `column ${quoteName(name)} of type ${typeText(type)} can't name folders`, todo: 'partition by another column, or cast it to string' })
+    }
+  }
+  const kept = schema.fields.filter((field) => !partitionBy.includes(field.name))
+  if (kept.length === 0) {
+    throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', { what: 'every column is in partitionBy, and nothing is left for the files', todo: 'leave at least one column out' })
+  }
+  checkTypes(format, new Schema(kept))
+  copyOptions(format, new Schema(kept), new FormatOptions(options))
+}
+
+function checkTypes(format: FileFormat, schema: Schema): void {
+  if (format === 'text' && schema.fields.length !== 1) {
+    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', { what: `the text format holds one column, and the rows have ${schema.fields.length}`, todo: 'select one string column' })
+  }
+  for (const { name, type } of schema.fields) {
+    if (canHold(format, type)) continue
+    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', { what: `the ${format} format can't hold column ${quoteName(name)} of type ${typeText(type)}`, todo: 'cast it, or use another format' })
+  }
+}
+function canHold(format: FileFormat, type: DataType): boolean {
+  if (format === 'text') return type === 'string'
+  if (type === 'void') return format === 'json'
+  if (format === 'csv') return type !== 'binary' && (typeof type === 'string' || type.kind === 'decimal')
+  return true
+}
+
+/** Writes all rows as one file; none where there are no rows. */
+export async function writeOne(batch: SqlBatchRun, files: Files, relation: SqlRelation, write: WriteFiles): Promise<WrittenFile[]> {
+  if (relation.form.kind === 'table' && relation.form.rows === 0) return []
+  const path = write.fileName(0)
+  await makeFolder(files, folderOf(`${write.folder}/${path}`))
+  const ran = await batch.execute(relation, (query) => copyStatement(query.text, relation.schema, write, `${write.folder}/${path}`))
+  return written(files, write.folder, path, rowsOf(ran))
+}
+
+/**
+ * Writes a file a partition. The rows are sorted by the folders' names into a table, where every partition is a range of row numbers: so a
+ * partition costs one look at its own rows, however many there are.
+ */
+export async function writePartitions(batch: SqlBatchRun, files: Files, relation: SqlRelation, write: WriteFiles): Promise<WrittenFile[]> {
+  const { schema } = relation
+  const keys = write.partitionBy.map((name) => schema.indexOf(name))
+  const names = keys.map((_, i) => `p${i}`)
+  const sorted = batch.session.nextTable()
+  const folders = keys.map((index, i) => `nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
+  await batch.session.run(`CREATE TEMP TABLE ${sorted} AS SELECT *, ${folders.join(', ')} FROM ${relation.text} ORDER BY ${names.join(', ')}`)
+  const ranges = await rangesOf(batch, sorted, names)
+  const result: WrittenFile[] = []
+  for (const [index, { values, first, last }] of ranges.entries()) {
+    const folder = write.partitionBy.map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}`).join('/')
+    const path = `${folder}/${write.fileName(index)}`
+    await makeFolder(files, folderOf(`${write.folder}/${path}`))
+    const copy = copyStatement(`${sorted} WHERE rowid BETWEEN ${first} AND ${last}`, schema, write, `${write.folder}/${path}`)
+    const rows = rowsOf({ kind: 'result', result: await batch.session.run(copy) })
+    assert(rows === last - first + 1, `partition ${folder} has rows ${first} to ${last} of its table, and ${rows} were written`)
+    result.push(...await written(files, write.folder, path, rows))
+  }
+  await batch.session.run(`DROP TABLE ${sorted}`)
+  return result
+}
+
+interface Range { readonly values: readonly (string | null)[]; readonly first: number; readonly last: number }
+
+async function rangesOf(batch: SqlBatchRun, sorted: string, names: readonly string[]): Promise<Range[]> {
+  const sql = `SELECT ${names.join(', ')}, min(rowid), max(rowid), count(*) FROM ${sorted} GROUP BY ${names.join(', ')} ORDER BY min(rowid)`
+  const text = names.map((name) => ({ name, type: 'string', nullable: true }) as const)
+  const numbers = ['first', 'last', 'rows'].map((name) => ({ name, type: 'long', nullable: false }) as const)
+  const groups = readColumns(await batch.session.run(sql), new Schema([...text, ...numbers]))
+  const columns = groups.columns.map((column) => columnValues(column, groups.length))
+  return Array.from({ length: groups.length }, (_, i) => {
+    const [first, last, rows] = columns.slice(-3).map((column) => Number(column[i]))
+    assert(last! - first! + 1 === rows, 'the rows of a partition lie together')
+    return { values: columns.slice(0, -3).map((column) => column[i] as string | null), first: first!, last: last! }
+  })
+}
+
+async function written(files: Files, folder: string, path: string, numRows: number): Promise<WrittenFile[]> {
+  if (numRows === 0) return []
+  const entry = await files.stat(`${folder}/${path}`)
+  assert(entry, `${folder}/${path} was written and is not there`)
+  return [{ path, sizeBytes: entry.sizeBytes, numRows }]
+}
+
+function copyStatement(from: string, schema: Schema, write: WriteFiles, path: string): string {
+  const options = new FormatOptions(write.options)
+  const fields = schema.fields.map((field, i) => ({ ...field, column: columnName(i) })).filter((field) => !write.partitionBy.includes(field.name))
+  return `COPY (SELECT ${copyColumns(write.format, fields, options)} FROM ${from}) TO ${quoteText(path)} (${copyOptions(write.format, new Schema(fields), options)}, USE_TMP_FILE false)`
+}
+
+interface WrittenField { readonly name: string; readonly type: DataType; readonly column: string }
+
+function copyColumns(format: FileFormat, fields: readonly WrittenField[], options: FormatOptions): string {
+  switch (format) {
+    case 'parquet': return fields.map(({ name, type, column }) => `${parquetValue(type, column)} AS ${quoteName(name)}`).join(', ')
+    case 'csv': return fields.map(({ name, type, column }) => `${csvValue(type, column, options)} AS ${quoteName(name)}`).join(', ')
+    case 'json': return `${jsonRecord(fields, fields.map((field) => field.column), !options.flag('ignoreNullFields', true))} AS "value"`
+    case 'text': return `coalesce(${fields[0]!.column}, '') AS "value"`
+  }
+}
+
+/** A timestamp is an instant: Parquet marks it as adjusted to UTC, and so Spark reads it as the type that it is. */
+function parquetValue(type: DataType, column: string): string {
+  if (type === 'timestamp') return `make_timestamptz(epoch_us(${column}))`
+  const inFile = duckType(type, 'TIMESTAMPTZ')
+  return inFile === duckType(type) ? column : `CAST(${column} AS ${inFile})`
+}
+function csvValue(type: DataType, column: string, options: FormatOptions): string {
+  if (type === 'timestamp' || type === 'timestamp_ntz') return isoTime(type, column)
+  if (type !== 'string') return column
+  // Spark's CSV writer trims unless it is told not to
+  const left = options.flag('ignoreLeadingWhiteSpace', true)
+  const right = options.flag('ignoreTrailingWhiteSpace', true)
+  if (!left && !right) return column
+  return `${left && right ? 'trim' : left ? 'ltrim' : 'rtrim'}(${column})`
+}
+
+function copyOptions(format: FileFormat, _schema: Schema, options: FormatOptions): string {
+  const compression = compressionOf(format, options)
+  switch (format) {
+    case 'parquet': return `FORMAT parquet, COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+    // control characters never stand raw in JSON, so nothing is ever quoted
+    case 'json': case 'text': return `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '', NULLSTR '', COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+    case 'csv': {
+      const quote = options.character(['quote'], '"')
+      return `FORMAT csv, HEADER ${options.flag('header', false)}, DELIMITER ${quoteText((options.text('sep') ?? options.text('delimiter') ?? ',').replaceAll('\\t', '\t'))},`
+        + ` QUOTE ${quoteText(quote)}, ESCAPE ${quoteText(options.character(['escape'], '\\'))}, NULLSTR ${quoteText(options.text('nullValue') ?? '')},`
+        + ` ${options.flag('quoteAll', false) ? 'FORCE_QUOTE *, ' : ''}COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+    }
+  }
+}
+
+const parquetCodecs: Readonly<Record<string, string>> = {
+  none: 'uncompressed', uncompressed: 'uncompressed', snappy: 'snappy', gzip: 'gzip', zstd: 'zstd', brotli: 'brotli', lz4: 'lz4', lz4_raw: 'lz4_raw',
+}
+const textCodecs: Readonly<Record<string, string>> = { none: 'none', uncompressed: 'none', gzip: 'gzip', zstd: 'zstd' }
+
+function compressionOf(format: FileFormat, options: FormatOptions): string {
+  const codecs = format === 'parquet' ? parquetCodecs : textCodecs
+  const name = options.text('compression') ?? options.text('codec') ?? (format === 'parquet' ? 'snappy' : 'none')
+  const codec = codecs[name.toLowerCase()]
+  if (codec === undefined) throw invalidOption('compression', name, `use one of ${Object.keys(codecs).join(', ')}`)
+  return codec
+}
+
+const hiveNull = '__HIVE_DEFAULT_PARTITION__'
+/** Escapes a folder's name as Hive does: control characters and those that mean something in a path or pattern. */
+function escapePart(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
+  return text.replace(/[\u0000-\u001f"#%'*/:=?\\\u007f{[\]^]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
+
+async function makeFolder(files: Files, folder: string): Promise<void> {
+  if ((await files.stat(folder))?.isDirectory !== true) await files.makeFolder(folder)
+}
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
+}
