@@ -75,11 +75,11 @@ function doubleToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
   return orRaise(cast, sql, raise('NUMERIC_VALUE_OUT_OF_RANGE', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, `CAST(${sql} AS VARCHAR)`))
 }
 
-/** Seconds since 1970, fractions down to microseconds. */
+/** Seconds since 1970, fractions down to microseconds. What is no finite number is null, as in Spark. */
 function numberToTimestamp(sql: string, from: DataType, mode: CastMode): string {
+  if (floating.has(from)) return `CASE WHEN isfinite(${sql}) THEN make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DOUBLE) * 1000000) AS BIGINT)) END`
   if (integral.has(from)) return mode === 'try' ? `make_timestamp(TRY_CAST(CAST(${sql} AS HUGEINT) * 1000000 AS BIGINT))` : `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`
-  const us = isDecimal(from) ? `trunc(CAST(${sql} AS DECIMAL(38,${Math.min(from.scale, 18)})) * 1000000)` : `trunc(CAST(${sql} AS DOUBLE) * 1000000)`
-  return `make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(${us} AS BIGINT))`
+  return `make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DECIMAL(31,12)) * 1000000) AS BIGINT))`
 }
 
 // Text to values
@@ -134,7 +134,7 @@ function textToTimestamp(sql: string, zoned: boolean): string {
   const groups = "['y', 'm', 'd', 'h', 'mi', 's', 'z']"
   const text = `${dateText} || ' ' || coalesce(nullif(m.h, ''), '0') || ':' || coalesce(nullif(m.mi, ''), '00') || ':' || coalesce(nullif(rtrim(m.s, '.'), ''), '00')`
   // the offset is written out, so that the connection's own time zone is never asked
-  const zone = "CASE WHEN m.z IN ('', 'Z') THEN '+00' ELSE coalesce(nullif(regexp_replace(m.z, '^(?:UTC|GMT|UT)', ''), ''), '+00') END"
+  const zone = "CASE WHEN m.z IN ('', 'Z') THEN '+00' ELSE coalesce(nullif(regexp_replace(regexp_replace(m.z, '^(?:UTC|GMT|UT)', ''), '^([+-])([0-9])(:|$)', '\\10\\2\\3'), ''), '+00') END"
   const value = zoned
     ? `make_timestamp(epoch_us(TRY_CAST(${text} || CASE WHEN ${zone} SIMILAR TO '[A-Za-z].*' THEN ' ' ELSE '' END || ${zone} AS TIMESTAMPTZ)))`
     : `TRY_CAST(${text} AS TIMESTAMP)`

@@ -137,7 +137,7 @@ const concat: Template = (args, type) => (args.length === 0 ? "''" : args.length
 const regexpReplace: Template = ([x, pattern, replacement]) => {
   const text = typeof replacement!.literal === 'string'
     ? stringLiteral(replacement!.literal.replace(/\\(.)|\$(\d)|\\$/g, (_, escaped: string | undefined, group: string | undefined) => (group !== undefined ? `\\${group}` : escaped === '\\' ? '\\\\' : (escaped ?? ''))))
-    : `regexp_replace(${replacement!.sql}, '\\$([0-9])', '\\\\\\1', 'g')`
+    : `replace(regexp_replace(replace(${replacement!.sql}, '\\$', chr(1)), '\\$([0-9])', '\\\\\\1', 'g'), chr(1), '$')`
   return `regexp_replace(${x!.sql}, ${pattern!.sql}, ${text}, 'g')`
 }
 

@@ -4,6 +4,7 @@ import type { AggregateCall, Expression, SortOrder } from '../plan/expression.ts
 import { childrenOf, columnsRead, sameExpression } from '../plan/expression-tree.ts'
 import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Project, Sort, Union } from '../plan/logical-plan.ts'
 import { batchAggregateSql } from './aggregate-sql.ts'
+import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { canonicalNumber, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
@@ -117,10 +118,15 @@ function join(plan: Join, needed: Needed, c: Compilation): Select {
     orderBy: [],
     columns: layout.map((o, i) => {
       if (!needed.has(i)) return undefined
-      if (o.from === 'both') return { sql: `coalesce(${left.columns[o.left]!.sql}, ${right.columns[o.right]!.sql})`, plain: false }
+      if (o.from === 'both') return { sql: `coalesce(${keyAs(left, o.left, plan.left, plan.schema, i)}, ${keyAs(right, o.right, plan.right, plan.schema, i)})`, plain: false }
       return o.from === 'left' ? left.columns[o.left]! : right.columns[o.right]!
     }),
   }
+}
+
+/** A side's key in the type that the two sides have in common. */
+function keyAs(side: Select, index: number, plan: LogicalPlan, output: Schema, at: number): string {
+  return castSql(side.columns[index]!.sql, plan.schema.fields[index]!.type, output.fields[at]!.type, 'ansi')
 }
 
 function union(plan: Union, needed: Needed, c: Compilation): Select {

@@ -7,17 +7,15 @@ import { lowerAggregate, type LoweredAggregate } from './aggregate-sql.ts'
 import { expressionSql } from './expression-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { aggregatesIn, allColumns, type Boundary, type Compilation, fragmentOf, groupBySql, groupedRows, type Needed, outputColumns, readInput } from './plan-sql.ts'
-import { pushFilters } from './push-filters.ts'
 import { newNames, type Select, selectFrom } from './select-sql.ts'
 import type { EventTime, PhysicalNode, PlannedSource, SourceRows, StatefulAggregate, StreamingPlan } from './streaming-plan.ts'
 
 /**
- * What a micro-batch of the query does. InvalidQueryError for plans that the engine can't run as a stream.
- * Filters are moved to where Spark has them first, since their place decides which rows move the watermark.
+ * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
+ * rows move the watermark). InvalidQueryError for plans that the engine can't run as a stream.
  */
 export function planStreaming(plan: LogicalPlan, outputMode: OutputMode): StreamingPlan {
-  const planner = new StreamPlanner(pushFilters(plan), outputMode)
-  return planner.plan()
+  return new StreamPlanner(plan, outputMode).plan()
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
@@ -103,7 +101,7 @@ class StreamPlanner {
   }
 
   #eventTime(plan: Watermark, needed: Needed, c: Compilation): Select {
-    const column = plan.input.schema.indexOf(plan.column)
+    const column = plan.index ?? plan.input.schema.indexOf(plan.column)
     assert(column >= 0, `the watermark's column ${plan.column} is one of its input's`)
     const kept = new Set([...needed, column])
     const { node, positions } = this.#once(plan, [...kept].sort((a, b) => a - b).join(), () => {
