@@ -33,6 +33,12 @@ const known: readonly Known[] = [
     }),
   },
   {
+    pattern: /quoted new lines/,
+    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+      what: `a quoted CSV field holds a line break: ${/file = .*/.exec(text)?.[0] ?? firstLine(text)}`, todo: 'read the files with the option multiLine=true', cause,
+    }),
+  },
+  {
     pattern: /Malformed JSON|JSON transform error|Invalid unicode|CSV Error|Error when converting column|invalid unicode|not utf-8/i,
     error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
       what: firstLine(text), todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)', cause,

@@ -3,7 +3,9 @@
  *
  * - PERMISSIVE: a field that is no value of its type is null, missing fields are null, fields too many are ignored.
  *   DROPMALFORMED drops such rows (they are not counted), FAILFAST stops.
- * - Where DuckDB differs from Spark: a quoted field may hold line breaks without `multiLine`; text that is not UTF-8 is an error.
+ * - A quoted field that holds a line break needs `multiLine`, as in Spark; without it the query stops there. `multiLine` reads each file on
+ *   one thread.
+ * - Text that is not UTF-8 is an error, which Spark reads with replacement characters.
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
@@ -54,7 +56,7 @@ function csvArguments({ options }: ReadRequest, names: readonly string[], header
     + ` quote = ${quoteText(options.character(['quote'], '"'))}, escape = ${quoteText(options.character(['escape'], '\\'))},`
     + ` nullstr = ${quoteText(options.text('nullValue') ?? '')}, comment = ${quoteText(comment)},`
     + ` null_padding = ${mode === 'PERMISSIVE'}, strict_mode = ${mode !== 'PERMISSIVE'}, ignore_errors = ${mode === 'DROPMALFORMED'},`
-    + ` max_line_size = 16777216${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
+    + ` parallel = ${!options.flag('multiLine', false)}, max_line_size = 16777216${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
 }
 
 function trimming({ options }: ReadRequest): (text: string) => string {

@@ -5,6 +5,8 @@
  *   DROPMALFORMED: rows with either are left out (and not counted); it reads every record as a document first, which is slower.
  * - Where DuckDB is laxer than Spark: a number column takes "12" and rounds 1.5, a struct column makes a struct of nulls of any other
  *   value, and field names are compared without case.
+ * - DuckDB parses a number with a fraction, or over 64 bits, as a double: a decimal column keeps 15 digits of it. A decimal in quotes
+ *   keeps all its digits.
  * - `multiLine` reads whole documents or arrays of them; one malformed document stops the query in every mode.
  */
 import { InvalidQueryError } from '../base/errors.ts'
@@ -65,6 +67,8 @@ function readType(type: DataType): string {
   return isParsed(type) ? 'VARCHAR' : duckType(type, 'TIMESTAMPTZ')
 }
 function isParsed(type: DataType): boolean {
+  // DuckDB takes a number to a decimal by way of a double
+  if (typeof type !== 'string') return type.kind === 'decimal'
   return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void'
 }
 
@@ -84,7 +88,8 @@ function parsed(text: string, type: DataType, formats: TimeFormats): string {
     case 'timestamp_ntz': return parseTimestampNtz(text, formats.timestampNtz)
     case 'date': return parseDate(text, formats.date)
     case 'binary': return `try(from_base64(${text}))`
-    default: return 'NULL'
+    case 'void': return 'NULL'
+    default: return `try_cast(${text} AS ${duckType(type)})`
   }
 }
 

@@ -1,12 +1,13 @@
 /** Text: a row a line, in one string column; `wholetext` makes it a row a file. A file is held in memory while it is cut into lines. */
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
-import { columnName } from './duck-types.ts'
-import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
+import { columnName, duckType } from './duck-types.ts'
+import { type FileScan, isPartition, type ReadRequest } from './file-scan.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
+import { escapePart, hiveNull } from './hive-path.ts'
 
 export function readText(request: ReadRequest): FileScan {
-  const { files, schema, options, partitions } = request
+  const { files, schema, options } = request
   const fields = schema.fields.filter((_, i) => !isPartition(request, i))
   if (fields.length > 1 || (fields[0] && fields[0].type !== 'string')) {
     throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', {
@@ -14,8 +15,8 @@ export function readText(request: ReadRequest): FileScan {
       todo: 'give no schema, or one string column',
     })
   }
-  const columns = (value: string) => schema.fields.map((_, i) => (isPartition(request, i) ? partitionColumn(request, i) : `${value} AS ${columnName(i)}`)).join(', ')
-  const from = `read_text(${quotePaths(files.map((file) => file.path))}, ${hiveArgument(partitions)})`
+  const columns = (value: string) => schema.fields.map((_, i) => (isPartition(request, i) ? folderColumn(request, i) : `${value} AS ${columnName(i)}`)).join(', ')
+  const from = `read_text(${quotePaths(files.map((file) => file.path))})`
   if (options.flag('wholetext', false)) return { select: `SELECT ${columns('content')} FROM ${from}`, files, count: { kind: 'table' } }
   const separator = options.text('lineSep')
   const mark = separator === undefined ? 'chr(10)' : quoteText(separator)
@@ -24,4 +25,11 @@ export function readText(request: ReadRequest): FileScan {
   const lines = `SELECT * EXCLUDE (text), string_split(CASE WHEN suffix(text, ${mark}) THEN left(text, length(text) - length(${mark})) ELSE text END, ${mark}) AS lines`
     + ` FROM (SELECT *, ${content} AS text FROM ${from}) WHERE text <> ''`
   return { select: `SELECT ${columns('line')} FROM (SELECT *, unnest(lines) AS line FROM (${lines}))`, files, count: { kind: 'table' } }
+}
+
+/** read_text knows nothing of partitions, but gives each row its file's name. */
+function folderColumn({ schema }: ReadRequest, index: number): string {
+  const { name, type } = schema.fields[index]!
+  const pattern = `/${escapePart(name).replace(/[.+^$()|{}[\]\\*?]/g, '\\$&')}=([^/]*)/`
+  return `CAST(url_decode(nullif(regexp_extract(filename, ${quoteText(pattern)}, 1), ${quoteText(hiveNull)})) AS ${duckType(type)}) AS ${columnName(index)}`
 }

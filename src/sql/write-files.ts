@@ -4,6 +4,7 @@ import type { FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnName, duckType } from './duck-types.ts'
+import { escapePart, hiveNull } from './hive-path.ts'
 import { isoTime, jsonRecord } from './json-text.ts'
 import { FormatOptions, invalidOption } from './options.ts'
 import { readColumns } from './read-vectors.ts'
@@ -170,13 +171,6 @@ function compressionOf(format: FileFormat, options: FormatOptions): string {
   const codec = codecs[name.toLowerCase()]
   if (codec === undefined) throw invalidOption('compression', name, `use one of ${Object.keys(codecs).join(', ')}`)
   return codec
-}
-
-const hiveNull = '__HIVE_DEFAULT_PARTITION__'
-/** Escapes a folder's name as Hive does: control characters and those that mean something in a path or pattern. */
-function escapePart(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
-  return text.replace(/[\u0000-\u001f"#%'*/:=?\\\u007f{[\]^]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }
 
 async function makeFolder(files: Files, folder: string): Promise<void> {
