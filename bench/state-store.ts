@@ -1,6 +1,6 @@
 /** What the columnar state store costs by itself: `node bench/state-store.ts [keys]`. Window start and end, a 12-character key, two long aggregates. */
 import type { StateSchema } from '../src/data/state-schema.ts'
-import { ColumnarStateStore } from '../src/state/columnar-state-store.ts'
+import { MemoryStateStore } from '../src/state/memory-state-store.ts'
 import type { KeyedBatch } from '../src/state/state-store.ts'
 
 const schema: StateSchema = {
@@ -12,7 +12,7 @@ const schema: StateSchema = {
 }
 
 /** Keys first..first+rows-1 times `step`, each always with the same id and window. */
-export function keyedRows(store: ColumnarStateStore, rows: number, keyAt: (row: number) => number): KeyedBatch {
+export function keyedRows(store: MemoryStateStore, rows: number, keyAt: (row: number) => number): KeyedBatch {
   const keyIds = new Uint32Array(rows * 4)
   const start = new BigInt64Array(rows)
   const end = new BigInt64Array(rows)
@@ -65,7 +65,7 @@ function percentiles(times: number[]): string {
 
 function run(keys: number): void {
   const before = process.memoryUsage().rss
-  const store = new ColumnarStateStore(schema, 128)
+  const store = new MemoryStateStore(schema, 128)
   const times: number[] = []
   const commitTimes: number[] = []
   for (let at = 0; at < keys; at += 100_000) {

@@ -1,13 +1,14 @@
 /**
- * Which rows of a key group end when: chains of slots by event time, so that forgetting old rows costs what is forgotten.
+ * Which rows of a key group end when: chains of rows by event time, so that forgetting old rows costs what is forgotten.
  *
  * A bucket is 2^20 µs (about a second) wide, or a power of two more where rows are spread so thinly that buckets would outnumber them. Buckets lie
  * in an array sorted by time: the newest is found first, the oldest are taken from the front. `earliest` is a lower bound of the times in a bucket;
  * it spares the walk through the bucket that the watermark stands in. Rows without an event time are in no chain.
  *
- * Times are read as the halves of their 64 bits, so that nothing here makes a bigint.
+ * The links of a chain are two words of each record (next and previous slot). Times are read as the halves of their 64 bits: no bigints.
  */
-import { resized } from './group-column.ts'
+import type { RecordLayout } from './record-layout.ts'
+import { resized } from './resized.ts'
 
 export interface Calendar {
   /** How many times wider than 2^20 µs a bucket is, as a power of two. */
@@ -20,124 +21,129 @@ export interface Calendar {
   earliest: Float64Array
   /** Where the last row went: the next one often goes there too. */
   recent: number
-  /** By slot: the neighbours in its chain; -1 none. `previous` -2: the row is in no chain. */
-  next: Int32Array
-  previous: Int32Array
+  readonly stride: number
+  /** Words of a record. */
+  readonly time: number
+  readonly next: number
+  readonly previous: number
+  readonly nullWord: number
+  readonly nullBit: number
 }
 
 const none = -1
 const outside = -2
 
-export function createCalendar(): Calendar {
+export function createCalendar({ stride, eventTime, links }: RecordLayout): Calendar | null {
+  if (eventTime === null) return null
   return {
     widening: 0, first: 0, end: 0, numbers: new Float64Array(0), heads: new Int32Array(0), earliest: new Float64Array(0), recent: 0,
-    next: new Int32Array(0), previous: new Int32Array(0),
+    stride, time: eventTime.offset, next: links, previous: links + 1, nullWord: eventTime.nullWord, nullBit: eventTime.nullBit,
   }
 }
 
-export function resizeCalendar(calendar: Calendar, capacity: number): void {
-  calendar.next = resized(calendar.next, capacity)
-  calendar.previous = resized(calendar.previous, capacity)
+export function calendarBytes({ numbers, heads, earliest }: Calendar): number {
+  return numbers.byteLength + heads.byteLength + earliest.byteLength
 }
 
-export function calendarBytes({ next, previous, numbers, heads, earliest }: Calendar): number {
-  return next.byteLength + previous.byteLength + numbers.byteLength + heads.byteLength + earliest.byteLength
-}
-
-/** Puts a row into its bucket. `times`: the group's event times as halves; `valid` their validity. `rows`: how many the group holds. */
-export function linkRow(calendar: Calendar, times: Int32Array, valid: Uint8Array | null, slot: number, rows: number): void {
-  if (valid !== null && valid[slot] === 0) {
-    calendar.previous[slot] = outside
+/** Puts a row into its bucket. `words`: the group's records; `rows`: how many there are. */
+export function linkRow(calendar: Calendar, words: Int32Array, slot: number, rows: number): void {
+  const at = slot * calendar.stride
+  if ((words[at + calendar.nullWord]! & calendar.nullBit) !== 0) {
+    words[at + calendar.previous] = outside
     return
   }
-  const bucket = bucketFor(calendar, bucketNumber(calendar, times, slot))
+  const high = words[at + calendar.time + 1]!
+  const low = words[at + calendar.time]!
+  const bucket = bucketFor(calendar, bucketNumber(calendar, high, low))
   const head = calendar.heads[bucket]!
-  calendar.next[slot] = head
-  calendar.previous[slot] = none
-  if (head !== none) calendar.previous[head] = slot
+  words[at + calendar.next] = head
+  words[at + calendar.previous] = none
+  if (head !== none) words[head * calendar.stride + calendar.previous] = slot
   calendar.heads[bucket] = slot
-  const time = approximately(times, slot) - slack
+  const time = approximately(high, low) - slack
   if (time < calendar.earliest[bucket]!) calendar.earliest[bucket] = time
-  if (calendar.end - calendar.first > 32 + (rows >> 4)) widen(calendar, rows)
+  if (calendar.end - calendar.first > 32 + (rows >> 4)) widen(calendar, words, rows)
 }
 
 /** Takes a row out of its chain. */
-export function unlinkRow(calendar: Calendar, times: Int32Array, slot: number): void {
-  const { next, previous, heads } = calendar
-  const before = previous[slot]!
+export function unlinkRow(calendar: Calendar, words: Int32Array, slot: number): void {
+  const at = slot * calendar.stride
+  const before = words[at + calendar.previous]!
   if (before === outside) return
-  const after = next[slot]!
-  if (after !== none) previous[after] = before
-  if (before !== none) next[before] = after
-  else {
-    const bucket = findBucket(calendar, bucketNumber(calendar, times, slot))
-    heads[bucket] = after
-    if (after === none) removeBucket(calendar, bucket)
-  }
-  previous[slot] = outside
+  const after = words[at + calendar.next]!
+  words[at + calendar.previous] = outside
+  if (after !== none) words[after * calendar.stride + calendar.previous] = before
+  if (before !== none) words[before * calendar.stride + calendar.next] = after
+  else setHead(calendar, words, at, after)
 }
 
-/** Row `from` becomes row `to`: its neighbours learn it. `times` still holds its time at `from`. */
-export function relinkRow(calendar: Calendar, times: Int32Array, from: number, to: number): void {
-  const { next, previous, heads } = calendar
-  const before = previous[from]!
-  const after = next[from]!
-  previous[to] = before
-  next[to] = after
+/** A record has moved to `slot`, its links with it: its neighbours learn it. */
+export function relinkRow(calendar: Calendar, words: Int32Array, slot: number): void {
+  const at = slot * calendar.stride
+  const before = words[at + calendar.previous]!
   if (before === outside) return
-  if (after !== none) previous[after] = to
-  if (before !== none) next[before] = to
-  else heads[findBucket(calendar, bucketNumber(calendar, times, from))] = to
+  const after = words[at + calendar.next]!
+  if (after !== none) words[after * calendar.stride + calendar.previous] = slot
+  if (before !== none) words[before * calendar.stride + calendar.next] = slot
+  else setHead(calendar, words, at, slot)
+}
+
+/** Gives the bucket of the record at word `at` another first row, or none. */
+function setHead(calendar: Calendar, words: Int32Array, at: number, head: number): void {
+  const bucket = findBucket(calendar, bucketNumber(calendar, words[at + calendar.time + 1]!, words[at + calendar.time]!))
+  calendar.heads[bucket] = head
+  if (head === none) removeBucket(calendar, bucket)
 }
 
 /** Takes every row with a time <= (high, low) out of its chain and writes its slot to `due` (which has room for all rows); returns how many. */
-export function takeDue(calendar: Calendar, times: Int32Array, high: number, low: number, due: Uint32Array): number {
-  const watermark = high * 4294967296 + (low >>> 0)
-  const last = Math.floor((high * 4096 + (low >>> 20)) / 2 ** calendar.widening)
+export function takeDue(calendar: Calendar, words: Int32Array, high: number, low: number, due: Uint32Array): number {
+  const last = bucketNumber(calendar, high, low)
   let count = 0
   while (calendar.first < calendar.end && calendar.numbers[calendar.first]! < last) {
-    count = takeChain(calendar, calendar.heads[calendar.first]!, due, count)
+    count = takeChain(calendar, words, calendar.heads[calendar.first]!, due, count)
     calendar.first++
   }
-  if (calendar.first < calendar.end && calendar.numbers[calendar.first] === last && watermark >= calendar.earliest[calendar.first]!) {
-    count = takeFromChain(calendar, calendar.first, times, high, low, due, count)
+  if (calendar.first < calendar.end && calendar.numbers[calendar.first] === last && approximately(high, low) >= calendar.earliest[calendar.first]!) {
+    count = takeFromChain(calendar, calendar.first, words, high, low, due, count)
     if (calendar.heads[calendar.first] === none) calendar.first++
   }
   if (calendar.first === calendar.end) calendar.first = calendar.end = calendar.widening = 0
   return count
 }
 
-function takeChain({ next, previous }: Calendar, head: number, due: Uint32Array, from: number): number {
+function takeChain({ stride, next, previous }: Calendar, words: Int32Array, head: number, due: Uint32Array, from: number): number {
   let count = from
-  for (let slot = head; slot !== none; slot = next[slot]!) {
+  for (let slot = head; slot !== none; slot = words[slot * stride + next]!) {
     due[count++] = slot
-    previous[slot] = outside
+    words[slot * stride + previous] = outside
   }
   return count
 }
 
-function takeFromChain(calendar: Calendar, bucket: number, times: Int32Array, high: number, low: number, due: Uint32Array, from: number): number {
-  const { next, previous, heads } = calendar
+function takeFromChain(calendar: Calendar, bucket: number, words: Int32Array, high: number, low: number, due: Uint32Array, from: number): number {
+  const { stride, next, previous, time, heads } = calendar
   let count = from
   let earliest = Infinity
   let kept = none
   for (let slot = heads[bucket]!; slot !== none; ) {
-    const following = next[slot]!
-    const slotHigh = times[2 * slot + 1]!
-    if (slotHigh < high || (slotHigh === high && (times[2 * slot]! >>> 0) <= (low >>> 0))) {
+    const at = slot * stride
+    const following = words[at + next]!
+    const rowHigh = words[at + time + 1]!
+    const rowLow = words[at + time]!
+    if (rowHigh < high || (rowHigh === high && (rowLow >>> 0) <= (low >>> 0))) {
       due[count++] = slot
-      previous[slot] = outside
+      words[at + previous] = outside
     } else {
-      previous[slot] = kept
+      words[at + previous] = kept
       if (kept === none) heads[bucket] = slot
-      else next[kept] = slot
+      else words[kept * stride + next] = slot
       kept = slot
-      earliest = Math.min(earliest, approximately(times, slot) - slack)
+      earliest = Math.min(earliest, approximately(rowHigh, rowLow) - slack)
     }
     slot = following
   }
   if (kept === none) heads[bucket] = none
-  else next[kept] = none
+  else words[kept * stride + next] = none
   calendar.earliest[bucket] = earliest
   return count
 }
@@ -145,16 +151,16 @@ function takeFromChain(calendar: Calendar, bucket: number, times: Int32Array, hi
 // ---- buckets ------------------------------------------------------------------------------------------------------------------------------
 
 /** floor(time / bucket width), exactly. */
-function bucketNumber({ widening }: Calendar, times: Int32Array, slot: number): number {
-  const seconds = times[2 * slot + 1]! * 4096 + (times[2 * slot]! >>> 20)
+function bucketNumber({ widening }: Calendar, high: number, low: number): number {
+  const seconds = high * 4096 + (low >>> 20)
   return widening === 0 ? seconds : Math.floor(seconds / 2 ** widening)
 }
 
-/** As a double; off by at most `slack` for times past the year 2255. */
-function approximately(times: Int32Array, slot: number): number {
-  return times[2 * slot + 1]! * 4294967296 + (times[2 * slot]! >>> 0)
+/** As a double; off by at most 512 for times past the year 2255. */
+function approximately(high: number, low: number): number {
+  return high * 4294967296 + (low >>> 0)
 }
-/** Twice what a double may be off by at 2^63: the watermark is rounded too. */
+/** More than two such doubles may be off together. */
 const slack = 2048
 
 /** The place of a bucket, or where it would be. */
@@ -179,8 +185,7 @@ function bucketFor(calendar: Calendar, number: number): number {
 }
 
 function insertBucket(calendar: Calendar, wanted: number, number: number): number {
-  let place = wanted
-  if (calendar.end === calendar.numbers.length) place -= makeRoom(calendar)
+  const place = calendar.end < calendar.numbers.length ? wanted : wanted - makeRoom(calendar)
   const { numbers, heads, earliest, end } = calendar
   numbers.copyWithin(place + 1, place, end)
   heads.copyWithin(place + 1, place, end)
@@ -222,8 +227,8 @@ function removeBucket(calendar: Calendar, place: number): void {
 }
 
 /** Joins each four neighbouring buckets into one, until there are few for that many rows. */
-function widen(calendar: Calendar, rows: number): void {
-  const { next, previous, numbers, heads, earliest } = calendar
+function widen(calendar: Calendar, words: Int32Array, rows: number): void {
+  const { numbers, heads, earliest } = calendar
   do {
     let to = calendar.first - 1
     for (let from = calendar.first; from < calendar.end; from++) {
@@ -234,7 +239,8 @@ function widen(calendar: Calendar, rows: number): void {
         heads[to] = heads[from]!
         earliest[to] = earliest[from]!
       } else {
-        heads[to] = joined(next, previous, heads[to]!, heads[from]!)
+        appendChain(calendar, words, heads[from]!, heads[to]!)
+        heads[to] = heads[from]!
         earliest[to] = Math.min(earliest[to]!, earliest[from]!)
       }
     }
@@ -242,11 +248,10 @@ function widen(calendar: Calendar, rows: number): void {
     calendar.widening += 2
   } while (calendar.end - calendar.first > 16 + (rows >> 5))
 }
-/** Puts the second chain behind the first. */
-function joined(next: Int32Array, previous: Int32Array, first: number, second: number): number {
+/** Puts the second chain behind the first, which is walked to its end: give the shorter one first. */
+function appendChain({ stride, next, previous }: Calendar, words: Int32Array, first: number, second: number): void {
   let tail = first
-  while (next[tail] !== none) tail = next[tail]!
-  next[tail] = second
-  previous[second] = tail
-  return first
+  while (words[tail * stride + next] !== none) tail = words[tail * stride + next]!
+  words[tail * stride + next] = second
+  words[second * stride + previous] = tail
 }

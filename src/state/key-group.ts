@@ -1,31 +1,32 @@
 /**
- * The rows of one key group: a small open-addressing table and columns, in slots 0..rows-1 without holes.
+ * The rows of one key group: a small open-addressing table of records, in slots 0..rows-1 without holes.
  *
  * `index` holds slot + 1 (0: free) and is probed linearly from floor(second word of the key id / 2^32 · size); removal shifts back what follows.
- * Its size needs no power of two, so index and columns grow together by half. Groups start at different capacities, evenly spread over one step of
+ * Its size needs no power of two, so index and records grow together by half. Groups start at different capacities, evenly spread over one step of
  * growth: otherwise the groups, which are all about as full, would all grow in the same batch.
  */
-import type { StateSchema } from '../data/state-schema.ts'
-import { type Calendar, calendarBytes, createCalendar, linkRow, relinkRow, resizeCalendar, takeDue, unlinkRow } from './calendar.ts'
-import { columnBytes, createColumn, type FixedGroupColumn, type GroupColumn, moveRows, resizeColumn, resized } from './group-column.ts'
+import { type Calendar, calendarBytes, createCalendar, linkRow, relinkRow, takeDue, unlinkRow } from './calendar.ts'
+import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
+import { resized } from './resized.ts'
+import { compactHeap, type StringHeap } from './string-heap.ts'
 
 export interface KeyGroup {
   readonly number: number
+  readonly layout: RecordLayout
   /** Where this group stands in the spread of capacities: 0 up to 1. */
   readonly spread: number
   rows: number
   capacity: number
-  /** 4 words a row. */
-  ids: Int32Array
+  /** The records; `doubles` and `floats` see the same memory. */
+  words: Int32Array
+  doubles: Float64Array
+  floats: Float32Array
   index: Uint32Array
-  /** A byte a row: `dirty`, `seen`. */
-  flags: Uint8Array
-  /** Keys, then values. */
-  readonly columns: readonly GroupColumn[]
+  readonly heap: StringHeap
+  /** The 'values' columns, by slot. */
+  readonly values: unknown[][]
   readonly calendar: Calendar | null
-  /** The event-time column, where there is a calendar. */
-  readonly eventTime: FixedGroupColumn | null
-  /** Slots whose rows changed since the last commit; may name a slot twice, or one that is gone: `flags` decides. */
+  /** Slots whose rows changed since the last commit; may name a slot twice, or one that is gone: the status word decides. */
   changed: Uint32Array
   changedCount: number
   /** Key ids removed since the last commit. */
@@ -33,33 +34,24 @@ export interface KeyGroup {
   removedCount: number
 }
 
-/** The row changed since the last commit. */
-export const dirty = 1
-/** The row was met in this merge. */
-export const seen = 2
-
 const growth = 1.5
 const fullest = 0.6
 
-export function createKeyGroup(schema: StateSchema, number: number, keyGroups: number): KeyGroup {
-  const columns = [...schema.keys, ...schema.values].map((column) => createColumn(column.type))
+export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
   return {
-    number, spread: spreadOf(number, keyGroups), rows: 0, capacity: 0, ids: new Int32Array(0), index: new Uint32Array(0), flags: new Uint8Array(0), columns,
-    calendar: schema.eventTime === null ? null : createCalendar(),
-    eventTime: schema.eventTime === null ? null : columns[schema.eventTime.key] as FixedGroupColumn,
+    number, layout, spread: (number * 0.6180339887498949) % 1, rows: 0, capacity: 0,
+    words: new Int32Array(0), doubles: new Float64Array(0), floats: new Float32Array(0), index: new Uint32Array(0),
+    heap: { bytes: new Uint8Array(0), used: 0, dead: 0 }, values: Array.from({ length: layout.valuesCount }, () => []), calendar: createCalendar(layout),
     changed: new Uint32Array(0), changedCount: 0, removed: new Int32Array(0), removedCount: 0,
   }
 }
 
-/** Neighbours far apart, so that the groups of one snapshot don't grow together either. */
-function spreadOf(number: number, keyGroups: number): number {
-  return (number * 0.6180339887498949 + number / keyGroups * 1e-6) % 1
-}
+/** What a JavaScript value with a few words in it takes: a guess. */
+const valueBytesEstimate = 64
 
-export function groupBytes(group: KeyGroup): number {
-  let bytes = group.ids.byteLength + group.index.byteLength + group.flags.byteLength + group.changed.byteLength + group.removed.byteLength
-  for (const column of group.columns) bytes += columnBytes(column)
-  return group.calendar === null ? bytes : bytes + calendarBytes(group.calendar)
+export function groupBytes({ words, index, heap, values, calendar, changed, removed, rows }: KeyGroup): number {
+  return words.byteLength + index.byteLength + heap.bytes.byteLength + values.length * rows * valueBytesEstimate + changed.byteLength + removed.byteLength
+    + (calendar === null ? 0 : calendarBytes(calendar))
 }
 
 /** Makes room for at least one more row. */
@@ -67,65 +59,57 @@ export function growGroup(group: KeyGroup): void {
   setCapacity(group, group.capacity === 0 ? Math.ceil(8 * growth ** group.spread) : Math.ceil(group.capacity * growth))
 }
 
-/** Makes room for `rows` rows in one go, when it is known how many come. Leaves every group a different reserve. */
+/** Makes room for `rows` rows in one go, when it is known how many come, with a different reserve in every group. */
 export function reserveGroup(group: KeyGroup, rows: number): void {
   if (rows > group.capacity) setCapacity(group, Math.ceil(rows * (1.02 + (growth - 1.02) * group.spread)) + 4)
 }
 
 /** Gives memory back where three quarters of it lie idle. */
-export function shrinkGroup(group: KeyGroup): void {
+function shrinkGroup(group: KeyGroup): void {
   if (group.capacity > 64 && group.rows < group.capacity / 4) setCapacity(group, Math.ceil(group.rows * growth ** (0.5 + group.spread)) + 8)
+  const { heap, words, rows, layout } = group
+  if (heap.dead > 1024 && heap.dead > heap.used / 2) compactHeap(heap, 0, words, rows, layout.stride, layout.strings)
 }
 
 function setCapacity(group: KeyGroup, capacity: number): void {
+  const { stride } = group.layout
   group.capacity = capacity
-  group.ids = resized(group.ids, capacity * 4)
-  group.flags = resized(group.flags, capacity)
-  for (const column of group.columns) resizeColumn(column, capacity)
-  if (group.calendar !== null) resizeCalendar(group.calendar, capacity)
-  group.index = new Uint32Array(0)
-  group.index = buildIndex(group.ids, group.rows, Math.ceil(capacity / fullest) + 1)
+  group.words = resized(group.words, capacity * stride)
+  group.doubles = new Float64Array(group.words.buffer)
+  group.floats = new Float32Array(group.words.buffer)
+  group.index = new Uint32Array(Math.ceil(capacity / fullest) + 1)
+  indexRows(group.index, group.words, stride, 0, group.rows)
 }
 
-function buildIndex(ids: Int32Array, rows: number, size: number): Uint32Array {
-  const index = new Uint32Array(size)
+function indexRows(index: Uint32Array, words: Int32Array, stride: number, from: number, to: number): void {
+  const size = index.length
   const scale = size / 4294967296
-  for (let slot = 0; slot < rows; slot++) {
-    let place = ((ids[4 * slot + 1]! >>> 0) * scale) | 0
+  for (let slot = from; slot < to; slot++) {
+    let place = ((words[slot * stride + 1]! >>> 0) * scale) | 0
     while (index[place] !== 0) if (++place === size) place = 0
     index[place] = slot + 1
   }
-  return index
 }
 
-/** Enters rows that were put into the slots from..rows-1 with new key ids into index and calendar. */
-export function indexNewRows(group: KeyGroup, from: number): void {
-  const { index, ids } = group
-  const scale = index.length / 4294967296
-  for (let slot = from; slot < group.rows; slot++) {
-    let place = ((ids[4 * slot + 1]! >>> 0) * scale) | 0
-    while (index[place] !== 0) if (++place === index.length) place = 0
-    index[place] = slot + 1
-  }
+/** Enters records that were put into the slots from..rows-1, whose key ids are new, into index and calendar. */
+export function enterRows(group: KeyGroup, from: number): void {
+  indexRows(group.index, group.words, group.layout.stride, from, group.rows)
   linkNewRows(group, from)
 }
 
 /** Enters the rows from `from` on into the calendar. Their event times are in place. */
-export function linkNewRows(group: KeyGroup, from: number): void {
-  const { calendar, eventTime, rows } = group
-  if (calendar === null) return
-  const times = eventTime!.raw as Int32Array
-  for (let slot = from; slot < rows; slot++) linkRow(calendar, times, eventTime!.valid, slot, rows)
+export function linkNewRows({ calendar, words, rows }: KeyGroup, from: number): void {
+  if (calendar !== null) for (let slot = from; slot < rows; slot++) linkRow(calendar, words, slot, rows)
 }
 
 /**
- * Finds each key of a segment or gives it the next free slot: `slots[k]` says where, `fresh[k]` 1 for a new one. Stops where the group is full
- * and returns the position it got to; the caller grows the group and goes on.
+ * Finds each key of a segment or gives it the next free record: `at[k]` is the record's first word, `fresh[k]` 1 for a new one. Stops where the group
+ * is full and returns the position it got to; the caller grows the group and goes on.
  */
 export function findOrInsert(
-  group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, slots: Uint32Array, fresh: Uint8Array,
+  group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, at: Uint32Array, fresh: Uint8Array,
 ): number {
-  const { ids, index, flags, capacity } = group
+  const { words, index, capacity, layout: { stride } } = group
   const size = index.length
   const scale = size / 4294967296
   let rows = group.rows
@@ -137,35 +121,53 @@ export function findOrInsert(
     const c = keyIds[key + 2]!
     const d = keyIds[key + 3]!
     let place = ((b >>> 0) * scale) | 0
-    let slot = index[place]! - 1
-    while (slot >= 0) {
-      const id = 4 * slot
-      if (ids[id + 1] === b && ids[id] === a && ids[id + 2] === c && ids[id + 3] === d) break
+    let record = -1
+    for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
+      const w = (entry - 1) * stride
+      if (words[w + 1] === b && words[w] === a && words[w + 2] === c && words[w + 3] === d) {
+        record = w
+        break
+      }
       if (++place === size) place = 0
-      slot = index[place]! - 1
     }
-    if (slot >= 0) fresh[k] = 0
+    if (record >= 0) fresh[k] = 0
     else {
       if (rows === capacity) break
-      slot = rows++
-      index[place] = slot + 1
-      const id = 4 * slot
-      ids[id] = a
-      ids[id + 1] = b
-      ids[id + 2] = c
-      ids[id + 3] = d
-      flags[slot] = 0
+      record = rows * stride
+      index[place] = ++rows
+      // a removed row may have left something: a record starts clean
+      for (let i = statusWord; i < stride; i++) words[record + i] = 0
+      words[record] = a
+      words[record + 1] = b
+      words[record + 2] = c
+      words[record + 3] = d
       fresh[k] = 1
     }
-    slots[k] = slot
+    at[k] = record
   }
   group.rows = rows
   return k
 }
 
+/**
+ * Reads what findOrInsert is going to read. These loads don't wait for each other, those of a search do: this brings them into the cache together.
+ * Returns a number of no meaning, so that nothing is optimised away.
+ */
+export function touchPlaces(group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, at: Uint32Array): number {
+  const { words, index, layout: { stride } } = group
+  const scale = index.length / 4294967296
+  let sum = 0
+  if (index.length === 0) return sum
+  for (let k = from; k < to; k++) {
+    const entry = index[((keyIds[4 * order[k]! + 1]! >>> 0) * scale) | 0]!
+    at[k] = entry === 0 ? 0 : (entry - 1) * stride
+  }
+  for (let k = from; k < to; k++) sum ^= words[at[k]!]! ^ words[at[k]! + stride - 1]!
+  return sum
+}
+
 /** The slots of those keys that are there; `keys` are their numbers in `keyIds`. */
-export function findKeys(group: KeyGroup, keyIds: Int32Array, keys: Uint32Array): Uint32Array {
-  const { ids, index } = group
+export function findKeys({ words, index, layout: { stride } }: KeyGroup, keyIds: Int32Array, keys: Uint32Array): Uint32Array {
   const slots = new Uint32Array(keys.length)
   const size = index.length
   const scale = size / 4294967296
@@ -173,81 +175,69 @@ export function findKeys(group: KeyGroup, keyIds: Int32Array, keys: Uint32Array)
   for (let k = 0; k < keys.length && size > 0; k++) {
     const key = 4 * keys[k]!
     let place = ((keyIds[key + 1]! >>> 0) * scale) | 0
-    let slot = index[place]! - 1
-    while (slot >= 0) {
-      const id = 4 * slot
-      if (ids[id + 1] === keyIds[key + 1] && ids[id] === keyIds[key] && ids[id + 2] === keyIds[key + 2] && ids[id + 3] === keyIds[key + 3]) break
+    for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
+      const w = (entry - 1) * stride
+      if (words[w + 1] === keyIds[key + 1] && words[w] === keyIds[key] && words[w + 2] === keyIds[key + 2] && words[w + 3] === keyIds[key + 3]) {
+        slots[found++] = entry - 1
+        break
+      }
       if (++place === size) place = 0
-      slot = index[place]! - 1
     }
-    if (slot >= 0) slots[found++] = slot
   }
   return slots.subarray(0, found)
 }
 
+// ---- removal --------------------------------------------------------------------------------------------------------------------------------
+
 /** Slots of rows whose event time is <= the watermark given by its halves, out of the calendar, in descending order. */
-export function dueSlots(group: KeyGroup, high: number, low: number): Uint32Array {
-  const { calendar, eventTime } = group
+export function dueSlots({ calendar, words, rows }: KeyGroup, high: number, low: number): Uint32Array {
   if (calendar === null || calendar.first === calendar.end) return noSlots
-  const due = dueBuffer(group.rows)
-  const count = takeDue(calendar, eventTime!.raw as Int32Array, high, low, due)
-  return count === 0 ? noSlots : due.slice(0, count).sort().reverse()
+  if (dueScratch.length < rows) dueScratch = new Uint32Array(rows * 2)
+  const count = takeDue(calendar, words, high, low, dueScratch)
+  return count === 0 ? noSlots : dueScratch.slice(0, count).sort().reverse()
 }
 const noSlots = new Uint32Array(0)
 let dueScratch = new Uint32Array(1024)
-function dueBuffer(rows: number): Uint32Array {
-  if (dueScratch.length < rows) dueScratch = new Uint32Array(rows * 2)
-  return dueScratch
-}
 
 /** Takes rows out of their chains, for removeRows. */
-export function unlinkRows(group: KeyGroup, slots: Uint32Array): void {
-  if (group.calendar === null) return
-  const times = group.eventTime!.raw as Int32Array
-  for (const slot of slots) unlinkRow(group.calendar, times, slot)
+export function unlinkRows({ calendar, words }: KeyGroup, slots: Uint32Array): void {
+  if (calendar !== null) for (const slot of slots) unlinkRow(calendar, words, slot)
 }
 
 /** Removes rows (slots distinct and in descending order, already out of the calendar); the last rows move into their slots. */
 export function removeRows(group: KeyGroup, slots: Uint32Array): void {
-  const count = slots.length
-  if (count === 0) return
-  const last = new Uint32Array(count)
-  for (let k = 0; k < count; k++) last[k] = removeFromTable(group, slots[k]!)
-  for (const column of group.columns) moveRows(column, slots, last, count, group.rows)
+  for (let k = 0; k < slots.length; k++) removeRow(group, slots[k]!)
+  for (const values of group.values) if (values.length > group.rows) values.length = group.rows
   shrinkGroup(group)
 }
 
-/** Takes one row out of index, ids, flags and calendar; returns the slot whose row is to move into its place. */
-function removeFromTable(group: KeyGroup, slot: number): number {
-  const { index, ids, flags } = group
-  freePlace(index, ids, placeOf(index, ids, slot))
+function removeRow(group: KeyGroup, slot: number): void {
+  const { index, words, heap, layout: { stride, strings } } = group
+  const at = slot * stride
+  for (const offset of strings) heap.dead += words[at + offset + 1]! >>> 0
+  freePlace(index, words, stride, placeOf(index, words, stride, slot))
   const last = --group.rows
-  if (last !== slot) {
-    index[placeOf(index, ids, last)] = slot + 1
-    ids.copyWithin(4 * slot, 4 * last, 4 * last + 4)
-    flags[slot] = flags[last]!
-    if ((flags[slot]! & dirty) !== 0) noteChanged(group, slot)
-    if (group.calendar !== null) {
-      const times = group.eventTime!.raw as Int32Array
-      relinkRow(group.calendar, times, last, slot)
-      // the columns move later, all at once; but the next removal may move this row again and must find its time
-      times[2 * slot] = times[2 * last]!
-      times[2 * slot + 1] = times[2 * last + 1]!
-    }
-  }
-  flags[last] = 0
-  return last
+  if (last === slot) return
+  index[placeOf(index, words, stride, last)] = slot + 1
+  copyRecord(words, at, last * stride, stride)
+  for (const values of group.values) values[slot] = values[last]
+  if ((words[at + statusWord]! & dirty) !== 0) noteChanged(group, slot)
+  if (group.calendar !== null) relinkRow(group.calendar, words, slot)
 }
 
-function placeOf(index: Uint32Array, ids: Int32Array, slot: number): number {
+function copyRecord(words: Int32Array, to: number, from: number, stride: number): void {
+  for (let i = 0; i < stride; i++) words[to + i] = words[from + i]!
+}
+
+function placeOf(index: Uint32Array, words: Int32Array, stride: number, slot: number): number {
   const size = index.length
-  let place = ((ids[4 * slot + 1]! >>> 0) * (size / 4294967296)) | 0
+  let place = ((words[slot * stride + 1]! >>> 0) * (size / 4294967296)) | 0
   while (index[place] !== slot + 1) if (++place === size) place = 0
   return place
 }
 
 /** Frees a place and shifts back those behind it that may stand nearer to where they belong. */
-function freePlace(index: Uint32Array, ids: Int32Array, place: number): void {
+function freePlace(index: Uint32Array, words: Int32Array, stride: number, place: number): void {
   const size = index.length
   const scale = size / 4294967296
   let free = place
@@ -256,7 +246,7 @@ function freePlace(index: Uint32Array, ids: Int32Array, place: number): void {
     if (++at === size) at = 0
     const entry = index[at]!
     if (entry === 0) break
-    const home = ((ids[4 * (entry - 1) + 1]! >>> 0) * scale) | 0
+    const home = ((words[(entry - 1) * stride + 1]! >>> 0) * scale) | 0
     // stays where its home lies cyclically behind the free place
     if (free <= at ? home > free && home <= at : home > free || home <= at) continue
     index[free] = entry
@@ -264,6 +254,8 @@ function freePlace(index: Uint32Array, ids: Int32Array, place: number): void {
   }
   index[free] = 0
 }
+
+// ---- what changed since the last commit -----------------------------------------------------------------------------------------------------
 
 export function noteChanged(group: KeyGroup, slot: number): void {
   if (group.changedCount === group.changed.length) group.changed = resized(group.changed, Math.max(16, Math.ceil(group.changedCount * growth)))
@@ -274,33 +266,38 @@ export function noteChanged(group: KeyGroup, slot: number): void {
 export function noteRemoved(group: KeyGroup, slots: Uint32Array): void {
   const needed = 4 * (group.removedCount + slots.length)
   if (needed > group.removed.length) group.removed = resized(group.removed, Math.ceil(needed * growth))
-  const { removed, ids } = group
-  let at = 4 * group.removedCount
-  for (const slot of slots) {
-    for (let word = 0; word < 4; word++) removed[at++] = ids[4 * slot + word]!
+  const { removed, words, layout: { stride } } = group
+  let to = 4 * group.removedCount
+  for (let k = 0; k < slots.length; k++) {
+    const at = slots[k]! * stride
+    removed[to++] = words[at]!
+    removed[to++] = words[at + 1]!
+    removed[to++] = words[at + 2]!
+    removed[to++] = words[at + 3]!
   }
   group.removedCount += slots.length
 }
 
 /** Leaves in `changed` each slot once that holds a changed row; returns how many. */
 export function settleChanged(group: KeyGroup): number {
-  const { changed, flags, rows } = group
+  const { changed, words, rows, layout: { stride } } = group
   let count = 0
   for (let k = 0; k < group.changedCount; k++) {
     const slot = changed[k]!
-    if (slot >= rows || (flags[slot]! & dirty) === 0) continue
-    flags[slot]! &= ~dirty
+    const at = slot * stride + statusWord
+    if (slot >= rows || (words[at]! & dirty) === 0) continue
+    words[at]! &= ~dirty
     changed[count++] = slot
   }
-  for (let k = 0; k < count; k++) flags[changed[k]!]! |= dirty
+  for (let k = 0; k < count; k++) words[changed[k]! * stride + statusWord]! |= dirty
   group.changedCount = count
   return count
 }
 
-/** The changes are durable: forgets them, and lists that one large batch has blown up. */
+/** The changes are durable: forgets them, and gives back lists that one large batch has blown up. */
 export function forgetChanges(group: KeyGroup): void {
-  const { changed, flags, changedCount } = group
-  for (let k = 0; k < changedCount; k++) flags[changed[k]!]! &= ~dirty
+  const { changed, words, changedCount, layout: { stride } } = group
+  for (let k = 0; k < changedCount; k++) words[changed[k]! * stride + statusWord]! &= ~dirty
   if (changed.length > 1024 && changed.length > 4 * changedCount) group.changed = new Uint32Array(0)
   if (group.removed.length > 4096 && group.removed.length > 16 * group.removedCount) group.removed = new Int32Array(0)
   group.changedCount = group.removedCount = 0

@@ -1,317 +1,328 @@
 /**
- * How accumulators of one key become one: a loop for each operation and physical type. A kernel handles the rows of a segment whose action is
- * `combine` (the slot holds a value, and so does the row), in input order; it returns the position of the first row whose sum doesn't fit, or -1.
- * Rows whose action is `copy` are put by the kernel too, for the same key may come twice in a segment.
+ * How accumulators of one key become one: a loop for each operation and storage. A kernel works through the rows of a segment in input order, by
+ * each row's action: `copy` puts the new value into the record, `combine` folds it into the one that is there, `skip` leaves it. It returns the
+ * position of the first row whose sum doesn't fit the type, or -1.
  *
  * Longs go as two halves, so that no sum makes a bigint: the low halves are added unsigned, the carry goes to the high ones, and the sum fits
  * 64 bits exactly when its high half fits 32.
  */
 import { InternalError } from '../base/errors.ts'
-import { type BytesColumn, columnKind, type FixedColumn, type ValuesColumn } from '../data/column-batch.ts'
 import type { MergeOp } from '../data/state-schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { compareValues } from './compare-values.ts'
-import {
-  type BytesGroupColumn, combine, copy, copyRows, copyShort, type FixedGroupColumn, type FixedSource, type GroupColumn, rawOf, reserveHeap,
-  type Segment, skip, type SourceColumn, type ValuesGroupColumn,
-} from './group-column.ts'
+import type { KeyGroup } from './key-group.ts'
+import { type ColumnLayout, type SourceColumn, type Storage } from './record-layout.ts'
+import { copyBytes, reserveHeap } from './string-heap.ts'
 
-/** Folds a segment's rows into a column. `rows`: how many the group holds. -1, or the position of the row whose sum overflows. */
-export type Kernel = (target: GroupColumn, source: SourceColumn, segment: Segment, rows: number) => number
+/** The rows of a batch that fall to one group, in input order: positions from..to-1 of parallel arrays. */
+export interface Segment {
+  /** Row of the batch. */
+  readonly order: Uint32Array
+  /** First word of the row's record. */
+  readonly at: Uint32Array
+  /** `skip`, `copy` or `combine`. */
+  action: Uint8Array
+  from: number
+  to: number
+}
+export const skip = 0
+export const copy = 1
+export const combine = 2
+
+/** Works a segment's rows of one column into a group's records. */
+export type Kernel = (group: KeyGroup, column: ColumnLayout, source: SourceColumn, segment: Segment) => number
 
 /** The kernel of an operation on a type; InternalError where there is none, for the planner must not ask for it. */
-export function kernelOf(op: MergeOp, type: DataType): Kernel {
-  const kernel = findKernel(op, type)
+export function kernelOf(op: MergeOp, column: ColumnLayout): Kernel {
+  const kernel = op === 'first' || op === 'last' || op === 'replace' ? copyKernels[column.storage] : op === 'moments' ? undefined : arithmetic(op, column)
   if (kernel) return kernel
-  throw new InternalError('INTERNAL_ERROR', {
-    what: `state can't merge a column of type ${typeText(type)} by "${op}"`, todo: 'report this with the query',
-  })
+  throw new InternalError('INTERNAL_ERROR', { what: `state can't merge a column of type ${typeText(column.type)} by "${op}"`, todo: 'report this with the query' })
 }
 
-function findKernel(op: MergeOp, type: DataType): Kernel | undefined {
-  if (op === 'first' || op === 'last' || op === 'replace') return keepActions
-  const kind = columnKind(type)
-  if (kind === 'bytes') return op === 'min' ? minBytes : op === 'max' ? maxBytes : undefined
-  if (kind === 'values') {
-    if (op === 'min') return minValues
-    if (op === 'max') return maxValues
-    return op === 'sum' && typeof type !== 'string' && type.kind === 'decimal' ? sumBigints : undefined
-  }
-  return fixedKernel(op, type)
-}
-
-function fixedKernel(op: 'sum' | 'min' | 'max', type: DataType): Kernel | undefined {
-  if (typeof type !== 'string') return { sum: sumDecimals, min: minLongs, max: maxLongs }[op]
-  switch (type) {
-    case 'double': return { sum: sumDoubles, min: minDoubles, max: maxDoubles }[op]
-    case 'long': return { sum: sumLongs, min: minLongs, max: maxLongs }[op]
-    case 'timestamp': case 'timestamp_ntz': return op === 'sum' ? undefined : { min: minLongs, max: maxLongs }[op]
-    case 'int': return { sum: sumInts, min: minInts, max: maxInts }[op]
-    case 'date': return op === 'sum' ? undefined : { min: minInts, max: maxInts }[op]
-    case 'boolean': return op === 'sum' ? undefined : { min: minSmall, max: maxSmall }[op]
+function arithmetic(op: 'sum' | 'min' | 'max', { storage, type }: ColumnLayout): Kernel | undefined {
+  switch (storage) {
+    case 'pair':
+      if (type === 'double') return { sum: sumDoubles, min: minDoubles, max: maxDoubles }[op]
+      if (op === 'sum') return type === 'long' ? sumLongs : typeof type === 'object' ? sumDecimals : undefined
+      return op === 'min' ? minLongs : maxLongs
+    case 'word':
+      if (op === 'sum') return type === 'int' || type === 'short' || type === 'byte' ? sumIntegers : undefined
+      return op === 'min' ? minWords : maxWords
     case 'float': return { sum: sumFloats, min: minFloats, max: maxFloats }[op]
-    default: return { sum: sumSmall, min: minSmall, max: maxSmall }[op]
+    case 'bytes': return op === 'sum' ? undefined : op === 'min' ? minBytes : maxBytes
+    case 'values':
+      if (op === 'sum') return isDecimal(type) ? sumBigints : undefined
+      return op === 'min' ? minValues : maxValues
   }
 }
+function isDecimal(type: DataType): boolean {
+  return typeof type === 'object' && type.kind === 'decimal'
+}
 
-/** For first, last and replace the actions say all. */
-function keepActions(target: GroupColumn, source: SourceColumn, segment: Segment, rows: number): number {
-  copyRows(target, source, segment, rows)
+// ---- copying: keys, first, last, replace ----------------------------------------------------------------------------------------------------
+
+function copyPairs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
+    if (action[k] === skip) continue
+    const t = at[k]! + offset
+    const s = 2 * order[k]!
+    words[t] = source[s]!
+    words[t + 1] = source[s + 1]!
+  }
   return -1
 }
-
-// ---- long, timestamp, decimal up to 18 digits: two halves, little-endian -------------------------------------------------------------
-
-function halves(target: GroupColumn): Int32Array {
-  return (target as FixedGroupColumn).raw as Int32Array
+function copyWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) if (action[k] !== skip) words[at[k]! + offset] = source[order[k]!]!
+  return -1
 }
-function sourceHalves(source: SourceColumn): Int32Array {
-  return (source as FixedSource).raw as Int32Array
+function copyStrings(group: KeyGroup, { offset }: ColumnLayout, source: SourceColumn, segment: Segment): number {
+  reserveStrings(group, source, segment)
+  const { order, at, action, from, to } = segment
+  for (let k = from; k < to; k++) {
+    if (action[k] === skip) continue
+    const start = source.offsets[order[k]!]!
+    putString(group, at[k]! + offset, source.heap, start, source.offsets[order[k]! + 1]! - start)
+  }
+  return -1
+}
+function copyValues(group: KeyGroup, { offset }: ColumnLayout, { values }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  const kept = group.values[offset]!
+  const { stride } = group.layout
+  for (let k = from; k < to; k++) if (action[k] !== skip) kept[at[k]! / stride] = values[order[k]!] ?? null
+  return -1
+}
+export const copyKernels: Readonly<Record<Storage, Kernel>> = {
+  pair: copyPairs, word: copyWords, float: copyWords, bytes: copyStrings, values: copyValues,
 }
 
-function sumLongs(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return sumWords(halves(target), sourceHalves(source), segment)
+function reserveStrings({ heap, words, rows, layout }: KeyGroup, { offsets }: SourceColumn, { order, action, from, to }: Segment): void {
+  let needed = 0
+  for (let k = from; k < to; k++) if (action[k] !== skip) needed += offsets[order[k]! + 1]! - offsets[order[k]!]!
+  reserveHeap(heap, needed, words, rows, layout.stride, layout.strings)
 }
-function sumWords(to: Int32Array, from: Int32Array, { order, slots, action, from: first, to: end }: Segment): number {
-  for (let k = first; k < end; k++) {
+/** Gives the string at word `t` new bytes: in place if they fit, else at the heap's end, where the caller has made room. */
+function putString({ words, heap }: KeyGroup, t: number, source: Uint8Array, start: number, length: number): void {
+  const old = words[t + 1]! >>> 0
+  if (length <= old) heap.dead += old - length
+  else {
+    heap.dead += old
+    words[t] = heap.used
+    heap.used += length
+  }
+  words[t + 1] = length
+  copyBytes(heap.bytes, words[t]! >>> 0, source, start, length)
+}
+
+// ---- long, timestamp, decimal up to 18 digits -----------------------------------------------------------------------------------------------
+
+function sumLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const t = 2 * slots[k]!
+    const t = at[k]! + offset
     const s = 2 * order[k]!
     if (what === copy) {
-      to[t] = from[s]!
-      to[t + 1] = from[s + 1]!
+      words[t] = source[s]!
+      words[t + 1] = source[s + 1]!
       continue
     }
-    const low = (to[t]! >>> 0) + (from[s]! >>> 0)
-    const high = to[t + 1]! + from[s + 1]! + (low > 0xffff_ffff ? 1 : 0)
+    const low = (words[t]! >>> 0) + (source[s]! >>> 0)
+    const high = words[t + 1]! + source[s + 1]! + (low > 0xffff_ffff ? 1 : 0)
     if (high !== (high | 0)) return k
-    to[t] = low | 0
-    to[t + 1] = high
+    words[t] = low | 0
+    words[t + 1] = high
   }
   return -1
 }
 
-/** Sums of decimals must keep within their digits. */
-function sumDecimals(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  const overflow = sumWords(halves(target), sourceHalves(source), segment)
+/** Sums of decimals must keep within their digits, too; what a sum was on the way to its end doesn't matter. */
+function sumDecimals(group: KeyGroup, column: ColumnLayout, source: SourceColumn, segment: Segment): number {
+  const overflow = sumLongs(group, column, source, segment)
   if (overflow >= 0) return overflow
-  const type = target.type as { precision: number }
-  return beyondDigits((target as FixedGroupColumn).data as BigInt64Array, 10n ** BigInt(type.precision), segment)
-}
-/** Intermediate sums don't matter: the last one of each key is looked at. */
-function beyondDigits(data: BigInt64Array, bound: bigint, { slots, action, from, to }: Segment): number {
-  const words = rawOf(data) as Int32Array
+  const bound = 10n ** BigInt((column.type as { precision: number }).precision)
   const nearBound = Number(bound >> 32n)
+  const { at, action, from, to } = segment
+  const { words } = group
   for (let k = from; k < to; k++) {
-    if (action[k] !== combine) continue
-    const high = words[2 * slots[k]! + 1]!
-    if (high < nearBound && high > -nearBound) continue
-    const sum = data[slots[k]!]!
+    const t = at[k]! + column.offset
+    const high = words[t + 1]!
+    if (action[k] !== combine || (high < nearBound && high > -nearBound)) continue
+    const sum = (BigInt(high) << 32n) + BigInt(words[t]! >>> 0)
     if (sum >= bound || sum <= -bound) return k
   }
   return -1
 }
 
-function minLongs(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickWords(halves(target), sourceHalves(source), segment, true)
+function minLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, segment: Segment): number {
+  return pickLongs(words, offset, source, segment, true)
 }
-function maxLongs(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickWords(halves(target), sourceHalves(source), segment, false)
+function maxLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, segment: Segment): number {
+  return pickLongs(words, offset, source, segment, false)
 }
-function pickWords(to: Int32Array, from: Int32Array, { order, slots, action, from: first, to: end }: Segment, smaller: boolean): number {
-  for (let k = first; k < end; k++) {
+function pickLongs(words: Int32Array, offset: number, source: Int32Array, { order, at, action, from, to }: Segment, smaller: boolean): number {
+  for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const t = 2 * slots[k]!
+    const t = at[k]! + offset
     const s = 2 * order[k]!
     if (what === combine) {
-      const mine = to[t + 1]!
-      const other = from[s + 1]!
-      const less = other < mine || (other === mine && (from[s]! >>> 0) < (to[t]! >>> 0))
-      if (less !== smaller) continue
+      const kept = words[t + 1]!
+      const other = source[s + 1]!
+      const isLess = other < kept || (other === kept && (source[s]! >>> 0) < (words[t]! >>> 0))
+      if (isLess !== smaller) continue
     }
-    to[t] = from[s]!
-    to[t + 1] = from[s + 1]!
+    words[t] = source[s]!
+    words[t + 1] = source[s + 1]!
   }
   return -1
 }
 
-// ---- double and float: NaN is above all numbers, -0 equals 0 ---------------------------------------------------------------------------
+// ---- double and float: NaN is above all numbers, -0 equals 0 ----------------------------------------------------------------------------------
 
-function sumDoubles(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const sums = (target as FixedGroupColumn).data as Float64Array
-  const values = (source as FixedColumn).data as Float64Array
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === copy) sums[slots[k]!] = values[order[k]!]!
-    else if (what === combine) sums[slots[k]!]! += values[order[k]!]!
-  }
-  return -1
-}
-function minDoubles(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Float64Array
-  const values = (source as FixedColumn).data as Float64Array
+function sumDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const value = values[order[k]!]!
-    const mine = kept[slots[k]!]!
-    if (what === copy || value < mine || Number.isNaN(mine)) kept[slots[k]!] = value
+    const t = (at[k]! + offset) >>> 1
+    doubles[t] = what === copy ? source[order[k]!]! : doubles[t]! + source[order[k]!]!
   }
   return -1
 }
-function maxDoubles(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Float64Array
-  const values = (source as FixedColumn).data as Float64Array
+function minDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const value = values[order[k]!]!
-    if (what === copy || value > kept[slots[k]!]! || Number.isNaN(value)) kept[slots[k]!] = value
+    const t = (at[k]! + offset) >>> 1
+    const value = source[order[k]!]!
+    if (what === copy || value < doubles[t]! || Number.isNaN(doubles[t]!)) doubles[t] = value
   }
   return -1
 }
-function sumFloats(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const sums = (target as FixedGroupColumn).data as Float32Array
-  const values = (source as FixedColumn).data as Float32Array
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === copy) sums[slots[k]!] = values[order[k]!]!
-    else if (what === combine) sums[slots[k]!]! += values[order[k]!]!
-  }
-  return -1
-}
-function minFloats(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Float32Array
-  const values = (source as FixedColumn).data as Float32Array
+function maxDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const value = values[order[k]!]!
-    const mine = kept[slots[k]!]!
-    if (what === copy || value < mine || Number.isNaN(mine)) kept[slots[k]!] = value
+    const t = (at[k]! + offset) >>> 1
+    const value = source[order[k]!]!
+    if (what === copy || value > doubles[t]! || Number.isNaN(value)) doubles[t] = value
   }
   return -1
 }
-function maxFloats(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Float32Array
-  const values = (source as FixedColumn).data as Float32Array
+function sumFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
-    const value = values[order[k]!]!
-    if (what === copy || value > kept[slots[k]!]! || Number.isNaN(value)) kept[slots[k]!] = value
+    const t = at[k]! + offset
+    floats[t] = what === copy ? source[order[k]!]! : floats[t]! + source[order[k]!]!
+  }
+  return -1
+}
+function minFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = at[k]! + offset
+    const value = source[order[k]!]!
+    if (what === copy || value < floats[t]! || Number.isNaN(floats[t]!)) floats[t] = value
+  }
+  return -1
+}
+function maxFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = at[k]! + offset
+    const value = source[order[k]!]!
+    if (what === copy || value > floats[t]! || Number.isNaN(value)) floats[t] = value
   }
   return -1
 }
 
-// ---- int and date -----------------------------------------------------------------------------------------------------------------------
-
-function sumInts(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const sums = (target as FixedGroupColumn).data as Int32Array
-  const values = (source as FixedColumn).data as Int32Array
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === skip) continue
-    const sum = values[order[k]!]! + (what === combine ? sums[slots[k]!]! : 0)
-    if (sum !== (sum | 0)) return k
-    sums[slots[k]!] = sum
-  }
-  return -1
-}
-function minInts(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Int32Array
-  const values = (source as FixedColumn).data as Int32Array
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === skip) continue
-    const value = values[order[k]!]!
-    if (what === copy || value < kept[slots[k]!]!) kept[slots[k]!] = value
-  }
-  return -1
-}
-function maxInts(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const kept = (target as FixedGroupColumn).data as Int32Array
-  const values = (source as FixedColumn).data as Int32Array
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === skip) continue
-    const value = values[order[k]!]!
-    if (what === copy || value > kept[slots[k]!]!) kept[slots[k]!] = value
-  }
-  return -1
-}
-
-// ---- boolean, byte, short: seldom seen, so they share their loops -----------------------------------------------------------------------
-
-type Small = Uint8Array | Int8Array | Int16Array
-
-function sumSmall(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const sums = (target as FixedGroupColumn).data as Small
-  const values = (source as FixedColumn).data as Small
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === skip) continue
-    const sum = values[order[k]!]! + (what === combine ? sums[slots[k]!]! : 0)
-    sums[slots[k]!] = sum
-    if (sums[slots[k]!] !== sum) return k
-  }
-  return -1
-}
-function minSmall(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickSmall((target as FixedGroupColumn).data as Small, (source as FixedColumn).data as Small, segment, true)
-}
-function maxSmall(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickSmall((target as FixedGroupColumn).data as Small, (source as FixedColumn).data as Small, segment, false)
-}
-function pickSmall(kept: Small, values: Small, { order, slots, action, from, to }: Segment, smaller: boolean): number {
-  for (let k = from; k < to; k++) {
-    const what = action[k]!
-    if (what === skip) continue
-    const value = values[order[k]!]!
-    if (what === combine && value < kept[slots[k]!]! !== smaller) continue
-    kept[slots[k]!] = value
-  }
-  return -1
-}
-
-// ---- string, binary: by bytes -----------------------------------------------------------------------------------------------------------
-
-function minBytes(target: GroupColumn, source: SourceColumn, segment: Segment, rows: number): number {
-  return pickBytes(target as BytesGroupColumn, source as BytesColumn, segment, rows, true)
-}
-function maxBytes(target: GroupColumn, source: SourceColumn, segment: Segment, rows: number): number {
-  return pickBytes(target as BytesGroupColumn, source as BytesColumn, segment, rows, false)
-}
-function pickBytes(target: BytesGroupColumn, source: BytesColumn, segment: Segment, rows: number, smaller: boolean): number {
-  const { order, slots, action, from, to } = segment
-  let needed = 0
-  for (let k = from; k < to; k++) if (action[k] !== skip) needed += source.offsets[order[k]! + 1]! - source.offsets[order[k]!]!
-  reserveHeap(target, needed, rows)
+/** Columns of doubles n, mean, m2 that merge as one. Actions are those of n: null and 0 are neutral. */
+export function mergeMoments(
+  { doubles }: KeyGroup, columns: readonly ColumnLayout[], sources: readonly SourceColumn[], { order, at, action, from, to }: Segment,
+): void {
+  const [nOffset, meanOffset, m2Offset] = columns.map(({ offset }) => offset) as [number, number, number]
+  const [ns, means, m2s] = sources.map((source) => source.doubles) as [Float64Array, Float64Array, Float64Array]
   for (let k = from; k < to; k++) {
     if (action[k] === skip) continue
-    const slot = slots[k]!
+    const r = order[k]!
+    const n = (at[k]! + nOffset) >>> 1
+    const mean = (at[k]! + meanOffset) >>> 1
+    const m2 = (at[k]! + m2Offset) >>> 1
+    const nB = ns[r]!
+    const nA = doubles[n]!
+    if (action[k] === copy || nA === 0) {
+      doubles[n] = nB
+      doubles[mean] = means[r]!
+      doubles[m2] = m2s[r]!
+    } else if (nB !== 0) {
+      const total = nA + nB
+      const d = means[r]! - doubles[mean]!
+      doubles[n] = total
+      doubles[mean]! += d * nB / total
+      doubles[m2]! += m2s[r]! + d * d * nA * nB / total
+    }
+  }
+}
+
+// ---- int, date, short, byte, boolean --------------------------------------------------------------------------------------------------------
+
+function sumIntegers({ words }: KeyGroup, { offset, type }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  const max = type === 'int' ? 0x7fff_ffff : type === 'short' ? 0x7fff : 0x7f
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = at[k]! + offset
+    const sum = source[order[k]!]! + (what === combine ? words[t]! : 0)
+    if (sum > max || sum < -max - 1) return k
+    words[t] = sum
+  }
+  return -1
+}
+function minWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = at[k]! + offset
+    if (what === copy || source[order[k]!]! < words[t]!) words[t] = source[order[k]!]!
+  }
+  return -1
+}
+function maxWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = at[k]! + offset
+    if (what === copy || source[order[k]!]! > words[t]!) words[t] = source[order[k]!]!
+  }
+  return -1
+}
+
+// ---- string, binary: by bytes ---------------------------------------------------------------------------------------------------------------
+
+function minBytes(group: KeyGroup, column: ColumnLayout, source: SourceColumn, segment: Segment): number {
+  return pickStrings(group, column.offset, source, segment, true)
+}
+function maxBytes(group: KeyGroup, column: ColumnLayout, source: SourceColumn, segment: Segment): number {
+  return pickStrings(group, column.offset, source, segment, false)
+}
+function pickStrings(group: KeyGroup, offset: number, source: SourceColumn, segment: Segment, smaller: boolean): number {
+  reserveStrings(group, source, segment)
+  const { words, heap } = group
+  const { order, at, action, from, to } = segment
+  for (let k = from; k < to; k++) {
+    if (action[k] === skip) continue
+    const t = at[k]! + offset
     const start = source.offsets[order[k]!]!
     const length = source.offsets[order[k]! + 1]! - start
     if (action[k] === combine) {
-      const order = compareBytes(source.heap, start, length, target.heap, target.offsets[slot]!, target.lengths[slot]!)
-      if (order === 0 || order < 0 !== smaller) continue
+      const sign = compareBytes(source.heap, start, length, heap.bytes, words[t]! >>> 0, words[t + 1]! >>> 0)
+      if (sign === 0 || sign < 0 !== smaller) continue
     }
-    putBytes(target, slot, source.heap, start, length)
+    putString(group, t, source.heap, start, length)
   }
   return -1
-}
-/** The caller has made room in the heap. */
-function putBytes(target: BytesGroupColumn, slot: number, heap: Uint8Array, start: number, length: number): void {
-  const old = target.lengths[slot]!
-  target.dead += length <= old ? old - length : old
-  if (length > old) {
-    target.offsets[slot] = target.used
-    target.used += length
-  }
-  target.lengths[slot] = length
-  copyShort(target.heap, target.offsets[slot]!, heap, start, length)
 }
 function compareBytes(a: Uint8Array, aStart: number, aLength: number, b: Uint8Array, bStart: number, bLength: number): number {
   const common = Math.min(aLength, bLength)
@@ -322,35 +333,42 @@ function compareBytes(a: Uint8Array, aStart: number, aLength: number, b: Uint8Ar
   return aLength - bLength
 }
 
-// ---- values in JavaScript: long decimals, nested types ------------------------------------------------------------------------------------
+// ---- JavaScript values: decimals over 18 digits, nested types -------------------------------------------------------------------------------
 
-function sumBigints(target: GroupColumn, source: SourceColumn, { order, slots, action, from, to }: Segment): number {
-  const sums = (target as ValuesGroupColumn).values as bigint[]
-  const values = (source as ValuesColumn).values as bigint[]
-  const bound = 10n ** BigInt((target.type as { precision: number }).precision)
+function sumBigints(group: KeyGroup, { offset, type }: ColumnLayout, { values }: SourceColumn, { order, at, action, from, to }: Segment): number {
+  const sums = group.values[offset] as (bigint | null)[]
+  const { stride } = group.layout
+  const bound = 10n ** BigInt((type as { precision: number }).precision)
   for (let k = from; k < to; k++) {
     if (action[k] === skip) continue
-    const sum = action[k] === copy ? values[order[k]!]! : sums[slots[k]!]! + values[order[k]!]!
-    if (sum >= bound || sum <= -bound) return k
-    sums[slots[k]!] = sum
+    const slot = at[k]! / stride
+    const value = (values[order[k]!] ?? null) as bigint | null
+    const sum = action[k] === copy ? value : sums[slot]! + value!
+    if (sum !== null && (sum >= bound || sum <= -bound)) return k
+    sums[slot] = sum
   }
   return -1
 }
-function minValues(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickValues(target as ValuesGroupColumn, source as ValuesColumn, segment, true)
+function minValues(group: KeyGroup, column: ColumnLayout, { values }: SourceColumn, segment: Segment): number {
+  return pickValues(group, column, values, segment, true)
 }
-function maxValues(target: GroupColumn, source: SourceColumn, segment: Segment): number {
-  return pickValues(target as ValuesGroupColumn, source as ValuesColumn, segment, false)
+function maxValues(group: KeyGroup, column: ColumnLayout, { values }: SourceColumn, segment: Segment): number {
+  return pickValues(group, column, values, segment, false)
 }
-function pickValues({ type, values: kept }: ValuesGroupColumn, { values }: ValuesColumn, { order, slots, action, from, to }: Segment, smaller: boolean): number {
+function pickValues(
+  group: KeyGroup, { offset, type }: ColumnLayout, values: readonly unknown[], { order, at, action, from, to }: Segment, smaller: boolean,
+): number {
+  const kept = group.values[offset]!
+  const { stride } = group.layout
   for (let k = from; k < to; k++) {
     if (action[k] === skip) continue
-    const value = values[order[k]!]
+    const slot = at[k]! / stride
+    const value = values[order[k]!] ?? null
     if (action[k] === combine) {
-      const sign = compareValues(type, value, kept[slots[k]!])
+      const sign = compareValues(type, value, kept[slot])
       if (sign === 0 || sign < 0 !== smaller) continue
     }
-    kept[slots[k]!] = value
+    kept[slot] = value
   }
   return -1
 }

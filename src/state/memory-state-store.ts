@@ -1,23 +1,22 @@
 /**
- * State in memory, by key group and column. A batch's rows are sorted by group (a counting sort), so that each group's table and columns are
- * in the processor's cache while its rows are worked on, and each column is a loop of its own.
+ * State in memory: for each key group a table of records. A batch's rows are sorted by group (a counting sort), so that a group's table is in the
+ * processor's cache while its rows are worked on, and then go column by column, each by a loop of its own.
  */
 import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
-import type { Column, ColumnBatch } from '../data/column-batch.ts'
+import { type ColumnBatch, fixedArray } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
-import type { MergeOp, StateSchema, StateValue } from '../data/state-schema.ts'
+import type { MergeOp, StateSchema } from '../data/state-schema.ts'
 import { sameType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
-import {
-  copyRows, gatherColumn, type GroupColumn, type Picked, type Segment, type SourceColumn, sourceColumn,
-} from './group-column.ts'
+import { gatherBatch, type Picked } from './gather.ts'
 import {
   createKeyGroup, dueSlots, findKeys, findOrInsert, forgetChanges, groupBytes, growGroup, type KeyGroup, linkNewRows, noteRemoved, removeRows,
-  settleChanged, unlinkRows,
+  settleChanged, touchPlaces, unlinkRows,
 } from './key-group.ts'
-import { type Kernel, kernelOf } from './merge-kernels.ts'
+import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
-import { createSortedRows, fillFolding, markDirty, placeDistinct, sortByGroup, sortedRowsBytes } from './row-sort.ts'
+import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
+import { createSortedRows, fillFolding, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
 import type { KeyedBatch, StateStore } from './state-store.ts'
 
 /** What changed since the last commit in some key groups. Removals come first, then the touched rows as they now stand. */
@@ -33,17 +32,18 @@ interface GroupRows { readonly group: KeyGroup; readonly slots: Uint32Array }
 /** How many rows `scan` puts into a slice, at least, where there are that many. */
 const scanSlice = 8192
 
-export class ColumnarStateStore implements StateStore {
+export class MemoryStateStore implements StateStore {
   readonly schema: StateSchema
   readonly keyGroups: number
   /** The columns of every batch that goes in or comes out. */
   readonly rowSchema: Schema
+  readonly layout: RecordLayout
   readonly groups: readonly KeyGroup[]
   readonly #operations: readonly (MergeOp | 'key')[]
-  readonly #kernels: readonly (Kernel | null)[]
-  readonly #empty: ColumnBatch
+  readonly #kernels: readonly Kernel[]
+  readonly #nothing: ColumnBatch
   #version: number
-  #sorted: ReturnType<typeof createSortedRows>
+  #sorted: SortedRows
   /** Set while a call changes rows: one that threw half-way leaves them useless. */
   #torn = false
 
@@ -52,12 +52,14 @@ export class ColumnarStateStore implements StateStore {
     this.schema = schema
     this.keyGroups = keyGroups
     this.rowSchema = new Schema([...schema.keys, ...schema.values].map(({ name, type, nullable }) => ({ name, type, nullable })))
-    this.groups = Array.from({ length: keyGroups }, (_, number) => createKeyGroup(schema, number, keyGroups))
+    this.layout = layoutOf(schema)
+    this.groups = Array.from({ length: keyGroups }, (_, number) => createKeyGroup(this.layout, number))
     this.#operations = [...schema.keys.map(() => 'key' as const), ...schema.values.map((value) => value.merge)]
-    this.#kernels = [...schema.keys.map(() => null), ...schema.values.map((value) => kernelOf(value.merge, value.type))]
+    this.#kernels = this.#operations.map((op, c) => kernelFor(op, this.layout.columns[c]!))
+    checkMoments(this.#operations, this.layout)
     this.#sorted = createSortedRows(0, keyGroups)
     this.#version = version
-    this.#empty = this.#gather(0, [])
+    this.#nothing = gatherBatch(this.rowSchema, this.layout, 0, [])
   }
 
   get version(): number {
@@ -77,40 +79,55 @@ export class ColumnarStateStore implements StateStore {
   merge(batch: KeyedBatch, collect = true): ColumnBatch {
     const { length } = batch.rows
     this.#checkBatch(batch)
-    if (length === 0) return this.#empty
+    if (length === 0) return this.#nothing
     this.#beginChange()
     this.#forEachSegment(batch, null, (group, sources, segment) => {
       fillFolding(this.#sorted, segment.from, segment.to)
-      for (let c = 0; c < sources.length; c++) this.#mergeColumn(group, c, sources[c]!, segment)
-      markDirty(group, segment.slots, segment.from, segment.to)
+      for (let c = 0; c < sources.length; c++) {
+        const operation = this.#operations[c]!
+        if (operation === 'moments') this.#mergeMoments(group, c, sources, segment)
+        else this.#mergeColumn(group, c, operation, sources[c]!, segment)
+        if (operation === 'moments') c += 2
+      }
+      markDirty(group, segment.at, segment.from, segment.to)
     })
     this.#endChange()
-    return collect ? this.#touchedRows(length) : this.#empty
+    return collect ? this.#touchedRows(length) : this.#nothing
   }
 
   /** A key's columns are written where it is new; values go by their operation. */
-  #mergeColumn(group: KeyGroup, c: number, source: SourceColumn, segment: Segment): void {
-    const target = group.columns[c]!
-    const operation = this.#operations[c]!
+  #mergeColumn(group: KeyGroup, c: number, operation: MergeOp | 'key', source: SourceColumn, segment: Segment): void {
+    segment.action = this.#actions(group, c, operation, source, segment)
+    const overflow = this.#kernels[c]!(group, this.layout.columns[c]!, source, segment)
+    if (overflow >= 0) throw this.#sumOverflow(group, c, source, segment, overflow)
+  }
+
+  #mergeMoments(group: KeyGroup, c: number, sources: readonly SourceColumn[], segment: Segment): void {
+    // the count's come last: they are the ones that say what happens
+    for (let i = 2; i >= 0; i--) segment.action = this.#actions(group, c + i, 'moments', sources[c + i]!, segment)
+    mergeMoments(group, this.layout.columns.slice(c, c + 3), sources.slice(c, c + 3), segment)
+  }
+
+  #actions(group: KeyGroup, c: number, operation: MergeOp | 'key', source: SourceColumn, segment: Segment): Uint8Array {
     const { fresh, folding, copying, nulls } = this.#sorted
-    if (hasNulls(target) || hasNulls(source)) {
-      nullActions(operation, target, source, segment, fresh, group.capacity, nulls)
-      segment.action = nulls
-    } else segment.action = operation === 'key' || operation === 'first' ? fresh : operation === 'last' || operation === 'replace' ? copying : folding
-    const kernel = this.#kernels[c]
-    if (!kernel) return copyRows(target, source, segment, group.rows)
-    const overflow = kernel(target, source, segment, group.rows)
-    if (overflow >= 0) throw sumOverflow(this.schema.values[c - this.schema.keys.length]!, target, source, segment, overflow)
+    const column = this.layout.columns[c]!
+    if (column.nullBit !== 0 || column.storage === 'values' || source.valid !== null) {
+      this.#checkNulls(c, source, segment)
+      nullActions(operation, group, column, source, segment, fresh, nulls)
+      return nulls
+    }
+    if (operation === 'key' || operation === 'first') return fresh
+    return operation === 'last' || operation === 'replace' ? copying : folding
   }
 
   #touchedRows(length: number): ColumnBatch {
-    const { slots, places, starts } = this.#sorted
+    const { at, places, starts } = this.#sorted
     const distinct = placeDistinct(this.#sorted, this.groups, length)
     const parts: Picked[] = []
     for (let g = 0; g < this.keyGroups; g++) {
-      if (starts[g]! < starts[g + 1]!) parts.push({ columns: this.groups[g]!.columns, slots, places, from: starts[g]!, to: starts[g + 1]! })
+      if (starts[g]! < starts[g + 1]!) parts.push({ group: this.groups[g]!, at, places, from: starts[g]!, to: starts[g + 1]! })
     }
-    return this.#gather(distinct, parts)
+    return gatherBatch(this.rowSchema, this.layout, distinct, parts)
   }
 
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number } {
@@ -123,7 +140,7 @@ export class ColumnarStateStore implements StateStore {
       if (slots.length > 0) due.push({ group, slots })
     }
     const removed = countRows(due)
-    const rows = collect && removed > 0 ? this.#gatherRows(due) : this.#empty
+    const rows = collect && removed > 0 ? this.#gatherRows(due) : this.#nothing
     for (const { group, slots } of due) {
       noteRemoved(group, slots)
       removeRows(group, slots)
@@ -174,21 +191,13 @@ export class ColumnarStateStore implements StateStore {
     this.#beginChange()
     this.#removeKeys(changes.removed, wanted)
     this.#forEachSegment(changes.upserts, wanted, (group, sources, segment) => {
-      for (let c = 0; c < sources.length; c++) this.#putColumn(group, c, sources[c]!, segment)
+      for (let c = 0; c < sources.length; c++) {
+        const column = this.layout.columns[c]!
+        segment.action = this.#actions(group, c, c < this.schema.keys.length ? 'key' : 'replace', sources[c]!, segment)
+        copyKernels[column.storage](group, column, sources[c]!, segment)
+      }
     })
     this.#endChange()
-  }
-
-  #putColumn(group: KeyGroup, c: number, source: SourceColumn, segment: Segment): void {
-    const target = group.columns[c]!
-    const isKey = c < this.schema.keys.length
-    const { fresh, copying, nulls } = this.#sorted
-    segment.action = isKey ? fresh : copying
-    if (hasNulls(target) || hasNulls(source)) {
-      nullActions(isKey ? 'key' : 'replace', target, source, segment, fresh, group.capacity, nulls)
-      segment.action = nulls
-    }
-    copyRows(target, source, segment, group.rows)
   }
 
   #removeKeys(keyIds: Uint32Array, wanted: Uint8Array | null): void {
@@ -207,7 +216,7 @@ export class ColumnarStateStore implements StateStore {
 
   /** Lets go of all rows. */
   clear(): void {
-    for (const group of this.groups) Object.assign(group, createKeyGroup(this.schema, group.number, this.keyGroups))
+    for (const group of this.groups) Object.assign(group, createKeyGroup(this.layout, group.number))
     this.#sorted = createSortedRows(0, this.keyGroups)
   }
 
@@ -215,16 +224,17 @@ export class ColumnarStateStore implements StateStore {
   #forEachSegment(batch: KeyedBatch, wanted: Uint8Array | null, write: (group: KeyGroup, sources: readonly SourceColumn[], segment: Segment) => void): void {
     const ids = signed(batch.keyIds)
     const sources = batch.rows.columns.map(sourceColumn)
-    const { starts, order, slots, fresh } = this.#sorted = sortByGroup(ids, batch.rows.length, this.keyGroups, this.#sorted)
-    const segment: Segment = { order, slots, action: fresh, from: 0, to: 0 }
+    const { starts, order, at, fresh } = this.#sorted = sortByGroup(ids, batch.rows.length, this.keyGroups, this.#sorted)
+    const segment: Segment = { order, at, action: fresh, from: 0, to: 0 }
     for (let g = 0; g < this.keyGroups; g++) {
       const from = segment.from = starts[g]!
       const to = segment.to = starts[g + 1]!
       if (from === to || wanted?.[g] === 0) continue
       const group = this.groups[g]!
       const before = group.rows
+      touchPlaces(group, ids, order, from, to, at)
       for (let k = from; k < to; ) {
-        k = findOrInsert(group, ids, order, k, to, slots, fresh)
+        k = findOrInsert(group, ids, order, k, to, at, fresh)
         if (k < to) growGroup(group)
       }
       write(group, sources, segment)
@@ -233,21 +243,20 @@ export class ColumnarStateStore implements StateStore {
   }
 
   #gatherRows(from: readonly GroupRows[]): ColumnBatch {
+    const { stride } = this.layout
     const rows = countRows(from)
+    const at = new Uint32Array(rows)
     const places = new Int32Array(rows)
-    for (let i = 0; i < rows; i++) places[i] = i
-    let at = 0
-    const parts = from.map(({ group: { columns }, slots }): Picked => {
-      const part = { columns, slots, places: places.subarray(at, at + slots.length), from: 0, to: slots.length }
-      at += slots.length
-      return part
+    let end = 0
+    const parts = from.map(({ group, slots }): Picked => {
+      const start = end
+      for (let k = 0; k < slots.length; k++, end++) {
+        at[end] = slots[k]! * stride
+        places[end] = end
+      }
+      return { group, at, places, from: start, to: end }
     })
-    return this.#gather(rows, parts)
-  }
-
-  #gather(length: number, parts: readonly Picked[]): ColumnBatch {
-    const columns: Column[] = this.rowSchema.fields.map((field, c) => gatherColumn(field.type, c, length, parts))
-    return { schema: this.rowSchema, length, columns }
+    return gatherBatch(this.rowSchema, this.layout, rows, parts)
   }
 
   #beginChange(): void {
@@ -269,6 +278,27 @@ export class ColumnarStateStore implements StateStore {
       todo: 'report this with the query and its checkpoint folder',
     })
   }
+
+  #checkNulls(c: number, { valid }: SourceColumn, { order, from, to }: Segment): void {
+    const field = this.rowSchema.fields[c]!
+    if (field.nullable || valid === null) return
+    for (let k = from; k < to; k++) assert(valid[order[k]!] === 1, `null came for the state's column "${field.name}", which has none`)
+  }
+
+  #sumOverflow(group: KeyGroup, c: number, source: SourceColumn, { order, at }: Segment, k: number): InvalidQueryError {
+    const column = this.layout.columns[c]!
+    const type = typeText(column.type)
+    const added = source.storage === 'values' ? source.values[order[k]!] : numberAt(column, source.words, order[k]! * (source.storage === 'pair' ? 2 : 1))
+    const stands = source.storage === 'values' ? group.values[column.offset]![at[k]! / this.layout.stride] : numberAt(column, group.words, at[k]! + column.offset)
+    return new InvalidQueryError('ARITHMETIC_OVERFLOW', {
+      what: `the sum "${this.rowSchema.fields[c]!.name}" of one key leaves the range of ${type}: it stands at ${stands}, with ${added} to add`,
+      todo: 'sum a wider type: cast the column to decimal(38,0) or to double inside sum()',
+    })
+  }
+}
+
+function kernelFor(op: MergeOp | 'key', column: ColumnLayout): Kernel {
+  return op === 'key' || op === 'moments' ? copyKernels[column.storage] : kernelOf(op, column)
 }
 
 function checkEventTime(schema: StateSchema): void {
@@ -278,8 +308,22 @@ function checkEventTime(schema: StateSchema): void {
   assert(isTime, `the event time of a state is ${type === undefined ? 'a column that it lacks' : `of type ${typeText(type)}`}`)
 }
 
-function hasNulls(column: GroupColumn | SourceColumn): boolean {
-  return column.kind === 'values' || column.valid !== null
+/** Moments come as three doubles: n, mean, m2. */
+function checkMoments(operations: readonly (MergeOp | 'key')[], { columns }: RecordLayout): void {
+  for (let c = 0; c < operations.length; c++) {
+    if (operations[c] !== 'moments') continue
+    const areMoments = [c, c + 1, c + 2].every((i) => operations[i] === 'moments' && columns[i]!.type === 'double')
+    assert(areMoments, 'the state has "moments" columns that are not three doubles each')
+    c += 2
+  }
+}
+
+/** The value of a long, decimal or integer at a word, as text. */
+function numberAt({ storage, type }: ColumnLayout, words: Int32Array, at: number): unknown {
+  if (storage !== 'pair') return words[at]
+  const data = fixedArray(type, 1)
+  new Int32Array(data.buffer).set(words.subarray(at, at + 2))
+  return columnValues({ kind: 'fixed', type, data, valid: null }, 1)[0]
 }
 
 function signed(words: Uint32Array): Int32Array {
@@ -310,20 +354,19 @@ function gatherIds(from: readonly GroupRows[]): Uint32Array {
   const out = new Int32Array(countRows(from) * 4)
   let at = 0
   for (const { group, slots } of from) {
-    copyIds(out, at, group.ids, slots)
+    copyIds(out, at, group, slots)
     at += 4 * slots.length
   }
   return new Uint32Array(out.buffer)
 }
-function copyIds(out: Int32Array, start: number, ids: Int32Array, slots: Uint32Array): void {
-  let at = start
+function copyIds(out: Int32Array, start: number, { words, layout: { stride } }: KeyGroup, slots: Uint32Array): void {
+  let to = start
   for (let k = 0; k < slots.length; k++) {
-    const id = 4 * slots[k]!
-    out[at] = ids[id]!
-    out[at + 1] = ids[id + 1]!
-    out[at + 2] = ids[id + 2]!
-    out[at + 3] = ids[id + 3]!
-    at += 4
+    const at = slots[k]! * stride
+    out[to++] = words[at]!
+    out[to++] = words[at + 1]!
+    out[to++] = words[at + 2]!
+    out[to++] = words[at + 3]!
   }
 }
 
@@ -338,16 +381,4 @@ function gatherRemoved(groups: readonly KeyGroup[], first: number, last: number)
     at += 4 * removedCount
   }
   return new Uint32Array(out.buffer)
-}
-
-function sumOverflow(value: StateValue, target: GroupColumn, source: SourceColumn, segment: Segment, position: number): InvalidQueryError {
-  const at = (column: GroupColumn | SourceColumn, row: number) => {
-    if (column.kind === 'values') return String(column.values[row])
-    return column.kind === 'fixed' ? String(columnValues({ kind: 'fixed', type: column.type, data: column.data.subarray(row, row + 1), valid: null } as Column, 1)[0]) : '?'
-  }
-  const sum = at(target, segment.slots[position]!)
-  return new InvalidQueryError('ARITHMETIC_OVERFLOW', {
-    what: `the sum "${value.name}" of one group leaves the range of ${typeText(value.type)}: it stands at ${sum}, and ${at(source, segment.order[position]!)} was to be added`,
-    todo: 'sum a wider type, for example cast the column to double or to decimal(38,0) before sum()',
-  })
 }
