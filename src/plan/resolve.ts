@@ -143,6 +143,7 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'interval') throw notSupportedYet('an interval as a value', "add it to a timestamp or date, or subtract it: col('at').plus('1 hour')")
   if ((name === '+' || name === '-') && e.args.some(isInterval)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
+  if (name === 'get_item') return resolveGetItem(e.args, scope)
   if (name === 'struct') {
     const named = e.args.flatMap((arg): UnresolvedExpression[] => [{ kind: 'literal', value: nameOf(arg), type: 'string' }, arg])
     return resolveCall('named_struct', named.map((arg) => resolveExpression(arg, scope)))
@@ -153,6 +154,18 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
     throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', { what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`, todo: 'aggregate twice: groupBy(…).agg(…) and then again' })
   }
   return resolved
+}
+
+/** `x.getItem(key)`: an array's element counted from 0, a map's value, a struct's field. */
+function resolveGetItem([inputArg, keyArg]: readonly UnresolvedExpression[], scope: Scope): Expression {
+  const input = resolveExpression(inputArg!, scope)
+  const key = resolveExpression(keyArg!, scope)
+  if (typeof input.type !== 'string' && input.type.kind === 'map') return resolveCall('element_at', [input, key])
+  if (key.kind === 'literal' && typeof key.value === 'string') return fieldOf(input, key.value)
+  if (key.kind !== 'literal' || typeof key.value !== 'number' || key.value < 0) {
+    throw new InvalidQueryError('INVALID_ARRAY_INDEX', { what: `getItem(${expressionText(key)}) of an array`, todo: 'give a constant index from 0; element_at(array, n) takes any integer, counts from 1, and from the end below 0' })
+  }
+  return resolveCall('element_at', [input, { ...key, value: key.value + 1 }])
 }
 
 function isInterval(e: UnresolvedExpression): boolean {

@@ -1,0 +1,206 @@
+/**
+ * DataFrames as the compiler sees them. A batch is `DataFrame<S>`, a stream `StreamFrame<S, Q>`, where Q says which output modes are possible.
+ *
+ * Schema arithmetic: every method that changes the schema returns ONE anonymous mapped type, written inline:
+ * - inline, because hover prints an alias of a mapped type as `Put<Put<…>>`, but an anonymous one as the resolved object;
+ * - `keyof (S & { [Q in New]: unknown })` keeps declaration order (a union of keys is sorted by type id), and `T & unknown` is T, so equal
+ *   names never reduce the intersection to never;
+ * - no `P extends keyof S` per column: that is quadratic in the number of columns;
+ * - one level an operation: TypeScript stops at 100 nested mapped types (TS2589).
+ */
+import type { Schema } from '../data/schema.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
+import type { StreamingQuery } from '../query/streaming-query.ts'
+import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Widest } from './column-types.ts'
+import type { AvgType, SumType, Unmarked } from './functions.ts'
+import type { Js, TimeLike, Watermark } from './types.ts'
+
+export type { OutputMode } from '../plan/logical-plan.ts'
+
+/** The columns of a schema, as callbacks get them. */
+export type Cols<S> = { readonly [P in keyof S]: Col<S[P]> }
+/** A row as JavaScript object. */
+export type Row<S> = { [P in keyof S]: Js<S[P]> }
+/** The rows that a frame gives. */
+export type InferRow<F> = F extends { readonly [T]: infer S } ? Row<S> : never
+declare const KIND: unique symbol
+
+/** What a streaming query may have been made of, and the output modes that are left. */
+export interface ModesOf {
+  rows: 'append' | 'update'
+  aggregated: 'append' | 'update' | 'complete'
+  'aggregated without watermark': 'update' | 'complete'
+  'sorted aggregate': 'complete'
+  'sorted rows': never
+  'limited rows': 'append'
+  'distinct rows': 'append' | 'update'
+  'joined streams': 'append' | 'update'
+  'outer joined streams': 'append'
+  'several stateful steps': 'append'
+}
+export type StreamState = keyof ModesOf
+export type Kind = 'batch' | StreamState
+/** Says in the error why a mode is not possible. No string: a string would be offered as a completion of outputMode(''). */
+export interface Unsupported<Reason extends string> { readonly unsupported: Reason }
+export type WhyNot<Q extends StreamState, M> =
+  Q extends 'sorted rows' ? Unsupported<'a stream of rows has no order: only an aggregated stream in outputMode(\'complete\') can be sorted'> :
+  Q extends 'sorted aggregate' ? Unsupported<"a sorted or limited aggregation needs outputMode('complete')"> :
+  M extends 'complete' ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)"> :
+  Q extends 'aggregated without watermark' ? Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'"> :
+  Unsupported<"this query has a step that supports outputMode('append') only">
+
+type AfterAgg<K extends Kind, G> =
+  K extends 'batch' ? 'batch' :
+  K extends 'rows' ? ([Extract<G[keyof G], Watermark>] extends [never] ? 'aggregated without watermark' : 'aggregated') :
+  'several stateful steps'
+type AfterSort<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' ? 'sorted aggregate' : 'sorted rows'
+type AfterLimit<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' ? 'sorted aggregate' : K extends 'rows' ? 'limited rows' : 'several stateful steps'
+type AfterDistinct<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'rows' ? 'distinct rows' : 'several stateful steps'
+type AfterUnion<L extends Kind, R extends Kind> = L extends 'batch' ? R : R extends 'batch' ? L : L extends 'rows' ? R : R extends 'rows' ? L : 'several stateful steps'
+
+/** The one type-level function from (schema, kind) to the interface that users see. */
+export type Frame<S, K extends Kind> = K extends 'batch' ? DataFrame<S> : K extends StreamState ? StreamFrame<S, K> : never
+
+export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti'
+type AllowedJoin<L extends Kind, R extends Kind> =
+  L extends 'batch' ? (R extends 'batch' ? JoinKind : 'inner' | 'right') :
+  R extends 'batch' ? 'inner' | 'left' | 'semi' | 'anti' :
+  'inner' | 'left' | 'right' | 'full' | 'semi'
+type AfterJoin<L extends Kind, R extends Kind, JK> =
+  L extends 'batch' ? R : R extends 'batch' ? L :
+  L extends 'rows' ? (R extends 'rows' ? (JK extends 'inner' | 'semi' ? 'joined streams' : 'outer joined streams') : 'several stateful steps') : 'several stateful steps'
+/** Right columns that reach the output: none for semi and anti joins. */
+type RightKeys<R, JK> = JK extends 'semi' | 'anti' ? never : keyof R
+type Opt<JK, Side extends 'L' | 'R'> = JK extends 'full' ? null : JK extends (Side extends 'L' ? 'right' : 'left') ? null : never
+
+type Name<S> = keyof S & string
+type SortKey<S> = Name<S> | Expr<any> | Sorted
+/** Names of columns that can be an event time. */
+type TimeName<S> = { [P in keyof S]: S[P] extends Exclude<TimeLike, 'date'> | null ? P : never }[keyof S] & string
+type NumName<S> = { [P in keyof S]: S[P] extends Num ? P : never }[keyof S] & string
+
+/** The thin base of all frames, and the only frame type in parameter positions. */
+export interface AnyFrame<out S, out K extends Kind> { readonly [T]: S; readonly [KIND]: K }
+
+/** What batch and streaming frames have in common. Every method gives a new frame; nothing runs until an action or start(). */
+export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
+  readonly schema: Schema
+  readonly columns: readonly string[]
+  readonly isStreaming: boolean
+  /** These columns: by name or named with `as`, or by a function that gives an object of them. */
+  select<A extends readonly (Name<S> | Named<string, any>)[]>(...columns: A): Frame<{ [P in A[number] as P extends string ? P : P extends Named<infer M, any> ? M : never]: P extends keyof S ? S[P] : P extends Named<any, infer X> ? X : never }, K>
+  select<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof R]: R[P] }, K>
+  drop<D extends Name<S>>(...columns: D[]): Frame<{ [P in keyof S as P extends D ? never : P]: S[P] }, K>
+  withColumnRenamed<A extends Name<S>, const B extends string>(from: A, to: B): Frame<string extends A | B ? any : { [P in keyof S as P extends A ? B : P]: S[P] }, K>
+  /** The rows for which the condition is true. */
+  where(condition: (c: Cols<S>) => Expr<'boolean' | null>): Frame<S, K>
+  /** As where, for a ready-made expression: filter(col('x').gt(1)). */
+  filter(condition: Expr<'boolean' | null>): Frame<S, K>
+  /** Adds a column at the end, or replaces it where it stands. */
+  withColumn<const M extends string, X>(name: M, value: Expr<X> | ((c: Cols<S>) => Expr<X>)): Frame<string extends M ? any : { [P in keyof (S & { [Q in M]: unknown })]: P extends M ? X : (S & { [Q in M]: unknown })[P] }, K>
+  withColumns<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? R[P] : (S & { [Q in keyof R]: unknown })[P] }, K>
+  groupBy<G extends Name<S>>(...keys: G[]): GroupedData<S, { [P in G]: S[P] }, K>
+  groupBy<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedData<S, { [P in keyof G]: G[P] }, K>
+  /** One row over everything. */
+  agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof A]: A[P] }, AfterAgg<K, {}>>
+  distinct(): Frame<S, AfterDistinct<K>>
+  /**
+   * Pairs rows: by columns of the same name (which the result has once, first), or by a condition. Other names that both sides have can
+   * only be told apart after alias(…). How: inner unless said; with a stream on one side only what can be known of a stream.
+   */
+  join<R, RK extends Kind, const On extends Name<S> & Name<R> = never, JK extends AllowedJoin<K, RK> = 'inner'>(
+    other: AnyFrame<R, RK>, on: On | readonly On[] | ((left: Cols<S>, right: Cols<R>) => Expr<'boolean' | null>), how?: JK,
+  ): Frame<{
+    [P in keyof (S & { [Q in RightKeys<R, JK>]: unknown })]:
+      P extends On ? (JK extends 'right' ? R[P & keyof R] : (S & { [Q in keyof R]: unknown })[P]) :
+      P extends RightKeys<R, JK> ? (P extends keyof S ? Ambiguous<P> : R[P & keyof R] | Opt<JK, 'R'>) :
+      (S & { [Q in RightKeys<R, JK>]: unknown })[P] | Opt<JK, 'L'>
+  }, AfterJoin<K, RK, JK>>
+  /** Every row with every row. */
+  crossJoin<R, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? (P extends keyof S ? Ambiguous<P> : R[P]) : (S & { [Q in keyof R]: unknown })[P] }, AfterJoin<K, RK, 'inner'>>
+  /** All rows of both, columns taken by position; names are those of the first. */
+  union<R extends { [P in keyof S]: unknown }, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<K, RK>>
+  /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
+  withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
+  /** A name for the relation, so that col('name.x') finds its columns. */
+  alias(name: string): Frame<S, K>
+  /** Sorts: by names, by expressions with asc() or desc(), or by what a function gives. */
+  orderBy(...keys: (SortKey<S> | ((c: Cols<S>) => Expr<any> | Sorted | readonly (Expr<any> | Sorted)[]))[]): Frame<S, AfterSort<K>>
+  limit(count: number): Frame<S, AfterLimit<K>>
+  pipe<R>(f: (frame: this) => R): R
+  /** Prints the columns with their types, as a tree. */
+  printSchema(): void
+  /** Prints the logical plan and what the engine makes of it; returns the same text. */
+  explain(outputMode?: OutputMode): string
+}
+
+export interface GroupedData<S, G, K extends Kind> {
+  /** The keys, then what the function gives. */
+  agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] }, AfterAgg<K, G>>
+  /** The keys, then `count`. */
+  count(): Frame<{ [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] }, AfterAgg<K, G>>
+  /** The keys, then `sum(column)` for each column. */
+  sum<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
+  avg<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
+  min<C extends Name<S>>(...columns: C[]): Frame<G & { [P in C as `min(${P})`]: Unmarked<S[P]> | null }, AfterAgg<K, G>>
+  max<C extends Name<S>>(...columns: C[]): Frame<G & { [P in C as `max(${P})`]: Unmarked<S[P]> | null }, AfterAgg<K, G>>
+}
+
+// Covariant on purpose, though TypeScript can't prove it through the conditional types (TS2636): a helper over DataFrame<{ ad_id: 'string' }>
+// takes a wider frame. union and the like therefore check widths at run time.
+/** A bounded table.
+ * @ts-expect-error TS2636 */
+export interface DataFrame<out S> extends FrameOps<S, 'batch'> {
+  /** All rows, in memory. */
+  collect(): Promise<Row<S>[]>
+  /** The number of rows. */
+  count(): Promise<number>
+  /** The first row, or null. */
+  first(): Promise<Row<S> | null>
+  take(count: number): Promise<Row<S>[]>
+  /** Prints the first rows as a table; `truncate` cuts long values (true: at 20 characters). */
+  show(rows?: number, truncate?: boolean | number): Promise<void>
+  readonly write: DataFrameWriter
+}
+/** An unbounded table in state Q.
+ * @ts-expect-error TS2636 */
+export interface StreamFrame<out S, out Q extends StreamState = 'rows'> extends FrameOps<S, Q> {
+  readonly writeStream: StreamWriter<S, Q>
+}
+
+export type SaveMode = 'append' | 'overwrite' | 'errorifexists' | 'error' | 'ignore'
+type OptionValue = string | number | boolean
+/** Writes a batch. */
+export interface DataFrameWriter {
+  format(format: string): DataFrameWriter
+  /** What happens where there is something already; an error unless said. */
+  mode(mode: SaveMode): DataFrameWriter
+  option(name: string, value: OptionValue): DataFrameWriter
+  options(options: Readonly<Record<string, OptionValue>>): DataFrameWriter
+  /** Columns that become folders `name=value`. */
+  partitionBy(...columns: string[]): DataFrameWriter
+  save(path?: string): Promise<void>
+  parquet(path: string): Promise<void>
+  json(path: string): Promise<void>
+  csv(path: string): Promise<void>
+  text(path: string): Promise<void>
+}
+
+/** When batches run: at multiples of an interval ('10 seconds', or milliseconds; 0: one after the other), until all that is there now is done, or once. */
+export type TriggerInput = { readonly processingTime: string | number } | { readonly availableNow: true } | { readonly once: true }
+
+/** Starts a streaming query. M is the output mode: append unless outputMode says otherwise. */
+export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = 'append'> {
+  outputMode<const N_ extends OutputMode>(mode: N_ extends ModesOf[Q] ? N_ : WhyNot<Q, N_>): StreamWriter<S, Q, N_>
+  format(format: string): StreamWriter<S, Q, M>
+  option(name: string, value: OptionValue): StreamWriter<S, Q, M>
+  options(options: Readonly<Record<string, OptionValue>>): StreamWriter<S, Q, M>
+  partitionBy(...columns: Name<S>[]): StreamWriter<S, Q, M>
+  queryName(name: string): StreamWriter<S, Q, M>
+  trigger(trigger: TriggerInput): StreamWriter<S, Q, M>
+  /** The function gets each batch's rows; with the same id again after a crash. The rows are gone when it has returned. */
+  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): StreamWriter<S, Q, M>
+  /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
+  readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
+}
+export type { N }

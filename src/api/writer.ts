@@ -1,0 +1,156 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import { nearest } from '../base/suggest.ts'
+import { unresolvedColumn } from '../plan/analysis-errors.ts'
+import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
+import { sameName } from '../plan/resolve.ts'
+import { checkStreaming } from '../plan/unsupported.ts'
+import type { EnginePort, ForeachBatchInstance, Trigger, WriteBatch } from '../query/engine-port.ts'
+import type { StreamingQuery } from '../query/streaming-query.ts'
+import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
+import { triggerOf } from './trigger.ts'
+
+type BatchMode = WriteBatch['mode']
+interface BatchSettings {
+  readonly format: string
+  readonly mode: BatchMode
+  readonly options: Options
+  readonly partitionBy: readonly string[]
+}
+
+/** `df.write`: each method gives a new writer. */
+export class BatchWriter {
+  readonly #engine: EnginePort
+  readonly #plan: LogicalPlan
+  readonly #settings: BatchSettings
+  constructor(engine: EnginePort, plan: LogicalPlan, settings: BatchSettings = { format: 'parquet', mode: 'errorifexists', options: {}, partitionBy: [] }) {
+    this.#engine = engine
+    this.#plan = plan
+    this.#settings = settings
+  }
+  format(format: string): BatchWriter {
+    return this.#with({ format })
+  }
+  mode(mode: string): BatchWriter {
+    return this.#with({ mode: batchMode(mode) })
+  }
+  option(name: string, value: OptionValue): BatchWriter {
+    return this.#with({ options: withOption(this.#settings.options, name, value) })
+  }
+  options(options: Readonly<Record<string, OptionValue>>): BatchWriter {
+    return this.#with({ options: withOptions(this.#settings.options, options) })
+  }
+  partitionBy(...columns: string[]): BatchWriter {
+    return this.#with({ partitionBy: partitionColumns(this.#plan, columns) })
+  }
+  async save(path?: string): Promise<void> {
+    const { format, mode, options, partitionBy } = this.#settings
+    const target = path ?? optionOf(options, 'path')
+    if (!target) throw new InvalidQueryError('MISSING_PATH', { what: 'save() was given no path', todo: "write save('out/'), or option('path', 'out/')" })
+    await this.#engine.writeBatch({ plan: this.#plan, format, mode, options, partitionBy, path: target })
+  }
+  parquet(path: string): Promise<void> {
+    return this.format('parquet').save(path)
+  }
+  json(path: string): Promise<void> {
+    return this.format('json').save(path)
+  }
+  csv(path: string): Promise<void> {
+    return this.format('csv').save(path)
+  }
+  text(path: string): Promise<void> {
+    return this.format('text').save(path)
+  }
+  #with(change: Partial<BatchSettings>): BatchWriter {
+    return new BatchWriter(this.#engine, this.#plan, { ...this.#settings, ...change })
+  }
+}
+
+function batchMode(mode: string): BatchMode {
+  const name = String(mode).toLowerCase()
+  if (name === 'error' || name === 'default') return 'errorifexists'
+  if (name === 'append' || name === 'overwrite' || name === 'errorifexists' || name === 'ignore') return name
+  throw new InvalidQueryError('INVALID_SAVE_MODE', { what: `the specified save mode ${JSON.stringify(mode)} is invalid`, todo: 'use append, overwrite, ignore, error or errorifexists' })
+}
+
+/** The columns under the names that the schema has them by. */
+function partitionColumns(plan: LogicalPlan, columns: readonly string[]): readonly string[] {
+  return columns.map((column) => {
+    const field = plan.schema.fields.find(({ name }) => sameName(name, column))
+    if (!field) throw unresolvedColumn(column, plan.schema.fields)
+    return field.name
+  })
+}
+
+interface QuerySettings {
+  readonly outputMode: OutputMode
+  readonly trigger: Trigger
+  readonly queryName: string | null
+  readonly format: string
+  readonly options: Options
+  readonly partitionBy: readonly string[]
+  readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
+}
+const defaults: QuerySettings = { outputMode: 'append', trigger: { kind: 'processing-time', intervalMs: 0 }, queryName: null, format: 'parquet', options: {}, partitionBy: [] }
+
+/** `df.writeStream`: each method gives a new writer. `frameOf` makes the DataFrame that foreachBatch's function gets. */
+export class QueryWriter {
+  readonly #engine: EnginePort
+  readonly #plan: LogicalPlan
+  readonly #frameOf: (plan: LogicalPlan) => unknown
+  readonly #settings: QuerySettings
+  constructor(engine: EnginePort, plan: LogicalPlan, frameOf: (plan: LogicalPlan) => unknown, settings: QuerySettings = defaults) {
+    this.#engine = engine
+    this.#plan = plan
+    this.#frameOf = frameOf
+    this.#settings = settings
+  }
+  outputMode(mode: string): QueryWriter {
+    return this.#with({ outputMode: outputMode(mode) })
+  }
+  format(format: string): QueryWriter {
+    const { foreachBatch: _, ...settings } = this.#settings
+    return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...settings, format })
+  }
+  option(name: string, value: OptionValue): QueryWriter {
+    return this.#with({ options: withOption(this.#settings.options, name, value) })
+  }
+  options(options: Readonly<Record<string, OptionValue>>): QueryWriter {
+    return this.#with({ options: withOptions(this.#settings.options, options) })
+  }
+  partitionBy(...columns: string[]): QueryWriter {
+    return this.#with({ partitionBy: partitionColumns(this.#plan, columns) })
+  }
+  queryName(name: string): QueryWriter {
+    return this.#with({ queryName: name })
+  }
+  trigger(trigger: unknown): QueryWriter {
+    return this.#with({ trigger: triggerOf(trigger) })
+  }
+  foreachBatch(f: (rows: unknown, batchId: bigint) => unknown): QueryWriter {
+    if (typeof f !== 'function') throw new InvalidQueryError('INVALID_FUNCTION', { what: `foreachBatch was given a ${typeof f}`, todo: 'give a function (rows, batchId) => …' })
+    return this.#with({ format: 'foreachBatch', foreachBatch: f })
+  }
+  /** Checks the query as a whole, then hands it to the engine. */
+  start = async (path?: string): Promise<StreamingQuery> => {
+    const { foreachBatch, options, ...settings } = this.#settings
+    checkStreaming(this.#plan, settings.outputMode)
+    const instance: ForeachBatchInstance | undefined = foreachBatch && {
+      kind: 'foreach-batch',
+      call: async (plan, batchId) => {
+        await foreachBatch(this.#frameOf(plan), batchId)
+      },
+    }
+    const allOptions = path === undefined ? options : withOption(options, 'path', path)
+    return this.#engine.start({ ...settings, plan: this.#plan, options: allOptions, ...(instance ? { instance } : {}) })
+  }
+  #with(change: Partial<QuerySettings>): QueryWriter {
+    return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })
+  }
+}
+
+function outputMode(mode: string): OutputMode {
+  const name = String(mode).toLowerCase()
+  if (name === 'append' || name === 'update' || name === 'complete') return name
+  const near = nearest(name, ['append', 'update', 'complete'])
+  throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', { what: `invalid streaming output mode: ${mode}`, todo: near.length > 0 ? `did you mean '${near[0]}'?` : "use 'append', 'update' or 'complete'" })
+}
