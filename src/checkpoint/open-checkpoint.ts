@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
-import { CorruptCheckpointError } from '../base/errors.ts'
+import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { isTemporary, temporaryFor } from '../base/local-files.ts'
 import type { Random } from '../base/random.ts'
@@ -36,6 +36,8 @@ export interface OpenCheckpoint extends Checkpoint {
 }
 
 export const defaultLeaseMs = 30_000
+/** Renewing is a write with two fsyncs. */
+const minLeaseMs = 1000
 /** `spark.sql.streaming.minBatchesToRetain`: after offsets/N is written, both logs lose what is below N minus this. */
 export const defaultMinBatchesToRetain = 100
 
@@ -44,12 +46,15 @@ export const defaultMinBatchesToRetain = 100
  * without offsets; the holder alive; then, as owner, the same again, torn or missing log entries, logs that disagree.
  * Only temporary files are removed; whatever can't be trusted stays as it is, and the error names it.
  *
- * FencedError CONCURRENT_QUERY; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
+ * FencedError CONCURRENT_QUERY; InvalidQueryError INVALID_LEASE; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
  * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, MALFORMED_LOG_FILE, UNSUPPORTED_LOG_VERSION, BATCH_METADATA_NOT_FOUND, LOGS_DISAGREE,
  * MALFORMED_METADATA_FILE, CHECKPOINT_OF_ANOTHER_QUERY, RUN_RECORDS_MISSING.
  */
 export async function openCheckpoint(options: OpenCheckpointOptions): Promise<OpenCheckpoint> {
-  const { files, clock, random, folder } = options
+  const { files, clock, random, folder, leaseMs = defaultLeaseMs } = options
+  if (!(leaseMs >= minLeaseMs)) {
+    throw new InvalidQueryError('INVALID_LEASE', { what: `the lease of a run is ${leaseMs} ms`, todo: `give it at least ${minLeaseMs} ms; it is renewed three times as often` })
+  }
   const found = await readQueryId(files, folder)
   await refuseStrangeFolder(files, folder, found)
   const queryId = found ?? await createQueryId(files, folder, random)
@@ -59,7 +64,7 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
     process: options.processIdentity ?? systemProcess(),
     run: {
       runId: random.uuid(), queryId, queryName: options.queryName, millraceVersion: options.millraceVersion,
-      planFingerprint: options.planFingerprint, plan: options.planText, leaseMs: options.leaseMs ?? defaultLeaseMs,
+      planFingerprint: options.planFingerprint, plan: options.planText, leaseMs,
     },
     takeover: options.takeover ?? false,
     committedEpoch: (await notYet.commits.latest())?.entry.epoch ?? 0,

@@ -135,6 +135,10 @@ describe('a lease', () => {
     expect(await open({ processIdentity: elsewhere('b') })).toMatchObject({ epoch: 2 })
     await expect(first.checkFence()).rejects.toMatchObject(superseded)
   })
+  test('of less than a second is refused', async () => {
+    for (const leaseMs of [999, 0, -1, Number.NaN]) await expect(open({ leaseMs })).rejects.toMatchObject({ name: 'InvalidQueryError', code: 'INVALID_LEASE' })
+    expect(readdirSync(folder)).toEqual([])
+  })
   test('does not matter where the holder can be seen', async () => {
     await open({ processIdentity: elsewhere('a') })
     clock.advance(1_000_000)

@@ -199,6 +199,16 @@ describe('a loss of power', () => {
     expect(text('b')).toBe('')
   })
 
+  test('leaves a file with two durable names as it is under both', async () => {
+    const sim = new SimFileSystem(root)
+    await sim.writeFile(at('a'), 'x')
+    await sim.fsyncFile(at('a'))
+    await sim.link(at('a'), at('b'))
+    await sim.fsyncFolder(root)
+    expect(await sim.losePower(undo)).toEqual([])
+    expect([text('a'), text('b')]).toEqual(['x', 'x'])
+  })
+
   test('by folder, with a seed: each folder is kept or undone, and seeds differ', async () => {
     const outcomes = new Set<string>()
     for (let seed = 0; seed < 20; seed++) {
@@ -225,6 +235,17 @@ describe('what others write', () => {
     await files.sync([at('out/synced')])
     await sim.losePower(undo)
     expect(tree()).toEqual(['out', 'out/synced'])
+  })
+
+  test('is told from a file that was synced and had the same inode', async () => {
+    const sim = new SimFileSystem(root)
+    await new LocalFiles(sim).replace(at('a'), 'synced')
+    await sim.unlink(at('a'))
+    await sim.fsyncFolder(root)
+    writeFileSync(at('b'), 'by somebody else')
+    await sim.fsyncFolder(root)
+    await sim.losePower({ unsynced: 'tear-half', entries: 'undo' })
+    expect(text('b')).toBe('by someb')
   })
 
   test('is torn where its name came through with that of a synced neighbour', async () => {
