@@ -59,7 +59,6 @@ class FileSource implements Source {
   #queue: FileQueue | null = null
   #forgot = false
   #outstanding = { files: 0, bytes: 0 }
-  #tooOld = 0
 
   constructor(context: SourceContext, format: FileFormat, options: FileSourceOptions, log: CompactibleLog<FileLogEntry>, entries: readonly FileLogEntry[]) {
     this.#context = context
@@ -102,9 +101,9 @@ class FileSource implements Source {
     this.#queue = queueOf(await this.#list(), true)
   }
 
-  /** What is found and not yet read, and files that came too late to be read at all (maxFileAge). */
+  /** What was found and not yet taken when the source last looked. */
   metrics(): Record<string, string> {
-    return { numFilesOutstanding: String(this.#outstanding.files), numBytesOutstanding: String(this.#outstanding.bytes), numFilesTooOld: String(this.#tooOld) }
+    return { numFilesOutstanding: String(this.#outstanding.files), numBytesOutstanding: String(this.#outstanding.bytes) }
   }
 
   async stop(): Promise<void> {}
@@ -118,7 +117,6 @@ class FileSource implements Source {
   async #list(): Promise<FoundFile[]> {
     const found = await this.#lister.unseen((path) => this.#seen.has(path))
     const young = found.filter((file) => !this.#seen.isTooOld(file.modifiedMs))
-    this.#tooOld = found.length - young.length
     const files = this.#options.fileNameOnly ? firstOfEachName(young) : young
     files.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1))
     return this.#options.latestFirst ? files.reverse() : files

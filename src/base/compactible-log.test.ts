@@ -1,0 +1,132 @@
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { tempFolder } from '../testing/temp-folder.ts'
+import { ManualClock } from './clock.ts'
+import { CompactibleLog, intervalOf } from './compactible-log.ts'
+import { LocalFiles } from './local-files.ts'
+
+const files = new LocalFiles()
+const clock = new ManualClock(10 ** 13)
+
+function open(folder: string, options: { compactInterval?: number; minBatchesToRetain?: number; cleanupDelayMs?: number } = {}) {
+  return CompactibleLog.open<{ n: number }>({
+    files, clock, folder, encode: (entry) => entry, decode: (json) => typeof json['n'] === 'number' ? { n: json['n'] } : undefined,
+    compactInterval: 3, deleteExpired: true, cleanupDelayMs: 0, minBatchesToRetain: 2, ...options,
+  })
+}
+
+test('every third file holds all before it, and a reader finds everything', async () => {
+  await using folder = await tempFolder()
+  const log = await open(folder.path)
+  for (let id = 0; id < 8; id++) expect(await log.add(id, [{ n: id }, { n: 10 * id }])).toBe(true)
+  expect((await readdir(folder.path)).sort()).toEqual(['0', '1', '2.compact', '3', '4', '5.compact', '6', '7'])
+  expect(await readFile(join(folder.path, '1'), 'utf8')).toBe('v1\n{"n":1}\n{"n":10}')
+  expect(await readFile(join(folder.path, '2.compact'), 'utf8')).toBe('v1\n{"n":0}\n{"n":0}\n{"n":1}\n{"n":10}\n{"n":2}\n{"n":20}')
+  const reopened = await open(folder.path)
+  expect(reopened.latestId).toBe(7)
+  expect((await reopened.readAll()).map((entry) => entry.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].flatMap((n) => [n, 10 * n]))
+  expect((await reopened.readAfter(6)).map((entry) => entry.n)).toEqual([7, 70])
+  expect((await reopened.readAfter(4)).length).toBe(16) // 5.compact lies between
+  expect(await reopened.read(9)).toBeUndefined()
+})
+
+test('an entry without lines is a file with the version only, and compacts to nothing', async () => {
+  await using folder = await tempFolder()
+  const log = await open(folder.path)
+  for (let id = 0; id < 3; id++) await log.add(id, [])
+  expect(await readFile(join(folder.path, '0'), 'utf8')).toBe('v1')
+  expect(await readFile(join(folder.path, '2.compact'), 'utf8')).toBe('v1')
+})
+
+test('a compaction leaves out what keep refuses, but never the entries of its own id', async () => {
+  await using folder = await tempFolder()
+  const log = await open(folder.path)
+  await log.add(0, [{ n: 1 }, { n: 5 }])
+  await log.add(1, [{ n: 2 }])
+  await log.add(2, [{ n: 0 }], (entry) => entry.n >= 2)
+  expect(await log.readAll()).toEqual([{ n: 5 }, { n: 2 }, { n: 0 }])
+})
+
+test('an id is added once', async () => {
+  await using folder = await tempFolder()
+  const [one, other] = [await open(folder.path), await open(folder.path)]
+  expect(await one.add(0, [{ n: 1 }])).toBe(true)
+  expect(await other.add(0, [{ n: 2 }])).toBe(false)
+  await other.refresh()
+  expect(await other.readAll()).toEqual([{ n: 1 }])
+})
+
+test('files that a later compaction holds go, oldest first, after the delay and only beyond those to retain', async () => {
+  await using folder = await tempFolder()
+  const log = await open(folder.path, { cleanupDelayMs: 1000 })
+  for (let id = 0; id < 10; id++) {
+    await log.add(id, [{ n: id }])
+    await utimes(join(folder.path, log.compactsAt(id) ? `${id}.compact` : String(id)), clock.nowMs() / 1000, clock.nowMs() / 1000)
+  }
+  await log.deleteExpired()
+  expect((await readdir(folder.path)).length).toBe(10)
+  clock.advance(1001)
+  await log.deleteExpired()
+  expect((await readdir(folder.path)).sort()).toEqual(['5.compact', '6', '7', '8.compact', '9'])
+  expect((await (await open(folder.path)).readAll()).map((entry) => entry.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})
+
+test('a log that begins late begins with a compaction, at an interval that Spark derives too', async () => {
+  await using folder = await tempFolder()
+  const log = await open(folder.path)
+  for (let id = 7; id < 17; id++) await log.add(id, [{ n: id }])
+  expect((await readdir(folder.path)).sort()).toEqual(['10', '11.compact', '12', '13', '14', '15.compact', '16', '7.compact', '8', '9'])
+  expect((await (await open(folder.path)).readAll()).length).toBe(10)
+})
+
+test('the interval is what the files say, else what is configured', () => {
+  expect(intervalOf([], 10)).toBe(10)
+  expect(intervalOf([9], 10)).toBe(10)
+  expect(intervalOf([3], 10)).toBe(4)
+  expect(intervalOf([11], 5)).toBe(6)
+  expect(intervalOf([57], 10)).toBe(29)
+  expect(intervalOf([58], 10)).toBe(59)
+  expect(intervalOf([4, 9, 14], 10)).toBe(5)
+})
+
+describe('what cannot be trusted is refused with the file named', () => {
+  const cases: [string, string, string, RegExp][] = [
+    ['an empty file', '1', '', /MALFORMED_LOG_FILE.*\/1 .*empty/], ['no version', '1', '{"n":1}', /MALFORMED_LOG_FILE.*\/1 /],
+    ['a newer version', '1', 'v2\n{"n":1}', /UNSUPPORTED_LOG_VERSION.*\/1 .*v2/], ['half a line', '1', 'v1\n{"n":1', /MALFORMED_LOG_FILE.*\/1 /],
+    ['a line of something else', '1', 'v1\n{"m":1}', /MALFORMED_LOG_FILE.*\/1 /], ['null', '1', 'v1\nnull', /MALFORMED_LOG_FILE.*\/1 /],
+  ]
+  for (const [name, file, content, message] of cases) {
+    test(name, async () => {
+      await using folder = await tempFolder()
+      const log = await open(folder.path)
+      await log.add(0, [{ n: 0 }])
+      await log.add(1, [{ n: 1 }])
+      await writeFile(join(folder.path, file), content)
+      await expect((await open(folder.path)).readAll()).rejects.toThrow(message)
+      expect(await readFile(join(folder.path, file), 'utf8')).toBe(content)
+    })
+  }
+  test('a torn file is not copied into a compaction', async () => {
+    await using folder = await tempFolder()
+    const log = await open(folder.path)
+    for (let id = 0; id < 2; id++) await log.add(id, [{ n: id }])
+    await writeFile(join(folder.path, '0'), '')
+    await expect(log.add(2, [])).rejects.toThrow(/MALFORMED_LOG_FILE.*\/0 /)
+  })
+  test('a file that is missing in the middle', async () => {
+    await using folder = await tempFolder()
+    const log = await open(folder.path)
+    for (let id = 0; id < 5; id++) await log.add(id, [{ n: id }])
+    await rm(join(folder.path, '3'))
+    await expect((await open(folder.path)).readAll()).rejects.toThrow(/BATCH_METADATA_NOT_FOUND.*\/3 /)
+    await expect(log.readAll()).rejects.toThrow(/BATCH_METADATA_NOT_FOUND.*\/3 /)
+  })
+  test('a log whose beginning is missing', async () => {
+    await using folder = await tempFolder()
+    const log = await open(folder.path)
+    for (let id = 0; id < 2; id++) await log.add(id, [{ n: id }])
+    await rm(join(folder.path, '0'))
+    await expect((await open(folder.path)).readAll()).rejects.toThrow(/BATCH_METADATA_NOT_FOUND.*\/0 /)
+  })
+})
