@@ -58,7 +58,9 @@ export class ManualClock implements Clock {
       this.#sleepers.push(sleeper)
       if (!background) for (const tell of this.#watchers.splice(0)) tell()
       const sleepers = () => this.#sleepers
-      const drop = () => { this.#sleepers = sleepers().filter((s) => s !== sleeper) }
+      const drop = () => {
+        this.#sleepers = sleepers().filter((s) => s !== sleeper)
+      }
       function done() {
         drop()
         signal?.removeEventListener('abort', done)

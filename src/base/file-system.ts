@@ -53,7 +53,7 @@ export const nodeFileSystem: FileSystem = {
     for (let i = 0; i < names.length; i++) {
       if (i % listSlice === listSlice - 1) await new Promise(setImmediate)
       const entry = statNow(join(folder, names[i]!), names[i]!)
-      if (entry) entries.push(entry)                                    // else somebody removed it meanwhile
+      if (entry) entries.push(entry) // else somebody removed it meanwhile
     }
     return entries
   },
@@ -70,7 +70,7 @@ export const nodeFileSystem: FileSystem = {
   unlink: async (path) => fs.unlinkSync(path),
   mkdir: async (path) => fs.mkdirSync(path),
   // Windows has no fsync of a folder: NTFS journals names by itself
-  fsyncFolder: (folder) => process.platform === 'win32' ? Promise.resolve() : fsyncPath(folder, 'r'),
+  fsyncFolder: (folder) => (process.platform === 'win32' ? Promise.resolve() : fsyncPath(folder, 'r')),
 }
 
 function statNow(path: string, name: string): FileStat | undefined {
@@ -78,14 +78,19 @@ function statNow(path: string, name: string): FileStat | undefined {
   const stat = fs.statSync(path, { throwIfNoEntry: false }) ?? fs.lstatSync(path, { throwIfNoEntry: false })
   if (!stat) return undefined
   return {
-    name, path, isDirectory: stat.isDirectory(), sizeBytes: stat.size, modifiedMs: stat.mtimeMs, fileId: `${stat.dev}:${stat.ino}`,
+    name,
+    path,
+    isDirectory: stat.isDirectory(),
+    sizeBytes: stat.size,
+    modifiedMs: stat.mtimeMs,
+    fileId: `${stat.dev}:${stat.ino}`,
   }
 }
 
 async function fsyncPath(path: string, flags: string): Promise<void> {
   const fd = fs.openSync(path, flags)
   try {
-    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => error ? reject(error) : resolve()))
+    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve())))
   } finally {
     fs.closeSync(fd)
   }

@@ -6,23 +6,52 @@ import { type FileSystem, nodeFileSystem } from './file-system.ts'
 import { isTemporary, LocalFiles, temporaryFor } from './local-files.ts'
 
 let root: string
-beforeEach(() => { root = mkdtempSync(join(tmpdir(), 'millrace-files-')) })
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'millrace-files-'))
+})
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 /** The machine's file system with a log of its steps, below the root and without the unique part of temporary names. */
 function logged(steps: string[], override: Partial<FileSystem> = {}): FileSystem {
-  const short = (path: string) => path.replace(`${root}/`, '').replace(root, '.').replace(/(\.[^/]+)\.[0-9a-f]+-\d+\.tmp/, '$1.tmp')
+  const short = (path: string) =>
+    path
+      .replace(`${root}/`, '')
+      .replace(root, '.')
+      .replace(/(\.[^/]+)\.[0-9a-f]+-\d+\.tmp/, '$1.tmp')
   const base = { ...nodeFileSystem, ...override }
-  const log = (name: string, ...paths: string[]) => { if (paths[0]!.startsWith(root)) steps.push([name, ...paths.map(short)].join(' ')) }
+  const log = (name: string, ...paths: string[]) => {
+    if (paths[0]!.startsWith(root)) steps.push([name, ...paths.map(short)].join(' '))
+  }
   return {
     ...base,
-    writeFile: (path, content) => { log('write', path); return base.writeFile(path, content) },
-    fsyncFile: (path) => { log('fsync', path); return base.fsyncFile(path) },
-    link: (from, to) => { log('link', from, to); return base.link(from, to) },
-    rename: (from, to) => { log('rename', from, to); return base.rename(from, to) },
-    unlink: (path) => { log('unlink', path); return base.unlink(path) },
-    mkdir: (path) => { log('mkdir', path); return base.mkdir(path) },
-    fsyncFolder: (folder) => { log('fsync-folder', folder); return base.fsyncFolder(folder) },
+    writeFile: (path, content) => {
+      log('write', path)
+      return base.writeFile(path, content)
+    },
+    fsyncFile: (path) => {
+      log('fsync', path)
+      return base.fsyncFile(path)
+    },
+    link: (from, to) => {
+      log('link', from, to)
+      return base.link(from, to)
+    },
+    rename: (from, to) => {
+      log('rename', from, to)
+      return base.rename(from, to)
+    },
+    unlink: (path) => {
+      log('unlink', path)
+      return base.unlink(path)
+    },
+    mkdir: (path) => {
+      log('mkdir', path)
+      return base.mkdir(path)
+    },
+    fsyncFolder: (folder) => {
+      log('fsync-folder', folder)
+      return base.fsyncFolder(folder)
+    },
   }
 }
 const failing = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
@@ -40,11 +69,23 @@ describe('createExclusive', () => {
     const files = new LocalFiles(logged(steps))
     await files.createExclusive(join(root, 'offsets/0'), 'x')
     expect(steps).toEqual([
-      'mkdir offsets', 'fsync-folder .', 'write offsets/.0.tmp', 'fsync offsets/.0.tmp', 'link offsets/.0.tmp offsets/0', 'unlink offsets/.0.tmp', 'fsync-folder offsets',
+      'mkdir offsets',
+      'fsync-folder .',
+      'write offsets/.0.tmp',
+      'fsync offsets/.0.tmp',
+      'link offsets/.0.tmp offsets/0',
+      'unlink offsets/.0.tmp',
+      'fsync-folder offsets',
     ])
     steps.length = 0
     await files.createExclusive(join(root, 'offsets/1'), 'x')
-    expect(steps).toEqual(['write offsets/.1.tmp', 'fsync offsets/.1.tmp', 'link offsets/.1.tmp offsets/1', 'unlink offsets/.1.tmp', 'fsync-folder offsets'])
+    expect(steps).toEqual([
+      'write offsets/.1.tmp',
+      'fsync offsets/.1.tmp',
+      'link offsets/.1.tmp offsets/1',
+      'unlink offsets/.1.tmp',
+      'fsync-folder offsets',
+    ])
   })
 
   test('syncs the parent of a folder that a killed process may have made', async () => {
@@ -90,9 +131,22 @@ describe('createExclusive', () => {
   })
 
   test('gives false where its temporary file was removed as litter after another run made the file', async () => {
-    const files = new LocalFiles({ ...nodeFileSystem, link: (from, to) => { rmSync(from); writeFileSync(to, 'theirs'); return nodeFileSystem.link(from, to) } })
+    const files = new LocalFiles({
+      ...nodeFileSystem,
+      link: (from, to) => {
+        rmSync(from)
+        writeFileSync(to, 'theirs')
+        return nodeFileSystem.link(from, to)
+      },
+    })
     expect(await files.createExclusive(join(root, '1'), 'x')).toBe(false)
-    const alone = new LocalFiles({ ...nodeFileSystem, link: (from, to) => { rmSync(from); return nodeFileSystem.link(from, to) } })
+    const alone = new LocalFiles({
+      ...nodeFileSystem,
+      link: (from, to) => {
+        rmSync(from)
+        return nodeFileSystem.link(from, to)
+      },
+    })
     await expect(alone.createExclusive(join(root, '2'), 'x')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
@@ -151,7 +205,7 @@ test('list, stat, read and delete take a missing file or folder as their contrac
   await files.createExclusive(join(root, 'a'), 'four')
   await files.makeFolder(join(root, 'b/c'))
   writeFileSync(join(root, '.hidden'), '')
-  const entries = (await files.list(root)).sort((a, b) => a.name < b.name ? -1 : 1)
+  const entries = (await files.list(root)).sort((a, b) => (a.name < b.name ? -1 : 1))
   expect(entries.map(({ name, isDirectory, path }) => ({ name, isDirectory, path }))).toEqual([
     { name: '.hidden', isDirectory: false, path: join(root, '.hidden') },
     { name: 'a', isDirectory: false, path: join(root, 'a') },

@@ -83,10 +83,12 @@ export class LocalFiles implements Files {
   async sync(paths: readonly string[]): Promise<void> {
     await Promise.all([...new Set(paths)].map((path) => this.#fs.fsyncFile(path)))
     const folders = [...new Set(paths.map((path) => dirname(path)))]
-    await Promise.all(folders.map(async (folder) => {
-      await this.#ensureFolder(folder)
-      await this.#fs.fsyncFolder(folder)
-    }))
+    await Promise.all(
+      folders.map(async (folder) => {
+        await this.#ensureFolder(folder)
+        await this.#fs.fsyncFolder(folder)
+      }),
+    )
   }
 
   async delete(path: string): Promise<void> {
@@ -95,7 +97,7 @@ export class LocalFiles implements Files {
 
   async move(from: string, to: string): Promise<boolean> {
     await this.#ensureFolder(dirname(to))
-    if (!await this.#link(from, to) && !await this.#isSameFile(from, to)) return false
+    if (!(await this.#link(from, to)) && !(await this.#isSameFile(from, to))) return false
     // the new name is durable before the old one goes: no crash can take both
     await this.#fs.fsyncFolder(dirname(to))
     await this.#unlinkIfThere(from)
@@ -121,7 +123,7 @@ export class LocalFiles implements Files {
       await this.#fs.fsyncFile(temporary)
       return await publish(temporary)
     } catch (error) {
-      await this.#fs.unlink(temporary).catch(() => {})                  // it may be there or not; the first error is the one to tell
+      await this.#fs.unlink(temporary).catch(() => {}) // it may be there or not; the first error is the one to tell
       throw error
     }
   }
@@ -134,7 +136,7 @@ export class LocalFiles implements Files {
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false
       // another run has removed our temporary file as litter; that run may have made `to` before it
-      if (codeOf(error) === 'ENOENT' && await this.#fs.stat(to)) return false
+      if (codeOf(error) === 'ENOENT' && (await this.#fs.stat(to))) return false
       throw error
     }
   }
@@ -154,7 +156,7 @@ export class LocalFiles implements Files {
   }
 
   async #isGone(folder: string): Promise<boolean> {
-    return this.#folders.has(folder) && await this.#fs.stat(folder) === undefined
+    return this.#folders.has(folder) && (await this.#fs.stat(folder)) === undefined
   }
 
   #ensureFolder(folder: string): Promise<void> {
@@ -170,7 +172,7 @@ export class LocalFiles implements Files {
     const parent = dirname(folder)
     if (parent === folder) return
     await this.#ensureFolder(parent)
-    const existed = await this.#fs.stat(folder) !== undefined
+    const existed = (await this.#fs.stat(folder)) !== undefined
     if (!existed) {
       await this.#fs.mkdir(folder).catch((error) => {
         if (codeOf(error) !== 'EEXIST') throw error

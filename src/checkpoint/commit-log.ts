@@ -18,6 +18,9 @@ export const commitFormat: EntryFormat<CommitEntry> = {
     if (lines.length > 1) throw malformed(file, 'it has more than two lines')
     const entry = parseObject(file, lines[0]!)
     if (!checked && 'epoch' in entry) throw malformed(file, 'its checksum is missing')
-    return { nextBatchWatermarkMs: wholeNumber(file, entry, 'nextBatchWatermarkMs', checked ? undefined : 0), epoch: wholeNumber(file, entry, 'epoch', checked ? undefined : 0) }
+    return {
+      nextBatchWatermarkMs: wholeNumber(file, entry, 'nextBatchWatermarkMs', checked ? undefined : 0),
+      epoch: wholeNumber(file, entry, 'epoch', checked ? undefined : 0),
+    }
   },
 }

@@ -17,13 +17,20 @@ test('a commit log that ends earlier, or is gone, still means only the last plan
   expect(decideStart(7)).toEqual({ kind: 'replay', batchId: 7, missingCommits: 7 })
 })
 test('a commit log that is ahead is damage', () => {
-  for (const [planned, committed] of [[-1, 0], [6, 7]] as const) {
-    expect(() => decideStart(planned, committed)).toThrow(expect.objectContaining({ name: 'CorruptCheckpointError', code: 'LOGS_DISAGREE' }))
+  for (const [planned, committed] of [
+    [-1, 0],
+    [6, 7],
+  ] as const) {
+    expect(() => decideStart(planned, committed)).toThrow(
+      expect.objectContaining({ name: 'CorruptCheckpointError', code: 'LOGS_DISAGREE' }),
+    )
   }
 })
 test('without the offsets of the batch before nobody knows where a batch begins', () => {
   for (const committed of [6, 7]) {
-    expect(() => decideStart(7, committed, 7)).toThrow(expect.objectContaining({ code: 'BATCH_METADATA_NOT_FOUND', what: expect.stringContaining('offsets/6') }))
+    expect(() => decideStart(7, committed, 7)).toThrow(
+      expect.objectContaining({ code: 'BATCH_METADATA_NOT_FOUND', what: expect.stringContaining('offsets/6') }),
+    )
   }
   expect(decideStart(0, -1, 0)).toEqual({ kind: 'replay', batchId: 0, missingCommits: 0 })
 })

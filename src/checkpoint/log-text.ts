@@ -108,8 +108,11 @@ function verifyChecksum(file: LogFile, text: string, endOfSecondLine: number): b
   if (expected === undefined) return false
   const found = checksum(file, head.slice(0, -noChecksum.length) + noChecksum + text.slice(endOfSecondLine))
   if (found === expected) return true
-  throw malformed(file, `its checksum is ${expected}, its content gives ${found}: it was changed or cut after it was written, `
-    + `or it belongs to another batch or query than ${file.name} of ${file.queryId}`)
+  throw malformed(
+    file,
+    `its checksum is ${expected}, its content gives ${found}: it was changed or cut after it was written, ` +
+      `or it belongs to another batch or query than ${file.name} of ${file.queryId}`,
+  )
 }
 
 function checksum(file: LogFile, text: string): string {

@@ -13,7 +13,8 @@ import { offsetFormat } from './offset-log.ts'
 const queryId = '0b8a5a54-7b52-4d0b-9c2e-3b1f0a3c9d11'
 const fileNamed = (name: string): LogFile => ({ queryId, name, path: `/checkpoint/${name}` })
 const bytes = (text: string) => Buffer.from(text)
-const corrupt = (code: string, what: string | RegExp) => expect.objectContaining({ name: 'CorruptCheckpointError', code, what: expect.stringMatching(what) })
+const corrupt = (code: string, what: string | RegExp) =>
+  expect.objectContaining({ name: 'CorruptCheckpointError', code, what: expect.stringMatching(what) })
 function errorOf(work: () => unknown): unknown {
   try {
     work()
@@ -50,15 +51,22 @@ describe('offsets/N', () => {
     expect(offsetFormat.decode(file, bytes(offsetFormat.encode(file, bare)))).toEqual(bare)
   })
   test('comes back as it was, whatever the offsets are', () => {
-    fc.assert(fc.property(
-      fc.dictionary(fc.oneof(fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/), fc.constant('__proto__')), fc.jsonValue({ stringUnit: 'grapheme', depthSize: 'xsmall' })),
-      fc.dictionary(fc.string(), fc.string()), fc.maxSafeInteger(),
-      (sources, conf, batchWatermarkMs) => {
-        const written = { batchWatermarkMs, batchTimestampMs: 1, conf, sources }
-        // JSON has no -0, and a "__proto__" of JSON.parse is a property like any other
-        expect(offsetFormat.decode(file, bytes(offsetFormat.encode(file, written)))).toEqual(JSON.parse(JSON.stringify(written)))
-      },
-    ), { numRuns: 40 })
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          fc.oneof(fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/), fc.constant('__proto__')),
+          fc.jsonValue({ stringUnit: 'grapheme', depthSize: 'xsmall' }),
+        ),
+        fc.dictionary(fc.string(), fc.string()),
+        fc.maxSafeInteger(),
+        (sources, conf, batchWatermarkMs) => {
+          const written = { batchWatermarkMs, batchTimestampMs: 1, conf, sources }
+          // JSON has no -0, and a "__proto__" of JSON.parse is a property like any other
+          expect(offsetFormat.decode(file, bytes(offsetFormat.encode(file, written)))).toEqual(JSON.parse(JSON.stringify(written)))
+        },
+      ),
+      { numRuns: 40 },
+    )
   })
 
   test('is refused when any one byte is changed', () => {
@@ -66,13 +74,19 @@ describe('offsets/N', () => {
     for (let i = 0; i < content.length; i++) {
       const damaged = Buffer.from(content)
       damaged[i]! ^= 1
-      expect(errorOf(() => offsetFormat.decode(file, damaged)), `byte ${i}`).toMatchObject({ name: 'CorruptCheckpointError', what: expect.stringContaining(file.path) })
+      expect(
+        errorOf(() => offsetFormat.decode(file, damaged)),
+        `byte ${i}`,
+      ).toMatchObject({ name: 'CorruptCheckpointError', what: expect.stringContaining(file.path) })
     }
   })
   test('is refused when it is cut anywhere', () => {
     const content = bytes(text)
     for (let length = 0; length < content.length; length++) {
-      expect(errorOf(() => offsetFormat.decode(file, content.subarray(0, length))), `${length} bytes`).toMatchObject({ name: 'CorruptCheckpointError', code: 'MALFORMED_LOG_FILE' })
+      expect(
+        errorOf(() => offsetFormat.decode(file, content.subarray(0, length))),
+        `${length} bytes`,
+      ).toMatchObject({ name: 'CorruptCheckpointError', code: 'MALFORMED_LOG_FILE' })
     }
   })
   test('is refused under another number, and in the checkpoint of another query', () => {
@@ -103,8 +117,18 @@ describe('offsets/N', () => {
       ['with an empty line', `v2\n${header}\n0:1\n`, 'MALFORMED_LOG_FILE', 'not <source>:<offset>'],
       ['with half an offset', `v2\n${header}\n0:{"logOff`, 'MALFORMED_LOG_FILE', 'not JSON'],
       ['with a source twice', `v2\n${header}\n0:1\n0:2`, 'MALFORMED_LOG_FILE', 'twice'],
-      ['ours, and without its checksum', 'v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"conf":{"millrace.salt":"00"}}', 'MALFORMED_LOG_FILE', 'checksum is missing'],
-      ['an unfinished repartition of Spark', 'v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"controlBatchInfo":{"operationType":"x"}}', 'MALFORMED_LOG_FILE', 'control batch'],
+      [
+        'ours, and without its checksum',
+        'v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"conf":{"millrace.salt":"00"}}',
+        'MALFORMED_LOG_FILE',
+        'checksum is missing',
+      ],
+      [
+        'an unfinished repartition of Spark',
+        'v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"controlBatchInfo":{"operationType":"x"}}',
+        'MALFORMED_LOG_FILE',
+        'control batch',
+      ],
     ]
     for (const [name, content, code, what] of cases) {
       const error = errorOf(() => offsetFormat.decode(file, Buffer.from(content as string)))
@@ -113,11 +137,31 @@ describe('offsets/N', () => {
     }
   })
   test('of Spark is read: version 1 by place, version 2 by name, both without a checksum', () => {
-    expect(offsetFormat.decode(file, bytes('v1\n{"batchWatermarkMs":0,"batchTimestampMs":1757005984499,"conf":{"spark.sql.shuffle.partitions":"5"}}\n3\n-\n{"logOffset":0}')))
-      .toEqual({ batchWatermarkMs: 0, batchTimestampMs: 1757005984499, conf: { 'spark.sql.shuffle.partitions': '5' }, sources: { 0: 3, 1: null, 2: { logOffset: 0 } } })
-    expect(offsetFormat.decode(file, bytes('v1\n\n{"logOffset":0}'))).toEqual({ batchWatermarkMs: 0, batchTimestampMs: 0, conf: {}, sources: { 0: { logOffset: 0 } } })
-    expect(offsetFormat.decode(file, bytes('v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"conf":{},"sourceMetadataInfo":{}}\nclicks:{"a":":"}\n1:-')))
-      .toEqual({ batchWatermarkMs: 1, batchTimestampMs: 2, conf: {}, sources: { clicks: { a: ':' }, 1: null } })
+    expect(
+      offsetFormat.decode(
+        file,
+        bytes(
+          'v1\n{"batchWatermarkMs":0,"batchTimestampMs":1757005984499,"conf":{"spark.sql.shuffle.partitions":"5"}}\n3\n-\n{"logOffset":0}',
+        ),
+      ),
+    ).toEqual({
+      batchWatermarkMs: 0,
+      batchTimestampMs: 1757005984499,
+      conf: { 'spark.sql.shuffle.partitions': '5' },
+      sources: { 0: 3, 1: null, 2: { logOffset: 0 } },
+    })
+    expect(offsetFormat.decode(file, bytes('v1\n\n{"logOffset":0}'))).toEqual({
+      batchWatermarkMs: 0,
+      batchTimestampMs: 0,
+      conf: {},
+      sources: { 0: { logOffset: 0 } },
+    })
+    expect(
+      offsetFormat.decode(
+        file,
+        bytes('v2\n{"batchWatermarkMs":1,"batchTimestampMs":2,"conf":{},"sourceMetadataInfo":{}}\nclicks:{"a":":"}\n1:-'),
+      ),
+    ).toEqual({ batchWatermarkMs: 1, batchTimestampMs: 2, conf: {}, sources: { clicks: { a: ':' }, 1: null } })
   })
   test('is not written with a name or an offset that could not be read again', () => {
     for (const sources of [{ 'a:b': 1 }, { '': 1 }, { 'a\nb': 1 }, { a: undefined }]) {
@@ -141,8 +185,14 @@ describe('commits/N', () => {
     for (let i = 0; i < content.length; i++) {
       const damaged = Buffer.from(content)
       damaged[i]! ^= 1
-      expect(errorOf(() => commitFormat.decode(file, damaged)), `byte ${i}`).toMatchObject({ name: 'CorruptCheckpointError' })
-      expect(errorOf(() => commitFormat.decode(file, content.subarray(0, i))), `${i} bytes`).toMatchObject({ name: 'CorruptCheckpointError' })
+      expect(
+        errorOf(() => commitFormat.decode(file, damaged)),
+        `byte ${i}`,
+      ).toMatchObject({ name: 'CorruptCheckpointError' })
+      expect(
+        errorOf(() => commitFormat.decode(file, content.subarray(0, i))),
+        `${i} bytes`,
+      ).toMatchObject({ name: 'CorruptCheckpointError' })
     }
   })
   test('is refused, with the reason, when it is', () => {
@@ -154,7 +204,11 @@ describe('commits/N', () => {
       ['v1\n{}\n{}', 'MALFORMED_LOG_FILE', 'more than two lines'],
       ['v2\n{"nextBatchWatermarkMs":1,"stateUniqueIds":{}}', 'UNSUPPORTED_LOG_VERSION', 'version v2'],
     ]
-    for (const [content, code, what] of cases) expect(errorOf(() => commitFormat.decode(file, bytes(content))), content).toEqual(corrupt(code, what))
+    for (const [content, code, what] of cases)
+      expect(
+        errorOf(() => commitFormat.decode(file, bytes(content))),
+        content,
+      ).toEqual(corrupt(code, what))
   })
   test('of Spark has no epoch, and in old ones no watermark', () => {
     expect(commitFormat.decode(file, bytes('v1\n{"nextBatchWatermarkMs":5}'))).toEqual({ nextBatchWatermarkMs: 5, epoch: 0 })
@@ -167,11 +221,22 @@ describe('commits/N', () => {
 
 describe('a log', () => {
   let folder: string
-  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'millrace-log-')) })
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'millrace-log-'))
+  })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
   const files = new LocalFiles()
   const open = (contiguous = true, keep = 1, checkFence = async () => {}) =>
-    new MetadataLog<CommitEntry>({ files, checkpointFolder: folder, name: 'commits', queryId, format: commitFormat, contiguous, keep, checkFence })
+    new MetadataLog<CommitEntry>({
+      files,
+      checkpointFolder: folder,
+      name: 'commits',
+      queryId,
+      format: commitFormat,
+      contiguous,
+      keep,
+      checkFence,
+    })
   const done = (n: number): CommitEntry => ({ nextBatchWatermarkMs: n, epoch: 1 })
   const names = () => readdirSync(join(folder, 'commits')).sort()
 
@@ -190,7 +255,11 @@ describe('a log', () => {
     const [first, second] = [open(), open()]
     await Promise.all([first.latest(), second.latest()])
     await first.add(0, done(1))
-    await expect(second.add(0, done(2))).rejects.toMatchObject({ name: 'FencedError', code: 'CONCURRENT_STREAM_LOG_UPDATE', what: expect.stringContaining(join(folder, 'commits/0')) })
+    await expect(second.add(0, done(2))).rejects.toMatchObject({
+      name: 'FencedError',
+      code: 'CONCURRENT_STREAM_LOG_UPDATE',
+      what: expect.stringContaining(join(folder, 'commits/0')),
+    })
     expect(await open().get(0)).toEqual(done(1))
   })
   test('asks before each write whether the run still counts', async () => {
@@ -201,7 +270,11 @@ describe('a log', () => {
   test('says which entry is missing in between', async () => {
     for (const n of [0, 1, 2, 3]) await open().add(n, done(n))
     rmSync(join(folder, 'commits/2'))
-    const missing = { name: 'CorruptCheckpointError', code: 'BATCH_METADATA_NOT_FOUND', what: expect.stringContaining(join(folder, 'commits/2')) }
+    const missing = {
+      name: 'CorruptCheckpointError',
+      code: 'BATCH_METADATA_NOT_FOUND',
+      what: expect.stringContaining(join(folder, 'commits/2')),
+    }
     await expect(open().latest()).rejects.toMatchObject(missing)
     await expect(open().batchIds()).rejects.toMatchObject(missing)
     expect(await open(false).batchIds()).toEqual([0, 1, 3])
@@ -219,7 +292,7 @@ describe('a log', () => {
     for (const name of ['.1.abc-0.tmp', '.0.crc', '01', '1.bak', '-1', '1e3']) writeFileSync(join(folder, 'commits', name), '')
     expect(await open().batchIds()).toEqual([0])
   })
-  test('refuses a folder in an entry\'s place', async () => {
+  test("refuses a folder in an entry's place", async () => {
     mkdirSync(join(folder, 'commits/0'), { recursive: true })
     await expect(open().latest()).rejects.toMatchObject({ code: 'MALFORMED_LOG_FILE', what: expect.stringContaining('it is a folder') })
   })

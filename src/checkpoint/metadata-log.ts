@@ -29,7 +29,10 @@ export interface MetadataLogOptions<Entry> {
 /** The batch ids of a log folder, ascending. Everything whose name is not a whole number (temporary files, checksums of Hadoop) is no entry. */
 export async function listBatchIds(files: Files, folder: string): Promise<number[]> {
   const entries = await files.list(folder)
-  return entries.filter((entry) => /^(0|[1-9]\d{0,14})$/.test(entry.name)).map((entry) => Number(entry.name)).sort((a, b) => a - b)
+  return entries
+    .filter((entry) => /^(0|[1-9]\d{0,14})$/.test(entry.name))
+    .map((entry) => Number(entry.name))
+    .sort((a, b) => a - b)
 }
 
 /** A log with a file for each batch, named for its id. Entries are created exclusively and never change. */
@@ -46,7 +49,7 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
   }
 
   async latest(): Promise<{ readonly batchId: number; readonly entry: Entry } | undefined> {
-    const range = this.#range ?? await this.#list()
+    const range = this.#range ?? (await this.#list())
     if (range === 'empty') return undefined
     if (this.#newest?.batchId !== range.newest) {
       const entry = await this.get(range.newest)
@@ -82,7 +85,7 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
   async add(batchId: number, entry: Entry): Promise<void> {
     const { files, format, checkFence, contiguous, name } = this.#options
     assert(Number.isSafeInteger(batchId) && batchId >= 0, `${batchId} is not a batch id`)
-    const range = this.#range ?? await this.#list()
+    const range = this.#range ?? (await this.#list())
     if (contiguous && range !== 'empty') {
       assert(batchId <= range.newest + 1, `batch ${batchId} was added to ${name}/, which ends at batch ${range.newest}`)
     }
@@ -104,7 +107,7 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
 
   /** In ascending order, so that a kill half-way leaves no gap. */
   async purgeBelow(batchId: number): Promise<void> {
-    const range = this.#range ?? await this.#list()
+    const range = this.#range ?? (await this.#list())
     if (range === 'empty') return
     const end = Math.min(batchId, range.newest + 1 - this.#options.keep)
     for (; range.lowest < end; range.lowest++) await this.#options.files.delete(this.#file(range.lowest).path)

@@ -28,7 +28,8 @@ export const offsetFormat: EntryFormat<OffsetEntry> = {
     const [header = '', ...offsets] = lines
     // logs of Spark 2.0 and older have no metadata
     const metadata = header.trim() === '' && version === 1 ? {} : parseObject(file, header)
-    if ('controlBatchInfo' in metadata && metadata['controlBatchInfo'] !== null) throw malformed(file, 'it is a control batch of Spark (an unfinished repartition)')
+    if ('controlBatchInfo' in metadata && metadata['controlBatchInfo'] !== null)
+      throw malformed(file, 'it is a control batch of Spark (an unfinished repartition)')
     const conf = textMap(file, metadata, 'conf')
     // Millrace never writes an entry without a checksum; one that names Millrace's conf and has none was cut or edited
     if (!checked && Object.keys(conf).some((key) => key.startsWith('millrace.'))) throw malformed(file, 'its checksum is missing')
@@ -72,10 +73,13 @@ function decodeSourceInfo(file: LogFile, metadata: Readonly<Record<string, unkno
   const all = metadata['sourceMetadataInfo'] ?? {}
   if (typeof all !== 'object' || Object.keys(all).length === 0) return {}
   return {
-    sourceInfo: Object.fromEntries(Object.keys(all).map((name) => {
-      const { providerName, apiVersion } = textMap(file, all as Record<string, unknown>, name)
-      if (providerName === undefined || apiVersion === undefined) throw malformed(file, `sourceMetadataInfo of "${name}" lacks providerName or apiVersion`)
-      return [name, { providerName, apiVersion }]
-    })),
+    sourceInfo: Object.fromEntries(
+      Object.keys(all).map((name) => {
+        const { providerName, apiVersion } = textMap(file, all as Record<string, unknown>, name)
+        if (providerName === undefined || apiVersion === undefined)
+          throw malformed(file, `sourceMetadataInfo of "${name}" lacks providerName or apiVersion`)
+        return [name, { providerName, apiVersion }]
+      }),
+    ),
   }
 }

@@ -53,18 +53,28 @@ export const defaultMinBatchesToRetain = 100
 export async function openCheckpoint(options: OpenCheckpointOptions): Promise<OpenCheckpoint> {
   const { files, clock, random, folder, leaseMs = defaultLeaseMs } = options
   if (!(leaseMs >= minLeaseMs)) {
-    throw new InvalidQueryError('INVALID_LEASE', { what: `the lease of a run is ${leaseMs} ms`, todo: `give it at least ${minLeaseMs} ms; it is renewed three times as often` })
+    throw new InvalidQueryError('INVALID_LEASE', {
+      what: `the lease of a run is ${leaseMs} ms`,
+      todo: `give it at least ${minLeaseMs} ms; it is renewed three times as often`,
+    })
   }
   const found = await readQueryId(files, folder)
   await refuseStrangeFolder(files, folder, found)
-  const queryId = found ?? await createQueryId(files, folder, random)
+  const queryId = found ?? (await createQueryId(files, folder, random))
   const notYet = openLogs(options, queryId, () => Promise.reject(new Error('not the owner yet')))
   const run = await claimRun({
-    files, clock, checkpointFolder: folder,
+    files,
+    clock,
+    checkpointFolder: folder,
     process: options.processIdentity ?? systemProcess(),
     run: {
-      runId: random.uuid(), queryId, queryName: options.queryName, millraceVersion: options.millraceVersion,
-      planFingerprint: options.planFingerprint, plan: options.planText, leaseMs,
+      runId: random.uuid(),
+      queryId,
+      queryName: options.queryName,
+      millraceVersion: options.millraceVersion,
+      planFingerprint: options.planFingerprint,
+      plan: options.planText,
+      leaseMs,
     },
     takeover: options.takeover ?? false,
     committedEpoch: (await notYet.commits.latest())?.entry.epoch ?? 0,
@@ -72,7 +82,7 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
   try {
     return await openAsOwner(options, queryId, run)
   } catch (error) {
-    await run.close().catch(() => {})                                   // the first error is the one to tell
+    await run.close().catch(() => {}) // the first error is the one to tell
     throw error
   }
 }
@@ -93,15 +103,24 @@ async function openAsOwner(options: OpenCheckpointOptions, queryId: string, run:
   await syncLogs(files, folder, newest, committed.at(-1))
   await removeTemporaryFiles(files, folder, run.record.epoch)
   return {
-    folder, queryId, runId: run.record.runId, epoch: run.record.epoch, recovering: planned.length > 0, offsets, commits,
+    folder,
+    queryId,
+    runId: run.record.runId,
+    epoch: run.record.epoch,
+    recovering: planned.length > 0,
+    offsets,
+    commits,
     previousRun: run.previous,
     checkFence: () => run.checkFence(),
     close: () => run.close(),
   }
 }
 
-function openLogs({ files, folder }: OpenCheckpointOptions, queryId: string, checkFence: () => Promise<void>):
-  { readonly offsets: BatchLog<OffsetEntry>; readonly commits: BatchLog<CommitEntry> } {
+function openLogs(
+  { files, folder }: OpenCheckpointOptions,
+  queryId: string,
+  checkFence: () => Promise<void>,
+): { readonly offsets: BatchLog<OffsetEntry>; readonly commits: BatchLog<CommitEntry> } {
   const shared = { files, checkpointFolder: folder, queryId, checkFence }
   return {
     // a start reads the last two offsets entries and the last commit
@@ -156,7 +175,7 @@ async function removeTemporaryFiles(files: Files, folder: string, epoch: number)
   for (const place of [folder, join(folder, 'offsets'), join(folder, 'commits'), runsFolder(folder)]) {
     for (const entry of await files.list(place)) {
       if (entry.isDirectory || !isTemporary(entry.name)) continue
-      if (place === runsFolder(folder) && Number.parseInt(temporaryFor(entry.name)) > epoch) continue
+      if (place === runsFolder(folder) && Number.parseInt(temporaryFor(entry.name), 10) > epoch) continue
       await files.delete(entry.path)
     }
   }

@@ -38,8 +38,15 @@ export function newSalt(random: Random): string {
  * recorded: it may change at any restart. `requested` must have a salt (`newSalt`) and may leave out whatever has a default.
  * InvalidQueryError INVALID_PARTITIONS; CorruptCheckpointError MALFORMED_PINNED_CONF, UNSUPPORTED_FUNCTION_SEMANTICS.
  */
-export function pinnedConf(existing: Readonly<Record<string, string>> | undefined, requested: Readonly<Record<string, string>>): PinnedConf {
-  const wanted: Readonly<Record<string, string>> = { [keyGroupsKey]: String(defaultKeyGroups), [functionSemanticsKey]: String(functionSemantics), ...requested }
+export function pinnedConf(
+  existing: Readonly<Record<string, string>> | undefined,
+  requested: Readonly<Record<string, string>>,
+): PinnedConf {
+  const wanted: Readonly<Record<string, string>> = {
+    [keyGroupsKey]: String(defaultKeyGroups),
+    [functionSemanticsKey]: String(functionSemantics),
+    ...requested,
+  }
   const pinned: Record<string, string> = existing === undefined ? {} : { ...sparkDefaults, ...existing }
   if (existing) checkPinned(existing)
   const conf = { ...wanted, ...pinned }

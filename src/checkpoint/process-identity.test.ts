@@ -13,7 +13,7 @@ test.runIf(onLinux)('this process knows its boot and its start', () => {
   expect(processStart).toMatch(/^\d+$/)
   expect(pid).toBe(process.pid)
 })
-test.runIf(onLinux)('of its own runs this process knows which are open; of another thread\'s it can\'t tell', () => {
+test.runIf(onLinux)("of its own runs this process knows which are open; of another thread's it can't tell", () => {
   openRuns.add('open')
   try {
     expect(me.isAlive(record, 'open')).toBe(true)
@@ -37,7 +37,7 @@ test.runIf(onLinux)('another process of this boot lives until it ends; its pid a
   await once(child, 'exit')
   expect(me.isAlive(other, 'x')).toBe(false)
 })
-test('of another boot, machine or container it can\'t tell', () => {
+test("of another boot, machine or container it can't tell", () => {
   expect(me.isAlive({ ...record, bootId: 'another' }, 'x')).toBeUndefined()
   expect(me.isAlive({ ...record, bootId: '' }, 'x')).toBeUndefined()
 })

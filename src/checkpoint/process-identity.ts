@@ -21,15 +21,28 @@ export interface ProcessIdentity extends ProcessRecord {
 }
 
 /** The runs that this process holds open. On globalThis, so that two copies of this module in one process know of each other. */
-export const openRuns: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('millrace.openRuns')] ??= new Set<string>()) as Set<string>
+export const openRuns = sharedSet(Symbol.for('millrace.openRuns'))
 
 let known: ProcessIdentity | undefined
 /** Who this process is. Exact on Linux; elsewhere the lease decides more often. */
 export function systemProcess(): ProcessIdentity {
   if (known) return known
-  const me: ProcessRecord = { host: hostname(), pid: process.pid, bootId: readBootId(), processStart: readProcessStart('self')?.startTime ?? '', threadId }
+  const me: ProcessRecord = {
+    host: hostname(),
+    pid: process.pid,
+    bootId: readBootId(),
+    processStart: readProcessStart('self')?.startTime ?? '',
+    threadId,
+  }
   known = { ...me, isAlive: (holder, runId) => isAlive(me, holder, runId) }
   return known
+}
+
+function sharedSet(key: symbol): Set<string> {
+  const shared = globalThis as unknown as Record<symbol, Set<string> | undefined>
+  const set = shared[key] ?? new Set<string>()
+  shared[key] = set
+  return set
 }
 
 function isAlive(me: ProcessRecord, holder: ProcessRecord, runId: string): boolean | undefined {
@@ -50,7 +63,7 @@ function pidExists(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as { code?: unknown }).code === 'EPERM'               // it is there, and somebody else's
+    return (error as { code?: unknown }).code === 'EPERM' // it is there, and somebody else's
   }
 }
 

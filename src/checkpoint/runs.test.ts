@@ -30,13 +30,28 @@ afterEach(async () => {
 
 async function open(options: Partial<OpenCheckpointOptions> = {}): Promise<OpenCheckpoint> {
   const checkpoint = await openCheckpoint({
-    files: new LocalFiles(), clock, random: systemRandom, folder, queryName: 'clicks', planText: 'Scan', planFingerprint: 'f', millraceVersion: '0.1.0', ...options,
+    files: new LocalFiles(),
+    clock,
+    random: systemRandom,
+    folder,
+    queryName: 'clicks',
+    planText: 'Scan',
+    planFingerprint: 'f',
+    millraceVersion: '0.1.0',
+    ...options,
   })
   opened.push(checkpoint)
   return checkpoint
 }
 /** A process elsewhere: it sees nothing of others but what is in the folder. */
-const elsewhere = (host: string): ProcessIdentity => ({ host, pid: 7, bootId: host, processStart: '', threadId: 0, isAlive: () => undefined })
+const elsewhere = (host: string): ProcessIdentity => ({
+  host,
+  pid: 7,
+  bootId: host,
+  processStart: '',
+  threadId: 0,
+  isAlive: () => undefined,
+})
 const planned = (n: number): OffsetEntry => ({ batchWatermarkMs: 0, batchTimestampMs: n, conf: {}, sources: { 0: n } })
 const runs = () => readdirSync(join(folder, 'runs')).sort()
 const concurrent = { name: 'FencedError', code: 'CONCURRENT_QUERY' }
@@ -54,13 +69,29 @@ describe('a start', () => {
     const [first, second, ...rest] = readFileSync(join(folder, 'runs/1'), 'utf8').split('\n')
     expect([first, rest]).toEqual(['v1', []])
     expect(JSON.parse(second!)).toEqual({
-      epoch: 1, runId, queryId, queryName: 'clicks', millraceVersion: '0.1.0', planFingerprint: 'f', plan: 'Scan', leaseMs: 30_000, startedAtMs: 1_000_000,
-      host: expect.any(String), pid: process.pid, bootId: expect.any(String), processStart: expect.any(String), threadId: expect.any(Number), crc32: expect.stringMatching(/^[0-9a-f]{8}$/),
+      epoch: 1,
+      runId,
+      queryId,
+      queryName: 'clicks',
+      millraceVersion: '0.1.0',
+      planFingerprint: 'f',
+      plan: 'Scan',
+      leaseMs: 30_000,
+      startedAtMs: 1_000_000,
+      host: expect.any(String),
+      pid: process.pid,
+      bootId: expect.any(String),
+      processStart: expect.any(String),
+      threadId: expect.any(Number),
+      crc32: expect.stringMatching(/^[0-9a-f]{8}$/),
     })
   })
   test('is refused while another run of this process is open, and the error names it', async () => {
     const first = await open()
-    await expect(open()).rejects.toMatchObject({ ...concurrent, what: expect.stringContaining(`run ${first.runId} (epoch 1, query clicks) on host`) })
+    await expect(open()).rejects.toMatchObject({
+      ...concurrent,
+      what: expect.stringContaining(`run ${first.runId} (epoch 1, query clicks) on host`),
+    })
     await expect(open()).rejects.toThrow(`pid ${process.pid}`)
     expect(runs()).toEqual(['1'])
     await first.close()
@@ -82,7 +113,12 @@ describe('a start', () => {
     const second = await open({ takeover: true })
     expect(second).toMatchObject({ epoch: 2, previousRun: { epoch: 1, runId: first.runId }, queryId: first.queryId })
     await second.checkFence()
-    await expect(first.checkFence()).rejects.toMatchObject({ ...superseded, what: expect.stringMatching(new RegExp(`run ${first.runId} \\(epoch 1\\).*run ${second.runId} \\(epoch 2.*on host .*, pid ${process.pid}`)) })
+    await expect(first.checkFence()).rejects.toMatchObject({
+      ...superseded,
+      what: expect.stringMatching(
+        new RegExp(`run ${first.runId} \\(epoch 1\\).*run ${second.runId} \\(epoch 2.*on host .*, pid ${process.pid}`),
+      ),
+    })
     await expect(first.offsets.add(0, planned(0))).rejects.toMatchObject(superseded)
     expect(existsSync(join(folder, 'offsets/0'))).toBe(false)
     // the loser's end is not the end of the winner
@@ -98,9 +134,14 @@ describe('a start', () => {
   })
   test('keeps a hundred records, the newest among them, and a run from before that knows that it is old', async () => {
     const frozen = await open()
-    for (let i = 0; i < 110; i++) await (await open({ takeover: true })).close()
+    // nothing is lost here, so nothing need be waited for
+    const files = new LocalFiles({ ...nodeFileSystem, fsyncFile: async () => {}, fsyncFolder: async () => {} })
+    for (let i = 0; i < 110; i++) await (await open({ takeover: true, files })).close()
     expect(existsSync(join(folder, 'runs/1'))).toBe(false)
-    const epochs = runs().filter((name) => !name.includes('.')).map(Number).sort((a, b) => a - b)
+    const epochs = runs()
+      .filter((name) => !name.includes('.'))
+      .map(Number)
+      .sort((a, b) => a - b)
     expect([epochs[0], epochs.at(-1), epochs.length]).toEqual([11, 111, 101])
     expect(runs().filter((name) => name.startsWith('1.') || name.startsWith('2.'))).toEqual([])
     await expect(frozen.checkFence()).rejects.toMatchObject({ ...superseded, what: expect.stringContaining('epoch 111') })
@@ -112,7 +153,10 @@ describe('a lease', () => {
   test('is renewed three times as often as it runs out, without holding up a test that waits for sleepers', async () => {
     let sleeps = 0
     const sleepUntil = clock.sleepUntil.bind(clock)
-    clock.sleepUntil = (...args) => { sleeps++; return sleepUntil(...args) }
+    clock.sleepUntil = (...args) => {
+      sleeps++
+      return sleepUntil(...args)
+    }
     const first = await open({ processIdentity: elsewhere('a') })
     expect(clock.sleeping).toBe(0)
     for (let i = 1; i <= 6; i++) {
@@ -122,28 +166,42 @@ describe('a lease', () => {
       await until(() => sleeps === i + 1)
       expect(readFileSync(join(folder, 'runs/1.lease'), 'utf8')).toBe(`{"renewedAtMs":${1_000_000 + i * 10_000}}\n`)
     }
-    await expect(open({ processIdentity: elsewhere('b') })).rejects.toMatchObject({ ...concurrent, what: expect.stringMatching(/may be alive for another 30000 ms/) })
+    await expect(open({ processIdentity: elsewhere('b') })).rejects.toMatchObject({
+      ...concurrent,
+      what: expect.stringMatching(/may be alive for another 30000 ms/),
+    })
     await first.close()
     expect(await open({ processIdentity: elsewhere('b') })).toMatchObject({ epoch: 2 })
   })
   test('that runs out frees the checkpoint; one millisecond earlier it does not', async () => {
-    const frozen = { nowMs: () => 1_000_000, monotonicMs: () => 0, sleepUntil: (_: number, signal?: AbortSignal) => new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve())) }
+    const frozen = {
+      nowMs: () => 1_000_000,
+      monotonicMs: () => 0,
+      sleepUntil: (_: number, signal?: AbortSignal) => new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve())),
+    }
     const first = await open({ processIdentity: elsewhere('a'), clock: frozen, leaseMs: 6000 })
     clock.advance(5999)
-    await expect(open({ processIdentity: elsewhere('b') })).rejects.toMatchObject({ ...concurrent, what: expect.stringContaining('on host a, pid 7') })
+    await expect(open({ processIdentity: elsewhere('b') })).rejects.toMatchObject({
+      ...concurrent,
+      what: expect.stringContaining('on host a, pid 7'),
+    })
     clock.advance(1)
     expect(await open({ processIdentity: elsewhere('b') })).toMatchObject({ epoch: 2 })
     await expect(first.checkFence()).rejects.toMatchObject(superseded)
   })
   test('of less than a second is refused', async () => {
-    for (const leaseMs of [999, 0, -1, Number.NaN]) await expect(open({ leaseMs })).rejects.toMatchObject({ name: 'InvalidQueryError', code: 'INVALID_LEASE' })
+    for (const leaseMs of [999, 0, -1, Number.NaN])
+      await expect(open({ leaseMs })).rejects.toMatchObject({ name: 'InvalidQueryError', code: 'INVALID_LEASE' })
     expect(readdirSync(folder)).toEqual([])
   })
   test('does not matter where the holder can be seen', async () => {
     await open({ processIdentity: elsewhere('a') })
     clock.advance(1_000_000)
     const seeing = (alive: boolean): ProcessIdentity => ({ ...elsewhere('a'), isAlive: () => alive })
-    await expect(open({ processIdentity: seeing(true) })).rejects.toMatchObject({ ...concurrent, what: expect.stringContaining('is alive') })
+    await expect(open({ processIdentity: seeing(true) })).rejects.toMatchObject({
+      ...concurrent,
+      what: expect.stringContaining('is alive'),
+    })
     expect(await open({ processIdentity: seeing(false) })).toMatchObject({ epoch: 2 })
   })
   test('is not renewed any more by a run that was superseded', async () => {
@@ -153,9 +211,12 @@ describe('a lease', () => {
     await until(() => runs().includes('2.lease'))
     expect(runs()).toEqual(['1', '2', '2.lease'])
   })
-  test('that can\'t be written for a while does not stop the run', async () => {
+  test("that can't be written for a while does not stop the run", async () => {
     let broken = true
-    const files = new LocalFiles({ ...nodeFileSystem, rename: (from, to) => broken ? Promise.reject(new Error('disk full')) : nodeFileSystem.rename(from, to) })
+    const files = new LocalFiles({
+      ...nodeFileSystem,
+      rename: (from, to) => (broken ? Promise.reject(new Error('disk full')) : nodeFileSystem.rename(from, to)),
+    })
     const checkpoint = await open({ files })
     clock.advance(10_000)
     await new Promise((resolve) => setTimeout(resolve, 30))
@@ -186,8 +247,12 @@ describe('a run that was frozen just before it writes', () => {
   /** Files whose next createExclusive waits. Where `linkOnly`, its temporary file is there already. */
   function freezing(): { files: Files; freeze(): void; frozen: Promise<void>; wake(): void } {
     let [isFreezing, frozen, wake] = [false, () => {}, () => {}]
-    const isFrozen = new Promise<void>((resolve) => { frozen = resolve })
-    const woken = new Promise<void>((resolve) => { wake = resolve })
+    const isFrozen = new Promise<void>((resolve) => {
+      frozen = resolve
+    })
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+    })
     const files = new LocalFiles({
       ...nodeFileSystem,
       link: async (from, to) => {
@@ -198,7 +263,17 @@ describe('a run that was frozen just before it writes', () => {
         await nodeFileSystem.link(from, to)
       },
     })
-    return { files, freeze: () => { isFreezing = true }, frozen: isFrozen, wake: () => { isFreezing = false; wake() } }
+    return {
+      files,
+      freeze: () => {
+        isFreezing = true
+      },
+      frozen: isFrozen,
+      wake: () => {
+        isFreezing = false
+        wake()
+      },
+    }
   }
   const commit = (epoch: number) => ({ nextBatchWatermarkMs: 0, epoch })
 
@@ -214,7 +289,7 @@ describe('a run that was frozen just before it writes', () => {
     await next.offsets.add(0, planned(1))
     expect(await next.offsets.get(0)).toEqual(planned(1))
   })
-  test('and then finds that the batch was planned by the other: the other\'s entry stays', async () => {
+  test("and then finds that the batch was planned by the other: the other's entry stays", async () => {
     const ice = freezing()
     const old = await open({ files: ice.files })
     ice.freeze()
@@ -231,8 +306,12 @@ describe('a run that was frozen just before it writes', () => {
     test(`and gets into ${log} first: the other stops before it could contradict, and the next start goes on`, async () => {
       // a link that is on its way into the file system can't be taken back by removing the temporary file
       let [late, frozen, wake] = [false, () => {}, () => {}]
-      const isFrozen = new Promise<void>((resolve) => { frozen = resolve })
-      const woken = new Promise<void>((resolve) => { wake = resolve })
+      const isFrozen = new Promise<void>((resolve) => {
+        frozen = resolve
+      })
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve
+      })
       const files = new LocalFiles({
         ...nodeFileSystem,
         link: async (from, to) => {
@@ -253,7 +332,9 @@ describe('a run that was frozen just before it writes', () => {
       expect(decideStart((await next.offsets.latest())?.batchId, (await next.commits.latest())?.batchId).batchId).toBe(0)
       wake()
       await write
-      await expect(log === 'offsets' ? next.offsets.add(0, planned(1)) : next.commits.add(0, commit(next.epoch))).rejects.toMatchObject(overtaken)
+      await expect(log === 'offsets' ? next.offsets.add(0, planned(1)) : next.commits.add(0, commit(next.epoch))).rejects.toMatchObject(
+        overtaken,
+      )
       await expect(old.checkFence()).rejects.toMatchObject(superseded)
       await next.close()
       const third = await open()

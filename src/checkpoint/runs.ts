@@ -58,7 +58,7 @@ export async function claimRun(claim: ClaimRun): Promise<Run> {
     const { host, pid, bootId, processStart, threadId } = me
     const record: RunRecord = { epoch, ...run, host, pid, bootId, processStart, threadId, startedAtMs: clock.nowMs() }
     if (await createRecord(files, folder, record)) {
-      await purgeRuns(files, folder, runs.epochs).catch(() => {})       // a record too many does no harm
+      await purgeRuns(files, folder, runs.epochs).catch(() => {}) // a record too many does no harm
       return new Run(claim, record, previous)
     }
     // another start was first: look at it
@@ -107,7 +107,7 @@ export class Run {
     assert(!this.#isClosed, `run ${this.record.epoch} of ${this.#folder} was closed and is still used`)
     // Records are removed oldest first: where the next one is missing because it was removed, this run's own was removed before
     // it. So the next one has to be looked for first.
-    if (await this.#files.stat(this.#nextPath) === undefined && await this.#files.stat(this.#path) !== undefined) return
+    if ((await this.#files.stat(this.#nextPath)) === undefined && (await this.#files.stat(this.#path)) !== undefined) return
     throw await this.#superseded()
   }
 
@@ -119,7 +119,7 @@ export class Run {
     await this.#renewing
     openRuns.delete(this.record.runId)
     // where somebody has removed the checkpoint, a mark would make its folder again
-    if (await this.#files.stat(this.#path) === undefined) return
+    if ((await this.#files.stat(this.#path)) === undefined) return
     await this.#files.createExclusive(`${this.#path}.ended`, `${JSON.stringify({ endedAtMs: this.#clock.nowMs() })}\n`)
   }
 
@@ -149,7 +149,10 @@ export class Run {
       })
     }
     const file = runFile(this.#folder, newest)
-    const other = await this.#files.read(file.path).then((content) => decodeRun(file, content)).catch(() => undefined)
+    const other = await this.#files
+      .read(file.path)
+      .then((content) => decodeRun(file, content))
+      .catch(() => undefined)
     return new FencedError('SUPERSEDED_BY_NEWER_RUN', {
       what: `run ${this.record.runId} (epoch ${epoch}) of ${this.#folder} was superseded by ${other ? describe(other) : `epoch ${newest}`}`,
       todo: 'leave the checkpoint to that run; if it should not be there, stop it and start this query again',
@@ -170,10 +173,16 @@ async function purgeRuns(files: Files, folder: string, epochs: readonly number[]
   }
 }
 
-async function readRuns(files: Files, folder: string): Promise<{ readonly epochs: readonly number[]; readonly ended: ReadonlySet<number> }> {
+async function readRuns(
+  files: Files,
+  folder: string,
+): Promise<{ readonly epochs: readonly number[]; readonly ended: ReadonlySet<number> }> {
   const names = (await files.list(folder)).map((entry) => entry.name)
-  const epochs = names.filter((name) => /^[1-9]\d{0,14}$/.test(name)).map(Number).sort((a, b) => a - b)
-  return { epochs, ended: new Set(names.filter((name) => /^\d+\.ended$/.test(name)).map((name) => Number.parseInt(name))) }
+  const epochs = names
+    .filter((name) => /^[1-9]\d{0,14}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+  return { epochs, ended: new Set(names.filter((name) => /^\d+\.ended$/.test(name)).map((name) => Number.parseInt(name, 10))) }
 }
 
 /** A commit of an epoch that has no record: with the records gone, a number could be given out twice, and two runs could share names. */
@@ -185,7 +194,12 @@ function refuseLostRuns(folder: string, newest: number, committedEpoch: number, 
   })
 }
 
-async function previousRun({ files, run }: ClaimRun, folder: string, epoch: number, mayBeUnreadable: boolean): Promise<RunRecord | undefined> {
+async function previousRun(
+  { files, run }: ClaimRun,
+  folder: string,
+  epoch: number,
+  mayBeUnreadable: boolean,
+): Promise<RunRecord | undefined> {
   const file = runFile(folder, epoch)
   let previous: RunRecord
   try {
@@ -205,7 +219,7 @@ async function refuseIfHeld(claim: ClaimRun, folder: string, holder: RunRecord, 
   if (hasEnded) return
   const alive = claim.process.isAlive(holder, holder.runId)
   if (alive === false) return
-  const leaseLeftMs = await renewedAtMs(claim.files, folder, holder) + holder.leaseMs - claim.clock.nowMs()
+  const leaseLeftMs = (await renewedAtMs(claim.files, folder, holder)) + holder.leaseMs - claim.clock.nowMs()
   if (alive === undefined && leaseLeftMs <= 0) return
   throw new FencedError('CONCURRENT_QUERY', {
     what: `${folder} is held by ${describe(holder)}, which ${alive ? 'is alive' : `renewed its lease and may be alive for another ${leaseLeftMs} ms`}`,

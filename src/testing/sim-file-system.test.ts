@@ -1,4 +1,15 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -7,7 +18,9 @@ import { LocalFiles } from '../base/local-files.ts'
 import { type Loss, SimFileSystem, SimulatedCrash } from './sim-file-system.ts'
 
 let root: string
-beforeEach(() => { root = mkdtempSync(join(tmpdir(), 'millrace-sim-')) })
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'millrace-sim-'))
+})
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 const at = (path: string) => join(root, path)
@@ -26,8 +39,18 @@ describe('the trace', () => {
     await files.replace(at('lease'), 'x')
     await files.delete(at('lease'))
     expect(sim.trace.map(({ number, label }) => `${number} ${label}`)).toEqual([
-      '1 mkdir offsets', '2 fsync-folder .', '3 write offsets/.0.tmp', '4 fsync offsets/.0.tmp', '5 link offsets/.0.tmp -> offsets/0', '6 unlink offsets/.0.tmp',
-      '7 fsync-folder offsets', '8 write .lease.tmp', '9 fsync .lease.tmp', '10 rename .lease.tmp -> lease', '11 fsync-folder .', '12 unlink lease',
+      '1 mkdir offsets',
+      '2 fsync-folder .',
+      '3 write offsets/.0.tmp',
+      '4 fsync offsets/.0.tmp',
+      '5 link offsets/.0.tmp -> offsets/0',
+      '6 unlink offsets/.0.tmp',
+      '7 fsync-folder offsets',
+      '8 write .lease.tmp',
+      '9 fsync .lease.tmp',
+      '10 rename .lease.tmp -> lease',
+      '11 fsync-folder .',
+      '12 unlink lease',
     ])
     expect(sim.trace[4]).toMatchObject({ kind: 'link', path: expect.stringMatching(/^offsets\/\.0\..*\.tmp$/) })
   })
@@ -108,7 +131,7 @@ describe('a loss of power', () => {
     const sim = new SimFileSystem(root)
     await sim.writeFile(at('a'), 'a')
     await sim.fsyncFile(at('a'))
-    expect(await sim.applyCrash(undo)).toEqual([{ path: 'a', effect: 'gone' }])
+    expect(await sim.losePower(undo)).toEqual([{ path: 'a', effect: 'gone' }])
     expect(tree()).toEqual([])
   })
 
@@ -125,7 +148,10 @@ describe('a loss of power', () => {
   })
 
   test('of a name whose content and entry were not synced, keeps the torn content only where entries are kept', async () => {
-    for (const [entries, expected] of [['undo', []], ['keep', ['a']]] as const) {
+    for (const [entries, expected] of [
+      ['undo', []],
+      ['keep', ['a']],
+    ] as const) {
       const sim = new SimFileSystem(at(entries))
       await sim.writeFile(at(`${entries}/a`), 'abcd')
       await sim.losePower({ unsynced: 'tear-half', entries })
@@ -296,8 +322,13 @@ describe('what others write', () => {
 /** Every fault that a careless writer could have; each must be found by crashing at every step, and the true one must not. */
 describe('crashing at every step', () => {
   const losses: Loss[] = [
-    undo, keepAll, { unsynced: 'drop', entries: { seed: 1 } }, { unsynced: 'tear-0', entries: 'undo' }, { unsynced: 'tear-half', entries: 'keep' },
-    { unsynced: 'tear-last', entries: 'undo' }, { unsynced: 'zero', entries: { seed: 2 } },
+    undo,
+    keepAll,
+    { unsynced: 'drop', entries: { seed: 1 } },
+    { unsynced: 'tear-0', entries: 'undo' },
+    { unsynced: 'tear-half', entries: 'keep' },
+    { unsynced: 'tear-last', entries: 'undo' },
+    { unsynced: 'zero', entries: { seed: 2 } },
   ]
 
   /** Writes a few files in order and gives what is wrong after a loss of power at every step. */
@@ -317,7 +348,7 @@ describe('crashing at every step', () => {
           found.push(...broken(base, done).map((each) => `${each} after ${sim.trace.at(-1)?.label}, ${JSON.stringify(loss)}`))
           rmSync(base, { recursive: true })
           if (found.some(isEnough)) return found
-          if (!crashed) break everyStep                                   // the work was done before that step
+          if (!crashed) break everyStep // the work was done before that step
           points++
         }
       }
@@ -359,21 +390,29 @@ describe('crashing at every step', () => {
   test('finds a missing fsync of the folder', async () => {
     expect((await faults((sim) => without(sim, 'fsyncFolder')))[0]).toMatch(/is lost/)
   })
-  test('finds a missing fsync of a new folder\'s parent only', async () => {
+  test("finds a missing fsync of a new folder's parent only", async () => {
     const careless = (sim: FileSystem): FileSystem => {
       const made = new Set<string>()
       return delegate(sim, {
-        mkdir: (path) => { made.add(join(path, '..')); return sim.mkdir(path) },
-        fsyncFolder: (folder) => made.has(folder) ? Promise.resolve() : sim.fsyncFolder(folder),
+        mkdir: (path) => {
+          made.add(join(path, '..'))
+          return sim.mkdir(path)
+        },
+        fsyncFolder: (folder) => (made.has(folder) ? Promise.resolve() : sim.fsyncFolder(folder)),
       })
     }
     expect((await faults(careless))[0]).toMatch(/is lost/)
   })
   test('finds a fsync that comes after the link', async () => {
-    const careless = (sim: FileSystem): FileSystem => delegate(sim, {
-      fsyncFile: async () => {},
-      link: async (from, to) => { await sim.link(from, to); await sim.fsyncFolder(join(to, '..')); await sim.fsyncFile(to) },
-    })
+    const careless = (sim: FileSystem): FileSystem =>
+      delegate(sim, {
+        fsyncFile: async () => {},
+        link: async (from, to) => {
+          await sim.link(from, to)
+          await sim.fsyncFolder(join(to, '..'))
+          await sim.fsyncFile(to)
+        },
+      })
     const isTornLog = (fault: string) => fault.startsWith('offsets/') && fault.includes('is torn')
     expect((await faults(careless, isTornLog)).filter(isTornLog)).not.toEqual([])
   })
@@ -383,9 +422,17 @@ describe('crashing at every step', () => {
   }
   function delegate(sim: FileSystem, override: Partial<FileSystem>): FileSystem {
     return {
-      readFile: (path) => sim.readFile(path), list: (folder) => sim.list(folder), stat: (path) => sim.stat(path), writeFile: (path, content) => sim.writeFile(path, content),
-      fsyncFile: (path) => sim.fsyncFile(path), link: (from, to) => sim.link(from, to), rename: (from, to) => sim.rename(from, to), unlink: (path) => sim.unlink(path),
-      mkdir: (path) => sim.mkdir(path), fsyncFolder: (folder) => sim.fsyncFolder(folder), ...override,
+      readFile: (path) => sim.readFile(path),
+      list: (folder) => sim.list(folder),
+      stat: (path) => sim.stat(path),
+      writeFile: (path, content) => sim.writeFile(path, content),
+      fsyncFile: (path) => sim.fsyncFile(path),
+      link: (from, to) => sim.link(from, to),
+      rename: (from, to) => sim.rename(from, to),
+      unlink: (path) => sim.unlink(path),
+      mkdir: (path) => sim.mkdir(path),
+      fsyncFolder: (folder) => sim.fsyncFolder(folder),
+      ...override,
     }
   }
 })

@@ -102,14 +102,9 @@ export class SimFileSystem implements FileSystem {
   }
 
   /** Rewrites the real folder to what is left after a loss of power. This process is dead afterwards; `restart` gives the next one. */
-  async losePower(loss: Loss): Promise<LossEffect[]> {
+  losePower(loss: Loss): Promise<LossEffect[]> {
     this.#isDead = true
     return this.#disk.exclusively(async () => this.#disk.losePower(loss))
-  }
-
-  /** The same as `losePower`. */
-  applyCrash(loss: Loss): Promise<LossEffect[]> {
-    return this.losePower(loss)
   }
 
   readFile(path: string): Promise<Uint8Array> {
@@ -208,7 +203,9 @@ interface SimFolder {
 type SimNode = SimFile | SimFolder
 
 /** What is to be at a path after the power came back. */
-type Target = { readonly kind: 'folder' } | { readonly kind: 'file'; readonly content: Uint8Array | 'as-it-is'; readonly modifiedMs?: number }
+type Target =
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'file'; readonly content: Uint8Array | 'as-it-is'; readonly modifiedMs?: number }
 
 class SimDisk {
   readonly root: string
@@ -273,7 +270,7 @@ class SimDisk {
   losePower(loss: Loss): LossEffect[] {
     const before = this.#pathsNow()
     const anyPathOf = new Map([...before].map(([path, node]) => [node, path]))
-    const livePathOf = (node: SimNode, path: string) => before.get(path) === node ? path : anyPathOf.get(node)
+    const livePathOf = (node: SimNode, path: string) => (before.get(path) === node ? path : anyPathOf.get(node))
     const target = new Map<string, Target>()
     this.#planFolder(this.root, this.#nodeAt(this.root) as SimFolder, this.root, loss, livePathOf, target)
     const effects = this.#rewrite(new Set(before.keys()), target)
@@ -284,8 +281,12 @@ class SimDisk {
 
   /** Fills `target` with what stays below one folder. `live` is where the folder is now, if it is. */
   #planFolder(
-    path: string, folder: SimFolder, live: string | undefined, loss: Loss,
-    livePathOf: (node: SimNode, path: string) => string | undefined, target: Map<string, Target>,
+    path: string,
+    folder: SimFolder,
+    live: string | undefined,
+    loss: Loss,
+    livePathOf: (node: SimNode, path: string) => string | undefined,
+    target: Map<string, Target>,
   ): void {
     const names = live !== undefined && keepsNames(loss, this.#relative(path)) ? this.#namesNow(live) : folder.names
     for (const [name, node] of names) {
@@ -303,8 +304,6 @@ class SimDisk {
   #rewrite(before: ReadonlySet<string>, target: ReadonlyMap<string, Target>): LossEffect[] {
     const effects: LossEffect[] = []
     const note = (path: string, effect: LossEffect['effect']) => effects.push({ path: this.#relative(path), effect })
-    // contents first: they may come from a name that goes
-    const contents = new Map([...target].map(([path, each]) => [path, each.kind === 'file' && each.content !== 'as-it-is' ? each.content : undefined]))
     // deepest first, so that folders are empty when they go
     for (const path of [...before].sort((a, b) => b.length - a.length)) {
       if (target.has(path)) continue
@@ -319,17 +318,16 @@ class SimDisk {
         fs.mkdirSync(path, { recursive: true })
         continue
       }
-      const content = contents.get(path)
-      if (content === undefined) continue
+      if (each.content === 'as-it-is') continue
       // a new inode: another name of the old one keeps what it has
       if (!isNew) {
         fs.rmSync(path)
         note(path, 'torn')
       }
-      fs.writeFileSync(path, content)
+      fs.writeFileSync(path, each.content)
       if (each.modifiedMs !== undefined) fs.utimesSync(path, each.modifiedMs / 1000, each.modifiedMs / 1000)
     }
-    return effects.sort((a, b) => a.path < b.path ? -1 : 1)
+    return effects.sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
   /** Every path below the root as it now is. */
@@ -346,7 +344,12 @@ class SimDisk {
   }
 
   #namesNow(folder: string): Map<string, SimNode> {
-    return new Map(fs.readdirSync(folder).sort().map((name) => [name, this.#nodeAt(join(folder, name))]))
+    return new Map(
+      fs
+        .readdirSync(folder)
+        .sort()
+        .map((name) => [name, this.#nodeAt(join(folder, name))]),
+    )
   }
 
   /** What is at a path, also where somebody else has made it. */
@@ -387,8 +390,11 @@ class SimDisk {
 
 /** What is left of a file under `path`. */
 function remains(file: SimFile, live: string | undefined, path: string, loss: Loss): Target | undefined {
-  // durable from the start; removed by somebody else than the simulated process, it stays removed
-  if (file.synced === 'on-disk') return live === undefined ? undefined : live === path ? { kind: 'file', content: 'as-it-is' } : { kind: 'file', ...readContent(live) }
+  if (file.synced === 'on-disk') {
+    // durable from the start; removed by somebody else than the simulated process, it stays removed
+    if (live === undefined) return undefined
+    return live === path ? { kind: 'file', content: 'as-it-is' } : { kind: 'file', ...readContent(live) }
+  }
   const now = live === undefined ? undefined : fs.readFileSync(live)
   if (file.synced === undefined) {
     const torn = now === undefined ? undefined : tear(now, loss.unsynced)
@@ -396,7 +402,7 @@ function remains(file: SimFile, live: string | undefined, path: string, loss: Lo
   }
   const { content, modifiedMs } = file.synced
   if (now === undefined) return { kind: 'file', content, modifiedMs }
-  if (Buffer.compare(now, content) === 0) return live === path ? { kind: 'file', content: 'as-it-is' } : { kind: 'file', content, modifiedMs }
+  if (live === path && Buffer.compare(now, content) === 0) return { kind: 'file', content: 'as-it-is' }
   const appended = now.length > content.length && Buffer.compare(now.subarray(0, content.length), content) === 0
   const tail = appended ? tear(now.subarray(content.length), loss.unsynced) : undefined
   return { kind: 'file', content: tail ? Buffer.concat([content, tail]) : content, modifiedMs }
@@ -413,7 +419,7 @@ function keepsNames({ entries }: Loss, path: string): boolean {
   if (entries === 'undo' || entries === 'keep') return entries === 'keep'
   let hash = entries.seed | 0
   for (const char of path) hash = Math.imul(hash ^ char.charCodeAt(0), 0x9e3779b1) ^ (hash >>> 15)
-  return (Math.imul(hash ^ (hash >>> 13), 0x85ebca6b) >>> 31) === 1
+  return Math.imul(hash ^ (hash >>> 13), 0x85ebca6b) >>> 31 === 1
 }
 
 function readContent(path: string): { readonly content: Uint8Array; readonly modifiedMs: number } {
@@ -427,7 +433,7 @@ function keepsBirthTime(root: string): boolean {
   try {
     const born = fs.statSync(first, { bigint: true })
     // the kernel's clock for files may tick only every few milliseconds
-    for (let end = Date.now() + 50; Date.now() < end;) {
+    for (let end = Date.now() + 50; Date.now() < end; ) {
       fs.linkSync(first, second)
       fs.unlinkSync(second)
       const now = fs.statSync(first, { bigint: true })
