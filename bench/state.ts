@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { count, type Engine, type LocalOptions, max, millrace, type QueryProgress, Schema, type Source, type SourceProvider, type StreamingQuery, sum, window } from 'millrace'
+import { col, count, type Engine, type LocalOptions, max, millrace, type QueryProgress, Schema, type Source, type SourceProvider, type StreamingQuery, sum, window } from 'millrace'
 import type { Bench } from './run.ts'
 
 /** What the next batches read: so many rows, their keys drawn from so many. */
@@ -106,8 +106,8 @@ export function startCounting(engine: Engine, checkpoint: string): Promise<Strea
     .format('load')
     .load()
     .withWatermark('at', '1 day')
-    .groupBy(({ at, key }) => ({ window: window(at, '1 hour'), key }))
-    .agg(({ value }) => ({ n: count(), total: sum(value), most: max(value) }))
+    .groupBy(() => ({ window: window(col('at'), '1 hour'), key: col('key') }))
+    .agg(() => ({ n: count(), total: sum(col('value')), most: max(col('value')) }))
     .writeStream.outputMode('update')
     .format('noop')
     .trigger({ availableNow: true })

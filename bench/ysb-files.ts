@@ -137,7 +137,7 @@ function report(runs: readonly Run[], baseline: ReadonlyMap<number, Baseline>, e
 /** 20 files of NDJSON, a third of the events views; 1,000 ads in 100 campaigns. Made once. */
 async function generate(data: string, eventsPerFile: number): Promise<void> {
   const done = join(data, 'ads.parquet')
-  if ((await readdir(data).catch(() => [])).includes('ads.parquet')) return
+  if ((await readdir(data).catch((): string[] => [])).includes('ads.parquet')) return
   await mkdir(join(data, 'events'), { recursive: true })
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()

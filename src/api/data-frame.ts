@@ -36,6 +36,10 @@ export class PlannedFrame {
     this.#engine = engine
     this.plan = plan
   }
+  /** What runs it; for the test kit and for frames made beside this one. */
+  get engine(): EnginePort {
+    return this.#engine
+  }
   get schema(): Schema {
     return this.plan.schema
   }

@@ -13,6 +13,7 @@ import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physi
 import { planBatch, planStreaming } from '../planner/streaming.ts'
 import type { EnginePort, StartQuery, WriteBatch } from '../query/engine-port.ts'
 import { StreamingQueryManager } from '../query/query-manager.ts'
+import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { sinkProviders } from '../sinks/providers.ts'
 import { sourceProviders } from '../sources/providers.ts'
@@ -39,12 +40,16 @@ export interface LocalOptions {
   /** Sources and sinks besides the built-in ones. */
   readonly sources?: readonly SourceProvider[]
   readonly sinks?: readonly SinkProvider[]
+  /** Supersede runs that hold the checkpoints of the queries started here (default: MILLRACE_TAKEOVER=true in the environment). */
+  readonly takeover?: boolean
   /** Tests: time, chance and the file system. */
   readonly clock?: Clock
   readonly random?: Random
   readonly files?: Files
   /** Where notices and the console sink print (default: standard output). */
   readonly print?: (text: string) => void
+  /** Tests: is told of each durable step of each batch of each query (millrace/testing has observers that end the process there). */
+  readonly observeStep?: StepObserver
 }
 
 /** The local engine: one process, DuckDB for the rows. */
@@ -74,6 +79,8 @@ export class LocalEngine implements EnginePort {
       manager: new StreamingQueryManager((error) => print(`millrace: a StreamingQueryListener threw: ${String(error)}`)),
       relations: new NamedRelations(),
       memoryTables: new Map(),
+      takeover: options.takeover ?? process.env['MILLRACE_TAKEOVER'] === 'true',
+      observeStep: options.observeStep,
       sourceProviders: [...sourceProviders, ...(options.sources ?? [])],
       sinkProviders: [...sinkProviders, ...(options.sinks ?? [])],
       print,
@@ -132,6 +139,11 @@ export class LocalEngine implements EnginePort {
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
     const optimized = optimize(plan)
     return isStreaming(plan) ? explainStreamingPlan(planStreaming(optimized, outputMode)) : explainBatchPlan(planBatch(optimized))
+  }
+
+  /** What queries of format `memory` have written, by query name. */
+  get memoryTables(): unknown {
+    return this.#environment.memoryTables
   }
 
   conf(key: string): string | undefined {

@@ -18,6 +18,7 @@ import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { ForeachBatchInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
+import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkContext, SinkProvider } from '../sinks/sink.ts'
@@ -25,7 +26,6 @@ import type { SourceProvider } from '../sources/provider.ts'
 import type { Source } from '../sources/source.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
-import { openQueryState } from '../state/open-query-state.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { version } from '../version.ts'
 import type { Conf } from './conf.ts'
@@ -45,6 +45,8 @@ export interface QueryEnvironment {
   readonly manager: StreamingQueryManager
   readonly relations: NamedRelations
   readonly memoryTables: unknown
+  readonly takeover: boolean
+  readonly observeStep: StepObserver | undefined
   readonly sourceProviders: readonly SourceProvider[]
   readonly sinkProviders: readonly SinkProvider[]
   readonly print: (text: string) => void
@@ -151,7 +153,7 @@ function openQueryCheckpoint(spec: StartQuery, folder: string, environment: Quer
     planText,
     planFingerprint: createHash('sha256').update(planText).digest('hex'),
     millraceVersion: version,
-    takeover: spec.options['takeover'] === 'true',
+    takeover: environment.takeover || spec.options['takeover'] === 'true',
     leaseMs: environment.conf.durationMs('millrace.leaseDuration'),
   })
 }
@@ -241,7 +243,7 @@ async function openExecution(
       noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
       minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
     },
-    observeStep: spec.observeStep,
+    observeStep: spec.observeStep ?? environment.observeStep,
     withRelation: foreach ? withRelation : undefined,
     onProgress: (progress) => {
       keep(progress)

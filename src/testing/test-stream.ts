@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AnyFrame } from '../api/frame-types.ts'
 import { ManualClock } from '../base/clock.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Row } from '../data/row-set.ts'
@@ -12,8 +13,8 @@ import type { StreamingQuery } from '../query/streaming-query.ts'
 import { differenceOfRows, type ExpectedRow } from './compare-rows.ts'
 import { TestSink } from './test-sink.ts'
 
-/** A streaming DataFrame, as far as a test needs it. */
-export interface TestableFrame {
+/** What stands behind a streaming DataFrame. */
+interface PlannedStream {
   readonly plan: LogicalPlan
   readonly engine: EnginePort
 }
@@ -46,11 +47,11 @@ export interface StreamAction {
  * with startStream(), restarts keep the checkpoint and the sink, and at the end the query is stopped.
  * Every check waits until the query has done all there is to do, the no-data batch that follows a watermark included.
  */
-export async function testStream(frame: TestableFrame, options: TestStreamOptions | readonly StreamAction[], actions?: readonly StreamAction[]): Promise<void> {
+export async function testStream(frame: AnyFrame<any, any>, options: TestStreamOptions | readonly StreamAction[], actions?: readonly StreamAction[]): Promise<void> {
   const given = Array.isArray(options) ? {} : (options as TestStreamOptions)
   const steps = Array.isArray(options) ? (options as readonly StreamAction[]) : (actions ?? [])
   const folder = given.checkpointLocation ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')))
-  const test = new StreamTest(frame, given, folder)
+  const test = new StreamTest(frame as unknown as PlannedStream, given, folder)
   try {
     if (steps[0]?.name !== 'startStream') await test.start({})
     for (const [index, step] of steps.entries()) await inContext(step, index, () => step.run(test))
@@ -76,7 +77,7 @@ export class SimulatedCrash extends Error {}
 export class StreamTest {
   readonly sink = new TestSink()
   readonly folder: string
-  readonly #frame: TestableFrame
+  readonly #frame: PlannedStream
   readonly #options: TestStreamOptions
   #query: StreamingQuery | null = null
   #clock: ManualClock | undefined
@@ -86,7 +87,7 @@ export class StreamTest {
   readonly progresses: QueryProgress[] = []
   #seenBatches = -1
 
-  constructor(frame: TestableFrame, options: TestStreamOptions, folder: string) {
+  constructor(frame: PlannedStream, options: TestStreamOptions, folder: string) {
     this.#frame = frame
     this.#options = options
     this.#clock = options.clock

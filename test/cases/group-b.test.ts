@@ -55,10 +55,10 @@ test('B8: current_timestamp is the timestamp of the offset log, in a replay too'
   const input = new MemoryStream(engine(), { value: t.long() })
   const recent = input
     .toDF()
-    .where(({ value }) => value.ge(current_timestamp().cast('long').sub(lit(10n))))
+    .where(({ value }) => value.geq(current_timestamp().cast('long').sub(lit(10n))))
     .groupBy('value')
     .agg(() => ({ count: count() }))
-    .where(({ value }) => value.ge(current_timestamp().cast('long').sub(lit(10n))))
+    .where(({ value }) => value.geq(current_timestamp().cast('long').sub(lit(10n))))
   const clock = new ManualClock()
   const add = (...values: number[]) => addData(input, ...values.map((value) => ({ value: BigInt(value) })))
   await testStream(recent, { outputMode: 'complete', clock, trigger: { kind: 'processing-time', intervalMs: 10_000 } }, [

@@ -91,7 +91,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'windowed aggregation, append, into parquet',
     start: (place) => windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
-    output: (place) => place.engine.read.parquet(out(place)).collect(),
+    output: async (place) => (await place.engine.read.parquet(out(place))).collect(),
     expected: async (place) => (await windowedTable(place).collect()).filter((row) => row.k !== 'closing'),
   },
   {

@@ -1,6 +1,6 @@
 // The oracle: any cut into batches and any restarts give what one batch query over the rows that were in time gives.
 import fc from 'fast-check'
-import { avg, count, type Engine, max, MemoryStream, min, sum, t, window } from 'millrace'
+import { avg, count, type Engine, max, MemoryStream, min, type StreamFrame, sum, t, window } from 'millrace'
 import { addData, checkAnswer, processAllAvailable, type StreamAction, startStream, stopStream, StreamTest, testStream } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
@@ -48,7 +48,7 @@ function inTime(blocks: readonly { rows: readonly Event[] }[], size: number, del
   return kept
 }
 
-type Frame = ReturnType<MemoryStream<typeof fields>['toDF']>
+type Frame = StreamFrame<{ k: 'string' | null; at: 'timestamp' | null; v: 'long' | null }>
 const windowed = (frame: Frame) =>
   frame
     .groupBy(({ at, k }) => ({ window: window(at, '10 seconds'), k }))
