@@ -7,7 +7,7 @@ import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
 
 /** Where a relation's rows are. A SELECT becomes a table when it is materialised, for all who hold the relation. */
 export type Form =
-  | { readonly kind: 'table'; readonly name: string; readonly rows: number | undefined; readonly columns?: ColumnBatch }
+  | { readonly kind: 'table'; /** Or a call that gives its rows. */ readonly name: string; readonly rows: number | undefined; readonly columns?: ColumnBatch }
   | { readonly kind: 'select'; readonly sql: string; readonly inputs: readonly SqlRelation[] }
   /** Files that are read where the text stands. */
   | { readonly kind: 'files'; readonly scan: FileScan; readonly source: string | null }
@@ -52,4 +52,12 @@ export function countUses(roots: readonly SqlRelation[]): Map<SqlRelation, numbe
   }
   for (const root of roots) visit(root, 1)
   return uses
+}
+
+/** How many rows a statement over the relation reads at most, where they all lie in tables of known size; else infinity. */
+export function rowsRead(relation: SqlRelation): number {
+  const { form } = relation
+  if (form.kind === 'table') return form.rows ?? Number.POSITIVE_INFINITY
+  if (form.kind === 'files' || form.inputs.length === 0) return Number.POSITIVE_INFINITY
+  return form.inputs.reduce((sum, input) => sum + rowsRead(input), 0)
 }

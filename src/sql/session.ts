@@ -3,6 +3,7 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
+import { LoadedRows, smallRows } from './loaded-rows.ts'
 import { appendColumns } from './write-vectors.ts'
 
 type Connection = Awaited<ReturnType<typeof bindings.connect>>
@@ -16,8 +17,11 @@ export class Session {
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
   #tables = 0
-  constructor(connection: Connection) {
+  readonly #rows: LoadedRows
+  #loaded: bigint[] = []
+  constructor(connection: Connection, rows: LoadedRows) {
     this.#connection = connection
+    this.#rows = rows
   }
 
   /** Runs a text of one or more statements; the result is the last one's. */
@@ -36,8 +40,13 @@ export class Session {
     return `t${this.#tables++}`
   }
 
-  /** Makes a table of columns and returns its name. */
+  /** Makes columns readable and returns what stands behind FROM. They must not change while the session lives. */
   async load(schema: Schema, batches: readonly ColumnBatch[]): Promise<string> {
+    if (batches.reduce((sum, batch) => sum + batch.length, 0) <= smallRows) {
+      const id = this.#rows.add(schema, batches)
+      this.#loaded.push(id)
+      return LoadedRows.text(id)
+    }
     const table = this.nextTable()
     await this.run(`CREATE TEMP TABLE ${table} (${columnDefinitions(schema)})`)
     for (const batch of batches) if (batch.length > 0) await this.#inTurn(async () => this.#append(table, batch))
@@ -59,6 +68,7 @@ export class Session {
     if (this.#closed) return
     this.#closed = true
     bindings.disconnect_sync(this.#connection)
+    for (const id of this.#loaded) this.#rows.remove(id)
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

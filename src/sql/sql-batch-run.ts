@@ -9,10 +9,11 @@ import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
 import { type FileScan, scanFiles } from './file-scan.ts'
 import { listTableFiles, partitionsOf } from './list-files.ts'
+import { smallRows } from './loaded-rows.ts'
 import { fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import { readColumns, readKeyIds } from './read-vectors.ts'
-import { countUses, SqlRelation } from './relation.ts'
+import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import { SqlRowSet } from './sql-row-set.ts'
 import type { Session } from './session.ts'
 import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
@@ -96,23 +97,23 @@ export class SqlBatchRun implements SqlBatch {
 
   async measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }> {
     const own = SqlRelation.of(relation)
-    if (own.form.kind === 'table') {
-      const stats = own.form.columns && statsOfColumn(own.form.columns, column)
-      return { relation, stats: stats ?? await this.#stats(own, column, '') }
-    }
-    // one call for both statements where no profile is needed of the first
-    if ((await this.#prepare(own)).length > 0) {
+    if (own.form.kind !== 'table') {
+      const scans = await this.#prepare(own)
+      if (scans.length === 0 && rowsRead(own) > smallRows) return { relation, stats: await this.#makeMeasuredTable(own, column) }
       await this.#makeTable(own)
-      return { relation, stats: await this.#stats(own, column, '') }
     }
-    const name = this.session.nextTable()
-    const create = `CREATE TEMP TABLE ${name} AS ${own.select}; `
-    const stats = await this.#stats(new SqlRelation(own.schema, { kind: 'table', name, rows: undefined }), column, create)
-    own.form = { kind: 'table', name, rows: stats.count }
-    return { relation, stats }
+    const stats = own.form.kind === 'table' && own.form.columns ? statsOfColumn(own.form.columns, column) : undefined
+    return { relation, stats: stats ?? await this.#stats(own.schema, column, own.text, '') }
   }
-  async #stats(table: SqlRelation, column: number, before: string): Promise<EventTimeStats> {
-    return statsOf(readColumns(await this.session.run(before + statsSelect(table.schema, column, table.text)), statsSchema))
+  /** Both statements in one call, where no profile of the first one is needed. */
+  async #makeMeasuredTable(relation: SqlRelation, column: number): Promise<EventTimeStats> {
+    const name = this.session.nextTable()
+    const stats = await this.#stats(relation.schema, column, name, `CREATE TEMP TABLE ${name} AS ${relation.select}; `)
+    relation.form = { kind: 'table', name, rows: stats.count }
+    return stats
+  }
+  async #stats(schema: Schema, column: number, from: string, before: string): Promise<EventTimeStats> {
+    return statsOf(readColumns(await this.session.run(before + statsSelect(schema, column, from)), statsSchema))
   }
 
   async materialize(relation: Relation): Promise<Relation> {
@@ -170,6 +171,15 @@ export class SqlBatchRun implements SqlBatch {
     return this.session.run(query.select)
   }
 
+  /** Runs a relation and forgets its rows; says how many there were. */
+  async consume(relation: SqlRelation): Promise<number> {
+    if (rowsRead(relation) <= smallRows) return bindings.row_count(await this.select(relation))
+    // ANALYZE computes every column of every row and throws them away
+    const ran = await this.execute(relation, (query) => query.select, true)
+    assert(ran.kind === 'profile', 'a profile was asked for')
+    return ran.profile.rows
+  }
+
   /** Runs a statement that stores or forgets a relation's rows (COPY, EXPLAIN ANALYZE), and counts the files that it reads. */
   async execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile = false): Promise<Ran> {
     if (this.#countsInTable(relation)) await this.#makeTable(relation)
@@ -184,6 +194,11 @@ export class SqlBatchRun implements SqlBatch {
   }
 
   async #makeTable(relation: SqlRelation): Promise<void> {
+    if (rowsRead(relation) <= smallRows) {
+      await this.#prepare(relation)
+      relation.form = (await this.load(readColumns(await this.session.run(relation.select), relation.schema))).form
+      return
+    }
     const name = this.session.nextTable()
     const ran = await this.#execute(relation, (query) => `CREATE TEMP TABLE ${name} AS ${query.select}`, false)
     relation.form = { kind: 'table', name, rows: rowsOf(ran) }

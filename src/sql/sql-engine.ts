@@ -4,6 +4,7 @@ import type { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
 import { sqlError } from './errors.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
+import { LoadedRows } from './loaded-rows.ts'
 import { listTableFiles } from './list-files.ts'
 import { fileFormat, FormatOptions } from './options.ts'
 import { Session } from './session.ts'
@@ -25,6 +26,7 @@ export interface SqlEngineOptions {
 export class SqlEngine {
   readonly #database: Awaited<ReturnType<typeof bindings.open>>
   readonly #files: Files
+  readonly #rows = new LoadedRows()
   readonly #open = new Set<Session>()
   private constructor(database: Awaited<ReturnType<typeof bindings.open>>, files: Files) {
     this.#database = database
@@ -35,9 +37,10 @@ export class SqlEngine {
     const config = bindings.create_config()
     for (const [name, value] of Object.entries(settings(options))) bindings.set_config(config, name, value)
     const engine = new SqlEngine(await bindings.open(':memory:', config), options.files)
-    const session = await engine.#session()
-    await session.run(`SET GLOBAL TimeZone = 'UTC'`)
-    await engine.#end(session)
+    const connection = await bindings.connect(engine.#database)
+    await bindings.query(connection, `SET GLOBAL TimeZone = 'UTC'`)
+    engine.#rows.register(connection)
+    bindings.disconnect_sync(connection)
     return engine
   }
 
@@ -70,7 +73,7 @@ export class SqlEngine {
 
   async #session(): Promise<Session> {
     try {
-      const session = new Session(await bindings.connect(this.#database))
+      const session = new Session(await bindings.connect(this.#database), this.#rows)
       this.#open.add(session)
       return session
     } catch (error) {

@@ -54,9 +54,7 @@ export class SqlRowSet implements RowSet {
     if (this.#relation.form.kind === 'table' || this.#columns) return
     if (this.#used) await this.#keep()
     this.#used = true
-    // ANALYZE computes every column of every row and throws them away
-    const ran = await this.#batch.execute(this.#relation, (query) => query.select, true)
-    if (ran.kind === 'profile') this.#rows = ran.profile.rows
+    this.#rows = await this.#batch.consume(this.#relation)
   }
 
   async writeFiles(write: WriteFiles): Promise<WrittenFile[]> {

@@ -28,7 +28,7 @@ async function roundTrip(batch: ColumnBatch): Promise<[ColumnBatch, ColumnBatch]
   return inBatch(async (sql) => {
     const table = await sql.load(batch)
     const same = await sql.rowSet(table).toColumns()
-    const copy = sql.fragment('SELECT * FROM ⟦0⟧ WHERE 1 = 1 ORDER BY rowid', [table], batch.schema)
+    const copy = sql.fragment('SELECT * EXCLUDE (n) FROM (SELECT *, row_number() OVER () AS n FROM ⟦0⟧) ORDER BY n', [table], batch.schema)
     return [same, await sql.rowSet(copy).toColumns()]
   })
 }

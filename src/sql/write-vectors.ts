@@ -12,7 +12,8 @@ import { type Appender, bindings, type DataChunk, type Vector } from './bindings
 import { logicalType } from './duck-types.ts'
 import { writeNested } from './nested-values.ts'
 
-const chunkRows = 2048
+/** Rows of one of DuckDB's chunks. */
+export const chunkRows = 2048
 const inlineBytes = 12
 
 /** Appends a batch's rows; the appender's table has the batch's columns. */
@@ -23,9 +24,14 @@ export function appendColumns(appender: Appender, batch: ColumnBatch): void {
     const rows = Math.min(chunkRows, batch.length - start)
     if (start > 0) bindings.data_chunk_reset(chunk)
     bindings.data_chunk_set_size(chunk, rows)
-    for (let i = 0; i < batch.columns.length; i++) writeColumn(chunk, i, batch.columns[i]!, batch.schema.fields[i]!.name, start, rows)
+    writeChunk(chunk, batch, start, rows)
     bindings.append_data_chunk(appender, chunk)
   }
+}
+
+/** Writes rows of a batch into a chunk whose size is set. */
+export function writeChunk(chunk: DataChunk, batch: ColumnBatch, start: number, rows: number): void {
+  for (let i = 0; i < batch.columns.length; i++) writeColumn(chunk, i, batch.columns[i]!, batch.schema.fields[i]!.name, start, rows)
 }
 
 function writeColumn(chunk: DataChunk, index: number, column: Column, name: string, start: number, rows: number): void {
