@@ -115,11 +115,11 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
       P extends On ? (JK extends 'right' ? R[P & keyof R] : (S & { [Q in keyof R]: unknown })[P]) :
       P extends RightKeys<R, JK> ? (P extends keyof S ? Ambiguous<P> : R[P & keyof R] | Opt<JK, 'R'>) :
       (S & { [Q in RightKeys<R, JK>]: unknown })[P] | Opt<JK, 'L'>
-  }, AfterJoin<K, RK, JK>>
+  }, AfterJoin<NoInfer<K>, RK, JK>>
   /** Every row with every row. */
-  crossJoin<R, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? (P extends keyof S ? Ambiguous<P> : R[P]) : (S & { [Q in keyof R]: unknown })[P] }, AfterJoin<K, RK, 'inner'>>
+  crossJoin<R, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? (P extends keyof S ? Ambiguous<P> : R[P]) : (S & { [Q in keyof R]: unknown })[P] }, AfterJoin<NoInfer<K>, RK, 'inner'>>
   /** All rows of both, columns taken by position; names are those of the first. */
-  union<R extends { [P in keyof S]: unknown }, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<K, RK>>
+  union<R extends { [P in keyof S]: unknown }, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<NoInfer<K>, RK>>
   /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
   withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
   /** A name for the relation, so that col('name.x') finds its columns. */

@@ -1,0 +1,73 @@
+import { count, date_trunc, sum, window, window_time } from '../../src/api/functions.ts'
+import { ads, clicks, perCampaign } from './queries.ts'
+
+const marked = clicks.withWatermark('event_time', '1 minute')
+const noMark = clicks.groupBy('ad_id').count()
+
+// --- the default mode, append, is checked by start()
+clicks.writeStream.start('out')
+perCampaign.writeStream.start('out')
+// @ts-expect-error append after an aggregation without watermark
+noMark.writeStream.start('out')
+// @ts-expect-error also behind options, triggers and formats
+noMark.writeStream.format('parquet').option('a', 1).trigger({ availableNow: true }).queryName('q').start('out')
+// @ts-expect-error also into foreachBatch
+noMark.writeStream.foreachBatch(async () => {}).start()
+noMark.writeStream.outputMode('update').format('console').start()
+noMark.writeStream.format('console').outputMode('complete').start()
+// @ts-expect-error the last outputMode counts
+noMark.writeStream.outputMode('update').outputMode('append').start()
+
+// --- modes by what the query is made of
+perCampaign.writeStream.outputMode('append').start()
+perCampaign.writeStream.outputMode('complete').start()
+perCampaign.writeStream.outputMode('update').start()
+clicks.writeStream.outputMode('append')
+clicks.writeStream.outputMode('update')
+// @ts-expect-error complete without an aggregation
+clicks.writeStream.outputMode('complete')
+noMark.writeStream.outputMode('complete')
+// @ts-expect-error append after an aggregation without watermark
+noMark.writeStream.outputMode('append')
+// @ts-expect-error a misspelt mode
+perCampaign.writeStream.outputMode('apend')
+// @ts-expect-error one row over everything has no event time
+marked.agg(() => ({ n: count() })).writeStream.start()
+
+// --- the watermark follows its column
+const otherKey = marked.groupBy('ad_id').count()
+// @ts-expect-error there is a watermark, but not on a grouping key
+otherKey.writeStream.outputMode('append')
+marked.groupBy('event_time').count().writeStream.outputMode('append')
+marked
+  .withColumnRenamed('event_time', 'ts').select('ts', 'ad_id').join(ads, 'ad_id')
+  .groupBy(({ ts }) => ({ w: window(ts, '1 minute') })).count()
+  .writeStream.start()
+// window_time of a marked window is an event time too
+marked.select(({ event_time }) => ({ w: window(event_time, '1 minute') })).groupBy(({ w }) => ({ at: window_time(w) })).count().writeStream.start()
+// arithmetic loses it
+const lost = marked.withColumn('event_time', ({ event_time }) => date_trunc('hour', event_time)).groupBy('event_time').count()
+// @ts-expect-error the derived column carries no watermark
+lost.writeStream.outputMode('append')
+
+// --- several stateful steps
+const chained = perCampaign.groupBy('window').agg(({ views }) => ({ v: sum(views) }))
+chained.writeStream.outputMode('append')
+// @ts-expect-error two stateful steps
+chained.writeStream.outputMode('complete')
+
+// --- sorting
+noMark.orderBy('count').writeStream.outputMode('complete').start()
+noMark.orderBy('count').limit(3).writeStream.outputMode('complete').start()
+// @ts-expect-error sorted needs complete
+noMark.orderBy('count').writeStream.outputMode('update')
+// @ts-expect-error a stream of rows has no order
+clicks.orderBy('ad_id').writeStream.start()
+clicks.limit(3).writeStream.start()
+// @ts-expect-error limit does not go with update
+clicks.limit(3).writeStream.outputMode('update')
+
+// --- two streams
+clicks.join(clicks.select('ad_id'), 'ad_id').writeStream.outputMode('update')
+// @ts-expect-error outer joins of two streams only append
+clicks.join(clicks.select('ad_id'), 'ad_id', 'left').writeStream.outputMode('update')
