@@ -4,7 +4,7 @@ import type { NamedExpression } from '../plan/expression.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { fieldSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
-import type { Windowed } from './select-sql.ts'
+import { windowBound, type Windowed } from './select-sql.ts'
 import { quoteIdentifier, sqlType } from './sql-text.ts'
 
 /** How one grouping key is grouped by, kept and shown. */
@@ -33,7 +33,7 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
   const { name, expression: e } = key
   if (e.kind === 'window') {
     const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
-    return windowKey(name, bound, isEventTime, [windowed.startUs(e)], ([us]) => `make_timestamp(${us})`, ([us]) => `make_timestamp(${us} + ${e.durationUs})`)
+    return windowKey(name, bound, isEventTime, [windowed.indexOf(e)], ([n]) => windowBound(n!, e, 'start'), ([n]) => windowBound(n!, e, 'end'))
   }
   checkKeyType(name, e.type)
   const sql = expressionSql(e, scope)

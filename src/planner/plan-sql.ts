@@ -83,8 +83,8 @@ function project(plan: Project, needed: Needed, c: Compilation): Select {
   const read = [...expressions.filter((_, i) => needed.has(i)), ...windows]
   let input = settle(compileSelect(plan.input, readBy(read), c), read, c.names)
   if (windows.length > 0 && input.limit !== undefined) input = nest(input, c.names)
-  const { select, startUs } = addWindows(input, windows, c.names)
-  const scope: SqlScope = { ...scopeOf(select), window: (window) => windowStruct(startUs(window), window) }
+  const { select, indexOf } = addWindows(input, windows, c.names)
+  const scope: SqlScope = { ...scopeOf(select), window: (window) => windowStruct(indexOf(window), window) }
   return { ...select, columns: expressions.map((e, i) => (needed.has(i) ? columnOf(e, scope) : undefined)) }
 }
 
@@ -188,7 +188,7 @@ export function groupedRows(plan: Aggregate, c: Compilation): GroupedRows {
   let input = settle(compileSelect(plan.input, readBy(expressions), c), expressions, c.names)
   if (input.limit !== undefined) input = nest(input, c.names)
   const windowed = addWindows({ ...input, orderBy: [] }, windowsIn(expressions), c.names)
-  const scope: SqlScope = { ...scopeOf(windowed.select), window: (window) => windowStruct(windowed.startUs(window), window) }
+  const scope: SqlScope = { ...scopeOf(windowed.select), window: (window) => windowStruct(windowed.indexOf(window), window) }
   return { select: windowed.select, keys: groupKeys(plan, windowed, scope), scope }
 }
 

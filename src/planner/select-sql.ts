@@ -114,52 +114,63 @@ export function windowsIn(expressions: readonly Expression[]): TimeWindow[] {
 
 export interface Windowed {
   readonly select: Select
-  /** The start of the row's window, microseconds as BIGINT. */
-  readonly startUs: (window: TimeWindow) => string
+  /** The number of the row's window, BIGINT: the cheapest thing to group by. */
+  readonly indexOf: (window: TimeWindow) => string
 }
 
 /**
  * The rows with their time windows: rows without a time are left out, and a row is there once for each sliding window that it lies in.
- * The last window that begins at or before t begins at t - ((t - start) mod slide), the modulus taken at or above 0; the others a slide before each.
- * There are ceil(duration / slide) candidates; where duration is no multiple of slide, the earliest may end before t.
+ * Windows begin every slide; the one with number n begins at n * slide - origin, and the last that begins at or before t has the number (t + origin) // slide.
+ * The others that t lies in are the numbers below it: ceil(duration / slide) candidates, of which the lowest may end before t where duration is no multiple of slide.
  */
 export function addWindows(select: Select, windows: readonly TimeWindow[], names: Names): Windowed {
-  const starts = new Map<TimeWindow, string>()
+  const numbers = new Map<TimeWindow, string>()
   let { from } = select
   const where = [...select.where]
   const scope = scopeOf(select)
   for (const window of windows) {
     const time = expressionSql(window.time, scope)
     if (window.time.nullable) where.push(`${time} IS NOT NULL`)
-    const last = lastStartUs(time, window)
+    const last = `((epoch_us(${time}) + ${originUs(window)}) // ${window.slideUs})`
     if (window.slideUs >= window.durationUs) {
-      starts.set(window, last)
+      numbers.set(window, last)
       continue
     }
-    const offset = names.next()
-    from += ` CROSS JOIN range(CAST(0 AS BIGINT), CAST(${window.durationUs} AS BIGINT), CAST(${window.slideUs} AS BIGINT)) AS ${offset}(us)`
-    const start = `(${last} - ${offset}.us)`
-    starts.set(window, start)
-    if (window.durationUs % window.slideUs !== 0n) where.push(`${start} + ${window.durationUs} > epoch_us(${time})`)
+    const before = names.next()
+    from += ` CROSS JOIN range(${(window.durationUs + window.slideUs - 1n) / window.slideUs}) AS ${before}(n)`
+    const number = `(${last} - ${before}.n)`
+    numbers.set(window, number)
+    if (window.durationUs % window.slideUs !== 0n) where.push(`${windowBoundUs(number, window, 'end')} > epoch_us(${time})`)
   }
   return {
     select: { ...select, from, where },
-    startUs(window) {
-      const found = [...starts].find(([other]) => sameExpression(other, window))
+    indexOf(window) {
+      const found = [...numbers].find(([other]) => sameExpression(other, window))
       assert(found, 'a time window was not prepared')
       return found[1]
     },
   }
 }
 
-/** Two moduli instead of time_bucket or a CASE: the cheapest form that is right before 1970 too. */
-function lastStartUs(time: string, { slideUs, startUs }: TimeWindow): string {
-  const us = `epoch_us(${time})`
-  const since = startUs === 0n ? us : `(${us} - ${startUs})`
-  return `(${us} - ((${since} % ${slideUs}) + ${slideUs}) % ${slideUs})`
+/**
+ * What is added to a time so that it is positive: then SQL's division, which cuts off towards zero, rounds down, and one division is all that a row costs.
+ * A multiple of the slide near 2^62 µs (less the window's own start): right for every year from -140000 to 140000.
+ */
+function originUs({ slideUs, startUs }: TimeWindow): bigint {
+  return (2n ** 62n / slideUs) * slideUs - startUs
 }
 
-/** A window's struct from its start in microseconds. */
-export function windowStruct(startUs: string, window: TimeWindow): string {
-  return `struct_pack(${quoteIdentifier('start')} := make_timestamp(${startUs}), ${quoteIdentifier('end')} := make_timestamp(${startUs} + ${window.durationUs}))`
+/** When the window of that number begins or ends, in microseconds. */
+function windowBoundUs(number: string, window: TimeWindow, bound: 'start' | 'end'): string {
+  return `(${number} * ${window.slideUs} - ${originUs(window) - (bound === 'end' ? window.durationUs : 0n)})`
+}
+
+/** When the window of that number begins or ends, as a TIMESTAMP. */
+export function windowBound(number: string, window: TimeWindow, bound: 'start' | 'end'): string {
+  return `make_timestamp${windowBoundUs(number, window, bound)}`
+}
+
+/** The struct of the window of that number. */
+export function windowStruct(number: string, window: TimeWindow): string {
+  return `struct_pack(${quoteIdentifier('start')} := ${windowBound(number, window, 'start')}, ${quoteIdentifier('end')} := ${windowBound(number, window, 'end')})`
 }
