@@ -6,6 +6,7 @@ import { LocalFiles } from '../base/local-files.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import { inputsOf, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -48,6 +49,8 @@ export interface LocalOptions {
   readonly files?: Files
   /** Where notices and the console sink print (default: standard output). */
   readonly print?: (text: string) => void
+  /** Tests: who this process is, and who else is alive (fencing). */
+  readonly processIdentity?: ProcessIdentity
   /** Tests: is told of each durable step of each batch of each query (millrace/testing has observers that end the process there). */
   readonly observeStep?: StepObserver
 }
@@ -81,6 +84,7 @@ export class LocalEngine implements EnginePort {
       memoryTables: new Map(),
       takeover: options.takeover ?? process.env['MILLRACE_TAKEOVER'] === 'true',
       observeStep: options.observeStep,
+      processIdentity: options.processIdentity,
       sourceProviders: [...sourceProviders, ...(options.sources ?? [])],
       sinkProviders: [...sinkProviders, ...(options.sinks ?? [])],
       print,

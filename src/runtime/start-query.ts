@@ -8,6 +8,7 @@ import type { Files } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
+import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import { keyGroupsKey, newSalt, pinnedConf, providerClassKey, saltKey, shufflePartitionsKey, watermarkPolicyKey } from '../checkpoint/pinned-conf.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
@@ -47,6 +48,7 @@ export interface QueryEnvironment {
   readonly memoryTables: unknown
   readonly takeover: boolean
   readonly observeStep: StepObserver | undefined
+  readonly processIdentity: ProcessIdentity | undefined
   readonly sourceProviders: readonly SourceProvider[]
   readonly sinkProviders: readonly SinkProvider[]
   readonly print: (text: string) => void
@@ -155,6 +157,7 @@ function openQueryCheckpoint(spec: StartQuery, folder: string, environment: Quer
     millraceVersion: version,
     takeover: environment.takeover || spec.options['takeover'] === 'true',
     leaseMs: environment.conf.durationMs('millrace.leaseDuration'),
+    ...(environment.processIdentity ? { processIdentity: environment.processIdentity } : {}),
   })
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
+import { systemProcess } from '../../src/checkpoint/process-identity.ts'
 import type { Files } from '../../src/base/files.ts'
 
 /** Where a scenario works. `root` is the part of the disk that a crash may damage; the input lies outside. */
@@ -144,6 +145,8 @@ export function crashableEngine(files: Files): Promise<Engine> {
   return millrace.local({
     files,
     threads: 1,
+    // the processes of the simulation share this one's pid, and all but the newest are dead
+    processIdentity: { ...systemProcess(), isAlive: () => false },
     print: () => {},
     conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '0ms', 'millrace.stateStore.changelogTailBytes': 1, 'spark.sql.streaming.minBatchesToRetain': 2 },
   })
