@@ -71,7 +71,7 @@ describe('SQL and TypeScript agree', () => {
     await fc.assert(fc.asyncProperty(keys, async (columns) => {
       const list = columns.map(({ type, value }, i) => `CAST(${valueSql(type, value)} AS ${sqlType(type)}) AS c${i}`)
       await duckdb.run(`CREATE OR REPLACE TEMP TABLE keys AS SELECT ${list.join(', ')}`)
-      const inSql: KeyColumnSql[] = columns.map(({ type }, i) => ({ sql: `t.c${i}`, type, nullable: true }))
+      const inSql: KeyColumnSql[] = columns.map(({ type }, i) => ({ sql: `t.c${i}`, type }))
       const [row] = await duckdb.rows(fillIn(`SELECT ${keyEncodingSql(inSql)}, CAST(${keyIdSql(inSql)} AS VARCHAR) FROM keys AS t`))
       const encoded = encodeKey(columns.map(({ type }) => type), columns.map(({ value }) => value))
       expect(row![0]).toBe(encoded)

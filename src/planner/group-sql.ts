@@ -10,6 +10,8 @@ import { quoteIdentifier, sqlType } from './sql-text.ts'
 /** How one grouping key is grouped by, kept and shown. */
 export interface GroupKey {
   readonly name: string
+  /** Whether it is never null, whatever the data are: a window, since rows without a time are left out. */
+  readonly isNeverNull: boolean
   /** What GROUP BY computes for each row: as little as tells the groups apart. */
   readonly grouped: readonly string[]
   /** The flat columns in which state keeps the key, from the grouped values. A window is two, its start and its end. */
@@ -33,16 +35,16 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
   const { name, expression: e } = key
   if (e.kind === 'window') {
     const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
-    return windowKey(name, bound, isEventTime, [windowed.indexOf(e)], ([n]) => windowBound(n!, e, 'start'), ([n]) => windowBound(n!, e, 'end'))
+    return windowKey(name, bound, isEventTime, true, [windowed.indexOf(e)], ([n]) => windowBound(n!, e, 'start'), ([n]) => windowBound(n!, e, 'end'))
   }
   checkKeyType(name, e.type)
   const sql = expressionSql(e, scope)
   if (isEventTime && typeof e.type !== 'string' && e.type.kind === 'struct') {
     const bounds = [fieldSql(sql, 'start'), fieldSql(sql, 'end')]
-    return windowKey(name, e.type.fields[0]!.type, isEventTime, bounds, ([start]) => start!, ([, end]) => end!)
+    return windowKey(name, e.type.fields[0]!.type, isEventTime, false, bounds, ([start]) => start!, ([, end]) => end!)
   }
   return {
-    name, grouped: [canonicalNumber(sql, e.type)],
+    name, isNeverNull: false, grouped: [canonicalNumber(sql, e.type)],
     parts: [{ name, type: e.type, nullable: e.nullable, sql: ([value]) => value! }],
     value: ([part]) => part!,
     eventTimePart: isEventTime ? 0 : undefined,
@@ -51,11 +53,14 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
 
 type FromGrouped = (grouped: readonly string[]) => string
 
-function windowKey(name: string, bound: DataType, isEventTime: boolean, grouped: readonly string[], start: FromGrouped, end: FromGrouped): GroupKey {
+function windowKey(name: string, bound: DataType, isEventTime: boolean, isNeverNull: boolean, grouped: readonly string[], start: FromGrouped, end: FromGrouped): GroupKey {
   return {
-    name, grouped,
-    parts: [{ name: `${name}.start`, type: bound, nullable: false, sql: start }, { name: `${name}.end`, type: bound, nullable: false, sql: end }],
-    value: ([s, e]) => `struct_pack(${quoteIdentifier('start')} := ${s}, ${quoteIdentifier('end')} := ${e})`,
+    name, isNeverNull, grouped,
+    parts: [{ name: `${name}.start`, type: bound, nullable: !isNeverNull, sql: start }, { name: `${name}.end`, type: bound, nullable: !isNeverNull, sql: end }],
+    value: ([s, e]) => {
+      const struct = `struct_pack(${quoteIdentifier('start')} := ${s}, ${quoteIdentifier('end')} := ${e})`
+      return isNeverNull ? struct : `CASE WHEN ${s} IS NOT NULL THEN ${struct} END`
+    },
     eventTimePart: isEventTime ? 1 : undefined,
   }
 }

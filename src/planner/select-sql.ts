@@ -130,7 +130,7 @@ export function addWindows(select: Select, windows: readonly TimeWindow[], names
   const scope = scopeOf(select)
   for (const window of windows) {
     const time = expressionSql(window.time, scope)
-    if (window.time.nullable) where.push(`${time} IS NOT NULL`)
+    where.push(`${time} IS NOT NULL`) // whatever the schema says: DuckDB drops it where it knows better
     const last = `((epoch_us(${time}) + ${originUs(window)}) // ${window.slideUs})`
     if (window.slideUs >= window.durationUs) {
       numbers.set(window, last)

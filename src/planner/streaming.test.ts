@@ -181,6 +181,13 @@ describe('what an aggregate of rows gives', () => {
     const windows = plan.groupBy(source, [item('w', window('t', '1 minute'))], [])
     expect(await run(windows, values("(1, '2001-01-01 00:00:59.5', 1)"))).toEqual([["{'start': 2001-01-01 00:00:00, 'end': 2001-01-01 00:01:00}"]])
   })
+  test('a window that may be null is null as a key', async () => {
+    const windows = plan.project(source, [as(window('t', '1 minute'), 'w'), col('k')])
+    const some = plan.project(plan.watermark(windows, 'w', '1 second'), [as({ kind: 'case', branches: [{ condition: eq(col('k'), lit(1)), value: col('w') }], otherwise: null }, 'w')])
+    const grouped = plan.groupBy(some, [item('w', col('w'))], [item('n', call('count'))])
+    const marked: LogicalPlan = { ...grouped, keys: [{ ...grouped.keys[0]!, watermarkDelayMs: 1000 }] }
+    expect(await run(marked, values("(1, '2001-01-01', 1)", "(2, '2001-01-01', 1)"))).toEqual(expect.arrayContaining([[null, '1'], ["{'start': 2001-01-01 00:00:00, 'end': 2001-01-01 00:01:00}", '1']]))
+  })
   test('first and last are those of the rows, nulls included, in the order of the batches', async () => {
     const picks = plan.groupBy(source, [item('k', col('k'))], [item('f', call('first', col('x'))), item('l', call('last', col('x'))), item('fi', call('first', col('x'), lit(true))), item('li', call('last', col('x'), lit(true)))])
     expect(await run(picks, values('(1, NULL, NULL)'), values('(1, NULL, 2)'), values('(1, NULL, NULL)'))).toEqual([['1', null, null, '2', '2']])

@@ -223,7 +223,7 @@ function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys']
   let next = 0
   const parts = keys.flatMap((key) => {
     const own = cells.slice(next, (next += key.grouped.length))
-    return key.parts.map((part) => ({ sql: part.sql(own), type: part.type, nullable: part.nullable }))
+    return key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull }))
   })
   const list = [
     `${keyIdSql(parts)} AS key_id`,
