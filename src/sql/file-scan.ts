@@ -33,7 +33,9 @@ export interface ReadRequest {
   readonly partitions: readonly string[]
 }
 
-export function scanFiles(format: FileFormat, files: readonly InputFile[], schema: Schema, options: Readonly<Record<string, string>>, partitions: readonly string[]): FileScan {
+export async function scanFiles(
+  format: FileFormat, files: readonly InputFile[], schema: Schema, options: Readonly<Record<string, string>>, partitions: readonly string[],
+): Promise<FileScan> {
   checkNames(schema)
   const request: ReadRequest = { files, schema, options: new FormatOptions(options), partitions }
   if (files.length === 0) return { select: emptySelect(schema), files, count: { kind: 'table' } }

@@ -56,7 +56,7 @@ function csvArguments({ options }: ReadRequest, names: readonly string[], header
     + ` quote = ${quoteText(options.character(['quote'], '"'))}, escape = ${quoteText(options.character(['escape'], '\\'))},`
     + ` nullstr = ${quoteText(options.text('nullValue') ?? '')}, comment = ${quoteText(comment)},`
     + ` null_padding = ${mode === 'PERMISSIVE'}, strict_mode = ${mode !== 'PERMISSIVE'}, ignore_errors = ${mode === 'DROPMALFORMED'},`
-    + ` parallel = ${!options.flag('multiLine', false)}, max_line_size = 16777216${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
+    + ` parallel = ${!options.flag('multiLine', false)}${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
 }
 
 function trimming({ options }: ReadRequest): (text: string) => string {

@@ -11,44 +11,32 @@
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
+import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, hiveArgument, type InputFile, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
+import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
 import type { ParseMode } from './options.ts'
 import { guarded, parseDate, parseTimestamp, parseTimestampNtz, timeFormats, type TimeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 
-/** DuckDB reads in buffers of twice the largest record. */
-const recordBytes = 16 * 1024 * 1024
-const bufferBytes = 2 * recordBytes
-const oddRecordBytes = recordBytes + 1_000_003
-
-export function readJson(request: ReadRequest): FileScan {
+export async function readJson(request: ReadRequest): Promise<FileScan> {
   const { files, options } = request
   if (options.text('columnNameOfCorruptRecord') !== undefined) {
     throw new InvalidQueryError('INVALID_OPTION_VALUE', { what: 'columnNameOfCorruptRecord is not supported', todo: 'leave it out; malformed records become rows of nulls' })
   }
   const mode = options.mode()
   const format = options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
-  if (mode === 'DROPMALFORMED') return { select: selectStrict(request, format), files, count: { kind: 'table' } }
+  const groups = await groupByBuffer(files)
+  if (mode === 'DROPMALFORMED') return { select: groups.map((group) => selectStrict(request, format, group)).join(' UNION ALL '), files, count: { kind: 'table' } }
   const scans: string[] = []
   const signatures: ScanSignature[] = []
-  for (const { some, maxRecordBytes } of splitByRisk(files)) {
-    const paths = some.map((file) => file.path)
+  for (const { paths, maxRecordBytes } of groups) {
     const ignoreErrors = mode === 'PERMISSIVE' && format === 'newline_delimited'
     scans.push(`SELECT ${selectColumns(request, mode).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request)},`
       + ` ignore_errors = ${ignoreErrors}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`)
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { select: scans.join(' UNION ALL '), files, count: { kind: 'profile', signatures } }
-}
-
-/** A file that ends exactly at the end of a buffer and without a newline would lose its last record on more than one thread. Whether
- *  it ends in a newline is not known without opening it, so all files of such sizes are read in buffers of another size. */
-function splitByRisk(files: readonly InputFile[]): { some: InputFile[]; maxRecordBytes: number }[] {
-  const risky = files.filter((file) => file.sizeBytes > 0 && file.sizeBytes % bufferBytes === 0)
-  const others = files.filter((file) => !risky.includes(file))
-  return [{ some: others, maxRecordBytes: recordBytes }, { some: risky, maxRecordBytes: oddRecordBytes }].filter(({ some }) => some.length > 0)
 }
 
 function compression({ options }: ReadRequest): string {
@@ -94,8 +82,8 @@ function parsed(text: string, type: DataType, formats: TimeFormats): string {
 }
 
 /** Reads documents and keeps those that are objects and of whose fields none got lost on the way to its type. */
-function selectStrict(request: ReadRequest, format: string): string {
-  const { files, schema, partitions } = request
+function selectStrict(request: ReadRequest, format: string, { paths, maxRecordBytes }: BufferGroup): string {
+  const { schema, partitions } = request
   const formats = timeFormats(request.options)
   const fields = schema.fields.flatMap(({ name, type }, i) => (isPartition(request, i) ? [] : [{ name, type, i }]))
   const shape = `{${fields.map(({ name, type }) => `${JSON.stringify(name)}: ${JSON.stringify(readType(type))}`).join(', ') || '"\u0001": "VARCHAR"'}}`
@@ -105,7 +93,7 @@ function selectStrict(request: ReadRequest, format: string): string {
     return `${isParsed(type) ? parsed(field(name), type, formats) : `CAST(${field(name)} AS ${duckType(type)})`} AS ${columnName(i)}`
   })
   const present = fields.map(({ name, i }) => `coalesce(json_type(json, ${quoteText(`$.${JSON.stringify(name)}`)}), 'NULL') <> 'NULL' AS p${i}`)
-  const inner = `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(files.map((file) => file.path))}, format = '${format}',`
+  const inner = `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(paths)}, format = '${format}',`
     + ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${oddRecordBytes}, ${hiveArgument(partitions)}) WHERE json_type(json) = 'OBJECT'`
   const kept = fields.map(({ i }) => ` AND (NOT p${i} OR ${columnName(i)} IS NOT NULL)`).join('')
   return `SELECT ${schema.fields.map((_, i) => columnName(i)).join(', ')} FROM (SELECT ${[...values, ...present].join(', ')} FROM (${inner})) WHERE true${kept}`

@@ -62,7 +62,7 @@ export class SqlBatchRun implements SqlBatch {
       }
       case 'files': {
         const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
-        const scan = scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
+        const scan = await scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
         const relation = await this.#fileRelation(schema, scan, name)
         return { rows: batch.files.length === 0 ? 0 : undefined, scan, relation }
       }
@@ -76,7 +76,8 @@ export class SqlBatchRun implements SqlBatch {
   async scan(scan: BatchScan): Promise<Relation> {
     const format = fileFormat(scan.format)
     const found = await listTableFiles(this.#files, scan.paths)
-    return this.#fileRelation(scan.schema, scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema)), null)
+    const reading = await scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema))
+    return this.#fileRelation(scan.schema, reading, null)
   }
   async #fileRelation(schema: Schema, scan: FileScan, source: string | null): Promise<SqlRelation> {
     if (scan.check !== undefined) await this.session.run(scan.check)

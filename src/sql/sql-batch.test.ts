@@ -8,6 +8,7 @@ import { Schema } from '../data/schema.ts'
 import { type DataType, struct } from '../data/types.ts'
 import { Decimal, rowsToColumns, Temporal } from '../data/values.ts'
 import type { SqlBatch } from './sql-batch.ts'
+import { chooseRecordBytes } from './json-buffers.ts'
 import { SqlEngine } from './sql-engine.ts'
 
 let engine: SqlEngine
@@ -188,25 +189,52 @@ describe('Parquet files', () => {
   })
 })
 
-test('the last record of a file of 32 MiB without a newline at its end is there', async () => {
-  const size = 32 * 1024 * 1024
-  const line = (i: number) => `{"a":${i},"pad":"${'x'.repeat(1000)}"}\n`
-  const lines: string[] = []
-  let left = size
-  for (let i = 0; left > 3000; i++) {
-    lines.push(line(i))
-    left -= line(i).length
+describe('the last record of a large JSON file without a newline at its end is there', () => {
+  const bufferBytes = 32 * 1024 * 1024
+  /** Records of about 1,000 bytes; the last one fills the file up to its size. */
+  function bigFile(sizeBytes: number): { big: TestFile; last: number } {
+    const record = (i: number, pad: number) => `{"a":${i},"pad":"${'x'.repeat(pad)}"}`
+    const lines: string[] = []
+    let left = sizeBytes
+    for (; left > 3000; left -= lines.at(-1)!.length + 1) lines.push(record(lines.length, 1000))
+    const last = lines.length
+    lines.push(record(last, left - record(last, 0).length))
+    return { big: file('a.json', lines.join('\n')), last }
   }
-  const last = lines.length
-  lines.push(`{"a":${last},"pad":""}`.padEnd(left, ' ').replace(/"pad":""\}( *)$/, (_, blanks: string) => `"pad":"${blanks}"}`))
-  const big = file('a.json', lines.join(''))
-  expect(big.sizeBytes).toBe(size)
-  await inBatch(async (sql) => {
-    const source = await sql.source('0', { kind: 'files', format: 'json', files: [big, file('b.json', '{"a":-1}\n')], options: {} }, schemaOf({ a: 'long' }))
-    const max = sql.fragment('SELECT count(c0) AS c0, max(c0) AS c1 FROM ⟦0⟧', [source], schemaOf({ n: 'long', max: 'long' }))
-    expect(plain(await sql.rowSet(max).toObjects())).toEqual([[last + 2, last]])
-    expect(await sql.inputRows()).toEqual(new Map([['0', last + 2]]))
+  test.each([0, -1, -7, -8, 1, 8, 1000, 5000, bufferBytes, bufferBytes + 500])('32 MiB and %i bytes', async (more) => {
+    const { big, last } = bigFile(bufferBytes + more)
+    expect(big.sizeBytes).toBe(bufferBytes + more)
+    for (const mode of ['PERMISSIVE', 'FAILFAST', ...(more === 0 ? ['DROPMALFORMED'] : [])]) {
+      await inBatch(async (sql) => {
+        const source = await sql.source('0', { kind: 'files', format: 'json', files: [big], options: { mode } }, schemaOf({ a: 'long' }))
+        const max = sql.fragment('SELECT count(c0) AS c0, max(c0) AS c1 FROM ⟦0⟧', [source], schemaOf({ n: 'long', max: 'long' }))
+        expect(plain(await sql.rowSet(max).toObjects())).toEqual([[last + 1, last]])
+        expect(await sql.inputRows()).toEqual(new Map([['0', last + 1]]))
+      })
+    }
   })
+  test('with other files around it, which are counted too', async () => {
+    const { big, last } = bigFile(bufferBytes)
+    await inBatch(async (sql) => {
+      const files = [file('0.json', '{"a":-2}\n'), big, file('b.json', '{"a":-1}\n')]
+      const source = await sql.source('0', { kind: 'files', format: 'json', files, options: {} }, schemaOf({ a: 'long' }))
+      const all = sql.fragment('SELECT count(c0) AS c0, min(c0) AS c1 FROM ⟦0⟧', [source], schemaOf({ n: 'long', min: 'long' }))
+      expect(plain(await sql.rowSet(all).toObjects())).toEqual([[last + 3, -2]])
+      expect(await sql.inputRows()).toEqual(new Map([['0', last + 3]]))
+    })
+  })
+})
+
+test('buffers are chosen so that none ends in the open record', () => {
+  const MiB = 1024 * 1024
+  for (const sizeBytes of [32, 33, 48, 64, 64.5, 100, 1000, 4096, 40_000].map((size) => Math.round(size * MiB))) {
+    for (const openBytes of [0, 1, 1000, MiB, 16 * MiB]) {
+      const size = chooseRecordBytes(sizeBytes, openBytes)
+      expect(size).toBeGreaterThanOrEqual(16 * MiB)
+      expect(size).toBeLessThan(40 * MiB)
+      if (openBytes > 0) expect(sizeBytes % (2 * size)).toBeGreaterThan(openBytes)
+    }
+  }
 })
 
 describe('rows that a source delivered are counted before any filter', () => {
@@ -530,6 +558,27 @@ test('batches run side by side, each on its own connection, and statements of on
     const sets = await Promise.all([1, 2, 3, 4].map((k) => sql.rowSet(sql.fragment(`SELECT sum(c0)::BIGINT * ${k} AS c0 FROM ⟦0⟧`, [source], schema)).toObjects()))
     expect(plain(sets.flat())).toEqual([1, 2, 3, 4].map((k) => [(4999 * 5000 / 2) * n * k]))
   })))
+})
+
+test('small batches that many statements read at once, in place', async () => {
+  const schema = schemaOf({ a: 'long', s: 'string' })
+  await Promise.all(Array.from({ length: 12 }, (_, n) => inBatch(async (sql) => {
+    for (let round = 0; round < 10; round++) {
+      const batch = rowsToColumns(schema, Array.from({ length: 1000 + round * 300 }, (_, i) => ({ a: i + n, s: `a string of its own ${i}` })))
+      const loaded = await sql.source(`s${round}`, { kind: 'columns', batches: [batch, batch] }, schema)
+      const joined = sql.fragment('SELECT x.c0, y.c1 FROM ⟦0⟧ x JOIN ⟦0⟧ y ON x.c0 = y.c0', [loaded], schema)
+      expect(await sql.rowSet(joined).count()).toBe(batch.length * 4)
+    }
+  })))
+})
+test('what fails while rows are read in place is the error of the statement, and the batch goes on', async () => {
+  const schema = schemaOf({ s: 'string' })
+  const bad = { schema, length: 1, columns: [{ kind: 'bytes', type: 'string', offsets: Uint32Array.of(0, 20), heap: new Uint8Array(20).fill(0xff), valid: null }] } as const
+  await inBatch(async (sql) => {
+    const loaded = await sql.load(bad)
+    await expect(sql.rowSet(loaded).toObjects()).rejects.toMatchObject({ code: 'INVALID_UTF8_STRING', what: expect.stringContaining('column s') })
+    expect(plain(await sql.rowSet(sql.fragment(`SELECT 'x' AS c0`, [], schema)).toObjects())).toEqual([['x']])
+  })
 })
 
 describe('schemas read from files', () => {
