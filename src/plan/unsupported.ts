@@ -16,8 +16,21 @@ export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void 
   if (!isStreaming(plan)) {
     throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream can be called only on a streaming DataFrame', todo: 'read with readStream, or use write for a batch' })
   }
-  for (const node of nodesOf(plan)) if (isStreaming(node)) checkNode(node, outputMode)
   checkOutputMode(plan, outputMode)
+  const errors = nodesOf(plan).filter(isStreaming).flatMap((node) => errorsOf(() => checkNode(node, outputMode)))
+  // what no version will do comes first: it has to be rewritten anyway
+  const first = errors.find((error) => error.code !== 'NOT_SUPPORTED_YET') ?? errors[0]
+  if (first) throw first
+}
+
+function errorsOf(check: () => void): InvalidQueryError[] {
+  try {
+    check()
+    return []
+  } catch (error) {
+    if (error instanceof InvalidQueryError) return [error]
+    throw error
+  }
 }
 
 function nodesOf(plan: LogicalPlan): LogicalPlan[] {
