@@ -1,0 +1,107 @@
+import { FencedError, InternalError } from '../base/errors.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { encodeChangelog } from './changelog.ts'
+import type { LoadTarget } from './load-state.ts'
+import { changelogPath } from './state-files.ts'
+import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
+import { partitionRanges, type StateSettings } from './state-options.ts'
+import { type StoredSchema, writeSchema } from './state-schema-file.ts'
+import type { QueryState, StateCommit, StateMetrics, StateStore } from './state-store.ts'
+
+/** An operator with its store and its schemas. */
+export interface OpenOperator extends MaintainedStore, LoadTarget {
+  /** To be written before the first changelog; null where the checkpoint has it. */
+  newSchema: StoredSchema | null
+}
+
+/** The state of a running query over files. */
+export class FileQueryState implements QueryState {
+  readonly #settings: StateSettings
+  readonly #operators: ReadonlyMap<number, OpenOperator>
+  readonly #maintenance: StateMaintenance
+  readonly #writer = new ByteWriter()
+  readonly #partitions: readonly (readonly [number, number])[]
+  #version: number
+  #baseEpoch: number
+
+  constructor(settings: StateSettings, operators: ReadonlyMap<number, OpenOperator>, maintenance: StateMaintenance, baseEpoch: number) {
+    this.#settings = settings
+    this.#operators = operators
+    this.#maintenance = maintenance
+    this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)
+    this.#version = settings.version
+    this.#baseEpoch = baseEpoch
+  }
+
+  store(operatorId: number): StateStore {
+    const operator = this.#operators.get(operatorId)
+    if (operator) return operator.store
+    throw new InternalError('INTERNAL_ERROR', { what: `operator ${operatorId} has no state`, todo: 'report this with the query' })
+  }
+
+  async commit(): Promise<StateCommit> {
+    const { files, folder, epoch, clock, checkFence } = this.#settings
+    const startMs = clock.monotonicMs()
+    const version = this.#version + 1
+    this.#encode(version)
+    const path = changelogPath(folder, version, epoch)
+    const bytes = this.#writer.length
+    await checkFence()
+    await this.#writeSchemas()
+    if (!await files.createExclusive(path, this.#writer.content)) {
+      throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', { what: `${path} was there already, though only this run may write it`, todo: 'stop one of the two runs of this checkpoint' })
+    }
+    this.#maintenance.noteCommit(version, bytes)
+    for (const { store } of this.#operators.values()) store.committed(version)
+    this.#version = version
+    this.#baseEpoch = epoch
+    return { bytes, commitMs: clock.monotonicMs() - startMs }
+  }
+
+  /** The checkpoint learns the columns with its first version of state: before, an offset log may still be missing, and then state must be too. */
+  async #writeSchemas(): Promise<void> {
+    const { files, folder, queryId } = this.#settings
+    for (const operator of this.#operators.values()) {
+      if (operator.newSchema === null) continue
+      await writeSchema(files, folder, queryId, operator.newSchema)
+      operator.newSchema = null
+    }
+  }
+
+  #encode(version: number): void {
+    const { queryId, epoch, keyGroups } = this.#settings
+    const schemas = Object.fromEntries([...this.#operators].map(([operatorId, { schemaId }]) => [operatorId, schemaId]))
+    encodeChangelog(this.#writer, { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas }, this.#sections())
+  }
+
+  *#sections() {
+    for (const [operatorId, { store }] of this.#operators) {
+      for (const [firstGroup, lastGroup] of this.#partitions) yield { operatorId, firstGroup, lastGroup, changes: store.changes(firstGroup, lastGroup) }
+    }
+  }
+
+  async afterCommit(): Promise<void> {
+    this.#maintenance.step(this.#version)
+  }
+
+  /** Lets files go that no version from `oldestRetainedVersion` on needs. Happens by itself after snapshots. */
+  collectGarbage(oldestRetainedVersion: number): Promise<void> {
+    return this.#maintenance.collectGarbage(oldestRetainedVersion)
+  }
+
+  async close(): Promise<void> {
+    await this.#maintenance.settle()
+    for (const { store } of this.#operators.values()) store.clear()
+  }
+
+  get metrics(): StateMetrics {
+    let numRows = 0
+    let memoryUsedBytes = this.#writer.capacity + this.#maintenance.memoryUsedBytes
+    for (const { store } of this.#operators.values()) {
+      numRows += store.numRows
+      memoryUsedBytes += store.memoryUsedBytes
+    }
+    const { snapshotsWritten, lastSnapshotVersion, changelogTailBytes } = this.#maintenance
+    return { partitions: this.#partitions.length, numRows, memoryUsedBytes, snapshotsWritten, lastSnapshotVersion, changelogTailBytes }
+  }
+}

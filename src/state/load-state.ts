@@ -1,0 +1,175 @@
+/** Brings the state to a version: the newest snapshots at or below it, then the changelogs above them. */
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { CorruptCheckpointError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import { isTemporary } from '../base/local-files.ts'
+import type { StateSchema } from '../data/state-schema.ts'
+import { type ChangelogHeader, decodeChangelog } from './changelog.ts'
+import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf } from './manifest.ts'
+import type { MemoryStateStore } from './memory-state-store.ts'
+import { decodeSnapshot } from './snapshot-file.ts'
+import { damagedFile, foreignFile, missingChangelog, missingSnapshot } from './state-errors.ts'
+import { changelogPath, type VersionFile, versionFiles } from './state-files.ts'
+import type { StateSettings } from './state-options.ts'
+
+/** What a load found. */
+export interface LoadedState {
+  /** Where it began; null where there was no snapshot. */
+  readonly manifest: Manifest | null
+  /** The epochs of the versions from the first changelog on, and of the loaded one. */
+  readonly epochs: Map<number, number>
+  /** The changelogs that were read. */
+  readonly tail: readonly VersionFile[]
+  /** Everything there is, for the removal of what nobody needs. */
+  readonly changelogs: readonly VersionFile[]
+  readonly manifests: readonly VersionFile[]
+  /** Files that were in the making when their process died. */
+  readonly temporaries: readonly string[]
+}
+
+/** An operator's store, and all schemas in which its files may be written. */
+export interface LoadTarget {
+  readonly store: MemoryStateStore
+  schemaOf(schemaId: number): StateSchema | undefined
+}
+
+/** How many files are read at once. */
+const readAhead = 4
+
+export async function loadState(settings: StateSettings, targets: ReadonlyMap<number, LoadTarget>): Promise<LoadedState> {
+  const { files, folder, version } = settings
+  const [changelogs, manifests, ...others] = await Promise.all(
+    ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) => files.list(join(folder, name))),
+  )
+  const temporaries = [changelogs!, manifests!, ...others].flat().filter(({ name }) => isTemporary(name)).map(({ path }) => path)
+  const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
+  if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), tail: [] }
+  const manifest = await newestManifest(settings, found.manifests)
+  if (manifest !== null) await loadSnapshots(settings, manifest, targets)
+  const from = manifest === null ? 0 : exactThrough(manifest)
+  const { epochs, tail } = await replayChangelogs(settings, from, manifest, targets, found.changelogs)
+  return { ...found, manifest, epochs, tail }
+}
+
+/** The newest manifest that says something of the wanted version's past. */
+async function newestManifest({ files, folder, queryId, version, epochOf }: StateSettings, manifests: readonly VersionFile[]): Promise<Manifest | null> {
+  const candidates = manifests.filter((file) => file.version <= version).sort((a, b) => b.version - a.version || b.epoch - a.epoch)
+  for (const file of candidates) {
+    const epoch = await epochOf(file.version)
+    // where the commit log has no entry (any more), the last run that wrote this version is the one that went on with it
+    if (epoch !== undefined && epoch !== file.epoch) continue
+    const manifest = await readManifest(files, folder, queryId, file.version, file.epoch)
+    // its writer may have been killed before it was durable, and what it makes needless will be removed
+    await files.sync([file.path])
+    return manifest
+  }
+  return null
+}
+
+async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<number, LoadTarget>): Promise<void> {
+  const manifestPath = join(settings.folder, `manifests/${manifest.version}-${manifest.epoch}`)
+  for (const operatorId of manifest.operators.keys()) {
+    if (!targets.has(operatorId)) throw foreignFile(manifestPath, `it has state of an operator ${operatorId}, which the query lacks`)
+  }
+  const snapshots = [...snapshotsOf(manifest)]
+  await inOrder(snapshots, (file) => readSnapshot(settings, file, manifestPath), (file, content) => {
+    const { store, schemaOf } = targets.get(file.operatorId)!
+    const ranges = manifest.operators.get(file.operatorId)!.filter((range) => range.file === file)
+    putSnapshot(settings, file, content, store, schemaOf(file.schemaId), ranges)
+  })
+}
+
+async function readSnapshot({ files, folder }: StateSettings, file: SnapshotFile, manifestPath: string): Promise<Uint8Array> {
+  const path = join(folder, file.name)
+  const content = await readOr(files, path, () => missingSnapshot(path, manifestPath))
+  if (content.length !== file.bytes) throw damagedFile(path, `it has ${content.length} bytes and should have ${file.bytes}`)
+  if (crc32(content) !== file.crc32) throw damagedFile(path, 'its checksum is wrong')
+  return content
+}
+
+function putSnapshot(
+  { folder, queryId, keyGroups }: StateSettings, file: SnapshotFile, content: Uint8Array, store: MemoryStateStore, schema: StateSchema | undefined,
+  ranges: readonly GroupRange[],
+): void {
+  const { operatorId, version, epoch, schemaId } = file
+  const path = join(folder, file.name)
+  if (schema === undefined) throw foreignFile(path, `it is in state schema ${schemaId}, which this checkpoint lacks`)
+  const isWanted = (group: number) => ranges.some(({ first, last }) => first <= group && group <= last)
+  try {
+    decodeSnapshot(content, { queryId, operatorId, version, epoch, schemaId, keyGroups }, schema, store.groups, isWanted)
+  } catch (error) {
+    throw damagedFile(path, error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+async function replayChangelogs(
+  settings: StateSettings, from: number, manifest: Manifest | null, targets: ReadonlyMap<number, LoadTarget>, changelogs: readonly VersionFile[],
+): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
+  const { files, folder, version, epochOf, queryId, keyGroups } = settings
+  const epochs = new Map<number, number>()
+  const tail: VersionFile[] = []
+  const through = new Map([...targets].map(([operatorId]) => [operatorId, throughOf(manifest?.operators.get(operatorId) ?? [], keyGroups)]))
+  const versions = Array.from({ length: version - from }, (_, i) => from + 1 + i)
+  const read = async (v: number) => {
+    const epoch = await epochOf(v) ?? newestEpoch(changelogs, v)
+    if (epoch === undefined) throw missingChangelog(changelogPath(folder, v, 0).replace(/0$/, '<run>'))
+    const path = changelogPath(folder, v, epoch)
+    return { epoch, path, content: await readOr(files, path, () => missingChangelog(path)) }
+  }
+  await inOrder(versions, read, (v, { epoch, path, content }) => {
+    const schemaOf = (operatorId: number, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
+    const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf })
+    checkLineage(path, header, epochs)
+    for (const { operatorId, firstGroup, lastGroup, changes } of sections) {
+      const exact = through.get(operatorId)!
+      const wanted = Uint8Array.from(exact, (known) => known < v ? 1 : 0)
+      if (wanted.subarray(firstGroup, lastGroup + 1).includes(1)) targets.get(operatorId)!.store.apply(changes, wanted)
+    }
+    epochs.set(v, epoch)
+    tail.push({ version: v, epoch, path, bytes: content.length })
+  })
+  if (!epochs.has(version)) epochs.set(version, await epochOf(version) ?? manifest!.epoch)
+  return { epochs, tail }
+}
+
+/** A changelog builds on the version before as one certain run wrote it. */
+function checkLineage(path: string, { version, baseEpoch }: ChangelogHeader, epochs: ReadonlyMap<number, number>): void {
+  const before = epochs.get(version - 1)
+  if (before === undefined || before === baseEpoch) return
+  throw foreignFile(path, `it builds on version ${version - 1} of run ${baseEpoch}, and that version was committed by run ${before}`)
+}
+
+function newestEpoch(changelogs: readonly VersionFile[], version: number): number | undefined {
+  const epochs = changelogs.filter((file) => file.version === version).map((file) => file.epoch)
+  return epochs.length === 0 ? undefined : Math.max(...epochs)
+}
+
+/** By key group: up to which version its snapshot is exact. */
+function throughOf(ranges: readonly GroupRange[], keyGroups: number): Float64Array {
+  const through = new Float64Array(keyGroups)
+  for (const range of ranges) through.fill(range.through, range.first, range.last + 1)
+  return through
+}
+
+/** Reads several items at once, and uses them in their order. */
+async function inOrder<T, R>(items: readonly T[], read: (item: T) => Promise<R>, use: (item: T, content: R) => void): Promise<void> {
+  const reading: Promise<R>[] = []
+  for (let i = 0, next = 0; i < items.length; i++) {
+    for (; next < items.length && next < i + readAhead; next++) {
+      const promise = read(items[next]!)
+      promise.catch(() => {})                                           // it is awaited in its turn, or never if an earlier one fails
+      reading.push(promise)
+    }
+    use(items[i]!, await reading.shift()!)
+  }
+}
+
+async function readOr(files: Files, path: string, missing: () => CorruptCheckpointError): Promise<Uint8Array> {
+  try {
+    return await files.read(path)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') throw missing()
+    throw error
+  }
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { InvalidQueryError } from '../base/errors.ts'
+import type { StateSchema } from '../data/state-schema.ts'
+import { FileQueryState, type OpenOperator } from './file-query-state.ts'
+import { loadState } from './load-state.ts'
+import { MemoryStateStore } from './memory-state-store.ts'
+import { foreignFile } from './state-errors.ts'
+import { schemaName } from './state-files.ts'
+import { StateMaintenance } from './state-maintenance.ts'
+import { type OpenState, settingsOf, type StateOperator, type StateSettings } from './state-options.ts'
+import { compatibleSchema, readSchemas } from './state-schema-file.ts'
+import type { QueryState } from './state-store.ts'
+
+/**
+ * Loads the state of a query at `version`, or begins an empty one at version 0. CorruptCheckpointError names the file where one is missing, damaged,
+ * of another query or of a newer release; InvalidQueryError where the operators or their schemas are not those of the checkpoint.
+ */
+export async function openQueryState(options: OpenState): Promise<QueryState> {
+  const settings = settingsOf(options)
+  const operators = await openOperators(settings)
+  const loaded = await loadState(settings, operators)
+  for (const { store } of operators.values()) store.committed(settings.version)
+  return new FileQueryState(settings, operators, new StateMaintenance(settings, operators, loaded), loaded.epochs.get(settings.version) ?? 0)
+}
+
+async function openOperators(settings: StateSettings): Promise<Map<number, OpenOperator>> {
+  await checkOperators(settings)
+  const opened = new Map<number, OpenOperator>()
+  for (const operator of settings.operators) opened.set(operator.operatorId, await openOperator(settings, operator))
+  return opened
+}
+
+async function openOperator(settings: StateSettings, { operatorId, name, schema }: StateOperator): Promise<OpenOperator> {
+  const { files, folder, queryId, keyGroups, version } = settings
+  const schemas = await readSchemas(files, folder, queryId, operatorId)
+  const newest = schemas.at(-1)
+  const schemaId = newest?.schemaId ?? 0
+  if (newest !== undefined && newest.keyGroups !== keyGroups && version > 0) {
+    throw foreignFile(join(folder, schemaName(operatorId, schemaId)), `it has ${newest.keyGroups} key groups, the checkpoint has ${keyGroups}`)
+  }
+  // at version 0 there is no state in any schema, whatever an earlier start has begun
+  const effective = newest === undefined || version === 0 ? schema : compatibleSchema(name, schema, newest.schema)
+  const byId = new Map<number, StateSchema>([...schemas.map((stored) => [stored.schemaId, stored.schema] as const), [schemaId, effective]])
+  const first = { operatorId, operatorName: name, schemaId, keyGroups, schema }
+  return {
+    store: new MemoryStateStore(effective, keyGroups, version), schemaId, schemaOf: (id) => byId.get(id),
+    newSchema: version === 0 && JSON.stringify(newest) !== JSON.stringify(first) ? first : null,
+  }
+}
+
+/** The stateful operators of a query must be those that its state was written by. */
+async function checkOperators({ files, folder, queryId, operators, version }: StateSettings): Promise<void> {
+  if (version === 0) return
+  const entries = await files.list(folder)
+  const ids = entries.filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name)).map(({ name }) => Number(name)).sort((a, b) => a - b)
+  const schemas = await Promise.all(ids.map((id) => readSchemas(files, folder, queryId, id)))
+  const stored = schemas.flatMap((versions) => versions.at(-1) ?? []).map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`).join(', ')
+  const wanted = [...operators].sort((a, b) => a.operatorId - b.operatorId).map(({ operatorId, name }) => `${operatorId} ${name}`).join(', ')
+  if (stored === wanted) return
+  throw new InvalidQueryError('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA', {
+    what: `the checkpoint has state of the operators (${stored}), and the query has (${wanted})`,
+    todo: 'go back to the stateful operators that the checkpoint was begun with, or start the changed query with a new checkpoint',
+  })
+}
+

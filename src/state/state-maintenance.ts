@@ -1,0 +1,302 @@
+/**
+ * Snapshots in the background of a running query. A round takes a new snapshot of every key group that deserves one, a few at each batch boundary:
+ * the rows of a unit are encoded on this thread (some 20 M rows/s), written and synced on the thread pool, and named by a manifest when enough of
+ * them are durable. So each file is exact at one version, and files may be of different ones. After each manifest goes what no retained version needs.
+ */
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { CorruptCheckpointError, FencedError } from '../base/errors.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { findGarbage, type GarbageQuestion } from './garbage.ts'
+import { GroupSnapshots, type SnapshotUnit } from './group-snapshots.ts'
+import type { LoadedState } from './load-state.ts'
+import { exactThrough, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
+import type { MemoryStateStore } from './memory-state-store.ts'
+import { encodeSnapshot } from './snapshot-file.ts'
+import { changelogPath, manifestName, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
+import { partitionRanges, type StateSettings } from './state-options.ts'
+
+/** An operator's store and the schema id in which its files are written. */
+export interface MaintainedStore {
+  readonly store: MemoryStateStore
+  readonly schemaId: number
+}
+
+/** Snapshot files that may be on their way at once. */
+const maxWrites = 2
+/** A manifest is written after so many new files, and at the end of each round. */
+const filesPerManifest = 16
+const deletesPerStep = 16
+
+export class StateMaintenance {
+  readonly #settings: StateSettings
+  readonly #stores: ReadonlyMap<number, MaintainedStore>
+  readonly #snapshots: readonly GroupSnapshots[]
+  readonly #partitions: readonly (readonly [number, number])[]
+  readonly #buffers: ByteWriter[] = []
+  readonly #writes = new Set<Promise<void>>()
+  /** Runs manifests and their consequences one after the other. */
+  #background: Promise<void> = Promise.resolve()
+  #failure: { readonly error: unknown } | undefined
+  #version: number
+  #inRound = false
+  #roundStartedMs: number
+  #lastStepMs: number
+  #newFiles = 0
+  #manifest: Manifest | null
+  #snapshotsWritten = 0
+
+  // what there is on disk, as far as this run knows
+  readonly #epochs: Map<number, number>
+  #changelogs: VersionFile[]
+  #manifests: VersionFile[]
+  #snapshotFiles: VersionFile[] = []
+  #isInventoryTaken = false
+  readonly #manifestContents = new Map<string, Manifest>()
+  #tail: VersionFile[]
+  #doomed: string[] = []
+
+  constructor(settings: StateSettings, stores: ReadonlyMap<number, MaintainedStore>, loaded: LoadedState) {
+    this.#settings = settings
+    this.#stores = stores
+    this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)
+    this.#version = settings.version
+    this.#roundStartedMs = this.#lastStepMs = settings.clock.monotonicMs()
+    this.#manifest = loaded.manifest
+    this.#epochs = loaded.epochs
+    this.#changelogs = [...loaded.changelogs]
+    this.#manifests = [...loaded.manifests]
+    this.#tail = [...loaded.tail]
+    this.#doomed = [...loaded.temporaries]
+    this.#snapshots = [...stores].map(([operatorId, { store }]) => {
+      const snapshots = new GroupSnapshots(operatorId, store)
+      snapshots.restore(loaded.manifest?.operators.get(operatorId) ?? [], settings.version)
+      return snapshots
+    })
+  }
+
+  get snapshotsWritten(): number {
+    return this.#snapshotsWritten
+  }
+  get lastSnapshotVersion(): number {
+    return this.#manifest?.version ?? 0
+  }
+  /** Bytes of changelog that a restart would have to read. */
+  get changelogTailBytes(): number {
+    return this.#tail.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+  get memoryUsedBytes(): number {
+    return this.#buffers.reduce((sum, buffer) => sum + buffer.capacity, 0)
+  }
+
+  /** The stores are about to be committed as `version`, whose changelog of so many bytes is durable. */
+  noteCommit(version: number, bytes: number): void {
+    const { folder, epoch } = this.#settings
+    const file = { version, epoch, path: changelogPath(folder, version, epoch), bytes }
+    for (const snapshots of this.#snapshots) snapshots.noteChanges(version)
+    this.#changelogs.push(file)
+    this.#tail.push(file)
+    this.#epochs.set(version, epoch)
+  }
+
+  /** At a batch boundary, with the stores at a committed version. Throws what went wrong in the background. */
+  step(version: number): void {
+    if (this.#failure) throw this.#failure.error
+    this.#version = version
+    const { clock } = this.#settings
+    const nowMs = clock.monotonicMs()
+    // a fifteenth of the time since the last batch, and never more than a user would notice
+    const budgetMs = Math.min(10, Math.max(2, (nowMs - this.#lastStepMs) / 15))
+    this.#lastStepMs = nowMs
+    if (!this.#inRound) this.#beginRoundIfDue(nowMs)
+    if (this.#inRound) this.#takeUnits(nowMs + budgetMs)
+    else if (this.#newFiles > 0 && this.#writes.size === 0) this.#inBackground(() => this.#writeManifest())
+    this.#deleteSome()
+  }
+
+  #beginRoundIfDue(nowMs: number): void {
+    const { maintenanceIntervalMs, maxTailBytes, minBatchesToRetain } = this.#settings
+    const snapshotBytes = [...this.#currentFiles()].reduce((sum, { bytes }) => sum + bytes, 0)
+    const isTailLong = this.changelogTailBytes > Math.max(maxTailBytes, snapshotBytes / 2) || this.#tail.length > 1000
+    if (!isTailLong && nowMs - this.#roundStartedMs < maintenanceIntervalMs) return
+    this.#roundStartedMs = nowMs
+    let due = 0
+    for (const snapshots of this.#snapshots) due += snapshots.begin(this.#version, isTailLong, minBatchesToRetain)
+    this.#inRound = due > 0
+  }
+
+  #takeUnits(untilMs: number): void {
+    const { maxSnapshotRows, clock } = this.#settings
+    do {
+      if (this.#writes.size >= maxWrites) return
+      const snapshots = this.#snapshots.find((candidate) => candidate.hasDue)
+      const unit = snapshots?.takeUnit(this.#partitions, maxSnapshotRows)
+      if (unit === undefined) return this.#endRound()
+      this.#takeUnit(snapshots!, unit)
+    } while (clock.monotonicMs() < untilMs)
+    if (!this.#snapshots.some((candidate) => candidate.hasDue)) this.#endRound()
+  }
+
+  #endRound(): void {
+    this.#inRound = false
+    const written = Promise.allSettled([...this.#writes])
+    this.#inBackground(async () => {
+      await written
+      await this.#writeManifest()
+    })
+  }
+
+  #takeUnit(snapshots: GroupSnapshots, unit: SnapshotUnit): void {
+    const version = this.#version
+    snapshots.taken(unit)
+    if (unit.rows === 0) {
+      snapshots.settled(unit, version, null)
+      return
+    }
+    const { queryId, epoch, keyGroups } = this.#settings
+    const { operatorId, firstGroup, lastGroup } = unit
+    const { store, schemaId } = this.#stores.get(operatorId)!
+    const buffer = this.#buffers.pop() ?? new ByteWriter()
+    encodeSnapshot(buffer, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, store.groups.slice(firstGroup, lastGroup + 1))
+    const content = buffer.content
+    const name = snapshotName(operatorId, version, epoch, firstGroup, lastGroup)
+    const file: SnapshotFile = { operatorId, name, version, epoch, schemaId, rows: unit.rows, bytes: content.length, crc32: crc32(content) }
+    const write = this.#writeSnapshot(file, content).then(() => {
+      snapshots.settled(unit, version, file)
+      this.#snapshotsWritten++
+      if (++this.#newFiles >= filesPerManifest) this.#inBackground(() => this.#writeManifest())
+    }).catch((error) => this.#fail(error)).finally(() => {
+      this.#writes.delete(write)
+      this.#buffers.push(buffer)
+    })
+    this.#writes.add(write)
+  }
+
+  async #writeSnapshot(file: SnapshotFile, content: Uint8Array): Promise<void> {
+    const { files, folder, checkFence } = this.#settings
+    const path = join(folder, file.name)
+    await checkFence()
+    if (!await files.createExclusive(path, content)) throw writtenByAnother(path)
+    this.#snapshotFiles.push({ version: file.version, epoch: file.epoch, path, bytes: file.bytes })
+  }
+
+  /** What is durable now, as a manifest; then what it makes needless goes. */
+  async #writeManifest(): Promise<void> {
+    const { files, folder, queryId, epoch, checkFence, minBatchesToRetain } = this.#settings
+    const version = this.#version
+    // of each version there is one manifest at most: more news goes into the next
+    if (this.#newFiles === 0 || this.#manifest?.version === version) return
+    this.#newFiles = 0
+    const manifest: Manifest = { version, epoch, operators: new Map(this.#snapshots.map((snapshots) => [snapshots.operatorId, snapshots.ranges(version)])) }
+    await checkFence()
+    const path = join(folder, manifestName(version, epoch))
+    if (!await writeManifest(files, folder, queryId, manifest)) throw writtenByAnother(path)
+    this.#manifest = manifest
+    this.#manifests.push({ version, epoch, path, bytes: 0 })
+    this.#manifestContents.set(path, manifest)
+    const through = exactThrough(manifest)
+    this.#tail = this.#tail.filter((file) => file.version > through)
+    await this.collectGarbage(version - minBatchesToRetain)
+  }
+
+  /**
+   * Marks files for deletion that no version from `oldestRetainedVersion` on needs, and those that other runs wrote of versions that were then
+   * committed by a later one. `step` deletes a few at a time.
+   */
+  async collectGarbage(oldestRetainedVersion: number): Promise<void> {
+    const { folder, epoch } = this.#settings
+    await this.#takeInventory()
+    const inventory = { changelogs: this.#changelogs, manifests: this.#manifests, snapshots: this.#snapshotFiles }
+    const pathOf = (name: string) => join(folder, name)
+    const question: GarbageQuestion = {
+      epoch, oldestRetainedVersion, version: this.#version, epochOf: (version) => this.#epochs.get(version), pathOf,
+      manifestOf: (file) => this.#manifestContents.get(file.path), inUse: new Set([...this.#currentFiles()].map(({ name }) => pathOf(name))),
+    }
+    const garbage = new Set(findGarbage(inventory, question))
+    if (garbage.size === 0) return
+    this.#doomed.push(...[...garbage].map(({ path }) => path))
+    const isKept = (file: VersionFile) => !garbage.has(file)
+    this.#changelogs = this.#changelogs.filter(isKept)
+    this.#manifests = this.#manifests.filter(isKept)
+    this.#snapshotFiles = this.#snapshotFiles.filter(isKept)
+    for (const version of this.#epochs.keys()) if (version < oldestRetainedVersion - 1) this.#epochs.delete(version)
+  }
+
+  /** Learns, once, what earlier runs have left: snapshots, and which of several runs committed a version. Then reads manifests that it does not know. */
+  async #takeInventory(): Promise<void> {
+    if (!this.#isInventoryTaken) {
+      this.#isInventoryTaken = true
+      await this.#listSnapshots()
+      await this.#settleEpochs()
+    }
+    const { files, folder, queryId, epoch } = this.#settings
+    for (const file of this.#manifests) {
+      const committed = this.#epochs.get(file.version)
+      const isOther = committed !== undefined && committed !== file.epoch
+      if (this.#manifestContents.has(file.path) || file.epoch > epoch || file.version > this.#version || isOther) continue
+      try {
+        this.#manifestContents.set(file.path, await readManifest(files, folder, queryId, file.version, file.epoch))
+      } catch (error) {
+        // a damaged manifest of the past is told when a load needs it; until then all that it may name stays
+        if (!(error instanceof CorruptCheckpointError)) throw error
+      }
+    }
+  }
+
+  async #listSnapshots(): Promise<void> {
+    const { files, folder, epoch } = this.#settings
+    for (const operatorId of this.#stores.keys()) {
+      const found = versionFiles(await files.list(join(folder, String(operatorId), 'snapshots')))
+      // our own are known, and one may be in the making
+      this.#snapshotFiles.push(...found.filter((file) => file.epoch !== epoch))
+    }
+  }
+
+  /** Asks the commit log about versions of which more than one run has left a file. */
+  async #settleEpochs(): Promise<void> {
+    for (const files of [this.#changelogs, this.#manifests]) {
+      const runs = new Map<number, number>()
+      for (const { version } of files) runs.set(version, (runs.get(version) ?? 0) + 1)
+      for (const [version, count] of runs) {
+        if (count === 1 || this.#epochs.has(version) || version > this.#version) continue
+        const committed = await this.#settings.epochOf(version)
+        if (committed !== undefined) this.#epochs.set(version, committed)
+      }
+    }
+  }
+
+  /** Removing many files at once would hold up a batch. */
+  #deleteSome(): void {
+    if (this.#doomed.length === 0) return
+    const paths = this.#doomed.splice(0, deletesPerStep)
+    this.#inBackground(async () => {
+      await this.#settings.checkFence()
+      for (const path of paths) await this.#settings.files.delete(path)
+    })
+  }
+
+  #currentFiles(): Set<SnapshotFile> {
+    const current = new Set(this.#manifest === null ? [] : snapshotsOf(this.#manifest))
+    for (const snapshots of this.#snapshots) for (const file of snapshots.files()) current.add(file)
+    return current
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    this.#background = this.#background.then(() => this.#failure ? undefined : work()).catch((error) => this.#fail(error))
+  }
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** Waits for everything that is under way. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#writes)
+    await this.#background
+  }
+}
+
+function writtenByAnother(path: string): FencedError {
+  return new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
+    what: `${path} was there already, though only this run may write it`, todo: 'stop one of the two runs of this checkpoint',
+  })
+}
