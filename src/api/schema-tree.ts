@@ -7,7 +7,7 @@ export function schemaTree(schema: Schema): string {
 }
 
 function fieldLines({ name, type, nullable }: Field, indent: string): string[] {
-  return [`${indent}|-- ${name}: ${typeName(type)} (nullable = ${nullable})`, ...inside(type, `${indent}|   `)]
+  return [`${indent}|-- ${name}: ${typeName(type)} (nullable = ${nullable})`, ...inside(type, `${indent}|    `)]
 }
 
 function inside(type: DataType, indent: string): string[] {
@@ -18,7 +18,7 @@ function inside(type: DataType, indent: string): string[] {
 }
 
 function part(name: string, type: DataType, note: string, indent: string): string[] {
-  return [`${indent}|-- ${name}: ${typeName(type)}${note && ` (${note})`}`, ...inside(type, `${indent}|   `)]
+  return [`${indent}|-- ${name}: ${typeName(type)}${note && ` (${note})`}`, ...inside(type, `${indent}|    `)]
 }
 
 /** Spark's tree calls int integer and leaves the inside of nested types to the lines below. */
