@@ -94,7 +94,7 @@ function selectStrict(request: ReadRequest, format: string, { paths, maxRecordBy
   })
   const present = fields.map(({ name, i }) => `coalesce(json_type(json, ${quoteText(`$.${JSON.stringify(name)}`)}), 'NULL') <> 'NULL' AS p${i}`)
   const inner = `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(paths)}, format = '${format}',`
-    + ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${oddRecordBytes}, ${hiveArgument(partitions)}) WHERE json_type(json) = 'OBJECT'`
+    + ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(partitions)}${compression(request)}) WHERE json_type(json) = 'OBJECT'`
   const kept = fields.map(({ i }) => ` AND (NOT p${i} OR ${columnName(i)} IS NOT NULL)`).join('')
   return `SELECT ${schema.fields.map((_, i) => columnName(i)).join(', ')} FROM (SELECT ${[...values, ...present].join(', ')} FROM (${inner})) WHERE true${kept}`
 }

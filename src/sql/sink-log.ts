@@ -9,8 +9,9 @@ const version = 'v1'
 /** The files that the log names, or undefined where the folder has no log. CorruptCheckpointError where an entry can't be read. */
 export async function readSinkLog(files: Files, folder: string): Promise<InputFile[] | undefined> {
   const logFolder = `${folder}/_spark_metadata`
+  // the folder alone is a log: that of a query which has committed nothing yet
+  if ((await files.stat(logFolder))?.isDirectory !== true) return undefined
   const names = (await files.list(logFolder)).filter((entry) => !entry.isDirectory).map((entry) => entry.name)
-  if (names.length === 0) return undefined
   const { compact, later } = latestBatches(names)
   const found = new Map<string, InputFile>()
   for (const name of [...(compact === undefined ? [] : [`${compact}.compact`]), ...later.map(String)]) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LocalFiles } from '../base/local-files.ts'
 import type { FileFormat, Row } from '../data/row-set.ts'
@@ -212,6 +213,14 @@ describe('the last record of a large JSON file without a newline at its end is t
         expect(await sql.inputRows()).toEqual(new Map([['0', last + 1]]))
       })
     }
+  })
+  test.each([0, 1, 1000])('32 MiB and %i bytes, compressed', async (more) => {
+    const { big, last } = bigFile(bufferBytes + more)
+    const packed = file('a.json.gz', gzipSync(readFileSync(big.path), { level: 1 }))
+    expect(await inBatch(async (sql) => {
+      const source = await sql.source('0', { kind: 'files', format: 'json', files: [packed], options: {} }, schemaOf({ a: 'long' }))
+      return plain(await sql.rowSet(sql.fragment('SELECT count(c0) AS c0 FROM ⟦0⟧', [source], schemaOf({ n: 'long' }))).toObjects())
+    })).toEqual([[last + 1]])
   })
   test('with other files around it, which are counted too', async () => {
     const { big, last } = bigFile(bufferBytes)
@@ -510,6 +519,9 @@ describe('scans of folders', () => {
     file('out/_spark_metadata/10', `v1\n${entry('c.json')}\n${entry('b.json', 'delete')}`)
     file('out/_spark_metadata/11', `v1\n${JSON.stringify({ path: 'e.json', size: 8 })}\n`)
     expect(await scan(join(folder, 'out'))).toEqual([97, 99, 101])
+    file('new/litter.json', '{"a":1}\n')
+    mkdirSync(join(folder, 'new/_spark_metadata'))
+    expect(await scan(join(folder, 'new'))).toEqual([])
     file('out/_spark_metadata/12', 'v1\n{"path":')
     await expect(scan(join(folder, 'out'))).rejects.toMatchObject({ code: 'SINK_LOG_CORRUPT' })
     file('out/_spark_metadata/12', 'v2\n')
