@@ -48,6 +48,7 @@ async function drain(source: Source, start: Offset | null = null, limit = source
     const next = await source.latestOffset(end, limit)
     if (JSON.stringify(next) === JSON.stringify(end)) return { batches, end }
     batches.push(await names(source, end, next!))
+    if (batches.length > 100) throw new Error('the source has no end')
     end = next
   }
 }
