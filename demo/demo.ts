@@ -60,4 +60,6 @@ async function demo(folders: DemoFolders, show: Display): Promise<number> {
   return same && replayed === held ? 0 : 1
 }
 
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}

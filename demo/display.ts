@@ -76,5 +76,7 @@ function ratesText({ inputRowsPerSecond: into = 0, processedRowsPerSecond: done 
 }
 function stateText({ eventTime, stateOperators }: QueryProgress): string {
   const rows = stateOperators.reduce((sum, operator) => sum + operator.numRowsTotal, 0)
-  return `watermark ${(eventTime['watermark'] ?? '').slice(0, 16).replace('T', ' ')}, state ${number(rows)} rows`
+  const watermark = eventTime['watermark'] ?? ''
+  // Until the first batch has measured its event times the watermark stands at 1970.
+  return `watermark ${watermark > '1971' ? watermark.slice(0, 16).replace('T', ' ') : 'not yet'}, state ${number(rows)} rows`
 }

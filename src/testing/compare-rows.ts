@@ -1,6 +1,6 @@
 import type { Row } from '../data/row-set.ts'
 
-/** An expected row: an object by column name, or an array by column position. Numbers and bigints of one value are equal. */
+/** An expected row: an object by column name, or an array by column position. Numbers and bigints of one value are equal, a Date and an Instant of one time too. */
 export type ExpectedRow = Readonly<Record<string, unknown>> | readonly unknown[]
 
 /** What differs between two bags of rows, as a text to fail with; null where they are equal. `ordered`: the order counts too. */
@@ -50,6 +50,8 @@ function valueText(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number' && Object.is(value, -0)) return '0'
   if (typeof value !== 'object') return String(value)
+  // as Temporal.Instant writes it
+  if (value instanceof Date) return value.toISOString().replace(/\.?0+Z$/, 'Z')
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`
   if (value instanceof Uint8Array) return `x'${Buffer.from(value).toString('hex')}'`
   if (value instanceof Map) return `{${[...value].map(([k, v]) => `${valueText(k)}: ${valueText(v)}`).sort().join(', ')}}`
