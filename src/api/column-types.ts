@@ -1,7 +1,7 @@
 /** The columns as the compiler sees them: which methods each SQL type has, and what they give. The run-time class behind all of them is in column.ts. */
 import type { Temporal } from 'temporal-polyfill'
 import type { Decimal } from '../data/decimal.ts'
-import type { Arr, DecimalText, FromJs, IsAny, Js, MapOf, NullOf, Numeric, Primitive, Struct, TimeLike, TypeToken } from './types.ts'
+import type { Arr, DecimalText, FromJs, IsAny, Js, MapOf, NullOf, Numeric, Primitive, Struct, TimeLike, TypeToken, Watermark } from './types.ts'
 
 export declare const T: unique symbol
 export declare const J: unique symbol
@@ -34,8 +34,11 @@ export type Comparable<A> =
   [A] extends ['binary' | null] ? Expr<'binary' | null> | Uint8Array :
   Expr<A | null>
 
+/** A computed value is no event time any more: the mark of a watermark goes. */
+export type Unmarked<A> =
+  IsAny<A> extends true ? any : A extends Watermark ? (A extends 'timestamp' ? 'timestamp' : A extends 'timestamp_ntz' ? 'timestamp_ntz' : A extends Struct<infer S> ? Struct<S> : A) : A
 /** The SQL type of an operand. */
-export type TypeOf<B> = B extends { readonly [T]: infer X } ? X : FromJs<B>
+export type TypeOf<B> = B extends { readonly [T]: infer X } ? Unmarked<X> : FromJs<B>
 /** Null where the operand can be null. */
 export type OpNull<B> = B extends { readonly [T]: infer X } ? NullOf<X> : NullOf<B>
 /** The SQL type of an operand, null aside. */

@@ -11,8 +11,8 @@
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Widest } from './column-types.ts'
-import type { AvgType, SumType, Unmarked } from './functions.ts'
+import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
+import type { AvgType, SumType } from './functions.ts'
 import type { Js, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'

@@ -3,7 +3,7 @@
  * a string is always text here, never the name of a column: write col('x') for that.
  */
 import { Column, call as callOf, columnExpression, expressionOf } from './column.ts'
-import type { Arith, ArrCol, BoolCol, CaseWhen, Col, Expr, Literal, Named, Num, NumberInput, NumCol, Operand, OpNull, OpType, StrCol, TimeCol, TypeOf, UntypedCol, Widest } from './column-types.ts'
+import type { Arith, ArrCol, BoolCol, CaseWhen, Col, Expr, Literal, Named, Num, NumberInput, NumCol, Operand, OpNull, OpType, StrCol, TimeCol, TypeOf, Unmarked, UntypedCol, Widest } from './column-types.ts'
 import { literalOf } from './literal.ts'
 import type { Arr, DecimalText, FromJs, IntLike, IsAny, MapOf, NullOf, Struct, TimeLike, TypeToken, Watermark } from './types.ts'
 
@@ -63,14 +63,14 @@ export function coalesce<const L extends readonly Operand[]>(...values: L): Col<
   return call('coalesce', ...values)
 }
 /** `value`, or `otherwise` where it is null. */
-export function nvl<A, const B extends Operand>(value: Expr<A>, otherwise: B): Col<Widest<Exclude<A, null> | TypeOf<B>>> {
+export function nvl<A, const B extends Operand>(value: Expr<A>, otherwise: B): Col<Widest<Unmarked<Exclude<A, null>> | TypeOf<B>>> {
   return call('nvl', value, otherwise)
 }
-export function ifnull<A, const B extends Operand>(value: Expr<A>, otherwise: B): Col<Widest<Exclude<A, null> | TypeOf<B>>> {
+export function ifnull<A, const B extends Operand>(value: Expr<A>, otherwise: B): Col<Widest<Unmarked<Exclude<A, null>> | TypeOf<B>>> {
   return call('ifnull', value, otherwise)
 }
 /** Null where the two are equal, else the first. */
-export function nullif<A>(a: Expr<A>, b: Operand): Col<A | null> {
+export function nullif<A>(a: Expr<A>, b: Operand): Col<Unmarked<A> | null> {
   return call('nullif', a, b)
 }
 /** The greatest value; nulls are passed over. */
@@ -361,8 +361,6 @@ export function avg<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>>
 export function mean<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>> | null> {
   return call('avg', e)
 }
-/** An aggregate's value is no event time any more: the mark of a watermark goes. */
-export type Unmarked<A> = A extends 'timestamp' ? 'timestamp' : A extends 'timestamp_ntz' ? 'timestamp_ntz' : A
 export function min<A>(e: Expr<A>): Col<Unmarked<A> | null> {
   return call('min', e)
 }

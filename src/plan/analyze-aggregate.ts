@@ -33,7 +33,7 @@ function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Fie
   if (!isOrderable(expression.type)) {
     throw new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', { what: `"${expressionText(expression)}" of type ${quoteType(expression.type)} can't be compared, so it can't be grouped by`, todo: 'group by a part of it' })
   }
-  return named(name ?? nameOf(e), expression, fields)
+  return named(name ?? nameOf(e), e, expression, fields)
 }
 
 function resolveAggregate({ name, expression: e }: AggregateItem, keys: readonly NamedExpression[], fields: readonly Field[]): NamedExpression {

@@ -131,8 +131,8 @@ describe('withWatermark (cases A16 and A17)', () => {
   test('marks a top-level timestamp, also by qualifier; the mark goes with the column', () => {
     const marked = watermark(alias(clicks, 'a'), 'a.at', '1 day 2 hours')
     expect(marked).toMatchObject({ column: 'at', index: 1, delayMs: 93_600_000 })
-    const renamed = project(renameColumn(marked, 'at', 'ts'), [a('ts'), { kind: 'alias', input: c('date_trunc', lit('hour'), a('ts')), name: 'hour' }])
-    expect(columns(renamed)).toEqual(['ts:timestamp@93600000', 'hour:timestamp'])
+    const renamed = project(renameColumn(marked, 'at', 'ts'), [a('ts'), { kind: 'alias', input: c('date_trunc', lit('hour'), a('ts')), name: 'hour' }, { kind: 'alias', input: c('to_timestamp', a('ts')), name: 'same' }])
+    expect(columns(renamed)).toEqual(['ts:timestamp@93600000', 'hour:timestamp', 'same:timestamp'])
     expect(columns(filter(limit(distinct(scan('at timestamp')), 1), lit(true)))).toEqual(['at:timestamp?'])
   })
   test.each([

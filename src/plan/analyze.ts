@@ -42,7 +42,7 @@ function resolveItem(e: UnresolvedExpression, fields: readonly Field[]): NamedEx
   if (e.kind === 'star') return fields.map((field, i) => namedColumn(field, i))
   const expression = resolveExpression(e, { fields })
   if (hasAggregate(expression)) throw aggregateOutside('select', expression)
-  return [named(nameOf(e), expression, fields)]
+  return [named(nameOf(e), e, expression, fields)]
 }
 
 /** Adds columns, or replaces those of the same name where they stand. All expressions see the input's columns. */

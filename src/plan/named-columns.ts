@@ -4,7 +4,7 @@ import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
 import { quoteType, typeMismatch } from './analysis-errors.ts'
 import { castTo } from './coercion.ts'
-import type { Expression, NamedExpression } from './expression.ts'
+import type { Expression, NamedExpression, UnresolvedExpression } from './expression.ts'
 import { childrenOf, expressionText } from './expression-tree.ts'
 import type { LogicalPlan, Project } from './logical-plan.ts'
 import { columnRef, sameName } from './resolve.ts'
@@ -21,10 +21,16 @@ export function namedColumn(field: Field, index: number): NamedExpression {
   return { name: field.name, expression: columnRef(field, index), ...(field.watermarkDelayMs === undefined ? {} : { watermarkDelayMs: field.watermarkDelayMs }) }
 }
 
-/** The expression under a name, with the event-time mark that it keeps: a column passed through, a window made of one, a window's time. */
-export function named(name: string, expression: Expression, fields: readonly Field[]): NamedExpression {
-  const delay = eventTimeDelay(expression, fields)
+/** What `written` resolved to, under a name, with the event-time mark that it keeps: a column passed through, a window made of one, a window's
+ *  time. Anything computed loses it, also a cast to the type that the column has. */
+export function named(name: string, written: UnresolvedExpression, expression: Expression, fields: readonly Field[]): NamedExpression {
+  const delay = keepsEventTime(written) ? eventTimeDelay(expression, fields) : undefined
   return { name, expression, ...(delay === undefined ? {} : { watermarkDelayMs: delay }) }
+}
+
+function keepsEventTime(e: UnresolvedExpression): boolean {
+  if (e.kind === 'alias') return keepsEventTime(e.input)
+  return e.kind === 'attribute' || (e.kind === 'call' && (e.name === 'window' || e.name === 'window_time'))
 }
 
 function eventTimeDelay(e: Expression, fields: readonly Field[]): number | undefined {

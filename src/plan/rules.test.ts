@@ -82,3 +82,11 @@ test('filters by a key of a full join stay above it', () => {
   const right = filter(join(stream, table, { using: ['k'] }, 'right'), c('==', a('k'), lit('x')))
   expect(lines(right)).toEqual(['Join RightOuter, (k = k)', ':- StreamingRelation json /in [at, k, n]', '+- Filter (k = x)', '   +- Relation parquet /t [k, m]'])
 })
+
+test('a condition does not grow without bound on its way down', () => {
+  let plan: LogicalPlan = project(marked, [a('at'), a('n')])
+  for (let i = 0; i < 60; i++) plan = project(plan, [a('at'), { kind: 'alias', name: 'n', input: c('+', a('n'), a('n')) }])
+  const text = lines(filter(plan, c('>', a('n'), lit(1)))).join('\n')
+  expect(text.length).toBeLessThan(20_000)
+  expect(text).toMatch(/^Project/)
+})

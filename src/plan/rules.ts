@@ -5,7 +5,7 @@
 import { assert } from '../base/errors.ts'
 import { filterBy } from './analyze.ts'
 import type { Expression } from './expression.ts'
-import { columnsRead, conjunction, conjuncts, isDeterministic, mapChildren, shiftColumns, someExpression } from './expression-tree.ts'
+import { childrenOf, columnsRead, conjunction, conjuncts, isDeterministic, mapChildren, shiftColumns, someExpression } from './expression-tree.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf } from './logical-plan.ts'
 
@@ -72,7 +72,19 @@ export const pushFilterBelowProject: Rule = (plan) => {
   const [down, up] = split(plan.condition, isDeterministic)
   if (down.length === 0) return plan
   const inlined = down.map((part) => replaceColumns(part, (index) => columns[index]!.expression))
+  if (!inlined.every((part) => sizeUpTo(part, maxInlined) < maxInlined)) return plan
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
+}
+
+/** A column that is used twice in each of many projections doubles each time: where a condition would grow beyond this it stays above. */
+const maxInlined = 1000
+function sizeUpTo(e: Expression, limit: number): number {
+  let size = 1
+  for (const child of childrenOf(e)) {
+    if (size >= limit) break
+    size += sizeUpTo(child, limit - size)
+  }
+  return size
 }
 
 /** Filter(Union(a, b)) becomes Union(Filter(a), Filter(b)). */

@@ -1,8 +1,7 @@
 import type { Temporal } from 'temporal-polyfill'
-import { array_contains, col, concat, element_at, map_keys, max, size, struct, sum, upper, window } from '../../src/api/functions.ts'
 import type { DataFrame, FrameOps, InferRow, Kind, StreamFrame } from '../../src/api/frame-types.ts'
+import { array_contains, col, concat, element_at, lit, map_keys, max, size, struct, sum, upper, window } from '../../src/api/functions.ts'
 import { t } from '../../src/api/types.ts'
-import { lit } from '../../src/api/functions.ts'
 import { ads, clicks, engine, is, perCampaign } from './queries.ts'
 
 // --- nested values

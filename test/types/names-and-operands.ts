@@ -1,9 +1,9 @@
 import type { Temporal } from 'temporal-polyfill'
-import { coalesce, col, length, lit, sum, upper, when } from '../../src/api/functions.ts'
 import type { InferRow } from '../../src/api/frame-types.ts'
+import { coalesce, col, length, lit, sum, upper, when } from '../../src/api/functions.ts'
 import { t } from '../../src/api/types.ts'
 import type { Decimal } from '../../src/data/decimal.ts'
-import { ads, clicks, engine, is, numbers, perCampaign } from './queries.ts'
+import { ads, clicks, engine, is, numbers, type perCampaign } from './queries.ts'
 
 // --- the example of the design
 is<InferRow<typeof perCampaign>, { window: { start: Temporal.Instant; end: Temporal.Instant }; campaign_id: string | null; views: bigint; revenue: number | null }>(true)

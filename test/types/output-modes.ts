@@ -1,4 +1,4 @@
-import { count, date_trunc, sum, window, window_time } from '../../src/api/functions.ts'
+import { coalesce, count, date_trunc, sum, when, window, window_time } from '../../src/api/functions.ts'
 import { ads, clicks, perCampaign } from './queries.ts'
 
 const marked = clicks.withWatermark('event_time', '1 minute')
@@ -49,6 +49,20 @@ marked.select(({ event_time }) => ({ w: window(event_time, '1 minute') })).group
 const lost = marked.withColumn('event_time', ({ event_time }) => date_trunc('hour', event_time)).groupBy('event_time').count()
 // @ts-expect-error the derived column carries no watermark
 lost.writeStream.outputMode('append')
+
+// so does every function but window and window_time
+function computedColumns() {
+  const computed = marked.withColumn('event_time', ({ event_time }) => coalesce(event_time, new Date(0))).groupBy('event_time').count()
+  // @ts-expect-error a computed column carries no watermark
+  computed.writeStream.start()
+  const chosen = marked.withColumn('event_time', ({ event_time, price }) => when(price.gt(1), event_time).otherwise(event_time)).groupBy('event_time').count()
+  // @ts-expect-error a computed column carries no watermark
+  chosen.writeStream.start()
+  const cast = marked.withColumn('event_time', ({ event_time }) => event_time.cast('timestamp')).groupBy('event_time').count()
+  // @ts-expect-error a computed column carries no watermark
+  cast.writeStream.start()
+}
+computedColumns()
 
 // --- several stateful steps
 const chained = perCampaign.groupBy('window').agg(({ views }) => ({ v: sum(views) }))
