@@ -39,7 +39,7 @@ export const confKeys: Readonly<Record<string, ConfKey>> = {
   'spark.sql.streaming.fileSource.log.deletion': { ...flag, default: 'true', meaning: 'remove entries of that log that a compaction holds' },
   'spark.sql.streaming.fileSource.log.cleanupDelay': { ...duration, default: '10min', meaning: 'age at which they are removed' },
   'millrace.keyGroups': { ...wholeNumber(1), default: '128', meaning: 'key groups of a new checkpoint; fixed for its life' },
-  'millrace.stateStore.changelogTailBytes': { ...wholeNumber(1), default: String(64 * 1024 * 1024), meaning: 'bytes of changelog after which a snapshot is taken early' },
+  'millrace.stateStore.changelogTailBytes': { ...wholeNumber(1), default: String(16 * 1024 * 1024), meaning: 'bytes of changelog (and half of the state) after which a snapshot is taken early' },
   'millrace.leaseDuration': { ...duration, default: '30s', meaning: 'how long a run on another machine is taken to be alive after its last sign of life' },
 }
 

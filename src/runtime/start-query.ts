@@ -27,6 +27,7 @@ import type { SourceProvider } from '../sources/provider.ts'
 import type { Source } from '../sources/source.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
+import { openQueryState } from '../state/open-query-state.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { version } from '../version.ts'
 import type { Conf } from './conf.ts'
@@ -236,7 +237,7 @@ async function openExecution(
     sources,
     sink,
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
-    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, clock),
+    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment),
     clock,
     trigger: spec.trigger,
     settings: {
@@ -267,5 +268,26 @@ function findSource(format: string, providers: readonly SourceProvider[]): Sourc
   throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
     what: `there is no stream source with the format "${format}"`,
     todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+  })
+}
+
+/** The state as it stood before a batch. */
+function openState(plan: StreamingPlan, checkpoint: Checkpoint, batchId: number, pinned: Readonly<Record<string, string>>, environment: QueryEnvironment): Promise<QueryState> {
+  const { conf, files, clock } = environment
+  return openQueryState({
+    files,
+    folder: join(checkpoint.folder, 'state'),
+    queryId: checkpoint.queryId,
+    epoch: checkpoint.epoch,
+    version: batchId,
+    epochOf: async (version) => (await checkpoint.commits.get(version - 1))?.epoch,
+    operators: plan.stateful.map(({ operatorId, stateSchema }) => ({ operatorId, name: 'stateStoreSave', schema: stateSchema })),
+    keyGroups: Number(pinned[keyGroupsKey]),
+    partitions: Number(pinned[shufflePartitionsKey]),
+    checkFence: () => checkpoint.checkFence(),
+    clock,
+    maintenanceIntervalMs: conf.durationMs('spark.sql.streaming.stateStore.maintenanceInterval'),
+    minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
+    maxTailBytes: conf.number('millrace.stateStore.changelogTailBytes'),
   })
 }
