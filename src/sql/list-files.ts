@@ -1,9 +1,11 @@
 /** The files of a bounded table: by path, pattern or folder, with the partition columns that the folders' names give. */
-import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
+import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
+import { filesOfSinkLog } from '../data/file-sink-log.ts'
+import { absolutePath } from '../data/file-uri.ts'
 import type { Schema } from '../data/schema.ts'
-import { readSinkLog } from './sink-log.ts'
 import type { InputFile } from './file-scan.ts'
+import { FormatOptions } from './options.ts'
 
 export interface TableFiles {
   readonly files: readonly InputFile[]
@@ -11,17 +13,24 @@ export interface TableFiles {
   readonly partitions: readonly string[]
 }
 
-/** Lists what `paths` name, sorted by path. UnavailableError PATH_NOT_FOUND where a path names nothing. */
-export async function listTableFiles(files: Files, paths: readonly string[]): Promise<InputFile[]> {
+/**
+ * Lists what `paths` name, sorted by path. Folders below are entered where they are partitions (`name=value`), or all of them with
+ * `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing.
+ */
+export async function listTableFiles(files: Files, paths: readonly string[], recursive: boolean): Promise<InputFile[]> {
   const found = new Map<string, InputFile>()
-  for (const path of paths) for (const file of await filesOf(files, plainPath(path))) found.set(file.path, file)
+  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), recursive)) found.set(file.path, file)
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+}
+
+export function isRecursive(options: Readonly<Record<string, string>>): boolean {
+  return new FormatOptions(options).flag('recursiveFileLookup', false)
 }
 
 /** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. */
 export function partitionsOf(found: readonly InputFile[], bases: readonly string[], schema: Schema): string[] {
   if (found.length === 0) return []
-  const prefixes = bases.map((base) => plainPath(base).replace(/\/+$/, ''))
+  const prefixes = bases.map(absolutePath)
   let names: string[] | undefined
   for (const { path } of found) {
     const base = prefixes.find((prefix) => path.startsWith(`${prefix}/`)) ?? ''
@@ -35,11 +44,6 @@ function folderNames(path: string): string[] {
   return path.split('/').slice(0, -1).flatMap((part) => (part.indexOf('=') > 0 ? [decode(part.slice(0, part.indexOf('=')))] : []))
 }
 
-/** `file:` URIs become paths. */
-export function plainPath(path: string): string {
-  if (!/^file:/i.test(path)) return path
-  return decode(path.replace(/^file:(\/\/[^/]*)?/i, ''))
-}
 function decode(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -48,26 +52,26 @@ function decode(text: string): string {
   }
 }
 
-async function filesOf(files: Files, path: string): Promise<InputFile[]> {
+async function filesOf(files: Files, path: string, recursive: boolean): Promise<InputFile[]> {
   const entry = await files.stat(path)
-  if (entry) return entry.isDirectory ? filesOfFolder(files, path.replace(/(?<=.)\/+$/, '')) : [fileOf(entry)]
+  if (entry) return entry.isDirectory ? filesOfFolder(files, path, recursive) : [fileOf(entry)]
   if (!/[*?[{]/.test(path)) throw notFound(path)
   const matches = await expand(files, path)
   if (matches.length === 0) throw notFound(path)
   const found: InputFile[] = []
-  for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path) : [fileOf(match)]))
+  for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path, recursive) : [fileOf(match)]))
   return found
 }
 
 /** A folder that a streaming query writes lists its files in a log: they alone count, whatever else a crash left there. */
-async function filesOfFolder(files: Files, folder: string): Promise<InputFile[]> {
-  const logged = await readSinkLog(files, folder)
-  if (logged) return logged
+async function filesOfFolder(files: Files, folder: string, recursive: boolean): Promise<InputFile[]> {
+  const logged = await filesOfSinkLog(folder, files)
+  if (logged) return logged.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
   const found: InputFile[] = []
   for (const entry of await files.list(folder)) {
     if (isHidden(entry.name)) continue
-    if (entry.isDirectory) found.push(...await filesOfFolder(files, entry.path))
-    else found.push(fileOf(entry))
+    if (!entry.isDirectory) found.push(fileOf(entry))
+    else if (recursive || entry.name.includes('=')) found.push(...await filesOfFolder(files, entry.path, recursive))
   }
   return found
 }
@@ -125,6 +129,6 @@ function matcherOf(part: string): RegExp {
   return new RegExp(`^${source}$`, 'su')
 }
 
-function notFound(path: string): UnavailableError | InvalidQueryError {
+function notFound(path: string): InvalidQueryError {
   return new InvalidQueryError('PATH_NOT_FOUND', { what: `${path} is not there`, todo: 'check the path; a pattern has to match a file' })
 }

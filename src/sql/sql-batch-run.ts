@@ -8,7 +8,7 @@ import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
 import { type FileScan, scanFiles } from './file-scan.ts'
-import { listTableFiles, partitionsOf } from './list-files.ts'
+import { isRecursive, listTableFiles, partitionsOf } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
 import { fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
@@ -75,7 +75,7 @@ export class SqlBatchRun implements SqlBatch {
 
   async scan(scan: BatchScan): Promise<Relation> {
     const format = fileFormat(scan.format)
-    const found = await listTableFiles(this.#files, scan.paths)
+    const found = await listTableFiles(this.#files, scan.paths, isRecursive(scan.options))
     const reading = await scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema))
     return this.#fileRelation(scan.schema, reading, null)
   }

@@ -5,7 +5,7 @@ import { bindings } from './bindings.ts'
 import { sqlError } from './errors.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
 import { LoadedRows } from './loaded-rows.ts'
-import { listTableFiles } from './list-files.ts'
+import { isRecursive, listTableFiles } from './list-files.ts'
 import { fileFormat, FormatOptions } from './options.ts'
 import { Session } from './session.ts'
 import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
@@ -53,7 +53,7 @@ export class SqlEngine {
   /** The schema of files, read from them. */
   async inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const name = fileFormat(format)
-    const files = await listTableFiles(this.#files, paths)
+    const files = await listTableFiles(this.#files, paths, isRecursive(options))
     if (files.length === 0 && name !== 'text') {
       throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', { what: `there are no files in ${paths.join(', ')} to take a schema from`, todo: 'give the schema' })
     }
