@@ -1,22 +1,21 @@
 import type { FileFormat } from './row-set.ts'
 
-/** The names of options that say how files of a format are read, Spark's. What each means, and which values are taken, is the reader's business. */
+const times = ['dateFormat', 'timestampFormat', 'timestampNTZFormat']
+const parsing = ['mode', 'columnNameOfCorruptRecord', 'multiLine', 'compression', ...times]
+
+/** The options, under Spark's names, that say how files of a format are read, and that the SQL room heeds. Others are refused: one that is
+ *  silently without effect would give other rows than Spark does. */
 export const readOptions: Readonly<Record<FileFormat, readonly string[]>> = {
-  json: ['mode', 'columnNameOfCorruptRecord', 'dateFormat', 'timestampFormat', 'timestampNTZFormat', 'multiLine', 'lineSep', 'encoding', 'charset', 'compression', 'timeZone',
-    'primitivesAsString', 'prefersDecimal', 'allowComments', 'allowUnquotedFieldNames', 'allowSingleQuotes', 'allowNumericLeadingZeros', 'allowNonNumericNumbers',
-    'allowBackslashEscapingAnyCharacter', 'allowUnquotedControlChars', 'dropFieldIfAllNull', 'locale'],
-  csv: ['mode', 'columnNameOfCorruptRecord', 'dateFormat', 'timestampFormat', 'timestampNTZFormat', 'multiLine', 'lineSep', 'encoding', 'charset', 'compression', 'timeZone',
-    'sep', 'delimiter', 'quote', 'escape', 'comment', 'header', 'enforceSchema', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace', 'nullValue', 'nanValue', 'positiveInf', 'negativeInf',
-    'emptyValue', 'maxColumns', 'maxCharsPerColumn', 'unescapedQuoteHandling', 'charToEscapeQuoteEscaping', 'locale'],
-  parquet: ['mergeSchema', 'datetimeRebaseMode', 'int96RebaseMode'],
-  text: ['wholetext', 'lineSep', 'encoding', 'charset', 'compression'],
+  json: parsing,
+  csv: [...parsing, 'sep', 'delimiter', 'quote', 'escape', 'comment', 'header', 'enforceSchema', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace', 'nullValue'],
+  parquet: [],
+  text: ['wholetext', 'lineSep', 'compression'],
 }
 
 /** The same for writing. */
 export const writeOptions: Readonly<Record<FileFormat, readonly string[]>> = {
-  json: ['compression', 'dateFormat', 'timestampFormat', 'timestampNTZFormat', 'ignoreNullFields', 'lineSep', 'encoding', 'timeZone'],
-  csv: ['compression', 'sep', 'delimiter', 'quote', 'escape', 'header', 'nullValue', 'emptyValue', 'quoteAll', 'escapeQuotes', 'dateFormat', 'timestampFormat', 'timestampNTZFormat',
-    'lineSep', 'encoding', 'timeZone', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace', 'charToEscapeQuoteEscaping'],
-  parquet: ['compression', 'rowGroupSize', 'compressionLevel'],
-  text: ['compression', 'lineSep'],
+  json: ['compression', 'ignoreNullFields'],
+  csv: ['compression', 'sep', 'delimiter', 'quote', 'escape', 'header', 'nullValue', 'quoteAll', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace'],
+  parquet: ['compression'],
+  text: ['compression'],
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { sep as separator } from 'node:path'
 import { CompactibleLog } from '../base/compactible-log.ts'
 import type { FileEntry, Files } from '../base/files.ts'
 import { liveFiles, openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
@@ -79,7 +79,7 @@ export class FileLister {
     for (const name of names) {
       if (isHidden(name)) continue
       const mayBeFolder = recursive || name.includes('=')
-      const path = join(folder, name)
+      const path = folder + separator + name
       if (!isSeen(path) && (mayBeFolder || this.#isWantedName(name))) unseen.push(path)
     }
     const found = await Promise.all(unseen.map(async (path) => {

@@ -15,7 +15,7 @@ export interface FileSourceOptions {
   readonly nameFilter: string | undefined
   readonly maxCachedFiles: number
   readonly discardCachedInputRatio: number
-  /** Those that say how a file is read. */
+  /** Those that say how a file is read, and the path, below which folders `name=value` are columns. */
   readonly format: Readonly<Record<string, string>>
 }
 
@@ -49,7 +49,7 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
     nameFilter: options.text('pathGlobFilter'),
     maxCachedFiles: options.wholeNumber('maxCachedFiles', 0) ?? 10_000,
     discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,
-    format: formatOptions(format, given),
+    format: { ...formatOptions(format, given), path: absolutePath(path) },
   }
 }
 
