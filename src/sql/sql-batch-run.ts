@@ -18,7 +18,7 @@ import { SqlRowSet } from './sql-row-set.ts'
 import type { Session } from './session.ts'
 import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
-import { statsOf, statsOfColumn, statsSchema, statsSelect } from './statements.ts'
+import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 
 /** A statement that has run: its result, or its profile where it read files whose rows have to be counted. */
 export type Ran = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'profile'; readonly profile: Profile }

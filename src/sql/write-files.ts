@@ -3,6 +3,7 @@ import type { Files } from '../base/files.ts'
 import type { FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
+import { columnValues } from '../data/values.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { escapePart, hiveNull } from './hive-path.ts'
 import { isoTime, jsonRecord } from './json-text.ts'
@@ -11,7 +12,6 @@ import { readColumns } from './read-vectors.ts'
 import type { SqlRelation } from './relation.ts'
 import { rowsOf, type SqlBatchRun } from './sql-batch-run.ts'
 import { quoteName, quoteText } from './sql-text.ts'
-import { columnValues } from '../data/values.ts'
 
 /** Refuses what the format can't hold, before anything runs. */
 export function checkWrite(schema: Schema, { format, partitionBy, options }: WriteFiles): void {
@@ -36,7 +36,7 @@ export function checkWrite(schema: Schema, { format, partitionBy, options }: Wri
     throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', { what: 'every column is in partitionBy, and nothing is left for the files', todo: 'leave at least one column out' })
   }
   checkTypes(format, new Schema(kept))
-  copyOptions(format, new Schema(kept), new FormatOptions(options))
+  copyOptions(format, new FormatOptions(options))
 }
 
 function checkTypes(format: FileFormat, schema: Schema): void {
@@ -115,7 +115,7 @@ async function written(files: Files, folder: string, path: string, numRows: numb
 function copyStatement(from: string, schema: Schema, write: WriteFiles, path: string): string {
   const options = new FormatOptions(write.options)
   const fields = schema.fields.map((field, i) => ({ ...field, column: columnName(i) })).filter((field) => !write.partitionBy.includes(field.name))
-  return `COPY (SELECT ${copyColumns(write.format, fields, options)} FROM ${from}) TO ${quoteText(path)} (${copyOptions(write.format, new Schema(fields), options)}, USE_TMP_FILE false)`
+  return `COPY (SELECT ${copyColumns(write.format, fields, options)} FROM ${from}) TO ${quoteText(path)} (${copyOptions(write.format, options)}, USE_TMP_FILE false)`
 }
 
 interface WrittenField { readonly name: string; readonly type: DataType; readonly column: string }
@@ -145,7 +145,7 @@ function csvValue(type: DataType, column: string, options: FormatOptions): strin
   return `${left && right ? 'trim' : left ? 'ltrim' : 'rtrim'}(${column})`
 }
 
-function copyOptions(format: FileFormat, _schema: Schema, options: FormatOptions): string {
+function copyOptions(format: FileFormat, options: FormatOptions): string {
   const compression = compressionOf(format, options)
   switch (format) {
     case 'parquet': return `FORMAT parquet, COMPRESSION ${compression}, WRITE_EMPTY_FILE false`

@@ -1,13 +1,13 @@
-import type { Schema } from '../data/schema.ts'
-import type { EventTimeStats } from './sql-batch.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
-import { Schema as SchemaClass } from '../data/schema.ts'
-import type { DataType } from '../data/types.ts'
+import { Schema } from '../data/schema.ts'
 import { columnName } from './duck-types.ts'
+import type { EventTimeStats } from './sql-batch.ts'
 
-const statsFields: readonly DataType[] = ['long', 'long', 'long', 'double']
 /** The columns of `statsSelect`. */
-export const statsSchema = new SchemaClass(statsFields.map((type, i) => ({ name: ['count', 'min', 'max', 'avg'][i]!, type, nullable: true })))
+export const statsSchema = new Schema([
+  { name: 'count', type: 'long', nullable: false }, { name: 'min', type: 'long', nullable: true },
+  { name: 'max', type: 'long', nullable: true }, { name: 'avg', type: 'double', nullable: true },
+])
 
 /** Measures an event time; a window counts by its end, a null as 1970. */
 export function statsSelect(schema: Schema, column: number, from: string): string {
