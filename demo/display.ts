@@ -41,7 +41,7 @@ function screen(stream: NodeJS.WriteStream, nowMs: () => number): Display {
         `  ${ratesText(moment.progress)}`,
         `  ${stateText(moment.progress)}`,
       ]
-      stream.write(`${text.map((line) => line.slice(0, (stream.columns ?? 100) - 1)).join('\n')}\n`)
+      stream.write(`${text.map((line) => line.slice(0, (stream.columns || 100) - 1)).join('\n')}\n`)
       height = text.length
     },
   }

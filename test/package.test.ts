@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { version } from '../src/version.ts'
 import { docBlocks } from './doc-blocks.ts'
 
@@ -13,13 +13,20 @@ const firstProgram = docBlocks(root).find((block) => block.document === 'README.
 describe('the packed package', () => {
   /** An empty folder in which the tarball was installed. */
   let folder: string
-  let tarball: string
+  let offline = false
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
     const [packed] = JSON.parse(npm(['pack', '--json', '--pack-destination', folder], root))
-    tarball = join(folder, packed.filename)
-    npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], folder)
+    const tarball = join(folder, packed.filename)
+    try {
+      npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], folder)
+    } catch (error) {
+      // Without a registry and with a cold cache there is nothing to install from.
+      offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENOTCACHED/.test(String((error as { stderr?: string }).stderr))
+      if (!offline) throw error
+    }
   }, 180_000)
+  beforeEach(({ skip }) => skip(offline, 'no package registry can be reached to install the dependencies from'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test('holds no tests and no sources, and every module that the code names', () => {
@@ -39,14 +46,14 @@ describe('the packed package', () => {
   })
 
   test.each(['first.mts', 'first.mjs'])('runs the first program of the README as %s, and a second run counts nothing twice', (name) => {
-    rmSync(join(folder, 'checkpoint'), { recursive: true, force: true })
+    for (const made of ['in', 'out', 'checkpoint']) rmSync(join(folder, made), { recursive: true, force: true })
     writeFileSync(join(folder, name), firstProgram)
     const first = node([name], folder)
     expect(first.stderr).toBe('')
     expect(first.stdout).toContain('21.0')
     expect(first.status).toBe(0)
     const second = node([name], folder)
-    expect(second).toMatchObject({ stdout: '', stderr: '', status: 0 })
+    expect(second).toEqual(first)
   })
 
   test('the first program is at most twenty lines of code', () => {
