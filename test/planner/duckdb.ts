@@ -32,7 +32,7 @@ export class DuckDb {
   /** All values as text, null for null. */
   async texts(sql: string): Promise<(string | null)[][]> {
     const reader = await this.connection.runAndReadAll(sql)
-    return reader.getRows().map((row) => row.map((value) => (value === null ? null : String(value))))
+    return reader.getRows().map((row) => row.map((value) => (value === null ? null : Object.is(value, -0) ? '-0' : String(value))))
   }
   async run(sql: string): Promise<void> {
     await this.connection.run(sql)
