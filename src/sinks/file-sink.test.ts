@@ -110,7 +110,7 @@ test('a run that was frozen before its entry and thaws after a newer one committ
   const commit = older.addBatch(batch(0, { n: 1 }))
   commit.catch(() => {})
   await reached.promise
-  const newer = await fileSinkProvider.open(context(folder.path, { epoch: 2 }))
+  const newer = await fileSinkProvider.open(context(folder.path, { epoch: 2, recovering: true }))
   await newer.addBatch(batch(0, { n: 1 }))
   await newer.maintain!()
   await newer.stop()
@@ -128,7 +128,7 @@ test('litter of earlier runs goes; parts of a batch that is not committed yet, a
   const litter = ['part-00000-b1-e1-1f2e3d4c.json', 'p=x/part-00003-b1-e1-1f2e3d4c.json']
   const kept = ['part-00000-b2-e1-1f2e3d4c.json', 'part-00000-b1-e1-99999999.json', 'part-00000-b1-e3-1f2e3d4c.json', 'part-00000-1f2e3d4c.json', 'mine.json']
   for (const name of [...litter, ...kept]) await writeFile(join(out, name), '{"n":666}\n')
-  const second = await fileSinkProvider.open(context(folder.path, { epoch: 2 }))
+  const second = await fileSinkProvider.open(context(folder.path, { epoch: 2, recovering: true }))
   await second.addBatch(batch(1, { n: 1 }))
   await second.maintain!()
   await second.stop()

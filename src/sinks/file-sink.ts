@@ -67,7 +67,7 @@ class FileSink implements Sink {
   /** Old log entries go as compactions replace them; what runs before this one left behind is looked for once. */
   async maintain(): Promise<void> {
     await this.#log.deleteExpired()
-    this.#cleaning ??= this.#cleanUp()
+    if (this.#context.recovering) this.#cleaning ??= this.#cleanUp()
   }
 
   async stop(): Promise<void> {

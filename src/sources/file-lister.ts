@@ -1,5 +1,5 @@
 import { sep as separator } from 'node:path'
-import { CompactibleLog } from '../base/compactible-log.ts'
+import type { CompactibleLog } from '../base/compactible-log.ts'
 import type { FileEntry, Files } from '../base/files.ts'
 import { liveFiles, openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
 import { expandGlob, isGlob, matchesName } from './glob.ts'
