@@ -33,7 +33,7 @@ function jsonValue(type: DataType, value: string, keepNulls: boolean, depth = 0)
     case 'binary': return `('"' || base64(${value}) || '"')`
     case 'date': return `('"' || CAST(${value} AS VARCHAR) || '"')`
     case 'timestamp': case 'timestamp_ntz': return `('"' || ${isoTime(type, value)} || '"')`
-    case 'float': case 'double': return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`
+    case 'float': case 'double': return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' WHEN ${value} < 0 THEN '"-Infinity"' END`
     case 'void': return 'NULL::VARCHAR'
     default: return `CAST(${value} AS VARCHAR)`
   }
