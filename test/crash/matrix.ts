@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LocalFiles } from '../../src/base/local-files.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { type CrashPoint, type Loss, SimFileSystem, SimulatedCrash } from '../../src/testing/sim-file-system.ts'
-import { crashableEngine, type Place, type Scenario, writeInput } from './scenarios.ts'
+import { comparable, crashableEngine, type Place, type Scenario, writeClosingRow, writeInput } from './scenarios.ts'
 
 /** One way through the matrix: where the process dies, what that does to the disk, and where it dies again while it recovers. */
 export interface Trial {
@@ -63,6 +63,9 @@ export async function runTrial(trial: Trial): Promise<TrialResult> {
       sim.crashAt({ operation: sim.operations + trial.again, when: trial.point.when })
       if (await diesIn(trial.scenario, folder, sim)) sim = await afterCrash(sim, trial.loss)
     }
+    // the last process meets no crash point
+    sim = await sim.restart()
+    await writeClosingRow(join(folder, 'in'))
     const mismatch = await run(trial.scenario, folder, sim).catch((error: unknown) => `the last run failed: ${String(error)}`)
     return { trial, crashed, label, mismatch }
   })
@@ -98,13 +101,6 @@ async function run(scenario: Scenario, folder: string, sim: SimFileSystem): Prom
   } finally {
     await engine.close()
   }
-}
-
-/** Rows as plain JSON with doubles to nine digits, since sums depend on the order in which they are made. */
-function comparable(rows: readonly Record<string, unknown>[]): Record<string, unknown>[] {
-  return rows.map((row) =>
-    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'number' ? Number(value.toPrecision(9)) : value === null ? null : String(value)])),
-  )
 }
 
 async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {

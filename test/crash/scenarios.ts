@@ -23,7 +23,7 @@ export interface Scenario {
 const fields = { k: t.string(), at: t.timestamp(), v: t.double().nullable() }
 const inputFiles = 5
 
-/** Five small files with disorder, nulls and repeats; the last row of the last file is far in the future and closes every window before it. */
+/** Five small files with disorder, nulls and repeats. */
 export async function writeInput(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (let file = 0; file < inputFiles; file++) {
@@ -31,15 +31,32 @@ export async function writeInput(folder: string): Promise<void> {
       const second = file * 20 + ((i * 7) % 25)
       return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
     })
-    if (file === inputFiles - 1) lines.push(JSON.stringify({ k: 'closing', at: '2030-01-01T00:00:00.000Z', v: 0 }))
     await writeFile(join(folder, `${file}.json`), `${lines.join('\n')}\n`)
   }
 }
 
+/**
+ * One more file with a row far in the future, which closes every window before it. It comes for the last process: a watermark that moved
+ * in a batch after which the process died closes nothing until the next data (as in Spark: spec, observed 2).
+ */
+export async function writeClosingRow(folder: string): Promise<void> {
+  await writeFile(join(folder, 'closing.json'), `${JSON.stringify({ k: closingKey, at: '2030-01-01T00:00:00.000Z', v: 0 })}\n`)
+}
+/** Rows as plain values, numbers to nine digits, since sums depend on the order in which they are made; without what is made of the closing row, whose own window stays open. */
+export function comparable(rows: readonly Row[]): Record<string, unknown>[] {
+  const plain = (value: unknown) => (typeof value === 'number' || typeof value === 'bigint' ? Number(Number(value).toPrecision(9)) : value === null ? null : String(value))
+  return rows.filter((row) => !isClosing(row)).map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])))
+}
+function isClosing(row: Row): boolean {
+  return row['k'] === closingKey || row['city'] === closingCity
+}
+const closingKey = 'closing'
+const closingCity = '-'
+
 const stream = ({ engine, input }: Place) => engine.readStream.schema(fields).option('maxFilesPerTrigger', 1).json(input)
 const table = ({ engine, input }: Place) => engine.read.json(input, fields)
 const cities = ({ engine }: Place) =>
-  engine.createDataFrame([{ k: 'key-0', city: 'Ulm' }, { k: 'key-1', city: 'Bern' }, { k: 'key-2', city: 'Graz' }, { k: 'closing', city: '-' }], { k: t.string(), city: t.string() })
+  engine.createDataFrame([{ k: 'key-0', city: 'Ulm' }, { k: 'key-1', city: 'Bern' }, { k: 'key-2', city: 'Graz' }, { k: closingKey, city: closingCity }], { k: t.string(), city: t.string() })
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
 const availableNow = { availableNow: true } as const
@@ -93,7 +110,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'windowed aggregation, append, into parquet',
     start: (place) => windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
     output: async (place) => (await place.engine.read.parquet(out(place))).collect(),
-    expected: async (place) => (await windowedTable(place).collect()).filter((row) => row.k !== 'closing'),
+    expected: (place) => windowedTable(place).collect(),
   },
   {
     name: 'windowed aggregation, update, into foreachBatch',
@@ -128,15 +145,13 @@ export const scenarios: readonly Scenario[] = [
         .option('checkpointLocation', checkpoint(place))
         .start(out(place)),
     output: (place) => place.engine.read.json(out(place), { start: t.timestamp(), city: t.string(), n: t.long(), total: t.double().nullable() }).collect(),
-    expected: async (place) =>
-      (
-        await table(place)
-          .join(cities(place), 'k')
-          .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
-          .agg(({ v }) => ({ n: count(), total: sum(v) }))
-          .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
-          .collect()
-      ).filter((row) => row.city !== '-'),
+    expected: (place) =>
+      table(place)
+        .join(cities(place), 'k')
+        .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
+        .agg(({ v }) => ({ n: count(), total: sum(v) }))
+        .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
+        .collect(),
   },
 ]
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type FileSystem, nodeFileSystem } from '../../src/base/file-system.ts'
 import { LocalFiles } from '../../src/base/local-files.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
-import { crashableEngine, type Place, type Scenario, scenarios, writeInput } from './scenarios.ts'
+import { comparable, crashableEngine, type Place, type Scenario, scenarios, writeClosingRow, writeInput } from './scenarios.ts'
 
 /** Kills real processes at durable steps spread over the run, each round twice, and lets a third one finish. */
 export async function killRounds(chosen: readonly Scenario[], rounds: number, say: (line: string) => void): Promise<{ points: number; mismatches: string[] }> {
@@ -17,6 +17,7 @@ export async function killRounds(chosen: readonly Scenario[], rounds: number, sa
       try {
         await writeInput(join(folder, 'in'))
         for (const step of [17 + round * 29, 11 + round * 7]) if ((await runProcess(scenario.name, folder, step)) === 'killed') points++
+        await writeClosingRow(join(folder, 'in'))
         await runProcess(scenario.name, folder, 0)
         const mismatch = await compare(scenario, folder)
         if (mismatch !== null) mismatches.push(`${scenario.name}, SIGKILL round ${round}: ${mismatch}`)
@@ -45,8 +46,7 @@ async function compare(scenario: Scenario, folder: string): Promise<string | nul
   const engine = await crashableEngine(files)
   try {
     const place = placeOf(folder, engine, files)
-    const text = (rows: Record<string, unknown>[]) => rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value === null ? null : String(value)])))
-    return differenceOfRows(text(await scenario.output(place)), text(await scenario.expected(place)))
+    return differenceOfRows(comparable(await scenario.output(place)), comparable(await scenario.expected(place)))
   } finally {
     await engine.close()
   }
