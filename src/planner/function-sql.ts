@@ -98,8 +98,8 @@ const sign: Template = ([x], type) => (isFloating(x!.type) ? `CASE WHEN isnan(${
 // Text
 
 /** LIKE with Spark's escape character (a backslash unless given); patterns without it take SQL's fast path. */
-const like = (operator: string): Template => ([x, pattern, escape]) => {
-  const character = escape?.literal ?? '\\'
+const like = (operator: string): Template => ([x, pattern, escaping]) => {
+  const character = escaping?.literal ?? '\\'
   const needed = typeof pattern!.literal !== 'string' || pattern!.literal.includes(String(character))
   return `(${x!.sql} ${operator} ${pattern!.sql}${needed ? ` ESCAPE ${stringLiteral(String(character))}` : ''})`
 }

@@ -65,6 +65,16 @@ function windowKey(name: string, bound: DataType, isEventTime: boolean, isNeverN
   }
 }
 
+/** The cells of each key, which stand one after the other at the front of `cells`: as many for a key as `sizeOf` says. */
+export function cellsByKey(keys: readonly GroupKey[], cells: readonly string[], sizeOf: (key: GroupKey) => number): { readonly key: GroupKey; readonly own: readonly string[] }[] {
+  let end = 0
+  return keys.map((key) => {
+    const start = end
+    end += sizeOf(key)
+    return { key, own: cells.slice(start, end) }
+  })
+}
+
 /** -0.0 and 0.0 are one group; adding 0.0 leaves the one that Spark shows. */
 export function canonicalNumber(sql: string, type: DataType): string {
   return type === 'double' || type === 'float' ? `(${sql} + CAST(0 AS ${sqlType(type)}))` : sql

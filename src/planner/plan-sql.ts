@@ -6,7 +6,7 @@ import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Project, So
 import { batchAggregateSql } from './aggregate-sql.ts'
 import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
-import { canonicalNumber, type GroupKey, groupKeys } from './group-sql.ts'
+import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
 import {
   addWindows, columnOf, isBare, isOnlyFilter, isPlain, type Names, nest, newNames, prune, renderSelect, scopeOf, type Select, type SelectColumn, selectFrom, settle,
@@ -171,11 +171,7 @@ function aggregate(plan: Aggregate, c: Compilation): Select {
   const texts = [...new Set(found.map(({ sql }) => sql))]
   const rows = selectFrom(`(${groupBySql(select, grouped, texts)})`, [...grouped, ...texts].map((_, i) => i), c.names)
   const cells = rows.columns.map((column) => column!.sql)
-  let next = 0
-  const keyColumns = keys.map((key) => {
-    const own = cells.slice(next, (next += key.grouped.length))
-    return key.value(key.parts.map((part) => part.sql(own)))
-  })
+  const keyColumns = cellsByKey(keys, cells, (key) => key.grouped.length).map(({ key, own }) => key.value(key.parts.map((part) => part.sql(own))))
   const cellOf = (call: AggregateCall) => cells[grouped.length + texts.indexOf(found.find((one) => one.call === call)!.sql)]!
   return { ...rows, columns: outputColumns(plan, keyColumns, cellOf) }
 }

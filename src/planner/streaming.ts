@@ -5,6 +5,7 @@ import type { Field } from '../data/types.ts'
 import { type Aggregate, type Distinct, type Join, isStreaming, type Limit, type LogicalPlan, type OutputMode, type Sort, type StreamScan, type Watermark, inputsOf } from '../plan/logical-plan.ts'
 import { lowerAggregate, type LoweredAggregate } from './aggregate-sql.ts'
 import { expressionSql } from './expression-sql.ts'
+import { cellsByKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { aggregatesIn, allColumns, type Boundary, type Compilation, fragmentOf, groupBySql, groupedRows, type Needed, outputColumns, readInput } from './plan-sql.ts'
 import { newNames, type Select, selectFrom } from './select-sql.ts'
@@ -118,10 +119,10 @@ class StreamPlanner {
 
   /** The user's columns of an aggregation, over the keys and accumulators that its state gives. */
   #statefulRows(plan: Aggregate, c: Compilation): Select {
-    const { node, keyColumns, valueOf } = this.#once(plan, '', () => this.#statefulAggregate(plan))
+    const { node, keyColumns, aggregateValue } = this.#once(plan, '', () => this.#statefulAggregate(plan))
     const rows = readInput(c, node)
     const cells = rows.columns.map((column) => column!.sql)
-    return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => valueOf(call, cells)) }
+    return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => aggregateValue(call, cells)) }
   }
 
   #statefulAggregate(plan: Aggregate) {
@@ -160,11 +161,8 @@ class StreamPlanner {
     this.#stateful.push(node)
     return {
       node,
-      keyColumns: (cells: readonly string[]) => {
-        let next = 0
-        return keys.map((key) => key.value(cells.slice(next, (next += key.parts.length))))
-      },
-      valueOf: (call: unknown, cells: readonly string[]) => {
+      keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
+      aggregateValue: (call: unknown, cells: readonly string[]) => {
         const { aggregate, at } = lowered.find((one) => one.call === call)!
         return aggregate.final(at.map((i) => cells[parts.length + i]!))
       },
@@ -220,11 +218,8 @@ function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys']
   const inner = groupBySql(select, grouped, partials.map(({ partial }) => partial))
   const rows = selectFrom(`(${inner})`, [...grouped, ...partials].map((_, i) => i), c.names)
   const cells = rows.columns.map((column) => column!.sql)
-  let next = 0
-  const parts = keys.flatMap((key) => {
-    const own = cells.slice(next, (next += key.grouped.length))
-    return key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull }))
-  })
+  const parts = cellsByKey(keys, cells, (key) => key.grouped.length).flatMap(({ key, own }) =>
+    key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull })))
   const list = [
     `${keyIdSql(parts)} AS key_id`,
     ...parts.map(({ sql }, i) => `${sql} AS k${i}`),

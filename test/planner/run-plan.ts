@@ -41,25 +41,28 @@ async function mergeBatch(duckdb: DuckDb, node: StatefulAggregate, relations: Re
 }
 
 function mergedValues({ keys, values }: StateSchema): string[] {
-  return values.map(({ merge, type }, i) => {
-    const at = keys.length + i
-    const column = `c${at}`
+  const firstMoment = values.findIndex((value) => value.merge === 'moments')
+  return values.map(({ merge, type }, i): string => {
+    const column = `c${keys.length + i}`
     switch (merge) {
       case 'sum': return `CAST(sum(${column}) AS ${sqlType(type)}) AS ${column}`
       case 'min': case 'max': return `${merge}(${column}) AS ${column}`
       case 'first': return `arg_min(${column}, age) AS ${column}`
       case 'last': return `arg_max(${column}, age) AS ${column}`
       case 'replace': return `arg_max_null(${column}, age) AS ${column}`
-      case 'moments': {
-        const first = values.findIndex((value) => value.merge === 'moments')
-        const [n, mean, m2] = [0, 1, 2].map((k) => `c${at - ((i - first) % 3) + k}`)
-        const side = (c: string, age: number) => `coalesce(any_value(${c}) FILTER (WHERE age = ${age} AND ${n} > 0), 0)`
-        const total = `(${side(n!, 0)} + ${side(n!, 1)})`
-        const d = `(${side(mean!, 1)} - ${side(mean!, 0)})`
-        if (column === n) return `${total} AS ${column}`
-        if (column === mean) return `CASE WHEN ${total} > 0 THEN ${side(mean!, 0)} + CASE WHEN ${side(n!, 0)} = 0 THEN ${d} ELSE ${d} * ${side(n!, 1)} / ${total} END END AS ${column}`
-        return `CASE WHEN ${total} > 0 THEN ${side(m2!, 0)} + ${side(m2!, 1)} + CASE WHEN ${side(n!, 0)} = 0 OR ${side(n!, 1)} = 0 THEN 0 ELSE ${d} * ${d} * ${side(n!, 0)} * ${side(n!, 1)} / ${total} END END AS ${column}`
-      }
+      default: return `${mergedMoment(keys.length + i, (i - firstMoment) % 3)} AS c${keys.length + i}`
     }
   })
+}
+
+/** n, mean or m2 (`which` of three neighbours) of two sides, as data/state-schema.ts says. */
+function mergedMoment(at: number, which: number): string {
+  const [n, mean, m2] = [0, 1, 2].map((k) => `c${at - which + k}`)
+  const side = (column: string, age: number) => `coalesce(any_value(${column}) FILTER (WHERE age = ${age} AND ${n} > 0), 0)`
+  const [n0, n1] = [side(n!, 0), side(n!, 1)]
+  const d = `(${side(mean!, 1)} - ${side(mean!, 0)})`
+  if (which === 0) return `${n0} + ${n1}`
+  if (which === 1) return `CASE WHEN ${n0} + ${n1} > 0 THEN ${side(mean!, 0)} + CASE WHEN ${n0} = 0 THEN ${d} ELSE ${d} * ${n1} / (${n0} + ${n1}) END END`
+  const between = `CASE WHEN ${n0} = 0 OR ${n1} = 0 THEN 0 ELSE ${d} * ${d} * ${n0} * ${n1} / (${n0} + ${n1}) END`
+  return `CASE WHEN ${n0} + ${n1} > 0 THEN ${side(m2!, 0)} + ${side(m2!, 1)} + ${between} END`
 }
