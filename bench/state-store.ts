@@ -1,6 +1,11 @@
 /** What the columnar state store costs by itself: `node bench/state-store.ts [keys]`. Window start and end, a 12-character key, two long aggregates. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LocalFiles } from '../src/base/local-files.ts'
 import type { StateSchema } from '../src/data/state-schema.ts'
 import { MemoryStateStore } from '../src/state/memory-state-store.ts'
+import { openQueryState } from '../src/state/open-query-state.ts'
 import type { KeyedBatch } from '../src/state/state-store.ts'
 
 const schema: StateSchema = {
@@ -69,7 +74,7 @@ function run(keys: number): void {
   const times: number[] = []
   const commitTimes: number[] = []
   for (let at = 0; at < keys; at += 100_000) {
-    const batch = keyedRows(store, 100_000, (row) => at + row)
+    const batch = keyedRows(store, Math.min(keys, 100_000), (row) => at + row)
     let t = performance.now()
     store.merge(batch)
     times.push(performance.now() - t)
@@ -100,4 +105,59 @@ function run(keys: number): void {
   console.log(`  scan ${scanned} rows: ${(scanned / (performance.now() - t) / 1000).toFixed(1)} M rows/s`)
 }
 
-if (import.meta.main) for (const keys of [5_000, 1_000_000, Number(process.argv[2] ?? 5_000_000)]) run(keys)
+/** The same with everything on disk: changelog synced in each batch, snapshots running, then a restart. */
+async function runDurable(keys: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'state-bench-'))
+  const files = new LocalFiles()
+  const before = process.memoryUsage().rss
+  let version = 0
+  const open = (epoch: number) => openQueryState({
+    files, folder, queryId: 'bench', epoch, version, epochOf: async () => 1, operators: [{ operatorId: 0, name: 'stateStoreSave', schema }],
+    keyGroups: 128, partitions: 2, checkFence: async () => {},
+  })
+  let state = await open(1)
+  const store = () => state.store(0) as MemoryStateStore
+  const phases = { merge: [] as number[], commit: [] as number[], after: [] as number[] }
+  const batch = async (rows: KeyedBatch) => {
+    const start = performance.now()
+    store().merge(rows)
+    const merged = performance.now()
+    await state.commit()
+    version++
+    const committed = performance.now()
+    await state.afterCommit()
+    phases.merge.push(merged - start)
+    phases.commit.push(committed - merged)
+    phases.after.push(performance.now() - committed)
+    return performance.now() - start
+  }
+  const report = () => {
+    const text = Object.entries(phases).map(([name, times]) => `${name} ${percentiles(times)}`).join('; ')
+    for (const times of Object.values(phases)) times.length = 0
+    return text
+  }
+  const times: number[] = []
+  for (let at = 0; at < keys; at += 100_000) times.push(await batch(keyedRows(store(), Math.min(keys, 100_000), (row) => at + row)))
+  const total = times.reduce((a, b) => a + b)
+  console.log(`durable, ${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}`)
+  console.log(`  ${report()}`)
+  console.log(`  memory: ${(state.metrics.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}; snapshots ${state.metrics.snapshotsWritten}`)
+  const small: number[] = []
+  for (let i = 0; i < 2000; i++) small.push(await batch(keyedRows(store(), 1000, (row) => (i * 7919 + row * 104_729) % keys)))
+  console.log(`  1,000 old keys a batch: ${percentiles(small)}`)
+  console.log(`  ${report()}`)
+  const { changelogTailBytes, snapshotsWritten } = state.metrics
+  await state.close()
+  const start = performance.now()
+  state = await open(2)
+  const ms = performance.now() - start
+  console.log(`  restart with ${state.metrics.numRows} keys and ${(changelogTailBytes / 2 ** 20).toFixed(0)} MiB of changelog: ${ms.toFixed(0)} ms (${snapshotsWritten} snapshots written)`)
+  await state.close()
+  rmSync(folder, { recursive: true })
+}
+
+if (import.meta.main) {
+  const most = Number(process.argv[2] ?? 5_000_000)
+  for (const keys of [5_000, 1_000_000, most]) run(keys)
+  for (const keys of [5_000, 1_000_000, most]) await runDurable(keys)
+}

@@ -16,7 +16,7 @@ import {
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
 import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
-import { createSortedRows, fillFolding, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
+import { countDistinct, createSortedRows, fillFolding, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
 import type { KeyedBatch, StateStore } from './state-store.ts'
 
 /** What changed since the last commit in some key groups. Removals come first, then the touched rows as they now stand. */
@@ -28,6 +28,8 @@ export interface StateChanges {
 
 /** Some rows of one group. */
 interface GroupRows { readonly group: KeyGroup; readonly slots: Uint32Array }
+
+const noColumns = new Schema([])
 
 /** How many rows `scan` puts into a slice, at least, where there are that many. */
 const scanSlice = 8192
@@ -92,7 +94,7 @@ export class MemoryStateStore implements StateStore {
       markDirty(group, segment.at, segment.from, segment.to)
     })
     this.#endChange()
-    return collect ? this.#touchedRows(length) : this.#nothing
+    return collect ? this.#touchedRows(length) : { schema: noColumns, length: countDistinct(this.#sorted, this.groups), columns: [] }
   }
 
   /** A key's columns are written where it is new; values go by their operation. */

@@ -76,6 +76,25 @@ export function markDirty(group: KeyGroup, at: Uint32Array, from: number, to: nu
   }
 }
 
+/** How many distinct keys a batch has touched. */
+export function countDistinct({ starts, at }: SortedRows, groups: readonly KeyGroup[]): number {
+  let distinct = 0
+  for (let g = 0; g < groups.length; g++) {
+    distinct += markSeen(groups[g]!.words, at, starts[g]!, starts[g + 1]!)
+    unmark(groups[g]!.words, at, starts[g]!, starts[g + 1]!)
+  }
+  return distinct
+}
+function markSeen(words: Int32Array, at: Uint32Array, from: number, to: number): number {
+  let distinct = 0
+  for (let k = from; k < to; k++) {
+    const status = at[k]! + statusWord
+    if ((words[status]! & seen) === 0) distinct++
+    words[status]! |= seen
+  }
+  return distinct
+}
+
 /**
  * Decides which row of a result each touched row becomes: one for each distinct key, in the order of their first coming.
  * Fills `places` and returns how many there are.

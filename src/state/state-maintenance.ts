@@ -25,7 +25,7 @@ export interface MaintainedStore {
 /** Snapshot files that may be on their way at once. */
 const maxWrites = 2
 /** A manifest is written after so many new files, and at the end of each round. */
-const filesPerManifest = 16
+const unitsPerManifest = 16
 const deletesPerStep = 16
 
 export class StateMaintenance {
@@ -39,10 +39,12 @@ export class StateMaintenance {
   #background: Promise<void> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
   #version: number
-  #inRound = false
+  /** idle, taking what is due, or waiting for the last files and their manifest. */
+  #round: 'idle' | 'taking' | 'finishing' = 'idle'
   #roundStartedMs: number
   #lastStepMs: number
-  #newFiles = 0
+  /** Units that no manifest names yet. */
+  #news = 0
   #manifest: Manifest | null
   #snapshotsWritten = 0
 
@@ -108,10 +110,13 @@ export class StateMaintenance {
     // a fifteenth of the time since the last batch, and never more than a user would notice
     const budgetMs = Math.min(10, Math.max(2, (nowMs - this.#lastStepMs) / 15))
     this.#lastStepMs = nowMs
-    if (!this.#inRound) this.#beginRoundIfDue(nowMs)
-    if (this.#inRound) this.#takeUnits(nowMs + budgetMs)
-    else if (this.#newFiles > 0 && this.#writes.size === 0) this.#inBackground(() => this.#writeManifest())
     this.#deleteSome()
+    // the version that was loaded is another run's: a snapshot of it would bear an epoch that its commit doesn't
+    if (version === this.#settings.version) return
+    if (this.#round === 'idle') this.#beginRoundIfDue(nowMs)
+    if (this.#round === 'taking') this.#takeUnits(nowMs + budgetMs)
+    // a version that has a manifest gets no second one: what came later goes into the next version's
+    else if (this.#round === 'idle' && this.#news > 0) this.#inBackground(() => this.#writeManifest())
   }
 
   #beginRoundIfDue(nowMs: number): void {
@@ -122,7 +127,7 @@ export class StateMaintenance {
     this.#roundStartedMs = nowMs
     let due = 0
     for (const snapshots of this.#snapshots) due += snapshots.begin(this.#version, isTailLong, minBatchesToRetain)
-    this.#inRound = due > 0
+    this.#round = due > 0 ? 'taking' : 'idle'
   }
 
   #takeUnits(untilMs: number): void {
@@ -138,11 +143,12 @@ export class StateMaintenance {
   }
 
   #endRound(): void {
-    this.#inRound = false
+    this.#round = 'finishing'
     const written = Promise.allSettled([...this.#writes])
     this.#inBackground(async () => {
       await written
       await this.#writeManifest()
+      this.#round = 'idle'
     })
   }
 
@@ -151,6 +157,7 @@ export class StateMaintenance {
     snapshots.taken(unit)
     if (unit.rows === 0) {
       snapshots.settled(unit, version, null)
+      this.#news++
       return
     }
     const { queryId, epoch, keyGroups } = this.#settings
@@ -164,7 +171,7 @@ export class StateMaintenance {
     const write = this.#writeSnapshot(file, content).then(() => {
       snapshots.settled(unit, version, file)
       this.#snapshotsWritten++
-      if (++this.#newFiles >= filesPerManifest) this.#inBackground(() => this.#writeManifest())
+      if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
     }).catch((error) => this.#fail(error)).finally(() => {
       this.#writes.delete(write)
       this.#buffers.push(buffer)
@@ -185,8 +192,8 @@ export class StateMaintenance {
     const { files, folder, queryId, epoch, checkFence, minBatchesToRetain } = this.#settings
     const version = this.#version
     // of each version there is one manifest at most: more news goes into the next
-    if (this.#newFiles === 0 || this.#manifest?.version === version) return
-    this.#newFiles = 0
+    if (this.#news === 0 || this.#manifest?.version === version) return
+    this.#news = 0
     const manifest: Manifest = { version, epoch, operators: new Map(this.#snapshots.map((snapshots) => [snapshots.operatorId, snapshots.ranges(version)])) }
     await checkFence()
     const path = join(folder, manifestName(version, epoch))

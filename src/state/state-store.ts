@@ -17,8 +17,9 @@ export interface StateStore {
   readonly version: number
   readonly numRows: number
   readonly memoryUsedBytes: number
-  /** Folds rows in by key and returns the touched rows as they now stand, a row a distinct key, in the physical columns of the StateSchema. */
-  merge(batch: KeyedBatch): ColumnBatch
+  /** Folds rows in by key and returns the touched rows as they now stand, a row a distinct key in the order of their first coming, in the physical
+   *  columns of the StateSchema. With `collect` false (who only needs their number) the batch that comes back has that length and no columns. */
+  merge(batch: KeyedBatch, collect?: boolean): ColumnBatch
   /** Removes the rows whose event time is <= `watermarkUs` (microseconds) and returns them if `collect`, else an empty batch; `removed` counts them. */
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number }
   /** All rows (complete mode; SQL over the state), in slices. */
