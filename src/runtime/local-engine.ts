@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
@@ -36,7 +38,7 @@ export interface LocalOptions {
   readonly threads?: number
   /** What DuckDB may use, in bytes (default: 80 % of the machine's memory). Beyond it, work goes to disk. */
   readonly memoryLimitBytes?: number
-  /** Where work that does not fit into memory goes (default: the system's temporary folder). */
+  /** Where work that does not fit into memory goes (default: a folder of this engine's below the system's temporary one, made when it is needed). */
   readonly temporaryFolder?: string
   /** Sources and sinks besides the built-in ones. */
   readonly sources?: readonly SourceProvider[]
@@ -55,6 +57,7 @@ export interface LocalOptions {
   readonly observeStep?: StepObserver
 }
 
+let engineCount = 0
 /** The local engine: one process, DuckDB for the rows. */
 export class LocalEngine implements EnginePort {
   readonly streams: StreamingQueryManager
@@ -71,7 +74,7 @@ export class LocalEngine implements EnginePort {
       files,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(options.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: options.memoryLimitBytes }),
-      ...(options.temporaryFolder === undefined ? {} : { tempFolder: options.temporaryFolder }),
+      tempFolder: options.temporaryFolder ?? join(tmpdir(), `millrace-${process.pid}-${++engineCount}`),
     })
     return new LocalEngine({
       conf: new Conf(options.conf ?? {}),

@@ -4,7 +4,7 @@ import type { FileFormat } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, decimal, type Field, struct } from '../data/types.ts'
 import { bindings, type Result } from './bindings.ts'
-import { hiveArgument, type InputFile } from './file-scan.ts'
+import { hiveArgument, type InputFile } from './read-request.ts'
 import { FormatOptions } from './options.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
 

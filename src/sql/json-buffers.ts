@@ -8,7 +8,7 @@
  * gzip files of several members or over 4 GiB, and zstd files: end those in a newline.
  */
 import { open } from 'node:fs/promises'
-import type { InputFile } from './file-scan.ts'
+import type { InputFile } from './read-request.ts'
 
 export interface BufferGroup {
   readonly paths: readonly string[]

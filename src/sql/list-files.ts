@@ -4,7 +4,7 @@ import type { FileEntry, Files } from '../base/files.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { Schema } from '../data/schema.ts'
-import type { InputFile } from './file-scan.ts'
+import type { InputFile } from './read-request.ts'
 import { FormatOptions } from './options.ts'
 
 export interface TableFiles {

@@ -10,7 +10,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
 import { columnName } from './duck-types.ts'
-import { type FileScan, hiveArgument, type InputFile, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
+import { type FileScan, hiveArgument, type InputFile, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
 import { guarded, parseField, timeFormats } from './parse-values.ts'
 import { signatureOf } from './profile.ts'
 import { quoteName, quotePath, quotePaths, quoteText } from './sql-text.ts'

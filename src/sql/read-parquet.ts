@@ -4,7 +4,7 @@
  * which columns there are.
  */
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './file-scan.ts'
+import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths } from './sql-text.ts'
 
 export function readParquet(request: ReadRequest): FileScan {

@@ -2,7 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, isPartition, type ReadRequest } from './file-scan.ts'
+import { type FileScan, isPartition, type ReadRequest } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
 import { escapePart, hiveNull } from './hive-path.ts'
 

@@ -1,7 +1,7 @@
 import { assert } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
-import type { FileScan } from './file-scan.ts'
+import type { FileScan } from './read-request.ts'
 import type { Relation } from './sql-batch.ts'
 import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
 

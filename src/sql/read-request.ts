@@ -1,0 +1,45 @@
+/** What a reader of one file format is asked and answers, and the columns that come from folders, which all formats treat alike. */
+import type { Schema } from '../data/schema.ts'
+import { columnName, duckType } from './duck-types.ts'
+import type { FormatOptions } from './options.ts'
+import type { ScanSignature } from './profile.ts'
+import { quoteName } from './sql-text.ts'
+
+export interface InputFile { readonly path: string; readonly sizeBytes: number }
+
+/** Files as a SELECT with the columns c0, c1, … of a schema. */
+export interface FileScan {
+  readonly select: string
+  readonly files: readonly InputFile[]
+  /** How one learns how many rows it delivers: from the profile of the statement that reads it (the sum of these scans), from the
+   *  Parquet files' own metadata, or by counting it once it is a table (`table`: it is made one before anything else reads it). */
+  readonly count: { readonly kind: 'profile'; readonly signatures: readonly ScanSignature[] } | { readonly kind: 'parquet' } | { readonly kind: 'table' }
+  /** A statement to run before reading, which raises where the files are not what the options say. */
+  readonly check?: string
+}
+
+/** What a reader of one format is asked. */
+export interface ReadRequest {
+  readonly files: readonly InputFile[]
+  readonly schema: Schema
+  readonly options: FormatOptions
+  /** Columns of the schema that come from folders `name=value/`. */
+  readonly partitions: readonly string[]
+}
+
+/** The argument that turns folder names into columns, or keeps DuckDB from doing so by itself. */
+export function hiveArgument(partitions: readonly string[]): string {
+  if (partitions.length === 0) return 'hive_partitioning = false'
+  return `hive_partitioning = true, hive_types = {${partitions.map((name) => `${quoteName(name)}: VARCHAR`).join(', ')}}`
+}
+
+/** A column made of a folder's name. A value that its type can't hold is an error, in every mode, as it is Spark's. */
+export function partitionColumn({ schema }: ReadRequest, index: number): string {
+  const { name, type } = schema.fields[index]!
+  return `CAST(${quoteName(name)} AS ${duckType(type)}) AS ${columnName(index)}`
+}
+
+/** Whether field `index` comes from a folder. */
+export function isPartition({ schema, partitions }: ReadRequest, index: number): boolean {
+  return partitions.includes(schema.fields[index]!.name)
+}
