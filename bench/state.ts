@@ -192,7 +192,7 @@ function loadSource(loads: readonly Load[]): SourceProvider {
         })!
         const first = Math.floor(load.firstKey(batch))
         const number = load.keys === undefined ? 'i' : `(i % ${load.keys})`
-        const sql = `SELECT TIMESTAMP '2026-01-01 00:00:00' AS at, 'key-' || lpad(${number}::VARCHAR, 8, '0') AS key, i AS value FROM range(${first}, ${first + load.rows}) r(i)`
+        const sql = `SELECT TIMESTAMP '2026-01-01 00:00:00' AS "at", 'key-' || lpad(${number}::VARCHAR, 8, '0') AS key, i AS value FROM range(${first}, ${first + load.rows}) r(i)`
         return { kind: 'sql', sql, numRows: load.rows }
       },
       prepareForAvailableNow: async () => {},
@@ -205,8 +205,8 @@ function loadSource(loads: readonly Load[]): SourceProvider {
 async function groupsOnly(rows: number): Promise<number> {
   const connection = await (await DuckDBInstance.create(':memory:')).connect()
   const pass = async (batch: number) => {
-    const source = `(SELECT TIMESTAMP '2026-01-01 00:00:00' AS at, 'key-' || lpad(i::VARCHAR, 8, '0') AS key, i AS value FROM range(${batch * rows}, ${(batch + 1) * rows}) r(i))`
-    await connection.runAndReadAll(`SELECT time_bucket(INTERVAL 1 HOUR, at), key, count(*), sum(value), max(value) FROM ${source} GROUP BY ALL`)
+    const source = `(SELECT TIMESTAMP '2026-01-01 00:00:00' AS "at", 'key-' || lpad(i::VARCHAR, 8, '0') AS key, i AS value FROM range(${batch * rows}, ${(batch + 1) * rows}) r(i))`
+    await connection.runAndReadAll(`SELECT time_bucket(INTERVAL 1 HOUR, "at"), key, count(*), sum(value), max(value) FROM ${source} GROUP BY ALL`)
   }
   for (let i = 0; i < 5; i++) await pass(i)
   const startMs = performance.now()
