@@ -8,7 +8,7 @@ import { openRuns, type ProcessIdentity, type ProcessRecord } from './process-id
 /*
  * Which run may write to a checkpoint. Every start creates runs/<epoch> exclusively, with the next number; the newest number is the
  * run that counts. `runs/<epoch>.lease` says when the holder last was alive, `runs/<epoch>.ended` that it went in good order.
- * docs/formats-checkpoint.md goes through what a run that was frozen between checkFence and its write can still do.
+ * docs/formats.md goes through what a run that was frozen between checkFence and its write can still do.
  */
 
 /** runs/<epoch>: who holds the checkpoint, and what it runs. */
