@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalFiles } from '../src/base/local-files.ts'
 import type { StateSchema } from '../src/data/state-schema.ts'
+import { ByteWriter } from '../src/state/byte-writer.ts'
 import { MemoryStateStore } from '../src/state/memory-state-store.ts'
 import { openQueryState } from '../src/state/open-query-state.ts'
 import type { KeyedBatch } from '../src/state/state-store.ts'
@@ -71,6 +72,7 @@ function percentiles(times: number[]): string {
 function run(keys: number): void {
   const before = process.memoryUsage().rss
   const store = new MemoryStateStore(schema, 128)
+  const writer = new ByteWriter()
   const times: number[] = []
   const commitTimes: number[] = []
   for (let at = 0; at < keys; at += 100_000) {
@@ -79,19 +81,21 @@ function run(keys: number): void {
     store.merge(batch)
     times.push(performance.now() - t)
     t = performance.now()
-    for (let p = 0; p < 2; p++) store.changes(64 * p, 64 * p + 63)
+    writer.clear()
+    for (let p = 0; p < 2; p++) store.encodeChanges(writer, 64 * p, 64 * p + 63)
     store.committed(store.version + 1)
     commitTimes.push(performance.now() - t)
   }
   const total = times.reduce((a, b) => a + b)
-  console.log(`${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}; gathering changes ${percentiles(commitTimes)}`)
+  console.log(`${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}; encoding changes ${percentiles(commitTimes)}`)
   console.log(`  memory: ${(store.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}`)
   const small: number[] = []
   for (let i = 0; i < 1000; i++) {
     const batch = keyedRows(store, 1000, (row) => (i * 7919 + row * 104_729) % keys)
     const t = performance.now()
     store.merge(batch)
-    store.changes(0, 127)
+    writer.clear()
+    store.encodeChanges(writer, 0, 127)
     store.committed(store.version + 1)
     small.push(performance.now() - t)
   }

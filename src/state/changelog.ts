@@ -9,7 +9,7 @@ import type { Column } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { ByteReader, type ByteWriter } from './byte-writer.ts'
-import { bytesOf, readColumn, writeColumn } from './column-codec.ts'
+import { readColumn } from './column-codec.ts'
 import type { StateChanges } from './memory-state-store.ts'
 import { damagedFile, foreignFile, newerFormat } from './state-errors.ts'
 
@@ -27,17 +27,17 @@ export interface ChangelogHeader {
   /** Operator id -> the id of the schema in which its columns are written. */
   readonly schemas: Readonly<Record<string, number>>
 }
-/** The changes of one operator in the key groups first..last. */
-export interface ChangelogSection {
+/** One operator's key groups first..last. */
+export interface SectionPlace {
   readonly operatorId: number
   readonly firstGroup: number
   readonly lastGroup: number
+}
+/** What changed there. */
+export interface ChangelogSection extends SectionPlace {
   readonly changes: StateChanges
 }
-interface SectionEntry {
-  readonly operatorId: number
-  readonly firstGroup: number
-  readonly lastGroup: number
+interface SectionEntry extends SectionPlace {
   readonly upserts: number
   readonly removed: number
   readonly offset: number
@@ -52,18 +52,19 @@ const preambleBytes = 24
 /** footer bytes, checksum of the footer and its size, magic. */
 const trailerBytes = 16
 
-/** Writes a changelog into `writer`, which is cleared first. Sections without changes are left out. */
-export function encodeChangelog(writer: ByteWriter, header: ChangelogHeader, sections: Iterable<ChangelogSection>): void {
+/** Writes a changelog into `writer`, which is cleared first. `encode` writes a section and says how much is in it; an empty one writes nothing. */
+export function encodeChangelog(
+  writer: ByteWriter, header: ChangelogHeader, places: readonly SectionPlace[],
+  encode: (writer: ByteWriter, place: SectionPlace) => { readonly upserts: number; readonly removed: number },
+): void {
   writer.clear()
   encodeHeader(writer, header)
   const entries: SectionEntry[] = []
-  for (const section of sections) {
-    const { changes: { upserts, removed }, ...place } = section
-    if (upserts.rows.length === 0 && removed.length === 0) continue
+  for (const place of places) {
     const offset = writer.length
-    encodeSection(writer, section.changes)
+    const { upserts, removed } = encode(writer, place)
     const bytes = writer.length - offset
-    entries.push({ ...place, upserts: upserts.rows.length, removed: removed.length / 4, offset, bytes, crc32: crc32(writer.content.subarray(offset)) })
+    if (bytes > 0) entries.push({ ...place, upserts, removed, offset, bytes, crc32: crc32(writer.content.subarray(offset)) })
   }
   const footer = padded(JSON.stringify({ sections: entries }))
   const offset = writer.length
@@ -87,15 +88,6 @@ function encodeHeader(writer: ByteWriter, header: ChangelogHeader): void {
 /** JSON with spaces up to a multiple of 8 bytes. */
 function padded(json: string): string {
   return json + ' '.repeat(-Buffer.byteLength(json) & 7)
-}
-
-function encodeSection(writer: ByteWriter, { upserts: { keyIds, rows }, removed }: StateChanges): void {
-  writer.word(rows.length)
-  writer.word(removed.length / 4)
-  writer.bytes(bytesOf(keyIds.subarray(0, rows.length * 4)))
-  writer.bytes(bytesOf(removed))
-  for (const column of rows.columns) writeColumn(writer, column, rows.length)
-  writer.align()
 }
 
 /** What the reader of a file expects of it. */

@@ -56,7 +56,7 @@ function readValues(reader: ByteReader, type: DataType, length: number): ValuesC
   return { kind: 'values', type, values: texts.map((text) => valueFromJson(type, text)) }
 }
 
-export function bytesOf(data: FixedArray | Uint32Array): Uint8Array {
+function bytesOf(data: FixedArray | Uint32Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 

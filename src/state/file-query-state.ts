@@ -1,6 +1,6 @@
 import { FencedError, InternalError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { encodeChangelog } from './changelog.ts'
+import { encodeChangelog, type SectionPlace } from './changelog.ts'
 import type { LoadTarget } from './load-state.ts'
 import { changelogPath } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
@@ -20,7 +20,7 @@ export class FileQueryState implements QueryState {
   readonly #operators: ReadonlyMap<number, OpenOperator>
   readonly #maintenance: StateMaintenance
   readonly #writer = new ByteWriter()
-  readonly #partitions: readonly (readonly [number, number])[]
+  readonly #places: readonly SectionPlace[]
   #version: number
   #baseEpoch: number
 
@@ -28,7 +28,8 @@ export class FileQueryState implements QueryState {
     this.#settings = settings
     this.#operators = operators
     this.#maintenance = maintenance
-    this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)
+    const ranges = partitionRanges(settings.keyGroups, settings.partitions)
+    this.#places = [...operators.keys()].flatMap((operatorId) => ranges.map(([firstGroup, lastGroup]) => ({ operatorId, firstGroup, lastGroup })))
     this.#version = settings.version
     this.#baseEpoch = baseEpoch
   }
@@ -71,13 +72,9 @@ export class FileQueryState implements QueryState {
   #encode(version: number): void {
     const { queryId, epoch, keyGroups } = this.#settings
     const schemas = Object.fromEntries([...this.#operators].map(([operatorId, { schemaId }]) => [operatorId, schemaId]))
-    encodeChangelog(this.#writer, { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas }, this.#sections())
-  }
-
-  *#sections() {
-    for (const [operatorId, { store }] of this.#operators) {
-      for (const [firstGroup, lastGroup] of this.#partitions) yield { operatorId, firstGroup, lastGroup, changes: store.changes(firstGroup, lastGroup) }
-    }
+    encodeChangelog(this.#writer, { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas }, this.#places, (writer, place) => (
+      this.#operators.get(place.operatorId)!.store.encodeChanges(writer, place.firstGroup, place.lastGroup)
+    ))
   }
 
   async afterCommit(): Promise<void> {
@@ -102,6 +99,6 @@ export class FileQueryState implements QueryState {
       memoryUsedBytes += store.memoryUsedBytes
     }
     const { snapshotsWritten, lastSnapshotVersion, changelogTailBytes } = this.#maintenance
-    return { partitions: this.#partitions.length, numRows, memoryUsedBytes, snapshotsWritten, lastSnapshotVersion, changelogTailBytes }
+    return { partitions: this.#settings.partitions, numRows, memoryUsedBytes, snapshotsWritten, lastSnapshotVersion, changelogTailBytes }
   }
 }

@@ -19,7 +19,8 @@ export function gatherBatch(schema: Schema, layout: RecordLayout, length: number
   return { schema, length, columns: layout.columns.map((column) => gatherColumn(column, length, parts)) }
 }
 
-function gatherColumn(column: ColumnLayout, length: number, parts: readonly Picked[]): Column {
+/** One column of gatherBatch. */
+export function gatherColumn(column: ColumnLayout, length: number, parts: readonly Picked[]): Column {
   const { type, storage, offset } = column
   if (storage === 'values') return { kind: 'values', type, values: gatherValues(offset, length, parts) }
   const valid = column.nullBit === 0 ? null : gatherValidity(column, length, parts)

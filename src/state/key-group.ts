@@ -1,10 +1,12 @@
 /**
  * The rows of one key group: a small open-addressing table of records, in slots 0..rows-1 without holes.
  *
- * `index` holds slot + 1 (0: free) and is probed linearly from floor(second word of the key id / 2^32 · size); removal shifts back what follows.
+ * An entry of `index` is slot + 1 in 24 bits and 8 bits of the key id's third word (0: free), so that a search seldom looks at a record of another key.
+ * It is probed linearly from floor(second word of the key id / 2^32 · size); removal shifts back what follows.
  * Its size needs no power of two, so index and records grow together by half. Groups start at different capacities, evenly spread over one step of
  * growth: otherwise the groups, which are all about as full, would all grow in the same batch.
  */
+import { InvalidQueryError } from '../base/errors.ts'
 import { type Calendar, calendarBytes, createCalendar, linkRow, relinkRow, takeDue, unlinkRow } from './calendar.ts'
 import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
@@ -73,13 +75,22 @@ function shrinkGroup(group: KeyGroup): void {
 
 function setCapacity(group: KeyGroup, capacity: number): void {
   const { stride } = group.layout
-  group.capacity = capacity
-  group.words = resized(group.words, capacity * stride)
+  if (group.rows >= maxRows) {
+    throw new InvalidQueryError('STATE_STORE_KEY_GROUP_TOO_LARGE', {
+      what: `key group ${group.number} of the state holds ${group.rows} keys, and no group may hold more`,
+      todo: 'start a new checkpoint with more key groups, or let the state forget more (a watermark with a shorter delay)',
+    })
+  }
+  group.capacity = Math.min(capacity, maxRows)
+  group.words = resized(group.words, group.capacity * stride)
   group.doubles = new Float64Array(group.words.buffer)
   group.floats = new Float32Array(group.words.buffer)
-  group.index = new Uint32Array(Math.ceil(capacity / fullest) + 1)
+  group.index = new Uint32Array(Math.ceil(group.capacity / fullest) + 1)
   indexRows(group.index, group.words, stride, 0, group.rows)
 }
+
+const slotBits = 0xff_ffff
+const maxRows = slotBits - 1
 
 function indexRows(index: Uint32Array, words: Int32Array, stride: number, from: number, to: number): void {
   const size = index.length
@@ -87,7 +98,7 @@ function indexRows(index: Uint32Array, words: Int32Array, stride: number, from: 
   for (let slot = from; slot < to; slot++) {
     let place = ((words[slot * stride + 1]! >>> 0) * scale) | 0
     while (index[place] !== 0) if (++place === size) place = 0
-    index[place] = slot + 1
+    index[place] = (words[slot * stride + 2]! << 24) | (slot + 1)
   }
 }
 
@@ -123,10 +134,12 @@ export function findOrInsert(
     let place = ((b >>> 0) * scale) | 0
     let record = -1
     for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
-      const w = (entry - 1) * stride
-      if (words[w + 1] === b && words[w] === a && words[w + 2] === c && words[w + 3] === d) {
-        record = w
-        break
+      if (((entry >>> 24) ^ c & 0xff) === 0) {
+        const w = ((entry & slotBits) - 1) * stride
+        if (words[w + 1] === b && words[w] === a && words[w + 2] === c && words[w + 3] === d) {
+          record = w
+          break
+        }
       }
       if (++place === size) place = 0
     }
@@ -134,7 +147,7 @@ export function findOrInsert(
     else {
       if (rows === capacity) break
       record = rows * stride
-      index[place] = ++rows
+      index[place] = (c << 24) | ++rows
       // a removed row may have left something: a record starts clean
       for (let i = statusWord; i < stride; i++) words[record + i] = 0
       words[record] = a
@@ -159,8 +172,9 @@ export function touchPlaces(group: KeyGroup, keyIds: Int32Array, order: Uint32Ar
   let sum = 0
   if (index.length === 0) return sum
   for (let k = from; k < to; k++) {
-    const entry = index[((keyIds[4 * order[k]! + 1]! >>> 0) * scale) | 0]!
-    at[k] = entry === 0 ? 0 : (entry - 1) * stride
+    const key = 4 * order[k]!
+    const entry = index[((keyIds[key + 1]! >>> 0) * scale) | 0]!
+    at[k] = entry === 0 || ((entry >>> 24) ^ keyIds[key + 2]! & 0xff) !== 0 ? 0 : ((entry & slotBits) - 1) * stride
   }
   for (let k = from; k < to; k++) sum ^= words[at[k]!]! ^ words[at[k]! + stride - 1]!
   return sum
@@ -176,9 +190,9 @@ export function findKeys({ words, index, layout: { stride } }: KeyGroup, keyIds:
     const key = 4 * keys[k]!
     let place = ((keyIds[key + 1]! >>> 0) * scale) | 0
     for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
-      const w = (entry - 1) * stride
+      const w = ((entry & slotBits) - 1) * stride
       if (words[w + 1] === keyIds[key + 1] && words[w] === keyIds[key] && words[w + 2] === keyIds[key + 2] && words[w + 3] === keyIds[key + 3]) {
-        slots[found++] = entry - 1
+        slots[found++] = (entry & slotBits) - 1
         break
       }
       if (++place === size) place = 0
@@ -218,7 +232,7 @@ function removeRow(group: KeyGroup, slot: number): void {
   freePlace(index, words, stride, placeOf(index, words, stride, slot))
   const last = --group.rows
   if (last === slot) return
-  index[placeOf(index, words, stride, last)] = slot + 1
+  index[placeOf(index, words, stride, last)] = (words[last * stride + 2]! << 24) | (slot + 1)
   copyRecord(words, at, last * stride, stride)
   for (const values of group.values) values[slot] = values[last]
   if ((words[at + statusWord]! & dirty) !== 0) noteChanged(group, slot)
@@ -232,7 +246,7 @@ function copyRecord(words: Int32Array, to: number, from: number, stride: number)
 function placeOf(index: Uint32Array, words: Int32Array, stride: number, slot: number): number {
   const size = index.length
   let place = ((words[slot * stride + 1]! >>> 0) * (size / 4294967296)) | 0
-  while (index[place] !== slot + 1) if (++place === size) place = 0
+  while ((index[place]! & slotBits) !== slot + 1) if (++place === size) place = 0
   return place
 }
 
@@ -246,7 +260,7 @@ function freePlace(index: Uint32Array, words: Int32Array, stride: number, place:
     if (++at === size) at = 0
     const entry = index[at]!
     if (entry === 0) break
-    const home = ((words[(entry - 1) * stride + 1]! >>> 0) * scale) | 0
+    const home = ((words[((entry & slotBits) - 1) * stride + 1]! >>> 0) * scale) | 0
     // stays where its home lies cyclically behind the free place
     if (free <= at ? home > free && home <= at : home > free || home <= at) continue
     index[free] = entry

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { StateSchema } from '../data/state-schema.ts'
 import { columnsToRows } from '../data/values.ts'
 import { decimal } from '../data/types.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { everySchema, keyed, plainRow, plainRows, someRows, someTime, StateModel } from './state-test-kit.ts'
 
@@ -147,7 +148,7 @@ test('a store is of no use after a merge has failed half-way', () => {
   store.merge(keyed(schema, [{ id: 1, v: 2n ** 63n - 1n }]))
   expect(() => store.merge(keyed(schema, [{ id: 1, v: 1n }]))).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
   expect(() => store.merge(keyed(schema, [{ id: 2, v: 1n }]))).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR' }))
-  expect(() => store.changes(0, 3)).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR' }))
+  expect(() => store.encodeChanges(new ByteWriter(), 0, 3)).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR' }))
 })
 
 test('rows of other columns, and nulls where there are none, are refused', () => {

@@ -8,18 +8,20 @@ import { Schema } from '../data/schema.ts'
 import type { MergeOp, StateSchema } from '../data/state-schema.ts'
 import { sameType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
+import type { ByteWriter } from './byte-writer.ts'
+import { encodeChanges } from './encode-changes.ts'
 import { gatherBatch, type Picked } from './gather.ts'
 import {
   createKeyGroup, dueSlots, findKeys, findOrInsert, forgetChanges, groupBytes, growGroup, type KeyGroup, linkNewRows, noteRemoved, removeRows,
-  settleChanged, touchPlaces, unlinkRows,
+  touchPlaces, unlinkRows,
 } from './key-group.ts'
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
 import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
-import { countDistinct, createSortedRows, fillFolding, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
+import { countDistinct, createSortedRows, fillFolding, forEachPart, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
 import type { KeyedBatch, StateStore } from './state-store.ts'
 
-/** What changed since the last commit in some key groups. Removals come first, then the touched rows as they now stand. */
+/** What a batch changed in some key groups, as a changelog has it. Removals come first, then the touched rows as they then stood. */
 export interface StateChanges {
   readonly upserts: KeyedBatch
   /** 4 words a key. */
@@ -94,7 +96,7 @@ export class MemoryStateStore implements StateStore {
       markDirty(group, segment.at, segment.from, segment.to)
     })
     this.#endChange()
-    return collect ? this.#touchedRows(length) : { schema: noColumns, length: countDistinct(this.#sorted, this.groups), columns: [] }
+    return collect ? this.#touchedRows(length) : { schema: noColumns, length: countDistinct(this.#sorted, this.groups, length), columns: [] }
   }
 
   /** A key's columns are written where it is new; values go by their operation. */
@@ -123,12 +125,10 @@ export class MemoryStateStore implements StateStore {
   }
 
   #touchedRows(length: number): ColumnBatch {
-    const { at, places, starts } = this.#sorted
+    const { at, places } = this.#sorted
     const distinct = placeDistinct(this.#sorted, this.groups, length)
     const parts: Picked[] = []
-    for (let g = 0; g < this.keyGroups; g++) {
-      if (starts[g]! < starts[g + 1]!) parts.push({ group: this.groups[g]!, at, places, from: starts[g]!, to: starts[g + 1]! })
-    }
+    forEachPart(this.#sorted, this.groups, length, (group, from, to) => parts.push({ group, at, places, from, to }))
     return gatherBatch(this.rowSchema, this.layout, distinct, parts)
   }
 
@@ -166,16 +166,10 @@ export class MemoryStateStore implements StateStore {
 
   // ---- for changelogs and snapshots --------------------------------------------------------------------------------------------------------
 
-  /** What changed since the last commit in the groups first..last. The same until `committed` is called. */
-  changes(firstGroup: number, lastGroup: number): StateChanges {
+  /** Writes what changed since the last commit in the groups first..last. The same until `committed` is called. */
+  encodeChanges(writer: ByteWriter, firstGroup: number, lastGroup: number): { readonly upserts: number; readonly removed: number } {
     assert(!this.#torn, 'a change of the state had failed, so it must not be committed')
-    const changed: GroupRows[] = []
-    for (let g = firstGroup; g <= lastGroup; g++) {
-      const group = this.groups[g]!
-      const count = settleChanged(group)
-      if (count > 0) changed.push({ group, slots: group.changed.subarray(0, count) })
-    }
-    return { upserts: { keyIds: gatherIds(changed), rows: this.#gatherRows(changed) }, removed: gatherRemoved(this.groups, firstGroup, lastGroup) }
+    return encodeChanges(writer, this.layout, this.groups.slice(firstGroup, lastGroup + 1))
   }
 
   /** The changes are durable as `version`. */
@@ -206,14 +200,13 @@ export class MemoryStateStore implements StateStore {
     const ids = signed(keyIds)
     const count = ids.length / 4
     if (count === 0) return
-    const { starts, order } = this.#sorted = sortByGroup(ids, count, this.keyGroups, this.#sorted)
-    for (let g = 0; g < this.keyGroups; g++) {
-      if (starts[g] === starts[g + 1] || wanted?.[g] === 0) continue
-      const group = this.groups[g]!
-      const slots = distinctDescending(findKeys(group, ids, order.subarray(starts[g], starts[g + 1])))
+    const { order } = this.#sorted = sortByGroup(ids, count, this.keyGroups, this.#sorted)
+    forEachPart(this.#sorted, this.groups, count, (group, from, to) => {
+      if (wanted?.[group.number] === 0) return
+      const slots = distinctDescending(findKeys(group, ids, order.subarray(from, to)))
       unlinkRows(group, slots)
       removeRows(group, slots)
-    }
+    })
   }
 
   /** Lets go of all rows. */
@@ -226,22 +219,22 @@ export class MemoryStateStore implements StateStore {
   #forEachSegment(batch: KeyedBatch, wanted: Uint8Array | null, write: (group: KeyGroup, sources: readonly SourceColumn[], segment: Segment) => void): void {
     const ids = signed(batch.keyIds)
     const sources = batch.rows.columns.map(sourceColumn)
-    const { starts, order, at, fresh } = this.#sorted = sortByGroup(ids, batch.rows.length, this.keyGroups, this.#sorted)
+    const { length } = batch.rows
+    const { order, at, fresh } = this.#sorted = sortByGroup(ids, length, this.keyGroups, this.#sorted)
     const segment: Segment = { order, at, action: fresh, from: 0, to: 0 }
-    for (let g = 0; g < this.keyGroups; g++) {
-      const from = segment.from = starts[g]!
-      const to = segment.to = starts[g + 1]!
-      if (from === to || wanted?.[g] === 0) continue
-      const group = this.groups[g]!
+    forEachPart(this.#sorted, this.groups, length, (group, from, to) => {
+      if (wanted?.[group.number] === 0) return
       const before = group.rows
       touchPlaces(group, ids, order, from, to, at)
       for (let k = from; k < to; ) {
         k = findOrInsert(group, ids, order, k, to, at, fresh)
         if (k < to) growGroup(group)
       }
+      segment.from = from
+      segment.to = to
       write(group, sources, segment)
       linkNewRows(group, before)
-    }
+    })
   }
 
   #gatherRows(from: readonly GroupRows[]): ColumnBatch {
@@ -350,37 +343,4 @@ function distinctDescending(slots: Uint32Array): Uint32Array {
   let count = 0
   for (let k = 0; k < slots.length; k++) if (k === 0 || slots[k] !== slots[k - 1]) slots[count++] = slots[k]!
   return slots.subarray(0, count)
-}
-
-function gatherIds(from: readonly GroupRows[]): Uint32Array {
-  const out = new Int32Array(countRows(from) * 4)
-  let at = 0
-  for (const { group, slots } of from) {
-    copyIds(out, at, group, slots)
-    at += 4 * slots.length
-  }
-  return new Uint32Array(out.buffer)
-}
-function copyIds(out: Int32Array, start: number, { words, layout: { stride } }: KeyGroup, slots: Uint32Array): void {
-  let to = start
-  for (let k = 0; k < slots.length; k++) {
-    const at = slots[k]! * stride
-    out[to++] = words[at]!
-    out[to++] = words[at + 1]!
-    out[to++] = words[at + 2]!
-    out[to++] = words[at + 3]!
-  }
-}
-
-function gatherRemoved(groups: readonly KeyGroup[], first: number, last: number): Uint32Array {
-  let words = 0
-  for (let g = first; g <= last; g++) words += 4 * groups[g]!.removedCount
-  const out = new Int32Array(words)
-  let at = 0
-  for (let g = first; g <= last; g++) {
-    const { removed, removedCount } = groups[g]!
-    out.set(removed.subarray(0, 4 * removedCount), at)
-    at += 4 * removedCount
-  }
-  return new Uint32Array(out.buffer)
 }

@@ -3,9 +3,15 @@ import { combine, copy } from './merge-kernels.ts'
 import { type KeyGroup, noteChanged } from './key-group.ts'
 import { dirty, seen, statusWord } from './record-layout.ts'
 
+/**
+ * So many rows are sorted together, one chunk after the other: more would no longer fit the processor's cache, from which the columns of the batch
+ * are read in the order of the groups.
+ */
+export const chunkRows = 16_384
+
 export interface SortedRows {
-  /** Group g has the positions starts[g]..starts[g + 1] - 1. */
-  readonly starts: Uint32Array
+  /** Group g of chunk c has the positions from starts[c * (groups + 1) + g] up to, not including, the next entry. */
+  starts: Uint32Array
   readonly groupOf: Uint16Array
   /** Row of the batch, by position. */
   readonly order: Uint32Array
@@ -37,27 +43,40 @@ export function sortedRowsBytes(sorted: SortedRows): number {
   return sorted.starts.byteLength + sorted.order.length * 22
 }
 
-/** Sorts the rows by key group, keeping their order within each. Gives back `reuse`, or a larger one where it has no room. */
+/** Sorts the rows of each chunk by key group, keeping their order within each. Gives back `reuse`, or a larger one where it has no room. */
 export function sortByGroup(keyIds: Int32Array, rows: number, keyGroups: number, reuse: SortedRows): SortedRows {
   const sorted = reuse.order.length >= rows ? reuse : createSortedRows(Math.ceil(rows * 1.25), keyGroups)
-  const { starts, groupOf, order } = sorted
+  const chunks = chunkCount(rows)
+  if (sorted.starts.length < chunks * (keyGroups + 1)) sorted.starts = new Uint32Array(chunks * (keyGroups + 1))
+  for (let c = 0; c < chunks; c++) {
+    const starts = sorted.starts.subarray(c * (keyGroups + 1), (c + 1) * (keyGroups + 1))
+    sortChunk(keyIds, c * chunkRows, Math.min(rows, (c + 1) * chunkRows), keyGroups, starts, sorted.groupOf, sorted.order)
+  }
+  return sorted
+}
+export function chunkCount(rows: number): number {
+  return Math.ceil(rows / chunkRows)
+}
+
+function sortChunk(
+  keyIds: Int32Array, from: number, to: number, keyGroups: number, starts: Uint32Array, groupOf: Uint16Array, order: Uint32Array,
+): void {
   starts.fill(0)
-  for (let r = 0; r < rows; r++) {
+  for (let r = from; r < to; r++) {
     const group = (keyIds[4 * r]! >>> 0) % keyGroups
     groupOf[r] = group
     starts[group]!++
   }
-  let end = 0
+  let end = from
   for (let g = 0; g <= keyGroups; g++) {
     const count = starts[g]!
     starts[g] = end
     end += count
   }
-  for (let r = 0; r < rows; r++) order[starts[groupOf[r]!]!++] = r
+  for (let r = from; r < to; r++) order[starts[groupOf[r]!]!++] = r
   // each start has moved to where the next group's was
   starts.copyWithin(1, 0, keyGroups)
-  starts[0] = 0
-  return sorted
+  starts[0] = from
 }
 
 /** Fills `folding` from `fresh`. */
@@ -77,13 +96,20 @@ export function markDirty(group: KeyGroup, at: Uint32Array, from: number, to: nu
 }
 
 /** How many distinct keys a batch has touched. */
-export function countDistinct({ starts, at }: SortedRows, groups: readonly KeyGroup[]): number {
+export function countDistinct(sorted: SortedRows, groups: readonly KeyGroup[], rows: number): number {
   let distinct = 0
-  for (let g = 0; g < groups.length; g++) {
-    distinct += markSeen(groups[g]!.words, at, starts[g]!, starts[g + 1]!)
-    unmark(groups[g]!.words, at, starts[g]!, starts[g + 1]!)
-  }
+  forEachPart(sorted, groups, rows, (group, from, to) => { distinct += markSeen(group.words, sorted.at, from, to) })
+  forEachPart(sorted, groups, rows, (group, from, to) => unmark(group.words, sorted.at, from, to))
   return distinct
+}
+/** The rows of each group in each chunk, where there are any. */
+export function forEachPart(
+  { starts }: SortedRows, groups: readonly KeyGroup[], rows: number, visit: (group: KeyGroup, from: number, to: number) => void,
+): void {
+  for (let c = 0; c < chunkCount(rows); c++) {
+    const first = c * (groups.length + 1)
+    for (let g = 0; g < groups.length; g++) if (starts[first + g]! < starts[first + g + 1]!) visit(groups[g]!, starts[first + g]!, starts[first + g + 1]!)
+  }
 }
 function markSeen(words: Int32Array, at: Uint32Array, from: number, to: number): number {
   let distinct = 0
@@ -100,11 +126,11 @@ function markSeen(words: Int32Array, at: Uint32Array, from: number, to: number):
  * Fills `places` and returns how many there are.
  */
 export function placeDistinct(sorted: SortedRows, groups: readonly KeyGroup[], rows: number): number {
-  const { starts, order, at, places, ranks } = sorted
+  const { order, at, places, ranks } = sorted
   ranks.fill(0, 0, rows)
   let distinct = 0
-  for (let g = 0; g < groups.length; g++) distinct += markFirst(groups[g]!.words, order, at, places, ranks, starts[g]!, starts[g + 1]!)
-  for (let g = 0; g < groups.length; g++) unmark(groups[g]!.words, at, starts[g]!, starts[g + 1]!)
+  forEachPart(sorted, groups, rows, (group, from, to) => { distinct += markFirst(group.words, order, at, places, ranks, from, to) })
+  forEachPart(sorted, groups, rows, (group, from, to) => unmark(group.words, at, from, to))
   if (distinct === rows) places.set(order.subarray(0, rows))
   else placeFirst(order, ranks, places, rows)
   return distinct
