@@ -85,6 +85,19 @@ describe('the packed package', () => {
     expect(wrong.stderr).toContain('run needs the path of a module')
   })
 
+  test('the command runs a TypeScript module', () => {
+    writeFileSync(
+      join(folder, 'app.mts'),
+      `import type { Engine } from 'millrace'
+       export default (engine: Engine) => engine.readStream.format('rate-micro-batch').option('rowsPerBatch', 3).load()
+         .writeStream.trigger({ once: true }).option('checkpointLocation', 'checkpoint-of-app').format('console').start()`,
+    )
+    const ran = run(join(folder, 'node_modules/.bin/millrace'), ['run', 'app.mts'], folder)
+    expect(ran.stderr).toContain('ended')
+    expect(ran.stdout).toContain('|1970-01-01 00:00:00|    2|')
+    expect(ran.status).toBe(0)
+  })
+
   const old = oldNode()
   test.skipIf(!old)('an old Node gets one plain line, from the command and from an import (skipped where no old Node is installed)', () => {
     const line = /^millrace needs Node 24 or newer, and this is v\d+\.\d+\.\d+: [^\n]+\n$/
@@ -113,7 +126,9 @@ function node(args: readonly string[], cwd: string) {
   return run(process.execPath, args, cwd)
 }
 function run(command: string, args: readonly string[], cwd: string) {
-  const { NODE_OPTIONS: _, ...env } = process.env
+  const { NODE_OPTIONS: _, ...inherited } = process.env
+  // The installed command finds its Node on the PATH: the one that runs this test.
+  const env = { ...inherited, PATH: `${dirname(process.execPath)}${delimiter}${inherited['PATH']}` }
   const { stdout, stderr, status } = spawnSync(command, [...args], { cwd, env, encoding: 'utf8', timeout: 60_000 })
   return { stdout, stderr, status }
 }
