@@ -53,6 +53,8 @@ export interface ExecutionSettings {
 interface PlannedBatch {
   readonly entry: OffsetEntry
   readonly isReplay: boolean
+  /** Resolves when the entry is durable. Rows may be read and computed before; nothing may leave the process. */
+  readonly logged: Promise<void>
 }
 
 /** Thrown inside the loop by stop() without drain; never leaves this file. */
@@ -129,7 +131,7 @@ export class MicroBatchExecution {
       const before = await checkpoint.offsets.get(planned.batchId - 1)
       if (decision.kind === 'replay') {
         if (decision.missingCommits > 0) this.#parts.warn(`the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`)
-        this.#planned = { entry: planned.entry, isReplay: true }
+        this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
         this.#tracker = this.#newTracker(planned.entry.batchWatermarkMs)
@@ -231,7 +233,7 @@ export class MicroBatchExecution {
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
   async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
-    const { clock, checkpoint, pinnedConf, sources } = this.#parts
+    const { clock, pinnedConf, sources } = this.#parts
     const end: Record<string, Offset | null> = {}
     await this.#reporter.time('latestOffset', async () => {
       for (const [name, source] of sources) {
@@ -247,16 +249,23 @@ export class MicroBatchExecution {
       conf: pinnedConf,
       sources: end,
     }
-    await this.#reporter.time('walCommit', async () => {
-      await this.#step('offset-log/write', async () => {
+    const logged = this.#writeAhead(entry)
+    // runBatch waits for it; until then a failure is nobody's
+    logged.catch(() => {})
+    this.#planned = { entry, isReplay: false, logged }
+    return this.#planned
+  }
+
+  async #writeAhead(entry: OffsetEntry): Promise<void> {
+    const { checkpoint } = this.#parts
+    await this.#reporter.time('walCommit', () =>
+      this.#step('offset-log/write', async () => {
         await checkpoint.checkFence()
         await checkpoint.offsets.add(this.#batchId, entry)
-      })
-    })
-    this.#planned = { entry, isReplay: false }
+      }),
+    )
     await this.#step('source/commit', () => this.#commitSources())
     await this.#purgeLogs()
-    return this.#planned
   }
 
   /** A stateful operator wants to evict by a watermark that it has not seen yet. */
@@ -283,16 +292,19 @@ export class MicroBatchExecution {
     await checkpoint.commits.purgeBelow(oldest)
   }
 
-  async #runBatch({ entry, isReplay }: PlannedBatch): Promise<void> {
+  async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
     const { beginBatch, checkpoint, plan, salt } = this.#parts
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
     try {
       const evaluation = await this.#evaluate(sql, entry)
       const relation = await this.#reporter.time('addBatch', async () => {
-        const result = await this.#step('batch/run', () => evaluation.relationOf(plan.root))
+        // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
+        const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
+        if (log.status === 'rejected') throw log.reason
+        if (run.status === 'rejected') throw run.reason
         await this.#commitState()
-        return result
+        return run.value
       })
       const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
       this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows: await sql.inputRows(), state: this.#state })
