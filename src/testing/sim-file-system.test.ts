@@ -87,6 +87,17 @@ describe('a crash', () => {
     }
   })
 
+  test('comes at the first step that is asked for', async () => {
+    const sim = new SimFileSystem(root)
+    let syncs = 0
+    sim.crashAt({ matches: ({ kind }) => kind === 'fsync-folder' && ++syncs === 2, when: 'before' })
+    await sim.writeFile(at('a'), '')
+    await sim.fsyncFolder(root)
+    await sim.writeFile(at('b'), '')
+    await expect(sim.fsyncFolder(root)).rejects.toBeInstanceOf(SimulatedCrash)
+    expect(sim.operations).toBe(3)
+  })
+
   test('also ends the calls that were already waiting', async () => {
     const sim = new SimFileSystem(root)
     sim.crashAt({ operation: 1, when: 'after' })

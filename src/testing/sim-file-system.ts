@@ -14,11 +14,10 @@ export interface SimOperation {
   readonly label: string
 }
 
-/** Where the simulated process dies. */
-export interface CrashPoint {
-  readonly operation: number
-  readonly when: 'before' | 'after'
-}
+/** Where the simulated process dies: at a numbered step, or at the first one for which `matches` says so. */
+export type CrashPoint =
+  | { readonly operation: number; readonly when: 'before' | 'after' }
+  | { readonly matches: (operation: SimOperation) => boolean; readonly when: 'before' | 'after' }
 
 /** What a loss of power makes of everything that was not synced. */
 export interface Loss {
@@ -79,7 +78,7 @@ export class SimFileSystem implements FileSystem {
     return this.#isDead
   }
 
-  /** Lets this process die at a numbered step. */
+  /** Lets this process die at a step. `matches` is asked once for each step, in their order. */
   crashAt(point: CrashPoint): void {
     this.#crashPoint = point
   }
@@ -166,27 +165,31 @@ export class SimFileSystem implements FileSystem {
         if (kind === 'fsync-folder') return
         throw new Error(`the simulation of ${this.#disk.root} was asked to ${kind} ${path}`)
       }
-      const number = this.#disk.trace.length + 1
-      const point = this.#crashPoint?.operation === number ? this.#crashPoint.when : undefined
-      if (point === 'before') this.#die(number)
+      const operation = this.#disk.operation(kind, path, to)
+      const point = this.#crashPoint && isAt(this.#crashPoint, operation) ? this.#crashPoint.when : undefined
+      if (point === 'before') this.#die(operation)
       try {
         await act()
       } finally {
         // one that fails (EEXIST) is a step too: the numbers must not depend on how it ends
-        this.#disk.log(kind, path, to)
-        if (point === 'after') this.#die(number)
+        this.#disk.trace.push(operation)
+        if (point === 'after') this.#die(operation)
       }
     })
   }
 
-  #die(operation: number): never {
+  #die(operation: SimOperation): never {
     this.#isDead = true
-    throw new SimulatedCrash(`simulated crash ${this.#crashPoint!.when} operation ${operation}`)
+    throw new SimulatedCrash(`simulated crash ${this.#crashPoint!.when} operation ${operation.number} (${operation.label})`)
   }
 
   #refuseDead(): void {
     if (this.#isDead) throw new SimulatedCrash('the simulated process is dead')
   }
+}
+
+function isAt(point: CrashPoint, operation: SimOperation): boolean {
+  return 'matches' in point ? point.matches(operation) : point.operation === operation.number
 }
 
 /** A file: its content at its last fsync. `on-disk` where it was durable when the simulation began and need not be held in memory. */
@@ -234,9 +237,10 @@ class SimDisk {
     return path === this.root || path.startsWith(this.root + sep)
   }
 
-  log(kind: SimOperation['kind'], path: string, to: string | undefined): void {
+  /** The next step. */
+  operation(kind: SimOperation['kind'], path: string, to: string | undefined): SimOperation {
     const label = `${kind} ${this.#label(path)}${to === undefined ? '' : ` -> ${this.#label(to)}`}`
-    this.trace.push({ number: this.trace.length + 1, kind, path: this.#relative(path), label })
+    return { number: this.trace.length + 1, kind, path: this.#relative(path), label }
   }
 
   /** A new file or folder: whatever had its inode before is another one. */
