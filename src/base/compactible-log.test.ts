@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { SimFileSystem } from '../testing/sim-file-system.ts'
 import { tempFolder } from '../testing/temp-folder.ts'
 import { ManualClock } from './clock.ts'
 import { CompactibleLog, intervalOf } from './compactible-log.ts'
@@ -9,7 +10,7 @@ import { LocalFiles } from './local-files.ts'
 const files = new LocalFiles()
 const clock = new ManualClock(10 ** 13)
 
-function open(folder: string, options: { compactInterval?: number; minBatchesToRetain?: number; cleanupDelayMs?: number } = {}) {
+function open(folder: string, options: { files?: LocalFiles; compactInterval?: number; minBatchesToRetain?: number; cleanupDelayMs?: number } = {}) {
   return CompactibleLog.open<{ n: number }>({
     files, clock, folder, encode: (entry) => entry, decode: (json) => typeof json['n'] === 'number' ? { n: json['n'] } : undefined,
     compactInterval: 3, deleteExpired: true, cleanupDelayMs: 0, minBatchesToRetain: 2, ...options,
@@ -55,6 +56,24 @@ test('an id is added once', async () => {
   expect(await other.add(0, [{ n: 2 }])).toBe(false)
   await other.refresh()
   expect(await other.readAll()).toEqual([{ n: 1 }])
+})
+
+test('an entry whose writer was killed over it is durable once the next run has synced the log', async () => {
+  for (const synced of [true, false]) {
+    await using folder = await tempFolder()
+    const first = new SimFileSystem(folder.path)
+    const on = (sim: SimFileSystem) => open(join(folder.path, 'log'), { files: new LocalFiles(sim) })
+    const log = await on(first)
+    await log.add(0, [{ n: 0 }])
+    first.crashAt({ matches: ({ kind }) => kind === 'link', when: 'after' })
+    await expect(log.add(1, [{ n: 1 }])).rejects.toThrow('simulated crash')
+    const second = await first.restart()
+    const found = await on(second)
+    expect(found.latestId).toBe(1)
+    if (synced) await found.sync()
+    await second.losePower({ unsynced: 'drop', entries: 'undo' })
+    expect((await on(await second.restart())).latestId).toBe(synced ? 1 : 0)
+  }
 })
 
 test('files that a later compaction holds go, oldest first, after the delay and only beyond those to retain', async () => {

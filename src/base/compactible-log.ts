@@ -81,6 +81,15 @@ export class CompactibleLog<Entry> {
     this.#interval = intervalOf(this.#present.filter((file) => file.compact).map((file) => file.id), this.#options.compactInterval)
   }
 
+  /**
+   * Makes durable what is there. A run that was killed just after it added an entry has left a name that is seen and may still go with the
+   * power; whoever goes on with the log has to call this before anything builds on that entry.
+   */
+  async sync(): Promise<void> {
+    const newest = this.#present.at(-1)
+    if (newest) await this.#options.files.sync([this.#path(newest)])
+  }
+
   /** All entries: those of the newest compact file and of everything after it. CorruptCheckpointError where a file is missing or no such log. */
   async readAll(): Promise<Entry[]> {
     return (await this.readWhole(this.#wholeUpTo(this.latestId))).flat()

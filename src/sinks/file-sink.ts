@@ -23,6 +23,7 @@ export const fileSinkProvider: SinkProvider = {
     }
     const log = await openSinkLog(options.folder, context.files, context.clock, context.conf)
     const isOwned = await checkOwner(options.folder, context.queryId, log, options.adoptOutput, context.files)
+    await log.sync()
     return new FileSink(context, options, log, isOwned)
   },
 }

@@ -42,6 +42,7 @@ export async function openFileSource(context: SourceContext): Promise<Source> {
   const format = context.format.toLowerCase() as FileFormat
   const { files, clock, conf, metadataFolder: folder } = context
   const log = await CompactibleLog.open<FileLogEntry>({ files, clock, folder, encode: encodeEntry, decode: decodeEntry, ...compactibleLogSettings('fileSource', conf) })
+  await log.sync()
   return new FileSource(context, format, fileSourceOptions(format, context.options), log, await log.readAll())
 }
 
