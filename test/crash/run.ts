@@ -1,38 +1,62 @@
 /**
- * `npm run crash [-- --json] [--short] [--only <text>]`: crashes each scenario before and after every durable step in the simulated file
- * system, and again during recovery, then some real processes by SIGKILL; compares what readers see in the end with one batch.
+ * `npm run crash [-- --json] [--short] [--only <text>] [--first]`: crashes each scenario before and after every durable step in the simulated
+ * file system, and again during recovery, then some real processes by SIGKILL; compares what readers see in the end with one batch.
+ * `--first` ends at the first mismatch.
  */
 import { parseArgs } from 'node:util'
-import { losses, runTrial, trialsOf } from './matrix.ts'
+import { closeEngine, losses, referenceOf, runTrial, type Trial, trialsOf } from './matrix.ts'
 import { scenarios } from './scenarios.ts'
 import { killRounds } from './sigkill.ts'
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    first: { type: 'boolean', default: false },
+  },
 })
 const say = (line: string) => values.json || console.log(line)
+const startMs = Date.now()
+const seconds = () => `${Math.round((Date.now() - startMs) / 1000)} s`
+const chosen = scenarios.filter(({ name }) => name.includes(values.only))
+/** Shares no factor with the number of losses and fates, so that the short form meets each of them. */
+const stride = values.short ? 41 : 1
 let points = 0
+let again = 0
 let notReached = 0
 const mismatches: string[] = []
 
-for (const scenario of scenarios.filter(({ name }) => name.includes(values.only))) {
-  // a stride that shares no factor with the number of losses meets each of them
-  const trials = await trialsOf(scenario, values.short ? 23 : 1)
-  const startMs = Date.now()
-  for (const trial of trials) {
-    const result = await runTrial(trial)
-    if (result.crashed) points++
-    else notReached++
-    if (result.mismatch === null) continue
-    const text = `${scenario.name}: crash ${trial.point.when} step ${trial.point.operation} (${result.label}), ${JSON.stringify(trial.loss)}, again after ${trial.again}: ${result.mismatch}`
-    mismatches.push(text)
-    say(`MISMATCH ${text}`)
-  }
-  say(`${scenario.name}: ${trials.length} trials in ${Math.round((Date.now() - startMs) / 1000)} s, ${mismatches.length} mismatches so far`)
+function report(text: string): void {
+  mismatches.push(text)
+  say(`MISMATCH ${text}`)
+  if (values.first) finish()
 }
-const kills = await killRounds(scenarios.filter(({ name }) => name.includes(values.only)), values.short ? 1 : 5, say)
+function finish(): never {
+  say(`${points} points tried, ${again} of them with a second crash during recovery, ${losses.length} kinds of loss and the plain kill; ${notReached} ended before their point; ${mismatches.length} mismatches; ${seconds()}`)
+  if (values.json) console.log(JSON.stringify({ bench: 'crash', points, mismatches: mismatches.length }))
+  process.exit(mismatches.length === 0 ? 0 : 1)
+}
+function describe({ point, fates, again }: Trial, label: string): string {
+  return `crash ${point.when} step ${point.operation} (${label}), again ${typeof again === 'number' ? `after ${again} steps` : `when ${again} has a new entry`}, fates ${JSON.stringify(fates)}`
+}
+
+for (const scenario of chosen) {
+  const reference = await referenceOf(scenario)
+  const trials = trialsOf(scenario, reference).filter((_, i) => i % stride === 0)
+  const before = mismatches.length
+  for (const [i, trial] of trials.entries()) {
+    const { crashes, label, mismatch } = await runTrial(scenario, reference, trial)
+    if (crashes > 0) points++
+    else notReached++
+    if (crashes > 1) again++
+    if (mismatch !== null) report(`${scenario.name}: ${describe(trial, label)}: ${mismatch}`)
+    if (i % 100 === 99) say(`  ${scenario.name}: ${i + 1} of ${trials.length} (${seconds()})`)
+  }
+  say(`${scenario.name}: ${reference.trace.length} steps, ${trials.length} trials, ${mismatches.length - before} mismatches (${seconds()})`)
+}
+await closeEngine()
+const kills = await killRounds(values.short ? chosen.slice(0, 2) : chosen, values.short ? 1 : 5, say)
 points += kills.points
-mismatches.push(...kills.mismatches)
-say(`${points} points tried (${kills.points} by SIGKILL; losses: ${losses.length} kinds; ${notReached} ended before their point), ${mismatches.length} mismatches`)
-if (values.json) console.log(JSON.stringify({ bench: 'crash', points, mismatches: mismatches.length }))
-process.exitCode = mismatches.length === 0 ? 0 : 1
+for (const text of kills.mismatches) report(text)
+finish()

@@ -1,8 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
-import { systemProcess } from '../../src/checkpoint/process-identity.ts'
 import type { Files } from '../../src/base/files.ts'
+import { type Random, systemRandom } from '../../src/base/random.ts'
+import { systemProcess } from '../../src/checkpoint/process-identity.ts'
+import { openSinkLog } from '../../src/data/file-sink-log.ts'
+import type { StepObserver } from '../../src/query/steps.ts'
 
 /** Where a scenario works. `root` is the part of the disk that a crash may damage; the input lies outside. */
 export interface Place {
@@ -15,24 +18,44 @@ export interface Place {
 /** A query into a sink, the rows that its readers see, and the rows that they must see in the end. */
 export interface Scenario {
   readonly name: string
-  start(place: Place): Promise<StreamingQuery>
+  readonly input: Input
+  /** Whether the sink keeps a log of files. */
+  readonly intoFiles: boolean
+  /** Points count from the first step whose label has this text on: what comes before is crashed through in other scenarios. */
+  readonly pointsFrom?: string
+  /** One process: runs the query over all that there is. */
+  run(place: Place): Promise<void>
   output(place: Place): Promise<Row[]>
   expected(place: Place): Promise<Row[]>
 }
+/** Small files with disorder, nulls and repeats. */
+export interface Input {
+  readonly files: number
+  readonly rows: number
+  /** Each comes when the one before has been read; otherwise all are there from the start. */
+  readonly oneByOne?: boolean
+}
 
 const fields = { k: t.string(), at: t.timestamp(), v: t.double().nullable() }
-const inputFiles = 5
+const fiveFiles: Input = { files: 5, rows: 24 }
 
-/** Five small files with disorder, nulls and repeats. */
-export async function writeInput(folder: string): Promise<void> {
+/** The input as the first process finds it. */
+export async function writeInput(folder: string, input: Input): Promise<void> {
   await mkdir(folder, { recursive: true })
-  for (let file = 0; file < inputFiles; file++) {
-    const lines = Array.from({ length: 24 }, (_, i) => {
-      const second = file * 20 + ((i * 7) % 25)
-      return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
-    })
-    await writeFile(join(folder, `${file}.json`), `${lines.join('\n')}\n`)
-  }
+  for (let file = 0; file < input.files && !input.oneByOne; file++) await writeOne(folder, file, input.rows)
+}
+function writeOne(folder: string, file: number, rows: number): Promise<void> {
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const second = file * 20 + ((i * 7) % 25)
+    return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
+  })
+  return writeFile(join(folder, `${String(file).padStart(2, '0')}.json`), `${lines.join('\n')}\n`)
+}
+/** The next file comes; false where all are there. */
+async function arrive(folder: string, input: Input): Promise<boolean> {
+  const there = (await readdir(folder)).filter((name) => /^\d/.test(name)).length
+  if (there < input.files) await writeOne(folder, there, input.rows)
+  return there < input.files
 }
 
 /**
@@ -43,7 +66,7 @@ export async function writeClosingRow(folder: string): Promise<void> {
   await writeFile(join(folder, 'closing.json'), `${JSON.stringify({ k: closingKey, at: '2030-01-01T00:00:00.000Z', v: 0 })}\n`)
 }
 /** Rows as plain values, numbers to nine digits, since sums depend on the order in which they are made; without what is made of the closing row, whose own window stays open. */
-export function comparable(rows: readonly Row[]): Record<string, unknown>[] {
+export function comparable(rows: readonly Row[]): Row[] {
   const plain = (value: unknown) => (typeof value === 'number' || typeof value === 'bigint' ? Number(Number(value).toPrecision(9)) : value === null ? null : String(value))
   return rows.filter((row) => !isClosing(row)).map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])))
 }
@@ -59,7 +82,18 @@ const cities = ({ engine }: Place) =>
   engine.createDataFrame([{ k: 'key-0', city: 'Ulm' }, { k: 'key-1', city: 'Bern' }, { k: 'key-2', city: 'Graz' }, { k: closingKey, city: closingCity }], { k: t.string(), city: t.string() })
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
+
+/** What `run` of a query that stops by itself does. */
+const untilDone = async (query: Promise<StreamingQuery>): Promise<void> => {
+  await (await query).awaitTermination()
+}
 const availableNow = { availableNow: true } as const
+
+/** The newest batch that readers see, -1 before the first. */
+export async function newestBatch(scenario: Scenario, place: Place): Promise<number> {
+  if (scenario.intoFiles) return (await openSinkLog(out(place), place.files)).latestId
+  return (await batchNames(place)).length - 1
+}
 
 const windowed = (place: Place) =>
   stream(place)
@@ -82,12 +116,15 @@ function intoBatchFiles(place: Place) {
     await place.files.replace(join(out(place), `batch-${String(batchId).padStart(6, '0')}.json`), lines.join('\n'))
   }
 }
+async function batchNames(place: Place): Promise<string[]> {
+  const names = (await place.files.list(out(place))).map(({ name }) => name)
+  return names.filter((name) => name.startsWith('batch-')).sort()
+}
 /** The files that intoBatchFiles wrote, oldest first. */
 async function batchFiles(place: Place): Promise<Row[][]> {
-  const names = (await place.files.list(out(place))).filter(({ name }) => name.startsWith('batch-')).sort((a, b) => (a.name < b.name ? -1 : 1))
   const batches: Row[][] = []
-  for (const { path } of names) {
-    const text = Buffer.from(await place.files.read(path)).toString()
+  for (const name of await batchNames(place)) {
+    const text = Buffer.from(await place.files.read(join(out(place), name))).toString()
     batches.push(text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as Row))
   }
   return batches
@@ -99,51 +136,67 @@ async function latestByKey(place: Place, keyOf: (row: Row) => string): Promise<R
   return [...byKey.values()]
 }
 
+const window10 = { start: t.timestamp(), k: t.string(), n: t.long(), total: t.double().nullable(), mean: t.double().nullable(), most: t.double().nullable() }
+
 export const scenarios: readonly Scenario[] = [
   {
     name: 'stateless into parquet',
-    start: (place) => stream(place).where(({ v }) => v.isNotNull()).writeStream.format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
-    output: (place) => place.engine.read.parquet(out(place), { k: t.string(), at: t.timestamp(), v: t.double().nullable() }).collect(),
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) => untilDone(stream(place).where(({ v }) => v.isNotNull()).writeStream.format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    output: (place) => place.engine.read.parquet(out(place), fields).collect(),
     expected: (place) => table(place).where(({ v }) => v.isNotNull()).collect(),
   },
   {
     name: 'windowed aggregation, append, into parquet',
-    start: (place) => windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
-    output: async (place) => (await place.engine.read.parquet(out(place))).collect(),
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) => untilDone(windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    output: (place) => place.engine.read.parquet(out(place), window10).collect(),
     expected: (place) => windowedTable(place).collect(),
   },
   {
     name: 'windowed aggregation, update, into foreachBatch',
-    start: (place) => windowed(place).writeStream.outputMode('update').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(),
+    input: fiveFiles,
+    intoFiles: false,
+    run: (place) => untilDone(windowed(place).writeStream.outputMode('update').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start()),
     output: (place) => latestByKey(place, (row) => `${String(row['start'])} ${String(row['k'])}`),
     expected: (place) => windowedTable(place).collect(),
   },
   {
     name: 'plain aggregation, complete, into foreachBatch',
-    start: (place) => perKey(place, true).writeStream.outputMode('complete').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(),
+    input: fiveFiles,
+    intoFiles: false,
+    run: (place) => untilDone(perKey(place, true).writeStream.outputMode('complete').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start()),
     output: async (place) => (await batchFiles(place)).at(-1) ?? [],
     expected: (place) => (perKey(place, false) as never as { collect(): Promise<Row[]> }).collect(),
   },
   {
     name: 'partitioned file sink',
-    start: (place) => stream(place).writeStream.format('json').partitionBy('k').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place)),
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) => untilDone(stream(place).writeStream.format('json').partitionBy('k').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
     output: (place) => place.engine.read.json(out(place), fields).collect(),
     expected: (place) => table(place).collect(),
   },
   {
     name: 'static join and windowed aggregation, append, into json',
-    start: (place) =>
-      stream(place)
-        .withWatermark('at', '5 seconds')
-        .join(cities(place), 'k')
-        .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
-        .agg(({ v }) => ({ n: count(), total: sum(v) }))
-        .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
-        .writeStream.outputMode('append')
-        .format('json')
-        .trigger(availableNow)
-        .option('checkpointLocation', checkpoint(place))
-        .start(out(place)),
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .withWatermark('at', '5 seconds')
+          .join(cities(place), 'k')
+          .groupBy(({ at, city }) => ({ window: window(at, '10 seconds', '5 seconds'), city }))
+          .agg(({ v }) => ({ n: count(), total: sum(v) }))
+          .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
+          .writeStream.outputMode('append')
+          .format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
     output: (place) => place.engine.read.json(out(place), { start: t.timestamp(), city: t.string(), n: t.long(), total: t.double().nullable() }).collect(),
     expected: (place) =>
       table(place)
@@ -153,16 +206,61 @@ export const scenarios: readonly Scenario[] = [
         .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
         .collect(),
   },
+  {
+    // what a batch would read is another thing after each crash: only its log entry says what it did read
+    name: 'files that come one by one, without a limit',
+    input: { files: 6, rows: 8, oneByOne: true },
+    intoFiles: true,
+    async run(place) {
+      await arrive(place.input, this.input)
+      const query = await place.engine.readStream.schema(fields).json(place.input).writeStream.format('json').option('checkpointLocation', checkpoint(place)).start(out(place))
+      try {
+        do await query.processAllAvailable()
+        while (await arrive(place.input, this.input))
+      } finally {
+        await query.stop()
+      }
+    },
+    output: (place) => place.engine.read.json(out(place), fields).collect(),
+    expected: (place) => table(place).collect(),
+  },
+  {
+    // past the twelfth batch, where old entries of every log, old changelogs, snapshots and manifests go
+    name: 'retention',
+    input: { files: 13, rows: 6 },
+    intoFiles: true,
+    pointsFrom: '-> checkpoint/offsets/11',
+    run: (place) => untilDone(windowed(place).writeStream.outputMode('append').format('json').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    output: (place) => place.engine.read.json(out(place), window10).collect(),
+    expected: (place) => windowedTable(place).collect(),
+  },
 ]
 
-/** An engine that snapshots after every batch, so that this path is crashed through as well. */
-export function crashableEngine(files: Files): Promise<Engine> {
+/** What a test says to the engine besides. */
+export interface Surroundings {
+  readonly random?: Random
+  readonly observeStep?: StepObserver
+}
+/** An engine that snapshots after every batch, compacts every second entry of each log and removes what is old at once, so that these paths are crashed through as well. */
+export function crashableEngine(files: Files, { random = systemRandom, observeStep = () => {} }: Surroundings = {}): Promise<Engine> {
   return millrace.local({
     files,
+    random,
+    observeStep,
     threads: 1,
     // the processes of the simulation share this one's pid, and all but the newest are dead
     processIdentity: { ...systemProcess(), isAlive: () => false },
     print: () => {},
-    conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '0ms', 'millrace.stateStore.changelogTailBytes': 1, 'spark.sql.streaming.minBatchesToRetain': 2 },
+    conf: {
+      'millrace.keyGroups': 4,
+      'spark.sql.shuffle.partitions': 2,
+      'spark.sql.streaming.stateStore.maintenanceInterval': '0ms',
+      'millrace.stateStore.changelogTailBytes': 1,
+      'spark.sql.streaming.minBatchesToRetain': 2,
+      'spark.sql.streaming.fileSink.log.compactInterval': 2,
+      'spark.sql.streaming.fileSink.log.cleanupDelay': '0ms',
+      'spark.sql.streaming.fileSource.log.compactInterval': 3,
+      'spark.sql.streaming.fileSource.log.cleanupDelay': '0ms',
+    },
   })
 }

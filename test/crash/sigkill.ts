@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type FileSystem, nodeFileSystem } from '../../src/base/file-system.ts'
 import { LocalFiles } from '../../src/base/local-files.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
+import { folderProblem } from './folders.ts'
 import { comparable, crashableEngine, type Place, type Scenario, scenarios, writeClosingRow, writeInput } from './scenarios.ts'
 
 /** Kills real processes at durable steps spread over the run, each round twice, and lets a third one finish. */
@@ -15,7 +16,7 @@ export async function killRounds(chosen: readonly Scenario[], rounds: number, sa
     for (let round = 0; round < rounds; round++) {
       const folder = await mkdtemp(join(tmpdir(), 'millrace-kill-'))
       try {
-        await writeInput(join(folder, 'in'))
+        await writeInput(join(folder, 'in'), scenario.input)
         for (const step of [17 + round * 29, 11 + round * 7]) if ((await runProcess(scenario.name, folder, step)) === 'killed') points++
         await writeClosingRow(join(folder, 'in'))
         await runProcess(scenario.name, folder, 0)
@@ -46,7 +47,8 @@ async function compare(scenario: Scenario, folder: string): Promise<string | nul
   const engine = await crashableEngine(files)
   try {
     const place = placeOf(folder, engine, files)
-    return differenceOfRows(comparable(await scenario.output(place)), comparable(await scenario.expected(place)))
+    const difference = differenceOfRows(comparable(await scenario.output(place)), comparable(await scenario.expected(place)))
+    return difference ?? (await folderProblem(scenario, place))
   } finally {
     await engine.close()
   }
@@ -75,7 +77,6 @@ if (process.argv[1] === import.meta.filename) {
   const [, , name, folder, killAt] = process.argv
   const files = new LocalFiles(killingFileSystem(Number(killAt)))
   const engine = await crashableEngine(files)
-  const query = await scenarios.find((each) => each.name === name)!.start(placeOf(folder!, engine, files))
-  await query.awaitTermination()
+  await scenarios.find((each) => each.name === name)!.run(placeOf(folder!, engine, files))
   await engine.close()
 }
