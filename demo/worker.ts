@@ -30,6 +30,8 @@ process.on('message', async (message: ToWorker) => {
   await query.processAllAvailable()
   await query.stop()
 })
+// Whatever ends the demo ends its worker.
+process.once('disconnect', () => process.exit(1))
 await query.awaitTermination()
 await engine.close()
-process.disconnect()
+process.exit(0)
