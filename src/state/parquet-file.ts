@@ -3,6 +3,7 @@
  * understands. Written and read by our own code, because pages are then made straight from the records and put straight back: no second copy of the
  * rows, no SQL engine in the way (docs/decisions has the reasons).
  */
+import { assert } from '../base/errors.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { bool, byte, decodeThrift, encodeThrift, i32, i64, list, struct, text, type ThriftStruct, type ThriftValue } from './thrift.ts'
@@ -70,16 +71,17 @@ export class ParquetWriter {
     writer.text(magic)
   }
 
-  /** Appends a column. `pages` are the value counts; `fill` gives the levels and values of a page. */
-  column(column: ParquetColumn, pages: readonly number[], page: (index: number) => Uint8Array): void {
+  /** Appends a column. `pages` are the pages' value counts; `page` gives a page's levels and values, in parts. */
+  column(column: ParquetColumn, pages: readonly number[], page: (index: number) => readonly Uint8Array[]): void {
     const start = this.#writer.length
     for (let i = 0; i < pages.length; i++) {
-      const content = page(i)
-      if (content.length > 0x7fff_ffff) throw new RangeError(`a page of ${content.length} bytes`)
-      const header = struct([1, i32(0)], [2, i32(content.length)], [3, i32(content.length)],
+      const parts = page(i)
+      const size = parts.reduce((sum, part) => sum + part.length, 0)
+      assert(size <= 0x7fff_ffff, `a page of a snapshot would have ${size} bytes`)
+      const header = struct([1, i32(0)], [2, i32(size)], [3, i32(size)],
         [5, struct([1, i32(pages[i]!)], [2, i32(0)], [3, i32(3)], [4, i32(3)])])
       this.#writer.bytes(encodeThrift(header))
-      this.#writer.bytes(content)
+      for (const part of parts) this.#writer.bytes(part)
     }
     this.#chunks.push({ column, start, end: this.#writer.length })
   }

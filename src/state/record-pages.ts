@@ -3,22 +3,27 @@
  * rows of one column, in the order of their slots.
  */
 import { encodeStrings } from '../data/values.ts'
+import type { ByteWriter } from './byte-writer.ts'
 import type { KeyGroup } from './key-group.ts'
 import type { ColumnLayout } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 import { putVarint } from './thrift.ts'
 import { valueFromJson, valueToJson } from './value-json.ts'
 
-/** Key ids as 16 bytes each, most significant first. */
-export function encodeIdPage({ words, rows, layout: { stride } }: KeyGroup): Uint8Array {
-  const ids = new Int32Array(rows * 4)
-  for (let slot = 0, to = 0, at = 0; slot < rows; slot++, at += stride) {
+/** Key ids as 16 bytes each, most significant first. Like all pages it lies in `scratch` and is gone with the next. */
+export function encodeIdPage(scratch: ByteWriter, { words, rows, layout: { stride } }: KeyGroup): Uint8Array {
+  scratch.clear()
+  const ids = scratch.reserveWords(rows * 4)
+  takeIds(ids, words, stride)
+  return Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).swap32()
+}
+function takeIds(ids: Int32Array, words: Int32Array, stride: number): void {
+  for (let to = 0, at = 0; to < ids.length; at += stride) {
     ids[to++] = words[at]!
     ids[to++] = words[at + 1]!
     ids[to++] = words[at + 2]!
     ids[to++] = words[at + 3]!
   }
-  return Buffer.from(ids.buffer).swap32()
 }
 export function decodeIdPage({ words, layout: { stride } }: KeyGroup, page: Uint8Array, rows: number): void {
   const bytes = Buffer.from(page).swap32()
@@ -31,21 +36,21 @@ export function decodeIdPage({ words, layout: { stride } }: KeyGroup, page: Uint
   }
 }
 
-export function encodeNumberPage(value: number, rows: number): Uint8Array {
-  return new Uint8Array(new Int32Array(rows).fill(value).buffer)
+export function encodeNumberPage(scratch: ByteWriter, value: number, rows: number): Uint8Array {
+  scratch.clear()
+  return asBytes(scratch.reserveWords(rows).fill(value))
 }
 
-/** Levels (if nullable) and values of a column. */
-export function encodeColumnPage(group: KeyGroup, column: ColumnLayout, nullable: boolean): Uint8Array {
+/** A column's page in its parts: levels (if nullable) and values. */
+export function encodeColumnPage(scratch: ByteWriter, group: KeyGroup, column: ColumnLayout, nullable: boolean): Uint8Array[] {
+  scratch.clear()
   const present = presentSlots(group, column)
-  const values = encodeValues(group, column, present)
-  if (!nullable) return values
+  const values = encodeValues(scratch, group, column, present)
+  if (!nullable) return [values]
   const levels = present === null ? allPresent(group.rows) : levelBits(present, group.rows)
-  const page = new Uint8Array(4 + levels.length + values.length)
-  new DataView(page.buffer).setUint32(0, levels.length, true)
-  page.set(levels, 4)
-  page.set(values, 4 + levels.length)
-  return page
+  const size = new Uint8Array(4)
+  putLength(size, 0, levels.length)
+  return [size, levels, values]
 }
 
 /** The slots whose value isn't null, or null where all have one. */
@@ -75,15 +80,15 @@ function levelBits(present: Uint32Array, rows: number): Uint8Array {
   return out
 }
 
-function encodeValues(group: KeyGroup, { type, storage, offset }: ColumnLayout, present: Uint32Array | null): Uint8Array {
+function encodeValues(scratch: ByteWriter, group: KeyGroup, { type, storage, offset }: ColumnLayout, present: Uint32Array | null): Uint8Array {
   const count = present?.length ?? group.rows
   switch (storage) {
-    case 'pair': return takePairs(group, offset, present, new Int32Array(count * 2))
+    case 'pair': return takePairs(group, offset, present, scratch.reserveWords(count * 2))
     case 'word': case 'float': {
-      const words = takeWords(group, offset, present, new Int32Array(count))
-      return type === 'boolean' ? packBits(words) : new Uint8Array(words.buffer)
+      const words = takeWords(group, offset, present, scratch.reserveWords(count))
+      return type === 'boolean' ? packBits(words) : asBytes(words)
     }
-    case 'bytes': return takeStrings(group, offset, present, count)
+    case 'bytes': return takeStrings(scratch, group, offset, present, count)
     case 'values': {
       const kept = group.values[offset]!
       const values = Array.from({ length: count }, (_, i) => kept[present === null ? i : present[i]!])
@@ -93,17 +98,20 @@ function encodeValues(group: KeyGroup, { type, storage, offset }: ColumnLayout, 
   }
 }
 
-function takePairs({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array<ArrayBuffer>): Uint8Array {
+function takePairs({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array): Uint8Array {
   for (let i = 0, to = 0; to < out.length; i++) {
     const at = (present === null ? i : present[i]!) * stride + offset
     out[to++] = words[at]!
     out[to++] = words[at + 1]!
   }
-  return new Uint8Array(out.buffer)
+  return asBytes(out)
 }
-function takeWords({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+function takeWords({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array): Int32Array {
   for (let i = 0; i < out.length; i++) out[i] = words[(present === null ? i : present[i]!) * stride + offset]!
   return out
+}
+function asBytes({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 function packBits(words: Int32Array): Uint8Array {
   const bits = new Uint8Array(Math.ceil(words.length / 8))
@@ -112,10 +120,12 @@ function packBits(words: Int32Array): Uint8Array {
 }
 
 /** Each string after its length in 4 bytes. */
-function takeStrings({ words, heap, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, count: number): Uint8Array {
+function takeStrings(
+  scratch: ByteWriter, { words, heap, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, count: number,
+): Uint8Array {
   let bytes = 4 * count
   for (let i = 0; i < count; i++) bytes += words[(present === null ? i : present[i]!) * stride + offset + 1]! >>> 0
-  const out = new Uint8Array(bytes)
+  const out = scratch.reserve(bytes)
   for (let i = 0, to = 0; i < count; i++) {
     const at = (present === null ? i : present[i]!) * stride + offset
     const length = words[at + 1]! >>> 0

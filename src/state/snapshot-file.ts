@@ -19,18 +19,18 @@ export interface SnapshotHeader {
 const idName = '_key_id'
 const groupName = '_key_group'
 
-/** Writes the groups' rows into `writer`, which is cleared first. */
-export function encodeSnapshot(writer: ByteWriter, header: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[]): void {
+/** Writes the groups' rows into `writer`, which is cleared first; `scratch` is for the pages. */
+export function encodeSnapshot(writer: ByteWriter, scratch: ByteWriter, header: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[]): void {
   const filled = groups.filter((group) => group.rows > 0)
   const counts = filled.map((group) => group.rows)
   const file = new ParquetWriter(writer)
   const bytes16 = { ...parquetColumn(idName, 'binary', false), physical: 'fixed', width: 16 } as const
-  file.column(bytes16, counts, (i) => encodeIdPage(filled[i]!))
-  file.column(parquetColumn(groupName, 'int', false), counts, (i) => encodeNumberPage(filled[i]!.number, counts[i]!))
+  file.column(bytes16, counts, (i) => [encodeIdPage(scratch, filled[i]!)])
+  file.column(parquetColumn(groupName, 'int', false), counts, (i) => [encodeNumberPage(scratch, filled[i]!.number, counts[i]!)])
   const names = distinctNames(schema)
   const fields = [...schema.keys, ...schema.values]
   fields.forEach(({ type, nullable }, c) => {
-    file.column(parquetColumn(names[c]!, type, nullable), counts, (i) => encodeColumnPage(filled[i]!, filled[i]!.layout.columns[c]!, nullable))
+    file.column(parquetColumn(names[c]!, type, nullable), counts, (i) => encodeColumnPage(scratch, filled[i]!, filled[i]!.layout.columns[c]!, nullable))
   })
   const properties = { ...header, groups: filled.map((group) => [group.number, group.rows]) }
   file.end(counts.reduce((sum, rows) => sum + rows, 0), { millrace: JSON.stringify(properties) })

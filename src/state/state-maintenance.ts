@@ -34,6 +34,7 @@ export class StateMaintenance {
   readonly #snapshots: readonly GroupSnapshots[]
   readonly #partitions: readonly (readonly [number, number])[]
   readonly #buffers: ByteWriter[] = []
+  readonly #scratch = new ByteWriter()
   readonly #writes = new Set<Promise<void>>()
   /** Runs manifests and their consequences one after the other. */
   #background: Promise<void> = Promise.resolve()
@@ -88,7 +89,7 @@ export class StateMaintenance {
     return this.#tail.reduce((sum, { bytes }) => sum + bytes, 0)
   }
   get memoryUsedBytes(): number {
-    return this.#buffers.reduce((sum, buffer) => sum + buffer.capacity, 0)
+    return this.#buffers.reduce((sum, buffer) => sum + buffer.capacity, this.#scratch.capacity)
   }
 
   /** The stores are about to be committed as `version`, whose changelog of so many bytes is durable. */
@@ -164,7 +165,7 @@ export class StateMaintenance {
     const { operatorId, firstGroup, lastGroup } = unit
     const { store, schemaId } = this.#stores.get(operatorId)!
     const buffer = this.#buffers.pop() ?? new ByteWriter()
-    encodeSnapshot(buffer, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, store.groups.slice(firstGroup, lastGroup + 1))
+    encodeSnapshot(buffer, this.#scratch, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, store.groups.slice(firstGroup, lastGroup + 1))
     const content = buffer.content
     const name = snapshotName(operatorId, version, epoch, firstGroup, lastGroup)
     const file: SnapshotFile = { operatorId, name, version, epoch, schemaId, rows: unit.rows, bytes: content.length, crc32: crc32(content) }
