@@ -6,6 +6,7 @@ import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { columnsToRows, rowsToColumns, Temporal } from '../data/values.ts'
 import { runChecks } from '../testing/conformance.ts'
+import { SimFileSystem } from '../testing/sim-file-system.ts'
 import { sourceConformance } from '../testing/source-conformance.ts'
 import { tempFolder } from '../testing/temp-folder.ts'
 import { MemoryStream, memoryProvider } from './memory-stream.ts'
@@ -70,6 +71,18 @@ describe('rate', () => {
   test('the rate ramps up as Spark’s does', () => {
     expect([0, 1, 2, 3, 4, 5, 6].map((second) => Number(valueAtSecond(second, { rowsPerSecond: 10, rampUpSeconds: 4 })))).toEqual([0, 2, 6, 12, 20, 30, 40])
     expect(valueAtSecond(10, { rowsPerSecond: 10 ** 15, rampUpSeconds: 0 })).toBe(10n ** 16n)
+  })
+
+  test('a start whose writer was killed over it is durable for the next run', async () => {
+    await using folder = await tempFolder()
+    const killed = new SimFileSystem(folder.path)
+    killed.crashAt({ matches: ({ kind }) => kind === 'link', when: 'after' })
+    const on = (sim: SimFileSystem, nowMs: number) => rateProvider.open(context('rate', folder.path, { clock: new ManualClock(nowMs), files: new LocalFiles(sim) }))
+    await expect((await on(killed, 10_000)).latestOffset(null, all)).rejects.toThrow('simulated crash')
+    const second = await killed.restart()
+    expect(await (await on(second, 12_000)).latestOffset(null, all)).toBe(2)
+    await second.losePower({ unsynced: 'drop', entries: 'undo' })
+    expect(await (await on(await second.restart(), 13_000)).latestOffset(2, all)).toBe(3)
   })
 
   test('a clock that goes back takes nothing back', async () => {

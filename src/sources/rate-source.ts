@@ -29,7 +29,10 @@ export const rateProvider: SourceProvider = {
     return rateSchema
   },
   async open(context) {
-    return new RateSource(context, rateOptions(context.options), await readStartMs(context))
+    const startMs = await readStartMs(context)
+    // the run that wrote it may have been killed before it was durable
+    if (startMs !== undefined) await context.files.sync([startFile(context)])
+    return new RateSource(context, rateOptions(context.options), startMs)
   },
 }
 
