@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { InvalidQueryError } from '../base/errors.ts'
+import { FencedError, InvalidQueryError } from '../base/errors.ts'
 import type { Checkpoint, OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { emptyColumns } from '../data/column-batch.ts'
@@ -153,10 +153,20 @@ export class MicroBatchExecution {
       else if (trigger.kind === 'once' || !this.#allCanFreeze()) await this.#runOnce()
       else await this.#runAvailableNow()
     } catch (error) {
-      if (!(error instanceof Abandoned)) throw error
+      if (!(error instanceof Abandoned)) throw await this.#reasonOf(error)
     } finally {
       this.#idleSince = null
     }
+  }
+
+  /** A run that took over removes and writes what this one counts on: whatever failed here, that is then the reason, and the other run is named. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    try {
+      await this.#parts.checkpoint.checkFence()
+    } catch (superseded) {
+      if (superseded instanceof FencedError) return superseded
+    }
+    return error
   }
 
   /** Lets go of state, sources and sink, whatever state they are in. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
 import type { Files } from '../../src/base/files.ts'
 import { type Random, systemRandom } from '../../src/base/random.ts'
-import { systemProcess } from '../../src/checkpoint/process-identity.ts'
+import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { openSinkLog } from '../../src/data/file-sink-log.ts'
 import type { StepObserver } from '../../src/query/steps.ts'
 
@@ -240,16 +240,19 @@ export const scenarios: readonly Scenario[] = [
 export interface Surroundings {
   readonly random?: Random
   readonly observeStep?: StepObserver
+  /** Default: this process, to which all others are dead, since those of the simulation have one pid. */
+  readonly processIdentity?: ProcessIdentity
+  readonly takeover?: boolean
 }
 /** An engine that snapshots after every batch, compacts every second entry of each log and removes what is old at once, so that these paths are crashed through as well. */
-export function crashableEngine(files: Files, { random = systemRandom, observeStep = () => {} }: Surroundings = {}): Promise<Engine> {
+export function crashableEngine(files: Files, surroundings: Surroundings = {}): Promise<Engine> {
   return millrace.local({
-    files,
-    random,
-    observeStep,
-    threads: 1,
-    // the processes of the simulation share this one's pid, and all but the newest are dead
+    random: systemRandom,
+    observeStep: () => {},
     processIdentity: { ...systemProcess(), isAlive: () => false },
+    ...surroundings,
+    files,
+    threads: 1,
     print: () => {},
     conf: {
       'millrace.keyGroups': 4,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FileSystem, nodeFileSystem } from '../../src/base/file-system.ts'
 import { LocalFiles } from '../../src/base/local-files.ts'
+import { systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { folderProblem } from './folders.ts'
 import { comparable, crashableEngine, type Place, type Scenario, scenarios, writeClosingRow, writeInput } from './scenarios.ts'
@@ -76,7 +77,7 @@ function killingFileSystem(killAt: number): FileSystem {
 if (process.argv[1] === import.meta.filename) {
   const [, , name, folder, killAt] = process.argv
   const files = new LocalFiles(killingFileSystem(Number(killAt)))
-  const engine = await crashableEngine(files)
+  const engine = await crashableEngine(files, { processIdentity: systemProcess() })
   await scenarios.find((each) => each.name === name)!.run(placeOf(folder!, engine, files))
   await engine.close()
 }
