@@ -1,7 +1,7 @@
 /**
- * `npm run crash [-- --json] [--short] [--only <text>] [--first]`: crashes each scenario before and after every durable step in the simulated
+ * `npm run crash [-- --json] [--short] [--only <text>] [--stride <n>] [--first]`: crashes each scenario before and after every durable step in the simulated
  * file system, and again during recovery, then some real processes by SIGKILL; compares what readers see in the end with one batch.
- * `--first` ends at the first mismatch.
+ * `--only` takes the scenarios whose names have the text, `--stride` every n-th point, `--first` ends at the first mismatch.
  */
 import { parseArgs } from 'node:util'
 import { closeEngine, losses, referenceOf, runTrial, type Trial, trialsOf } from './matrix.ts'
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
+    stride: { type: 'string', default: '1' },
     first: { type: 'boolean', default: false },
   },
 })
@@ -21,7 +22,7 @@ const startMs = Date.now()
 const seconds = () => `${Math.round((Date.now() - startMs) / 1000)} s`
 const chosen = scenarios.filter(({ name }) => name.includes(values.only))
 /** Shares no factor with the number of losses and fates, so that the short form meets each of them. */
-const stride = values.short ? 41 : 1
+const stride = values.short ? 41 : Number(values.stride)
 let points = 0
 let again = 0
 let notReached = 0

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
 import type { Files } from '../../src/base/files.ts'
@@ -44,12 +44,15 @@ export async function writeInput(folder: string, input: Input): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (let file = 0; file < input.files && !input.oneByOne; file++) await writeOne(folder, file, input.rows)
 }
-function writeOne(folder: string, file: number, rows: number): Promise<void> {
+/** Whole from the first moment that anybody sees it. */
+async function writeOne(folder: string, file: number, rows: number): Promise<void> {
   const lines = Array.from({ length: rows }, (_, i) => {
     const second = file * 20 + ((i * 7) % 25)
     return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
   })
-  return writeFile(join(folder, `${String(file).padStart(2, '0')}.json`), `${lines.join('\n')}\n`)
+  const name = `${String(file).padStart(2, '0')}.json`
+  await writeFile(join(folder, `.${name}`), `${lines.join('\n')}\n`)
+  await rename(join(folder, `.${name}`), join(folder, name))
 }
 /** The next file comes; false where all are there. */
 async function arrive(folder: string, input: Input): Promise<boolean> {
