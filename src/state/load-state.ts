@@ -1,7 +1,7 @@
 /** Brings the state to a version: the newest snapshots at or below it, then the changelogs above them. */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { CorruptCheckpointError } from '../base/errors.ts'
+import type { CorruptCheckpointError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { isTemporary } from '../base/local-files.ts'
 import type { StateSchema } from '../data/state-schema.ts'

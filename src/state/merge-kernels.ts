@@ -11,7 +11,7 @@ import type { MergeOp } from '../data/state-schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { compareValues } from './compare-values.ts'
 import type { KeyGroup } from './key-group.ts'
-import { type ColumnLayout, type SourceColumn, type Storage } from './record-layout.ts'
+import type { ColumnLayout, SourceColumn, Storage } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 
 /** The rows of a batch that fall to one group, in input order: positions from..to-1 of parallel arrays. */

@@ -8,7 +8,7 @@ import { foreignFile } from './state-errors.ts'
 import { schemaName } from './state-files.ts'
 import { StateMaintenance } from './state-maintenance.ts'
 import { type OpenState, settingsOf, type StateOperator, type StateSettings } from './state-options.ts'
-import { compatibleSchema, readSchemas } from './state-schema-file.ts'
+import { compatibleSchema, readSchemas, type StoredSchema } from './state-schema-file.ts'
 import type { QueryState } from './state-store.ts'
 
 /**
@@ -24,15 +24,22 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
 }
 
 async function openOperators(settings: StateSettings): Promise<Map<number, OpenOperator>> {
-  await checkOperators(settings)
-  const opened = new Map<number, OpenOperator>()
-  for (const operator of settings.operators) opened.set(operator.operatorId, await openOperator(settings, operator))
-  return opened
+  const stored = await storedSchemas(settings)
+  if (settings.version > 0) checkOperators(settings.operators, stored)
+  return new Map(settings.operators.map((operator) => [operator.operatorId, openOperator(settings, operator, stored.get(operator.operatorId) ?? [])]))
 }
 
-async function openOperator(settings: StateSettings, { operatorId, name, schema }: StateOperator): Promise<OpenOperator> {
-  const { files, folder, queryId, keyGroups, version } = settings
-  const schemas = await readSchemas(files, folder, queryId, operatorId)
+/** The schemas of every operator that the checkpoint has state of. */
+async function storedSchemas({ files, folder, queryId }: StateSettings): Promise<Map<number, StoredSchema[]>> {
+  const entries = await files.list(folder)
+  const ids = entries.filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name)).map(({ name }) => Number(name)).sort((a, b) => a - b)
+  const schemas = await Promise.all(ids.map(async (id) => [id, await readSchemas(files, folder, queryId, id)] as const))
+  return new Map(schemas.filter(([, versions]) => versions.length > 0))
+}
+
+function openOperator(
+  { folder, keyGroups, version }: StateSettings, { operatorId, name, schema }: StateOperator, schemas: readonly StoredSchema[],
+): OpenOperator {
   const newest = schemas.at(-1)
   const schemaId = newest?.schemaId ?? 0
   if (newest !== undefined && newest.keyGroups !== keyGroups && version > 0) {
@@ -49,17 +56,12 @@ async function openOperator(settings: StateSettings, { operatorId, name, schema 
 }
 
 /** The stateful operators of a query must be those that its state was written by. */
-async function checkOperators({ files, folder, queryId, operators, version }: StateSettings): Promise<void> {
-  if (version === 0) return
-  const entries = await files.list(folder)
-  const ids = entries.filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name)).map(({ name }) => Number(name)).sort((a, b) => a - b)
-  const schemas = await Promise.all(ids.map((id) => readSchemas(files, folder, queryId, id)))
-  const stored = schemas.flatMap((versions) => versions.at(-1) ?? []).map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`).join(', ')
-  const wanted = [...operators].sort((a, b) => a.operatorId - b.operatorId).map(({ operatorId, name }) => `${operatorId} ${name}`).join(', ')
+function checkOperators(operators: readonly StateOperator[], schemas: ReadonlyMap<number, readonly StoredSchema[]>): void {
+  const stored = [...schemas.values()].map((versions) => versions.at(-1)!).map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`).join(', ')
+  const wanted = operators.toSorted((a, b) => a.operatorId - b.operatorId).map(({ operatorId, name }) => `${operatorId} ${name}`).join(', ')
   if (stored === wanted) return
   throw new InvalidQueryError('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA', {
     what: `the checkpoint has state of the operators (${stored}), and the query has (${wanted})`,
     todo: 'go back to the stateful operators that the checkpoint was begun with, or start the changed query with a new checkpoint',
   })
 }
-

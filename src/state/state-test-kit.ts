@@ -120,7 +120,7 @@ export class StateModel {
       touched.add(id)
       const kept = this.rows.get(id)
       if (kept === undefined) this.rows.set(id, { ...row })
-      else for (const { name, merge, type } of this.#schema.values) kept[name] = fold(merge, type, kept[name], row[name])
+      else for (const { name, merge } of this.#schema.values) kept[name] = fold(merge, kept[name], row[name])
     }
     return [...touched].map((id) => plainRow(this.rows.get(id)!))
   }
@@ -137,20 +137,20 @@ export class StateModel {
   }
 }
 
-function fold(op: MergeOp, type: DataType, kept: unknown, next: unknown): unknown {
+function fold(op: MergeOp, kept: unknown, next: unknown): unknown {
   if (op === 'replace') return next
   if (next === null) return kept
   if (kept === null) return next
   switch (op) {
     case 'sum': return kept instanceof Decimal ? new Decimal(kept.unscaled + (next as Decimal).unscaled, kept.scale)
       : typeof kept === 'bigint' ? kept + (next as bigint) : (kept as number) + (next as number)
-    case 'min': return order(type, next, kept) < 0 ? next : kept
-    case 'max': return order(type, next, kept) > 0 ? next : kept
+    case 'min': return order(next, kept) < 0 ? next : kept
+    case 'max': return order(next, kept) > 0 ? next : kept
     case 'first': return kept
     default: return next
   }
 }
-function order(type: DataType, a: unknown, b: unknown): number {
+function order(a: unknown, b: unknown): number {
   if (a === null || b === null) return (a === null ? 0 : 1) - (b === null ? 0 : 1)
   if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string))
   if (typeof a === 'number') return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : Number.isNaN(b) ? -1 : a - (b as number)
@@ -160,7 +160,7 @@ function order(type: DataType, a: unknown, b: unknown): number {
   if (Array.isArray(a)) {
     const other = b as unknown[]
     for (let i = 0; i < Math.min(a.length, other.length); i++) {
-      const sign = order('string', a[i], other[i])
+      const sign = order(a[i], other[i])
       if (sign !== 0) return sign
     }
     return a.length - other.length
