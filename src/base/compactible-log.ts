@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { Clock } from './clock.ts'
 import { CorruptCheckpointError } from './errors.ts'
 import type { Files } from './files.ts'
@@ -8,6 +9,9 @@ import type { Files } from './files.ts'
  * `<id>.compact` in place of `<id>` that holds all entries up to it. The whole log is therefore the newest compact file and what
  * follows it. A file is `v1` and then a line of JSON for each entry. Readers (Spark among them) find out the interval from the
  * numbers of the compact files, so it stays what it was when the log began.
+ *
+ * Each line ends in its checksum, and the last line of a file says that it is the last: so a changed byte and a file that was cut are
+ * found. Spark skips fields that it doesn't know, and its own lines, which have no checksum, are read without one.
  */
 
 export interface CompactibleLogOptions<Entry> {
@@ -17,6 +21,10 @@ export interface CompactibleLogOptions<Entry> {
   readonly encode: (entry: Entry) => object
   /** The entry in one line's JSON value, or undefined where that is none. */
   readonly decode: (json: Readonly<Record<string, unknown>>) => Entry | undefined
+  /** Part of each checksum, so that a file of another log is told from this one's. Readers have to know it too. */
+  readonly owner?: string
+  /** The id that added an entry, where entries know it and no id is without any: then a file that lacks its own entries is found. */
+  readonly idOf?: (entry: Entry) => number
   readonly compactInterval: number
   /** Whether files that a compaction holds are removed, and how old (ms) they must be. */
   readonly deleteExpired: boolean
@@ -39,6 +47,10 @@ function durationOf(text: string): number {
   const unit = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 'ms']!
   return match === null ? 600_000 : Number(match[1]) * unit
 }
+
+const lastMark = ',"last":true'
+const checksumAtEnd = /,"crc32":"([0-9a-f]{8})"\}$/
+const checksumLength = ',"crc32":"00000000"}'.length
 
 interface LogFile {
   readonly id: number
@@ -82,12 +94,15 @@ export class CompactibleLog<Entry> {
   }
 
   /**
-   * Makes durable what is there. A run that was killed just after it added an entry has left a name that is seen and may still go with the
-   * power; whoever goes on with the log has to call this before anything builds on that entry.
+   * All entries, for a run that goes on with the log. A run that was killed just after it added an entry has left a name that is seen and
+   * may still go with the power: it is durable afterwards. Must be called before anything builds on what is there, and before anything is
+   * added or removed: a compaction copies what it finds. CorruptCheckpointError as of readAll.
    */
-  async sync(): Promise<void> {
+  async takeOver(): Promise<Entry[]> {
+    const entries = await this.readAll()
     const newest = this.#present.at(-1)
     if (newest) await this.#options.files.sync([this.#path(newest)])
+    return entries
   }
 
   /** All entries: those of the newest compact file and of everything after it. CorruptCheckpointError where a file is missing or no such log. */
@@ -115,10 +130,11 @@ export class CompactibleLog<Entry> {
     const { files } = this.#options
     const startsLate = this.latestId < 0 && id > 0
     const compact = startsLate || this.compactsAt(id)
-    const before = compact && !startsLate ? await this.#textOfAll(keep) : []
-    const lines = entries.map((entry) => Buffer.from(`\n${JSON.stringify(this.#options.encode(entry))}`))
+    const copies = compact && !startsLate && !keep
+    const kept = compact && !startsLate && keep ? (await this.readAll()).filter(keep) : []
+    const text = [Buffer.from('v1'), ...(copies ? await this.#textOfAll() : []), this.#encode([...kept, ...entries])]
     const file = { id, compact }
-    if (!await files.createExclusive(this.#path(file), Buffer.concat([Buffer.from('v1'), ...before, ...lines]))) return false
+    if (!await files.createExclusive(this.#path(file), Buffer.concat(text))) return false
     this.#present.push(file)
     if (startsLate) this.#interval = intervalOf([id], this.#options.compactInterval)
     return true
@@ -163,11 +179,20 @@ export class CompactibleLog<Entry> {
 
   async #read(file: LogFile): Promise<Entry[]> {
     const path = this.#path(file)
-    const [, ...lines] = checkHeader(path, await this.#bytes(file)).toString('utf8').split('\n')
-    return lines.filter((line) => line !== '').map((line) => this.#decodeLine(path, line))
+    const [, ...all] = checkHeader(path, await this.#bytes(file)).toString('utf8').split('\n')
+    const lines = all.filter((line) => line !== '')
+    const entries = lines.map((line) => this.#decodeLine(path, line))
+    const { idOf } = this.#options
+    const isCut = checksumAtEnd.test(lines.at(-1) ?? '') && !lines.at(-1)!.slice(0, -checksumLength).endsWith(lastMark)
+    if (isCut || (idOf && (entries.length === 0 || idOf(entries.at(-1)!) !== file.id))) throw malformed(path, 'its last lines are missing')
+    return entries
   }
 
   #decodeLine(path: string, line: string): Entry {
+    const expected = checksumAtEnd.exec(line)?.[1]
+    if (expected !== undefined && this.#checksum(line.slice(0, -checksumLength)) !== expected) {
+      throw malformed(path, `the checksum of the line ${clip(line)} is wrong: it was changed after it was written, or belongs to another log`)
+    }
     let json: unknown
     try {
       json = JSON.parse(line)
@@ -176,20 +201,28 @@ export class CompactibleLog<Entry> {
     }
     const entry = typeof json === 'object' && json !== null ? this.#options.decode(json as Record<string, unknown>) : undefined
     if (entry === undefined) throw malformed(path, `the line ${clip(line)} is no entry of this log`)
+    // what a changed byte makes of a checksum is no checksum
+    if (expected === undefined && 'crc32' in (json as object)) throw malformed(path, `the line ${clip(line)} does not end in its checksum`)
     return entry
   }
 
-  /** What a compaction starts with: the text of the whole log, copied as it is unless entries are to be left out. */
-  async #textOfAll(keep?: (entry: Entry) => boolean): Promise<Buffer[]> {
-    const whole = this.#wholeUpTo(this.latestId)
-    if (keep) {
-      const entries = (await this.readWhole(whole)).flat().filter(keep)
-      return entries.map((entry) => Buffer.from(`\n${JSON.stringify(this.#options.encode(entry))}`))
-    }
-    return Promise.all(whole.map(async (file) => {
+  /** The text of the whole log as it is. What is in it was checked by takeOver, or written by this run. */
+  async #textOfAll(): Promise<Buffer[]> {
+    return Promise.all(this.#wholeUpTo(this.latestId).map(async (file) => {
       const bytes = checkHeader(this.#path(file), await this.#bytes(file)).subarray(2)
       return bytes.at(-1) === 10 ? bytes.subarray(0, -1) : bytes
     }))
+  }
+
+  #encode(entries: readonly Entry[]): Buffer {
+    return Buffer.from(entries.map((entry, i) => {
+      const text = JSON.stringify(this.#options.encode(entry)).slice(0, -1) + (i === entries.length - 1 ? lastMark : '')
+      return `\n${text},"crc32":"${this.#checksum(text)}"}`
+    }).join(''))
+  }
+
+  #checksum(text: string): string {
+    return crc32(`${this.#options.owner ?? ''}\n${text}`).toString(16).padStart(8, '0')
   }
 
   async #bytes(file: LogFile): Promise<Uint8Array> {

@@ -191,6 +191,7 @@ async function openExecution(
       schema: scan.schema,
       options: scan.options,
       metadataFolder: join(checkpoint.folder, 'sources', name),
+      queryId: checkpoint.queryId,
       files: environment.files,
       clock,
       instance: scan.instance,
@@ -254,9 +255,9 @@ async function openExecution(
       manager.tell((listener) => listener.onQueryProgress?.({ progress }))
     },
     warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
-    onIdle: () => {
-      const timestamp = new Date(clock.nowMs()).toISOString()
-      manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp }))
+    onIdle: (progress, isFirst) => {
+      keep(progress)
+      if (!isFirst) manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp: progress.timestamp }))
     },
   }
   return new MicroBatchExecution(parts)

@@ -4,7 +4,7 @@ import { CorruptCheckpointError, FencedError, InvalidQueryError } from '../base/
 import { openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { type FileSinkOptions, fileSinkOptions } from './file-sink-options.ts'
-import { removeLitter } from './litter.ts'
+import { partOf, removeLitter } from './litter.ts'
 import { checkOwner, claimOutput } from './output-owner.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkProvider } from './sink.ts'
 
@@ -23,7 +23,7 @@ export const fileSinkProvider: SinkProvider = {
     }
     const log = await openSinkLog(options.folder, context.files, context.clock, context.conf)
     const isOwned = await checkOwner(options.folder, context.queryId, log, options.adoptOutput, context.files)
-    await log.sync()
+    refuseForeignParts(options.folder, context.queryId, log, await log.takeOver())
     return new FileSink(context, options, log, isOwned)
   },
 }
@@ -129,6 +129,16 @@ class FileSink implements Sink {
       })
     }
   }
+}
+
+/** A log that was restored from somewhere else, beside the owner file of this one. */
+function refuseForeignParts(folder: string, queryId: string, log: CompactibleLog<SinkFileEntry>, entries: readonly SinkFileEntry[]): void {
+  const foreign = entries.find(({ path }) => (partOf(path)?.queryId ?? queryId.slice(0, 8)) !== queryId.slice(0, 8))
+  if (!foreign) return
+  throw new CorruptCheckpointError('SINK_OWNED_BY_ANOTHER_QUERY', {
+    what: `${join(folder, sinkLogFolder)} (batches up to ${log.latestId}) names ${foreign.path}, which another query than ${queryId} wrote`,
+    todo: 'restore the folder from the backup that the checkpoint comes from; nothing was overwritten',
+  })
 }
 
 /** Which attempt a part file belongs to. */

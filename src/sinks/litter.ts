@@ -1,8 +1,15 @@
+import { basename } from 'node:path'
 import type { CompactibleLog } from '../base/compactible-log.ts'
 import type { Files } from '../base/files.ts'
 import type { SinkFileEntry } from '../data/file-sink-log.ts'
 
 const part = /^part-\d{5,}-b(\d+)-e(\d+)-([^.]{1,8})(\.|$)/
+
+/** Whose part a path is (`queryId`: the start of it), where it has the name of one. */
+export function partOf(path: string): { readonly batchId: number; readonly epoch: number; readonly queryId: string } | undefined {
+  const match = part.exec(basename(path))
+  return match ? { batchId: Number(match[1]), epoch: Number(match[2]), queryId: match[3]! } : undefined
+}
 
 /**
  * Deletes the parts of this query that earlier runs wrote and no log entry names. A part of a batch that is not in the log yet stays: the
@@ -11,8 +18,8 @@ const part = /^part-\d{5,}-b(\d+)-e(\d+)-([^.]{1,8})(\.|$)/
 export async function removeLitter(folder: string, queryId: string, epoch: number, log: CompactibleLog<SinkFileEntry>, files: Files): Promise<void> {
   const named = new Set((await log.readAll()).map((entry) => entry.path))
   await visit(folder, files, async (path, name) => {
-    const [, batch, ofEpoch, ofQuery] = part.exec(name) ?? []
-    if (ofQuery !== queryId.slice(0, 8) || Number(ofEpoch) >= epoch || Number(batch) > log.latestId || named.has(path)) return
+    const found = partOf(name)
+    if (found?.queryId !== queryId.slice(0, 8) || found.epoch >= epoch || found.batchId > log.latestId || named.has(path)) return
     await files.delete(path)
   })
 }

@@ -40,10 +40,12 @@ const cachedOffsets = 16
 
 export async function openFileSource(context: SourceContext): Promise<Source> {
   const format = context.format.toLowerCase() as FileFormat
-  const { files, clock, conf, metadataFolder: folder } = context
-  const log = await CompactibleLog.open<FileLogEntry>({ files, clock, folder, encode: encodeEntry, decode: decodeEntry, ...compactibleLogSettings('fileSource', conf) })
-  await log.sync()
-  return new FileSource(context, format, fileSourceOptions(format, context.options), log, await log.readAll())
+  const { files, clock, conf, queryId, metadataFolder: folder } = context
+  const log = await CompactibleLog.open<FileLogEntry>({
+    files, clock, folder, encode: encodeEntry, decode: decodeEntry, idOf: (entry) => entry.batchId, ...(queryId === undefined ? {} : { owner: queryId }),
+    ...compactibleLogSettings('fileSource', conf),
+  })
+  return new FileSource(context, format, fileSourceOptions(format, context.options), log, await log.takeOver())
 }
 
 class FileSource implements Source {

@@ -19,6 +19,8 @@ export interface SourceContext {
   readonly options: Readonly<Record<string, string>>
   /** `<checkpoint>/sources/<name>`: the source's own durable notes. */
   readonly metadataFolder: string
+  /** The query's id, which stays with the checkpoint. */
+  readonly queryId?: string
   readonly files: Files
   readonly clock: Clock
   /** Set where the format is an object of this process (memory). */
