@@ -71,7 +71,7 @@ async function streamed(data: string, work: string, filesPerBatch: number, sink:
             })
             .start()
     await query.awaitTermination()
-    return query.recentProgress
+    return query.recentProgress.filter(({ isIdle }) => !isIdle)
   }
   await run(join(work, `warm-${sink}-${filesPerBatch}`))
   final.clear()

@@ -47,7 +47,7 @@ export class Following {
     this.#queries.set(query.runId, query)
     this.#report.started(query)
     // What it did before we knew of it; the listener tells the rest.
-    for (const progress of query.recentProgress) this.#report.progress(progress)
+    for (const progress of query.recentProgress) if (!progress.isIdle) this.#report.progress(progress)
     this.#ends.push(
       query.awaitTermination().then(
         () => this.#report.ended(query),

@@ -54,7 +54,7 @@ export function plainReport(terminal: Terminal): Report {
     },
     ended(query) {
       const last = held.get(query.runId) ?? (terminal.isScreen ? query.lastProgress : undefined)
-      if (last) line(progressLine(last))
+      if (last && !last.isIdle) line(progressLine(last))
       line(`${query.name ?? query.id} ${query.exception ? `failed: ${query.exception.message}` : 'ended'}`)
     },
     note: (text) => line(`millrace: ${text}`),

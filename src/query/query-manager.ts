@@ -32,7 +32,7 @@ export class StreamingQueryManager {
   /** Resolves (true) as soon as any query has ended since the engine was made or since resetTerminated(), or after `timeoutMs` (false). Rejects if that query failed. */
   async awaitAnyTermination(timeoutMs?: number): Promise<boolean> {
     if (this.#terminated.length === 0 && !(await this.#nextTermination(timeoutMs))) return false
-    const failed = this.#terminated.find((end) => end.error)
+    const failed = this.#terminated.findLast((end) => end.error)
     if (failed?.error) throw failed.error
     return true
   }

@@ -1,15 +1,16 @@
-/** What one batch did; the fields and their spelling are Spark's StreamingQueryProgress (its JSON form is `progressJson`). */
+/** What one batch did, or (`isIdle`) how things stand while there is nothing to do; the fields and their spelling are Spark's StreamingQueryProgress (its JSON form is `progressJson`). */
 export interface QueryProgress {
   readonly id: string
   readonly runId: string
   readonly name: string | null
   /** Start of the trigger, ISO 8601 UTC with milliseconds. */
   readonly timestamp: string
+  /** While there is nothing to do: that of the next batch. */
   readonly batchId: number
   /** Milliseconds. */
   readonly batchDuration: number
   readonly numInputRows: number
-  /** Rows a second; absent where there is no number (first batch). */
+  /** Rows a second since the trigger before began (0 in a run's first trigger); absent where there is no number. */
   readonly inputRowsPerSecond?: number
   readonly processedRowsPerSecond?: number
   /** Milliseconds by phase: triggerExecution, latestOffset, walCommit, getBatch, queryPlanning, addBatch, commitOffsets, and Millrace's own stateCommit. */
@@ -22,6 +23,8 @@ export interface QueryProgress {
   readonly observedMetrics: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Present (true) where a crash or a stop without drain left the batch planned, and this run has done it again. */
   readonly isReplay?: true
+  /** Present (true) where there was no batch: nothing new, for the first trigger of a run or for `spark.sql.streaming.noDataProgressEventInterval`. Listeners hear onQueryIdle instead. */
+  readonly isIdle?: true
 }
 export interface StateOperatorProgress {
   readonly operatorName: string

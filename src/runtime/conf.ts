@@ -22,8 +22,8 @@ export const confKeys: Readonly<Record<string, ConfKey>> = {
   'spark.sql.streaming.forceDeleteTempCheckpointLocation': { ...flag, default: 'false', meaning: 'remove a temporary checkpoint after a failure too' },
   'spark.sql.streaming.pollingDelay': { ...duration, default: '10ms', meaning: 'pause between two looks at sources that had nothing new' },
   'spark.sql.streaming.noDataMicroBatches.enabled': { ...flag, default: 'true', meaning: 'run a batch without data where the watermark has moved and state can be evicted' },
-  'spark.sql.streaming.noDataProgressEventInterval': { ...duration, default: '10s', meaning: 'least time between two idle events' },
-  'spark.sql.streaming.minBatchesToRetain': { ...wholeNumber(2), default: '100', meaning: 'batches whose log entries and state versions are kept' },
+  'spark.sql.streaming.noDataProgressEventInterval': { ...duration, default: '10s', meaning: 'least time between two progresses or idle events while there is nothing to do' },
+  'spark.sql.streaming.minBatchesToRetain': { ...wholeNumber(1), default: '100', meaning: 'batches whose log entries and state versions are kept' },
   'spark.sql.streaming.multipleWatermarkPolicy': { ...oneOf('min', 'max'), default: 'min', meaning: 'how several watermarks become one; pinned by the checkpoint' },
   'spark.sql.streaming.numRecentProgressUpdates': { ...wholeNumber(1), default: '100', meaning: 'length of recentProgress' },
   'spark.sql.streaming.stateStore.providerClass': {

@@ -6,6 +6,8 @@ import { asMillraceError } from './failure.ts'
 import type { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 
+const ended = { isDataAvailable: false, isTriggerActive: false }
+
 /** A running MicroBatchExecution as the user sees it. */
 export class LocalQuery implements StreamingQuery {
   readonly id: string
@@ -65,9 +67,10 @@ export class LocalQuery implements StreamingQuery {
     return this.#recent.at(-1) ?? null
   }
   get status(): StreamingQueryStatus {
-    const isTriggerActive = this.#isActive && this.#execution.isTriggerActive
-    const message = this.#exception ? `Terminated with exception: ${this.#exception.what}` : this.#isActive ? (isTriggerActive ? 'Processing new data' : 'Waiting for data to arrive') : 'Stopped'
-    return { message, isTriggerActive, isDataAvailable: isTriggerActive }
+    if (this.#exception) return { ...ended, message: `Terminated with exception: ${this.#exception.what}` }
+    if (!this.#isActive) return { ...ended, message: 'Stopped' }
+    const { message, isDataAvailable, isTriggerActive } = this.#execution
+    return { message, isDataAvailable, isTriggerActive }
   }
 
   async awaitTermination(timeoutMs?: number): Promise<boolean> {

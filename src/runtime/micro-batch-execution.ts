@@ -38,7 +38,8 @@ export interface ExecutionParts {
   /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
   readonly withRelation?: (<T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>) | undefined
   readonly onProgress: (progress: QueryProgress) => void
-  readonly onIdle: () => void
+  /** There was nothing to do for a while; `isFirst`: and there has not been since this run began. */
+  readonly onIdle: (progress: QueryProgress, isFirst: boolean) => void
   readonly warn: (text: string) => void
 }
 export interface ExecutionSettings {
@@ -83,7 +84,10 @@ export class MicroBatchExecution {
   #stopping = false
   #abandon = false
   #idleSince: number | null = null
-  #lastIdleEventMs: number
+  /** When the last progress was made, idle ones included; null before the first. */
+  #lastProgressMs: number | null = null
+  #message = 'Initializing sources'
+  #isDataAvailable = false
   /** Rises with every look at the sources that found nothing. */
   #quietTriggers = 0
   #quietWaiters: { readonly after: number; readonly resolve: () => void }[] = []
@@ -92,11 +96,18 @@ export class MicroBatchExecution {
     this.#parts = parts
     this.#tracker = this.#newTracker(0)
     this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock)
-    this.#lastIdleEventMs = parts.clock.monotonicMs()
   }
 
   get isTriggerActive(): boolean {
     return this.#reporter.isTriggerActive
+  }
+  /** What the loop is doing, in Spark's words. */
+  get message(): string {
+    return this.#message
+  }
+  /** Whether the last look at the sources found something new. */
+  get isDataAvailable(): boolean {
+    return this.#isDataAvailable
   }
   /** Whether the loop sleeps with nothing left to do, as far as it knows. */
   get isIdle(): boolean {
@@ -130,6 +141,7 @@ export class MicroBatchExecution {
       // openCheckpoint has made sure that it is there, but for batch 0
       const before = await checkpoint.offsets.get(planned.batchId - 1)
       if (decision.kind === 'replay') {
+        this.#isDataAvailable = Object.keys(planned.entry.sources).some((name) => !sameOffset(planned.entry.sources[name], before?.sources[name]))
         if (decision.missingCommits > 0) this.#parts.warn(`the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`)
         this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
@@ -193,6 +205,7 @@ export class MicroBatchExecution {
   async #idleUntil(timeMs: number): Promise<void> {
     const { clock } = this.#parts
     this.#idleSince = clock.nowMs()
+    this.#message = 'Waiting for next trigger'
     await clock.sleepUntil(timeMs, this.#abort.signal)
     this.#idleSince = null
   }
@@ -214,7 +227,7 @@ export class MicroBatchExecution {
 
   /** One look at the sources, and the batch that follows from it. Gives whether there was one. */
   async #trigger(how: { readonly limited: boolean; readonly noDataBatches: boolean }): Promise<boolean> {
-    const { onProgress } = this.#parts
+    const { clock, onProgress } = this.#parts
     this.#reporter.startTrigger()
     let planned: PlannedBatch | null
     try {
@@ -225,20 +238,31 @@ export class MicroBatchExecution {
       throw error
     }
     const progress = this.#reporter.endTrigger()
-    if (planned && progress) onProgress(progress)
+    if (progress) {
+      this.#lastProgressMs = clock.nowMs()
+      onProgress(progress)
+    }
     if (!planned) this.#quiet()
+    this.#message = planned ? 'Waiting for next trigger' : 'Waiting for data to arrive'
     return planned !== null
   }
 
   #quiet(): void {
-    const { clock, settings, onIdle } = this.#parts
+    this.#reportIdleness()
     this.#quietTriggers++
     const due = this.#quietWaiters.filter((waiter) => this.#quietTriggers > waiter.after)
     this.#quietWaiters = this.#quietWaiters.filter((waiter) => this.#quietTriggers <= waiter.after)
     for (const waiter of due) waiter.resolve()
-    if (clock.monotonicMs() - this.#lastIdleEventMs < settings.noDataProgressEventIntervalMs) return
-    this.#lastIdleEventMs = clock.monotonicMs()
-    onIdle()
+  }
+
+  /** At once where this run has made no progress yet, then once an interval. */
+  #reportIdleness(): void {
+    const { clock, settings, onIdle } = this.#parts
+    const nowMs = clock.nowMs()
+    if (this.#lastProgressMs !== null && nowMs - this.#lastProgressMs < settings.noDataProgressEventIntervalMs) return
+    const isFirst = this.#lastProgressMs === null
+    this.#lastProgressMs = nowMs
+    onIdle(this.#reporter.idleProgress({ batchId: this.#batchId, offsets: this.#start, watermarkMs: this.#tracker.currentMs }), isFirst)
   }
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
@@ -247,11 +271,13 @@ export class MicroBatchExecution {
     const end: Record<string, Offset | null> = {}
     await this.#reporter.time('latestOffset', async () => {
       for (const [name, source] of sources) {
+        this.#message = `Getting offsets from ${source.description}`
         const limit: ReadLimit = limited ? source.readLimit : { kind: 'all' }
         end[name] = (await source.latestOffset(this.#start[name] ?? null, limit)) ?? this.#start[name] ?? null
       }
     })
     const isNew = [...sources.keys()].some((name) => !sameOffset(end[name], this.#start[name]))
+    this.#isDataAvailable = isNew
     if (!isNew && !(noDataBatches && this.#needsNoDataBatch())) return null
     const entry: OffsetEntry = {
       batchWatermarkMs: this.#tracker.currentMs,
@@ -296,14 +322,14 @@ export class MicroBatchExecution {
   async #purgeLogs(): Promise<void> {
     const { checkpoint, settings } = this.#parts
     const oldest = this.#batchId - settings.minBatchesToRetain
-    // each id falls out of the window once; purging in steps of ten spares nine listings of ten
-    if (oldest <= 0 || oldest % 10 !== 0) return
+    if (oldest <= 0) return
     await checkpoint.offsets.purgeBelow(oldest)
     await checkpoint.commits.purgeBelow(oldest)
   }
 
   async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
     const { beginBatch, checkpoint, plan, salt } = this.#parts
+    this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
     try {

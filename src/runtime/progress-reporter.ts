@@ -14,9 +14,10 @@ export interface QueryIdentity {
   readonly name: string | null
 }
 
+type Offsets = Readonly<Record<string, Offset | null>>
 interface Batch {
   readonly batchId: number
-  readonly start: Readonly<Record<string, Offset | null>>
+  readonly start: Offsets
   readonly entry: OffsetEntry
   /** Whether a crash or stop left it planned and this run does it again. */
   readonly isReplay: boolean
@@ -38,9 +39,15 @@ export class ProgressReporter {
   readonly #sink: Sink
   readonly #clock: Clock
   #durations = new Map<string, number>()
-  #triggerStartMs: number | null = null
-  #triggerStartMonotonicMs = 0
+  #isTriggerActive = false
+  /** Of the trigger that runs or ran last. */
+  #startMs: number | null = null
+  #startMonotonicMs = 0
   #previousTriggerStartMs: number | null = null
+  /** Of the last batch of this run, for the idle progresses after it. */
+  #lastStateOperators: readonly StateOperatorProgress[] = []
+  #lastNumOutputRows = -1
+  #hasRunBatch = false
   #batch: Batch | null = null
   #outcome: Outcome | null = null
 
@@ -53,12 +60,14 @@ export class ProgressReporter {
   }
 
   get isTriggerActive(): boolean {
-    return this.#triggerStartMs !== null
+    return this.#isTriggerActive
   }
 
   startTrigger(): void {
-    this.#triggerStartMs = this.#clock.nowMs()
-    this.#triggerStartMonotonicMs = this.#clock.monotonicMs()
+    this.#previousTriggerStartMs = this.#startMs
+    this.#startMs = this.#clock.nowMs()
+    this.#isTriggerActive = true
+    this.#startMonotonicMs = this.#clock.monotonicMs()
     this.#durations = new Map()
     this.#batch = null
     this.#outcome = null
@@ -83,18 +92,42 @@ export class ProgressReporter {
 
   /** The progress of the batch that has just ended, or null where there was none. */
   endTrigger(): QueryProgress | null {
-    const startMs = this.#triggerStartMs ?? 0
-    this.#triggerStartMs = null
+    this.#isTriggerActive = false
+    this.#durations.set('triggerExecution', this.#elapsedMs)
     if (!this.#batch || !this.#outcome) return null
-    const batchDuration = this.#clock.monotonicMs() - this.#triggerStartMonotonicMs
-    this.#durations.set('triggerExecution', batchDuration)
-    const sinceMs = this.#previousTriggerStartMs === null ? null : startMs - this.#previousTriggerStartMs
-    this.#previousTriggerStartMs = startMs
-    return this.#progressOf(this.#batch, this.#outcome, startMs, batchDuration, sinceMs)
+    const [batch, outcome] = [this.#batch, this.#outcome]
+    this.#hasRunBatch = true
+    this.#lastStateOperators = this.#plan.stateful.map((operator) => this.#operatorProgress(operator, outcome))
+    this.#lastNumOutputRows = outcome.commit.numOutputRows
+    return {
+      ...this.#progressOf({ ...batch, end: batch.entry.sources }, outcome.inputRows),
+      eventTime: eventTimeOf(this.#plan, outcome.record.eventTimes, batch.entry.batchWatermarkMs),
+      stateOperators: this.#lastStateOperators,
+      sink: { description: this.#sink.description, numOutputRows: outcome.commit.numOutputRows, metrics: outcome.commit.metrics ?? {} },
+      ...(batch.isReplay ? { isReplay: true as const } : {}),
+    }
   }
 
-  #progressOf(batch: Batch, outcome: Outcome, startMs: number, durationMs: number, sinceMs: number | null): QueryProgress {
-    const numInputRows = [...outcome.inputRows.values()].reduce((sum, rows) => sum + rows, 0)
+  /** The progress of a trigger that found nothing to do: what stands as after the last batch of this run, what happens as zero. `batchId` is the next batch's. */
+  idleProgress({ batchId, offsets, watermarkMs }: { readonly batchId: number; readonly offsets: Offsets; readonly watermarkMs: number }): QueryProgress {
+    return {
+      ...this.#progressOf({ batchId, start: offsets, end: offsets }, new Map()),
+      eventTime: this.#hasRunBatch ? eventTimeOf(this.#plan, new Map(), watermarkMs) : {},
+      stateOperators: this.#lastStateOperators.map((operator) => ({ ...operator, numRowsUpdated: 0, numRowsRemoved: 0, numRowsDroppedByWatermark: 0 })),
+      sink: { description: this.#sink.description, numOutputRows: this.#lastNumOutputRows < 0 ? -1 : 0, metrics: {} },
+      isIdle: true,
+    }
+  }
+
+  get #elapsedMs(): number {
+    return this.#clock.monotonicMs() - this.#startMonotonicMs
+  }
+
+  #progressOf(batch: { readonly batchId: number; readonly start: Offsets; readonly end: Offsets }, inputRows: ReadonlyMap<string, number>) {
+    const startMs = this.#startMs ?? 0
+    const durationMs = this.#durations.get('triggerExecution') ?? 0
+    const sinceMs = this.#previousTriggerStartMs === null ? Number.POSITIVE_INFINITY : startMs - this.#previousTriggerStartMs
+    const numInputRows = [...inputRows.values()].reduce((sum, rows) => sum + rows, 0)
     const phases = [...this.#durations].sort(([a], [b]) => (a < b ? -1 : 1)).map(([phase, ms]) => [phase, Math.round(ms)])
     return {
       ...this.#identity,
@@ -103,13 +136,17 @@ export class ProgressReporter {
       batchDuration: Math.round(durationMs),
       numInputRows,
       ...rates(numInputRows, durationMs, sinceMs),
-      durationMs: Object.fromEntries(phases),
-      eventTime: eventTimeOf(this.#plan, outcome.record.eventTimes, batch.entry.batchWatermarkMs),
-      stateOperators: this.#plan.stateful.map((operator) => this.#operatorProgress(operator, outcome)),
-      sources: [...this.#sources].map(([name, source]) => sourceProgress(name, source, batch, outcome, durationMs, sinceMs)),
-      sink: { description: this.#sink.description, numOutputRows: outcome.commit.numOutputRows, metrics: outcome.commit.metrics ?? {} },
+      durationMs: Object.fromEntries(phases) as Record<string, number>,
+      sources: [...this.#sources].map(([name, source]): SourceProgress => ({
+        description: source.description,
+        startOffset: batch.start[name] ?? null,
+        endOffset: batch.end[name] ?? null,
+        latestOffset: source.reportLatestOffset?.() ?? null,
+        numInputRows: inputRows.get(name) ?? 0,
+        ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
+        metrics: source.metrics?.(batch.end[name] ?? null) ?? {},
+      })),
       observedMetrics: {},
-      ...(batch.isReplay ? { isReplay: true as const } : {}),
     }
   }
 
@@ -138,24 +175,10 @@ export class ProgressReporter {
   }
 }
 
-function sourceProgress(name: string, source: Source, batch: Batch, outcome: Outcome, durationMs: number, sinceMs: number | null): SourceProgress {
-  const numInputRows = outcome.inputRows.get(name) ?? 0
-  const endOffset = batch.entry.sources[name] ?? null
-  return {
-    description: source.description,
-    startOffset: batch.start[name] ?? null,
-    endOffset,
-    latestOffset: source.reportLatestOffset?.() ?? null,
-    numInputRows,
-    ...rates(numInputRows, durationMs, sinceMs),
-    metrics: source.metrics?.(endOffset) ?? {},
-  }
-}
-
-/** Spark's two rates, HALF_UP to one decimal; a rate that is no number is left out. */
-function rates(numRows: number, durationMs: number, sinceMs: number | null): { inputRowsPerSecond?: number; processedRowsPerSecond?: number } {
+/** Spark's two rates, HALF_UP to one decimal: 0 where there was no trigger before; a rate that is no number is left out. */
+function rates(numRows: number, durationMs: number, sinceMs: number): { inputRowsPerSecond?: number; processedRowsPerSecond?: number } {
   const processed = { processedRowsPerSecond: oneDecimal((numRows * 1000) / Math.max(1, durationMs)) }
-  return sinceMs === null || sinceMs <= 0 ? processed : { inputRowsPerSecond: oneDecimal((numRows * 1000) / sinceMs), ...processed }
+  return sinceMs <= 0 ? processed : { inputRowsPerSecond: oneDecimal((numRows * 1000) / sinceMs), ...processed }
 }
 function oneDecimal(value: number): number {
   return Math.round(value * 10) / 10
@@ -163,23 +186,12 @@ function oneDecimal(value: number): number {
 
 function eventTimeOf(plan: StreamingPlan, seen: ReadonlyMap<number, EventTimeStats>, watermarkMs: number): Record<string, string> {
   if (plan.watermarks.length === 0) return {}
-  const stats = [...seen.values()].filter(({ count }) => count > 0)
   const watermark = { watermark: iso(watermarkMs) }
-  if (stats.length === 0) return watermark
-  const rows = stats.reduce((sum, { count }) => sum + count, 0)
-  const avgUs = stats.reduce((sum, each) => sum + each.avgUs * (each.count / rows), 0)
-  return {
-    avg: iso(avgUs / 1000),
-    max: iso(Math.max(...stats.map((each) => Number(each.maxUs))) / 1000),
-    min: iso(Math.min(...stats.map((each) => Number(each.minUs))) / 1000),
-    ...watermark,
-  }
+  // of several watermarks only the first one with rows is shown, as in Spark
+  const shown = [...seen].sort(([a], [b]) => a - b).find(([, { count }]) => count > 0)?.[1]
+  if (!shown) return watermark
+  return { avg: iso(shown.avgUs / 1000), max: iso(Number(shown.maxUs) / 1000), min: iso(Number(shown.minUs) / 1000), ...watermark }
 }
 function iso(ms: number): string {
   return new Date(Math.floor(ms)).toISOString()
-}
-
-/** A progress as Spark prints it: offsets as JSON, empty maps left out. */
-export function progressJson(progress: QueryProgress): string {
-  return JSON.stringify(progress, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
 }

@@ -140,7 +140,7 @@ export class StreamTest {
 
   collectProgress(): void {
     for (const progress of this.#query?.recentProgress ?? []) {
-      if (progress.batchId <= this.#seenBatches) continue
+      if (progress.isIdle || progress.batchId <= this.#seenBatches) continue
       this.#seenBatches = progress.batchId
       this.progresses.push(progress)
     }

@@ -1,0 +1,16 @@
+import type { QueryProgress } from './query-progress.ts'
+
+const order = [
+  'id', 'runId', 'name', 'timestamp', 'batchId', 'batchDuration', 'numInputRows', 'inputRowsPerSecond', 'processedRowsPerSecond', 'durationMs', 'eventTime',
+  'stateOperators', 'sources', 'sink', 'observedMetrics', 'isReplay', 'isIdle',
+] as const satisfies readonly (keyof QueryProgress)[]
+/** Left out where they are empty. */
+const maps = new Set(['durationMs', 'eventTime', 'customMetrics', 'metrics', 'observedMetrics'])
+
+/** A progress as one line of JSON, as Spark prints it: fields in its order, empty maps left out, a bigint as a number where that is exact and else as text. */
+export function progressJson(progress: QueryProgress): string {
+  return JSON.stringify(Object.fromEntries(order.map((key) => [key, progress[key]])), (key, value: unknown) => {
+    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+    return maps.has(key) && value !== null && typeof value === 'object' && Object.keys(value).length === 0 ? undefined : value
+  })
+}
