@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
+import { showTable } from '../data/show-table.ts'
 import { alias, distinct, drop, filter, groupBy, type JoinOn, join, limit, project, renameColumn, sort, union, watermark, withColumns } from '../plan/analyze.ts'
 import { explainLogical } from '../plan/explain.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
@@ -9,7 +10,6 @@ import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } f
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
 import { Grouping } from './grouped-data.ts'
 import { schemaTree } from './schema-tree.ts'
-import { tableText } from './show-text.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
 /** The frame of a batch plan. */
@@ -138,7 +138,7 @@ export class PlannedFrame {
   async show(rows = 20, truncate: boolean | number = true): Promise<void> {
     this.#checkBatch('show')
     const found = await this.take(rows + 1)
-    console.log(tableText(this.schema, found.slice(0, rows), truncate, found.length > rows))
+    console.log(showTable(this.schema, found, { numRows: rows, truncate: truncate === true ? 20 : Number(truncate) }))
   }
   get write(): BatchWriter {
     this.#checkBatch('write')

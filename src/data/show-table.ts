@@ -72,8 +72,9 @@ function shortestFloat(value: number): string {
 }
 
 function cut(text: string, truncate: number): string {
-  if (truncate === 0 || text.length <= truncate) return text
-  return truncate < 4 ? text.slice(0, truncate) : `${text.slice(0, truncate - 3)}...`
+  const escaped = text.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')
+  if (truncate <= 0 || escaped.length <= truncate) return escaped
+  return truncate < 4 ? escaped.slice(0, truncate) : `${escaped.slice(0, truncate - 3)}...`
 }
 function pad(text: string, width: number, flushRight: boolean): string {
   const space = ' '.repeat(Math.max(0, width - halfWidths(text)))
