@@ -32,11 +32,11 @@ export interface AggregateSpec {
 export function aggregateBatch(store: StateStore, batch: KeyedBatch, spec: AggregateSpec, watermarks: BatchWatermarks): AggregateResult {
   const { outputMode, eventTimeKey } = spec
   if (outputMode === 'complete') {
-    const touched = store.merge(batch)
+    const touched = store.merge(batch, false)
     return { output: [...store.scan()], rowsUpdated: touched.length, rowsRemoved: 0, rowsDroppedByWatermark: 0 }
   }
   const inTime = eventTimeKey === null || watermarks.lateUs === null ? batch : dropLate(batch, eventTimeKey, watermarks.lateUs)
-  const touched = store.merge(inTime)
+  const touched = store.merge(inTime, outputMode === 'update')
   const evicted = eventTimeKey === null || watermarks.evictionUs === null ? null : store.evict(watermarks.evictionUs, outputMode === 'append')
   return {
     output: outputMode === 'update' ? [touched] : evicted ? [evicted.rows] : [],
