@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'dist/**', 'test/crash/**'],
+    exclude: ['**/node_modules/**', 'dist/**'],
     pool: 'forks',
     execArgv: ['--conditions=millrace-source'],
     maxWorkers: 2,

@@ -17,7 +17,10 @@ export async function folderProblem(scenario: Scenario, place: Place): Promise<s
 
 async function ids({ root, files }: Place, folder: string): Promise<number[]> {
   const names = (await files.list(join(root, folder))).map(({ name }) => name)
-  return names.filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b)
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
 }
 
 /** Each part once, there, and of one run's making for each batch. */

@@ -68,7 +68,11 @@ export function trialsOf(scenario: Scenario, { trace }: Reference): Trial[] {
     for (const when of ['before', 'after'] as const) {
       const index = trials.length
       const fate = (step: number) => fates[(index + step) % fates.length]!
-      trials.push({ point: { operation: number, when }, fates: [fate(0), fate(3), losses[index % losses.length]!], again: 1 + ((index * 13) % 47) })
+      trials.push({
+        point: { operation: number, when },
+        fates: [fate(0), fate(3), losses[index % losses.length]!],
+        again: 1 + ((index * 13) % 47),
+      })
     }
     if (kind !== 'link' && kind !== 'rename' && kind !== 'mkdir') continue
     for (const again of scenario.intoFiles ? milestones : milestones.slice(0, 2)) {
@@ -83,11 +87,17 @@ export async function referenceOf(scenario: Scenario): Promise<Reference> {
     await writeInput(join(folder, 'in'), scenario.input)
     const first = new SimFileSystem(join(folder, 'root'))
     const shown: Row[][] = []
-    await inProcess(first, folder, async (place) => {
-      await scenario.run(place)
-    }, async ({ step, when, batchId }) => {
-      if (step === 'sink/commit' && when === 'after') shown[batchId] = await inProcess(first, folder, async (place) => comparable(await scenario.output(place)))
-    })
+    await inProcess(
+      first,
+      folder,
+      async (place) => {
+        await scenario.run(place)
+      },
+      async ({ step, when, batchId }) => {
+        if (step === 'sink/commit' && when === 'after')
+          shown[batchId] = await inProcess(first, folder, async (place) => comparable(await scenario.output(place)))
+      },
+    )
     const trace = [...first.trace]
     await writeClosingRow(join(folder, 'in'))
     const expected = await inProcess(await first.restart(), folder, async (place) => {
@@ -198,7 +208,12 @@ export async function closeEngine(): Promise<void> {
   engine = undefined
 }
 
-async function inProcess<T>(sim: SimFileSystem, folder: string, work: (place: Place) => Promise<T>, observeStep: StepObserver = () => {}): Promise<T> {
+async function inProcess<T>(
+  sim: SimFileSystem,
+  folder: string,
+  work: (place: Place) => Promise<T>,
+  observeStep: StepObserver = () => {},
+): Promise<T> {
   const engine = await sharedEngine()
   const random = countingRandom(sim.operations)
   const files = bound(new LocalFiles(sim, random))

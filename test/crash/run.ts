@@ -34,7 +34,9 @@ function report(text: string): void {
   if (values.first) finish()
 }
 function finish(): never {
-  say(`${points} points tried, ${again} of them with a second crash during recovery, ${losses.length} kinds of loss and the plain kill; ${notReached} ended before their point; ${mismatches.length} mismatches; ${seconds()}`)
+  say(
+    `${points} points tried, ${again} of them with a second crash during recovery, ${losses.length} kinds of loss and the plain kill; ${notReached} ended before their point; ${mismatches.length} mismatches; ${seconds()}`,
+  )
   if (values.json) console.log(JSON.stringify({ bench: 'crash', points, mismatches: mismatches.length }))
   process.exit(mismatches.length === 0 ? 0 : 1)
 }

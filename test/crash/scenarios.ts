@@ -48,7 +48,11 @@ export async function writeInput(folder: string, input: Input): Promise<void> {
 async function writeOne(folder: string, file: number, rows: number): Promise<void> {
   const lines = Array.from({ length: rows }, (_, i) => {
     const second = file * 20 + ((i * 7) % 25)
-    return JSON.stringify({ k: `key-${(i * 5 + file) % 4}`, at: new Date(1_000_000_000_000 + second * 1000).toISOString(), v: i % 6 === 0 ? null : i / 4 })
+    return JSON.stringify({
+      k: `key-${(i * 5 + file) % 4}`,
+      at: new Date(1_000_000_000_000 + second * 1000).toISOString(),
+      v: i % 6 === 0 ? null : i / 4,
+    })
   })
   const name = `${String(file).padStart(2, '0')}.json`
   await writeFile(join(folder, `.${name}`), `${lines.join('\n')}\n`)
@@ -70,8 +74,11 @@ export async function writeClosingRow(folder: string): Promise<void> {
 }
 /** Rows as plain values, numbers to nine digits, since sums depend on the order in which they are made; without what is made of the closing row, whose own window stays open. */
 export function comparable(rows: readonly Row[]): Row[] {
-  const plain = (value: unknown) => (typeof value === 'number' || typeof value === 'bigint' ? Number(Number(value).toPrecision(9)) : value === null ? null : String(value))
-  return rows.filter((row) => !isClosing(row)).map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])))
+  const plain = (value: unknown) =>
+    typeof value === 'number' || typeof value === 'bigint' ? Number(Number(value).toPrecision(9)) : value === null ? null : String(value)
+  return rows
+    .filter((row) => !isClosing(row))
+    .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])))
 }
 function isClosing(row: Row): boolean {
   return row['k'] === closingKey || row['city'] === closingCity
@@ -82,7 +89,15 @@ const closingCity = '-'
 const stream = ({ engine, input }: Place) => engine.readStream.schema(fields).option('maxFilesPerTrigger', 1).json(input)
 const table = ({ engine, input }: Place) => engine.read.json(input, fields)
 const cities = ({ engine }: Place) =>
-  engine.createDataFrame([{ k: 'key-0', city: 'Ulm' }, { k: 'key-1', city: 'Bern' }, { k: 'key-2', city: 'Graz' }, { k: closingKey, city: closingCity }], { k: t.string(), city: t.string() })
+  engine.createDataFrame(
+    [
+      { k: 'key-0', city: 'Ulm' },
+      { k: 'key-1', city: 'Bern' },
+      { k: 'key-2', city: 'Graz' },
+      { k: closingKey, city: closingCity },
+    ],
+    { k: t.string(), city: t.string() },
+  )
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
 
@@ -110,12 +125,16 @@ const windowedTable = (place: Place) =>
     .agg(({ v }) => ({ n: count(), total: sum(v), mean: avg(v), most: max(v) }))
     .select(({ window, k, n, total, mean, most }) => ({ start: window.start, k, n, total, mean, most }))
 const perKey = ({ input, engine }: Place, isStream: boolean) =>
-  (isStream ? stream({ input, engine } as Place) : (table({ input, engine } as Place) as never as ReturnType<typeof stream>)).groupBy('k').agg(({ v }) => ({ n: count(), total: sum(v) }))
+  (isStream ? stream({ input, engine } as Place) : (table({ input, engine } as Place) as never as ReturnType<typeof stream>))
+    .groupBy('k')
+    .agg(({ v }) => ({ n: count(), total: sum(v) }))
 
 /** Keeps each batch as a file of its own, so that a batch that comes again replaces itself. */
 function intoBatchFiles(place: Place) {
   return async (rows: { collect(): Promise<Row[]> }, batchId: bigint) => {
-    const lines = (await rows.collect()).map((row) => JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)))
+    const lines = (await rows.collect()).map((row) =>
+      JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
+    )
     await place.files.replace(join(out(place), `batch-${String(batchId).padStart(6, '0')}.json`), lines.join('\n'))
   }
 }
@@ -139,22 +158,48 @@ async function latestByKey(place: Place, keyOf: (row: Row) => string): Promise<R
   return [...byKey.values()]
 }
 
-const window10 = { start: t.timestamp(), k: t.string(), n: t.long(), total: t.double().nullable(), mean: t.double().nullable(), most: t.double().nullable() }
+const window10 = {
+  start: t.timestamp(),
+  k: t.string(),
+  n: t.long(),
+  total: t.double().nullable(),
+  mean: t.double().nullable(),
+  most: t.double().nullable(),
+}
 
 export const scenarios: readonly Scenario[] = [
   {
     name: 'stateless into parquet',
     input: fiveFiles,
     intoFiles: true,
-    run: (place) => untilDone(stream(place).where(({ v }) => v.isNotNull()).writeStream.format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .where(({ v }) => v.isNotNull())
+          .writeStream.format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
     output: (place) => place.engine.read.parquet(out(place), fields).collect(),
-    expected: (place) => table(place).where(({ v }) => v.isNotNull()).collect(),
+    expected: (place) =>
+      table(place)
+        .where(({ v }) => v.isNotNull())
+        .collect(),
   },
   {
     name: 'windowed aggregation, append, into parquet',
     input: fiveFiles,
     intoFiles: true,
-    run: (place) => untilDone(windowed(place).writeStream.outputMode('append').format('parquet').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    run: (place) =>
+      untilDone(
+        windowed(place)
+          .writeStream.outputMode('append')
+          .format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
     output: (place) => place.engine.read.parquet(out(place), window10).collect(),
     expected: (place) => windowedTable(place).collect(),
   },
@@ -162,7 +207,15 @@ export const scenarios: readonly Scenario[] = [
     name: 'windowed aggregation, update, into foreachBatch',
     input: fiveFiles,
     intoFiles: false,
-    run: (place) => untilDone(windowed(place).writeStream.outputMode('update').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start()),
+    run: (place) =>
+      untilDone(
+        windowed(place)
+          .writeStream.outputMode('update')
+          .foreachBatch(intoBatchFiles(place))
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(),
+      ),
     output: (place) => latestByKey(place, (row) => `${String(row['start'])} ${String(row['k'])}`),
     expected: (place) => windowedTable(place).collect(),
   },
@@ -170,7 +223,15 @@ export const scenarios: readonly Scenario[] = [
     name: 'plain aggregation, complete, into foreachBatch',
     input: fiveFiles,
     intoFiles: false,
-    run: (place) => untilDone(perKey(place, true).writeStream.outputMode('complete').foreachBatch(intoBatchFiles(place)).trigger(availableNow).option('checkpointLocation', checkpoint(place)).start()),
+    run: (place) =>
+      untilDone(
+        perKey(place, true)
+          .writeStream.outputMode('complete')
+          .foreachBatch(intoBatchFiles(place))
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(),
+      ),
     output: async (place) => (await batchFiles(place)).at(-1) ?? [],
     expected: (place) => (perKey(place, false) as never as { collect(): Promise<Row[]> }).collect(),
   },
@@ -178,7 +239,15 @@ export const scenarios: readonly Scenario[] = [
     name: 'partitioned file sink',
     input: fiveFiles,
     intoFiles: true,
-    run: (place) => untilDone(stream(place).writeStream.format('json').partitionBy('k').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .writeStream.format('json')
+          .partitionBy('k')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
     output: (place) => place.engine.read.json(out(place), fields).collect(),
     expected: (place) => table(place).collect(),
   },
@@ -200,7 +269,8 @@ export const scenarios: readonly Scenario[] = [
           .option('checkpointLocation', checkpoint(place))
           .start(out(place)),
       ),
-    output: (place) => place.engine.read.json(out(place), { start: t.timestamp(), city: t.string(), n: t.long(), total: t.double().nullable() }).collect(),
+    output: (place) =>
+      place.engine.read.json(out(place), { start: t.timestamp(), city: t.string(), n: t.long(), total: t.double().nullable() }).collect(),
     expected: (place) =>
       table(place)
         .join(cities(place), 'k')
@@ -216,7 +286,12 @@ export const scenarios: readonly Scenario[] = [
     intoFiles: true,
     async run(place) {
       await arrive(place.input, this.input)
-      const query = await place.engine.readStream.schema(fields).json(place.input).writeStream.format('json').option('checkpointLocation', checkpoint(place)).start(out(place))
+      const query = await place.engine.readStream
+        .schema(fields)
+        .json(place.input)
+        .writeStream.format('json')
+        .option('checkpointLocation', checkpoint(place))
+        .start(out(place))
       try {
         do await query.processAllAvailable()
         while (await arrive(place.input, this.input))
@@ -233,7 +308,15 @@ export const scenarios: readonly Scenario[] = [
     input: { files: 13, rows: 6 },
     intoFiles: true,
     pointsFrom: '-> checkpoint/offsets/11',
-    run: (place) => untilDone(windowed(place).writeStream.outputMode('append').format('json').trigger(availableNow).option('checkpointLocation', checkpoint(place)).start(out(place))),
+    run: (place) =>
+      untilDone(
+        windowed(place)
+          .writeStream.outputMode('append')
+          .format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
     output: (place) => place.engine.read.json(out(place), window10).collect(),
     expected: (place) => windowedTable(place).collect(),
   },

@@ -10,7 +10,11 @@ import { folderProblem } from './folders.ts'
 import { comparable, crashableEngine, type Place, type Scenario, scenarios, writeClosingRow, writeInput } from './scenarios.ts'
 
 /** Kills real processes at durable steps spread over the run, each round twice, and lets a third one finish. */
-export async function killRounds(chosen: readonly Scenario[], rounds: number, say: (line: string) => void): Promise<{ points: number; mismatches: string[] }> {
+export async function killRounds(
+  chosen: readonly Scenario[],
+  rounds: number,
+  say: (line: string) => void,
+): Promise<{ points: number; mismatches: string[] }> {
   let points = 0
   const mismatches: string[] = []
   for (const scenario of chosen) {
@@ -34,7 +38,9 @@ export async function killRounds(chosen: readonly Scenario[], rounds: number, sa
 
 function runProcess(name: string, folder: string, killAt: number): Promise<'killed' | 'ended'> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--conditions=millrace-source', import.meta.filename, name, folder, String(killAt)], { stdio: ['ignore', 'inherit', 'inherit'] })
+    const child = spawn(process.execPath, ['--conditions=millrace-source', import.meta.filename, name, folder, String(killAt)], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
     child.on('exit', (code, signal) => {
       if (signal === 'SIGKILL') resolve('killed')
       else if (code === 0) resolve('ended')

@@ -2,9 +2,9 @@
 import { writeSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
+import { MillraceError } from '../../src/base/errors.ts'
 import { type FileSystem, nodeFileSystem } from '../../src/base/file-system.ts'
 import { isTemporary, LocalFiles, temporaryFor } from '../../src/base/local-files.ts'
-import { MillraceError } from '../../src/base/errors.ts'
 import { systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { crashableEngine, scenarios } from '../crash/scenarios.ts'
 
@@ -21,11 +21,14 @@ export interface Hold {
   /** `stop`: SIGSTOP, until somebody sends SIGCONT. `wait`: the operation waits for a line on standard input while everything else goes on. */
   readonly how: 'stop' | 'wait'
 }
-export type ChildEnd = { readonly end: 'done' } | { readonly end: 'error'; readonly name: string; readonly code: string; readonly message: string }
+export type ChildEnd =
+  | { readonly end: 'done' }
+  | { readonly end: 'error'; readonly name: string; readonly code: string; readonly message: string }
 
 function holdingFileSystem(root: string, hold: Hold | undefined): FileSystem {
   let isHeld = false
-  const pathOf = (path: string) => relative(root, isTemporary(basename(path)) ? join(dirname(path), `${temporaryFor(basename(path))}.tmp`) : path)
+  const pathOf = (path: string) =>
+    relative(root, isTemporary(basename(path)) ? join(dirname(path), `${temporaryFor(basename(path))}.tmp`) : path)
   return new Proxy(nodeFileSystem, {
     get(target, kind) {
       const method = Reflect.get(target, kind) as (...all: unknown[]) => unknown

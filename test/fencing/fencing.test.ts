@@ -80,7 +80,8 @@ const points: readonly string[] = [
 describe('the first process is frozen, a second one takes over and comes to its end, the first goes on', () => {
   test.each(points)('at %s', (at) => supersede({ at, how: 'stop' }))
 })
-test('the first process only waits, its lease and all else going on, while a second one takes over', () => supersede({ at: 'link checkpoint/state/changelog/2-1', how: 'wait' }))
+test('the first process only waits, its lease and all else going on, while a second one takes over', () =>
+  supersede({ at: 'link checkpoint/state/changelog/2-1', how: 'wait' }))
 
 async function supersede(hold: Hold): Promise<void> {
   const first = start({ hold })
@@ -111,7 +112,11 @@ function isOfFirst(path: string): boolean {
 describe('two processes replay the same batch, and the one that was superseded is the first to write', () => {
   test.each([
     // its entry is true and counts: the other finds that out, stops, and the next start goes on from it
-    ['writeFile checkpoint/commits/2.tmp', 'link checkpoint/commits/2', { end: 'error', name: 'FencedError', code: 'CONCURRENT_STREAM_LOG_UPDATE' }],
+    [
+      'writeFile checkpoint/commits/2.tmp',
+      'link checkpoint/commits/2',
+      { end: 'error', name: 'FencedError', code: 'CONCURRENT_STREAM_LOG_UPDATE' },
+    ],
     // its state bears its epoch, and nobody asks for it
     ['link checkpoint/state/changelog/3-2', 'link checkpoint/state/changelog/3-3', { end: 'done' }],
   ] as const)('at %s', async (firstAt, secondAt, end) => {

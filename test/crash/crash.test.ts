@@ -1,0 +1,30 @@
+// A part of `npm run crash` that every test run can afford. Each scenario is crashed at a few points; the whole matrix tries them all.
+import { afterAll, describe, expect, test } from 'vitest'
+import { closeEngine, losses, referenceOf, runTrial, trialsOf } from './matrix.ts'
+import { scenarios } from './scenarios.ts'
+import { killRounds } from './sigkill.ts'
+
+afterAll(closeEngine)
+
+const trialsEach = 6
+describe('crashed, crashed again while it recovers, and without power at its end, the output is that of one batch', () => {
+  test.each(scenarios.filter(({ pointsFrom }) => pointsFrom === undefined))('$name', async (scenario) => {
+    const reference = await referenceOf(scenario)
+    const all = trialsOf(scenario, reference)
+    // spread over the run, by a stride that meets every fate
+    const stride = Math.floor(all.length / trialsEach / losses.length) * losses.length + 1
+    let crashes = 0
+    for (const trial of all.filter((_, i) => i % stride === 0)) {
+      const result = await runTrial(scenario, reference, trial)
+      expect(result.mismatch, JSON.stringify(trial)).toBeNull()
+      crashes += result.crashes
+    }
+    expect(crashes).toBeGreaterThan(trialsEach)
+  })
+})
+
+test('a real process that is killed twice', async () => {
+  const { points, mismatches } = await killRounds(scenarios.slice(1, 2), 1, () => {})
+  expect(mismatches).toEqual([])
+  expect(points).toBe(2)
+})
