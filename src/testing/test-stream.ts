@@ -39,12 +39,14 @@ export interface TestStreamOptions {
 /** One step of a test. */
 export interface StreamAction {
   readonly name: string
+  /** False where it may come before the query has been started; default true. */
+  readonly needsQuery?: boolean
   run(test: StreamTest): Promise<void>
 }
 
 /**
- * Runs a streaming query through a list of actions, in the manner of Spark's StreamTest: the query is started first unless the list begins
- * with startStream(), restarts keep the checkpoint and the sink, and at the end the query is stopped.
+ * Runs a streaming query through a list of actions, in the manner of Spark's StreamTest: the query is started first unless startStream()
+ * comes before every action that needs a query (adding data does not), restarts keep the checkpoint and the sink, and at the end the query is stopped.
  * Every check waits until the query has done all there is to do, the no-data batch that follows a watermark included.
  */
 export async function testStream(frame: AnyFrame<any, any>, options: TestStreamOptions | readonly StreamAction[], actions?: readonly StreamAction[]): Promise<void> {
@@ -53,7 +55,7 @@ export async function testStream(frame: AnyFrame<any, any>, options: TestStreamO
   const folder = given.checkpointLocation ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')))
   const test = new StreamTest(frame as unknown as PlannedStream, given, folder)
   try {
-    if (steps[0]?.name !== 'startStream') await test.start({})
+    if (steps.find((step) => step.needsQuery !== false)?.name !== 'startStream') await test.start({})
     for (const [index, step] of steps.entries()) await inContext(step, index, () => step.run(test))
   } finally {
     await test.end()
@@ -188,20 +190,23 @@ export class StreamTest {
 function action(name: string, run: (test: StreamTest) => Promise<void>): StreamAction {
   return { name, run }
 }
+function freeAction(name: string, run: (test: StreamTest) => Promise<void>): StreamAction {
+  return { name, run, needsQuery: false }
+}
 function check(difference: string | null): void {
   if (difference !== null) throw new Error(difference)
 }
 
 /** Adds one block of rows to a memory stream. */
 export function addData<R>(stream: { addData(...rows: R[]): unknown }, ...rows: NoInfer<R>[]): StreamAction {
-  return action('addData', async () => {
+  return freeAction('addData', async () => {
     stream.addData(...rows)
   })
 }
 /** Adds blocks to several streams before the query can look: they share a batch. */
 export function multiAddData(...adds: readonly (readonly [TestableStream, readonly unknown[]])[]): StreamAction {
   // no await between the calls, so the query's loop cannot run in between
-  return action('multiAddData', async () => {
+  return freeAction('multiAddData', async () => {
     for (const [stream, rows] of adds) stream.addData(...(rows as never[]))
   })
 }
@@ -260,7 +265,7 @@ export function advanceManualClock(ms: number): StreamAction {
 }
 /** Empties the sink. */
 export function clearSink(): StreamAction {
-  return action('clearSink', async (test) => test.clearSink())
+  return freeAction('clearSink', async (test) => test.clearSink())
 }
 /** Waits until all is done, without looking. */
 export function processAllAvailable(): StreamAction {
@@ -325,9 +330,9 @@ export function assertOnQuery(name: string, assertion: (query: StreamingQuery) =
 }
 /** Lets the test change the checkpoint folder between two runs. */
 export function editCheckpoint(edit: (folder: string) => Promise<void>): StreamAction {
-  return action('editCheckpoint', (test) => edit(test.folder))
+  return freeAction('editCheckpoint', (test) => edit(test.folder))
 }
 /** Runs any code between two actions. */
 export function execute(name: string, run: () => void | Promise<void>): StreamAction {
-  return action(name, async () => run())
+  return freeAction(name, async () => run())
 }
