@@ -1,7 +1,7 @@
 /**
  * Parquet files with flat columns, PLAIN and uncompressed, one row group, any number of pages a column: what a snapshot needs, and any Parquet reader
  * understands. Written and read by our own code, because pages are then made straight from the records and put straight back: no second copy of the
- * rows, no SQL engine in the way (docs/decisions/0011-state-snapshots.md).
+ * rows, no SQL engine in the way (docs/decisions/0002-state-snapshots.md).
  */
 import { assert } from '../base/errors.ts'
 import { type DataType, typeText } from '../data/types.ts'
