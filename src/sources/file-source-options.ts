@@ -3,6 +3,7 @@ import { Options } from '../base/options.ts'
 import { readOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { FileFormat } from '../data/row-set.ts'
+import { isGlob } from './glob.ts'
 import type { ReadLimit } from './source.ts'
 
 export interface FileSourceOptions {
@@ -15,7 +16,7 @@ export interface FileSourceOptions {
   readonly nameFilter: string | undefined
   readonly maxCachedFiles: number
   readonly discardCachedInputRatio: number
-  /** Those that say how a file is read, and the path, below which folders `name=value` are columns. */
+  /** Those that say how a file is read, and the path, below which folders `name=value` are columns; a pattern has no such columns, as in Spark. */
   readonly format: Readonly<Record<string, string>>
 }
 
@@ -26,6 +27,7 @@ const sourceOptions = ['path', 'maxFilesPerTrigger', 'maxBytesPerTrigger', 'late
 export function fileSourceOptions(format: FileFormat, given: Readonly<Record<string, string>>): FileSourceOptions {
   const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]])
   const path = options.required('path', `.${format}('in/') or .load('in/')`)
+  const folder = absolutePath(path)
   const maxFiles = options.wholeNumber('maxFilesPerTrigger', 1)
   const maxBytes = options.wholeNumber('maxBytesPerTrigger', 1)
   if (maxFiles !== undefined && maxBytes !== undefined) {
@@ -39,7 +41,7 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
   const readLimit: ReadLimit = maxFiles !== undefined ? { kind: 'max-files', count: maxFiles } : maxBytes !== undefined ? { kind: 'max-bytes', bytes: maxBytes } : { kind: 'all' }
   const maxFileAgeMs = options.durationMs('maxFileAge') ?? 7 * 86_400_000
   return {
-    path: absolutePath(path),
+    path: folder,
     readLimit,
     latestFirst,
     // with the newest files first, those left behind would grow too old before their turn
@@ -49,7 +51,7 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
     nameFilter: options.text('pathGlobFilter'),
     maxCachedFiles: options.wholeNumber('maxCachedFiles', 0) ?? 10_000,
     discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,
-    format: { ...formatOptions(format, given), path: absolutePath(path) },
+    format: { ...formatOptions(format, given), ...(isGlob(folder) ? {} : { path: folder }) },
   }
 }
 

@@ -206,7 +206,9 @@ test('pathGlobFilter, recursiveFileLookup, partition folders and patterns in the
   expect(await found({ path: `${it.in}/*` })).toEqual(['a.json', 'b.csv', 'c.json', 'd.json'])
   expect(await found({ path: `${it.in}/a.json` })).toEqual(['a.json'])
   expect(await found({ path: `file://${it.in}/a.json` })).toEqual(['a.json'])
-  expect(await found({ path: `${it.in}/nothing` })).toEqual([])
+  expect(await found({ path: `${it.in}/nothing/*` })).toEqual([])
+  expect(await found({ path: `${it.in}/\\a.jso\\n` })).toEqual(['a.json'])
+  await expect(found({ path: `${it.in}/nothing` })).rejects.toThrow(/PATH_NOT_FOUND/)
 })
 
 test('an output folder is read through its log, also after it was compacted', async () => {

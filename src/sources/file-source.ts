@@ -1,12 +1,13 @@
 import { basename } from 'node:path'
 import { CompactibleLog, compactibleLogSettings } from '../base/compactible-log.ts'
-import { CorruptCheckpointError, UnavailableError } from '../base/errors.ts'
+import { CorruptCheckpointError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { pathToUri, uriToPath } from '../data/file-uri.ts'
 import type { FileFormat } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { FileLister, type FoundFile } from './file-lister.ts'
 import { type FileSourceOptions, fileSourceOptions } from './file-source-options.ts'
+import { isGlob } from './glob.ts'
 import type { SourceContext } from './provider.ts'
 import { SeenFiles } from './seen-files.ts'
 import type { Offset, ReadLimit, Source } from './source.ts'
@@ -41,11 +42,15 @@ const cachedOffsets = 16
 export async function openFileSource(context: SourceContext): Promise<Source> {
   const format = context.format.toLowerCase() as FileFormat
   const { files, clock, conf, queryId, metadataFolder: folder } = context
+  const options = fileSourceOptions(format, context.options)
+  if (!isGlob(options.path) && !(await files.stat(options.path))) {
+    throw new InvalidQueryError('PATH_NOT_FOUND', { what: `${options.path}, which a stream of ${format} files reads, is not there`, todo: 'check the path, or create the folder first: it may be empty' })
+  }
   const log = await CompactibleLog.open<FileLogEntry>({
     files, clock, folder, encode: encodeEntry, decode: decodeEntry, idOf: (entry) => entry.batchId, ...(queryId === undefined ? {} : { owner: queryId }),
     ...compactibleLogSettings('fileSource', conf),
   })
-  return new FileSource(context, format, fileSourceOptions(format, context.options), log, await log.takeOver())
+  return new FileSource(context, format, options, log, await log.takeOver())
 }
 
 class FileSource implements Source {

@@ -1,9 +1,15 @@
-import { basename, dirname, join, matchesGlob, parse, sep } from 'node:path'
+import { basename, join, matchesGlob, parse, sep } from 'node:path'
 import type { FileEntry, Files } from '../base/files.ts'
 
-/** Whether a path is a pattern: `*`, `?`, `[…]` or `{…}` in it. */
+/** Whether a path is a pattern: `*`, `?`, `[…]` or `{…}` in it, or a `\\` that takes the meaning from the character after it. */
 export function isGlob(path: string): boolean {
-  return /[*?[{]/.test(path)
+  return /[*?[{\\]/.test(path)
+}
+function hasWildcard(step: string): boolean {
+  return /[*?[{]/.test(step.replace(/\\./gs, ''))
+}
+function unescaped(step: string): string {
+  return step.replace(/\\(.)/gs, '$1')
 }
 
 /**
@@ -19,14 +25,15 @@ export async function expandGlob(pattern: string, files: Files): Promise<FileEnt
 }
 
 async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
-  if (!isGlob(pattern)) {
-    const entry = await files.stat(pattern)
-    return entry ? [{ ...entry, path: pattern, name: basename(pattern) }] : []
+  if (!hasWildcard(pattern)) {
+    const path = unescaped(pattern)
+    const entry = await files.stat(path)
+    return entry ? [{ ...entry, path, name: basename(path) }] : []
   }
   const { root } = parse(pattern)
   const steps = pattern.slice(root.length).split(sep).filter((step) => step !== '')
-  const fixed = steps.findIndex(isGlob)
-  let folders = [join(root, ...steps.slice(0, fixed))]
+  const fixed = steps.findIndex(hasWildcard)
+  let folders = [join(root, ...steps.slice(0, fixed).map(unescaped))]
   for (const [i, step] of steps.slice(fixed).entries()) {
     const isLast = fixed + i === steps.length - 1
     const lists = await Promise.all(folders.map((folder) => matching(folder, step, files)))
@@ -37,8 +44,8 @@ async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
 }
 
 async function matching(folder: string, step: string, files: Files): Promise<FileEntry[]> {
-  if (isGlob(step)) return (await files.list(folder)).filter((entry) => matchesName(entry.name, step))
-  const entry = await files.stat(join(folder, step))
+  if (hasWildcard(step)) return (await files.list(folder)).filter((entry) => matchesName(entry.name, step))
+  const entry = await files.stat(join(folder, unescaped(step)))
   return entry ? [entry] : []
 }
 
@@ -49,7 +56,7 @@ export function matchesName(name: string, pattern: string): boolean {
 
 /** `a{b,c{d,e}}` → `ab`, `acd`, `ace`. A brace that is not closed stands for itself. */
 export function expandBraces(pattern: string): string[] {
-  const open = pattern.indexOf('{')
+  const open = pattern.search(/(?<!\\)\{/)
   if (open < 0) return [pattern]
   const parts: string[] = []
   let depth = 0
@@ -65,11 +72,4 @@ export function expandBraces(pattern: string): string[] {
     if (depth === 0) return parts.flatMap((part) => expandBraces(pattern.slice(0, open) + part + pattern.slice(i + 1)))
   }
   return [pattern]
-}
-
-/** The deepest folder of a pattern that has no pattern characters. */
-export function fixedFolder(pattern: string): string {
-  let folder = pattern
-  while (isGlob(folder)) folder = dirname(folder)
-  return folder
 }

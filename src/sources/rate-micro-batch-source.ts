@@ -67,6 +67,8 @@ class RateMicroBatchSource implements Source {
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
     const from = this.#position(start)
     const to = this.#position(end)
+    if (from.offset > to.offset) throw malformedState('OFFSET', `offset ${from.offset}`, `offset ${to.offset}`)
+    if (from.timestamp > to.timestamp) throw malformedState('TIMESTAMP', `time ${from.timestamp}`, `time ${to.timestamp}`)
     return { kind: 'sql', sql: generate(`make_timestamp(CAST(${from.timestamp} AS BIGINT) * 1000)`, BigInt(from.offset), BigInt(to.offset)), numRows: to.offset - from.offset }
   }
 
@@ -86,4 +88,11 @@ class RateMicroBatchSource implements Source {
       todo: 'start the query with the checkpoint that belongs to it; a source cannot change its kind',
     })
   }
+}
+
+function malformedState(part: 'OFFSET' | 'TIMESTAMP', from: string, to: string): CorruptCheckpointError {
+  return new CorruptCheckpointError(`MALFORMED_STATE_IN_RATE_PER_MICRO_BATCH_SOURCE.INVALID_${part}`, {
+    what: `the batch begins at ${from} and ends at ${to}: the options are not those that the batch was planned with`,
+    todo: 'start the query with the startTimestamp that it began with, or with a new checkpoint',
+  })
 }

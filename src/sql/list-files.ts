@@ -27,18 +27,25 @@ export function isRecursive(options: Readonly<Record<string, string>>): boolean 
   return new FormatOptions(options).flag('recursiveFileLookup', false)
 }
 
-/** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. */
+/** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. A base that is a pattern ends where it does. */
 export function partitionsOf(found: readonly InputFile[], bases: readonly string[], schema: Schema): string[] {
-  if (found.length === 0) return []
-  const prefixes = bases.map(absolutePath)
+  if (found.length === 0 || bases.length === 0) return []
+  const roots = bases.map(absolutePath)
   let names: string[] | undefined
   for (const { path } of found) {
-    const base = prefixes.find((prefix) => path.startsWith(`${prefix}/`)) ?? ''
-    const own = folderNames(path.slice(base.length))
+    const own = folderNames(belowBase(path, roots))
     names = names === undefined ? own : names.filter((name) => own.includes(name))
     if (names.length === 0) return []
   }
   return schema.names.filter((name) => names!.includes(name))
+}
+/** The path from its base on; of a file that is a base itself, its name. */
+function belowBase(path: string, roots: readonly string[]): string {
+  const root = roots.find((each) => path.startsWith(`${each}/`))
+  if (root !== undefined) return path.slice(root.length + 1)
+  const steps = path.split('/')
+  const depth = Math.max(0, ...roots.map((each) => each.split('/').length).filter((count) => count <= steps.length))
+  return steps.slice(Math.min(depth, steps.length - 1)).join('/')
 }
 function folderNames(path: string): string[] {
   return path.split('/').slice(0, -1).flatMap((part) => (part.indexOf('=') > 0 ? [decode(part.slice(0, part.indexOf('=')))] : []))
