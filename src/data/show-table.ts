@@ -10,14 +10,14 @@ export interface ShowTable {
   readonly truncate: number
 }
 
-/** Rows as the table that Spark's `show()` prints, with its newline at the end. */
+/** Rows as the table that Spark's `show()` prints, with its newline at the end unless rows were left out. */
 export function showTable(schema: Schema, rows: readonly Row[], { numRows, truncate }: ShowTable): string {
   const shown = rows.slice(0, numRows)
   const cells = [schema.names, ...shown.map((row) => schema.fields.map((field) => cellText(field.type, row[field.name])))].map((line) => line.map((cell) => cut(cell, truncate)))
   const widths = schema.fields.map((_, i) => Math.max(3, ...cells.map((line) => halfWidths(line[i]!))))
   const rule = `+${widths.map((width) => '-'.repeat(width)).join('+')}+\n`
   const [head, ...body] = cells.map((line) => `|${line.map((cell, i) => pad(cell, widths[i]!, truncate > 0)).join('|')}|\n`)
-  const more = rows.length > numRows ? `only showing top ${numRows} ${numRows === 1 ? 'row' : 'rows'}\n` : ''
+  const more = rows.length > numRows ? `only showing top ${numRows} ${numRows === 1 ? 'row' : 'rows'}` : ''
   return rule + head + rule + body.join('') + rule + more
 }
 

@@ -65,6 +65,7 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
   const plan = planStreaming(optimize(spec.plan), spec.outputMode)
   const sinkFormat = findSink(spec, environment.sinkProviders)
   checkOutputMode(spec, sinkFormat)
+  checkPartitionBy(spec, sinkFormat)
   manager.checkName(spec.queryName)
   const location = await checkpointLocation(spec, conf, sinkFormat.allowsTemporaryCheckpoint, random)
   const opened: { stop(): Promise<unknown> }[] = []
@@ -103,6 +104,7 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
 interface SinkFormat {
   readonly outputModes: readonly string[]
   readonly allowsTemporaryCheckpoint: boolean
+  readonly heedsPartitionBy?: boolean
   open(context: SinkContext): Promise<Sink>
 }
 
@@ -124,6 +126,14 @@ function checkOutputMode(spec: StartQuery, sink: SinkFormat): void {
   throw new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE', {
     what: `the sink ${spec.format} does not support output mode ${spec.outputMode}`,
     todo: `use ${sink.outputModes.join(' or ')}, or foreachBatch`,
+  })
+}
+
+function checkPartitionBy({ format, partitionBy }: StartQuery, sink: SinkFormat): void {
+  if (partitionBy.length === 0 || sink.heedsPartitionBy) return
+  throw new InvalidQueryError('PARTITION_BY_NOT_SUPPORTED', {
+    what: `the sink ${format} has no partitions, and partitionBy(${partitionBy.join(', ')}) was called`,
+    todo: 'leave partitionBy out, or write files',
   })
 }
 

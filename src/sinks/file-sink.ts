@@ -13,6 +13,7 @@ export const fileSinkProvider: SinkProvider = {
   formats: ['parquet', 'json', 'csv', 'text'],
   outputModes: ['append'],
   allowsTemporaryCheckpoint: false,
+  heedsPartitionBy: true,
   async open(context) {
     const options = fileSinkOptions(context)
     if (context.outputMode !== 'append') {

@@ -1,4 +1,4 @@
-import { InvalidQueryError, UserFunctionError } from '../base/errors.ts'
+import { InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 
@@ -14,6 +14,8 @@ export function foreachBatchSink(call: ForeachBatchFunction): Sink {
       try {
         await call(rows, batchId)
       } catch (cause) {
+        // what the engine refused or failed at inside the function says best itself what to do
+        if (cause instanceof MillraceError) throw cause
         throw new UserFunctionError('FOREACH_BATCH_USER_FUNCTION_ERROR', {
           what: `the function of foreachBatch threw in batch ${batchId}: ${cause instanceof Error ? cause.message : String(cause)}`,
           todo: 'see the cause; the batch is delivered again, under the same id, when the query is started again',

@@ -102,7 +102,7 @@ describe('console', () => {
       return printed.pop()!.split('\n').slice(5).slice(1)
     }
     expect(await show({})).toEqual([`|${'x'.repeat(17)}...|`, `|${' '.repeat(16)}NULL|`, `+${'-'.repeat(20)}+`, ''])
-    expect(await show({ truncate: 'false', numRows: '1' })).toEqual([`|${'x'.repeat(25)}|`, `+${'-'.repeat(25)}+`, 'only showing top 1 row', ''])
+    expect(await show({ truncate: 'false', numRows: '1' })).toEqual([`|${'x'.repeat(25)}|`, `+${'-'.repeat(25)}+`, 'only showing top 1 row'])
     await expect(open('console', { options: { numRow: '1' } })).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' })
     await expect(open('console', { options: { numRows: '-1' } })).rejects.toMatchObject({ code: 'INVALID_OPTION_VALUE' })
   })

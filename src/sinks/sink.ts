@@ -38,6 +38,8 @@ export interface SinkProvider {
   readonly outputModes: readonly OutputMode[]
   /** Whether a query into it may start without checkpointLocation (a temporary one is made). */
   readonly allowsTemporaryCheckpoint: boolean
+  /** Whether it heeds partitionBy; default false, and then a query with partitionBy is refused. */
+  readonly heedsPartitionBy?: boolean
   /** Checks options and schema, and that an existing output belongs to this query (InvalidQueryError otherwise). Called before the first batch. */
   open(context: SinkContext): Promise<Sink>
 }

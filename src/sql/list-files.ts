@@ -5,6 +5,7 @@ import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { Schema } from '../data/schema.ts'
 import type { InputFile } from './read-request.ts'
+import { hiveNull } from './hive-path.ts'
 import { FormatOptions } from './options.ts'
 
 export interface TableFiles {
@@ -33,12 +34,19 @@ export function partitionsOf(found: readonly InputFile[], bases: readonly string
   const roots = bases.map(absolutePath)
   let names: string[] | undefined
   for (const { path } of found) {
-    const own = folderNames(belowBase(path, roots))
+    const own = folderParts(belowBase(path, roots)).map(([name]) => name)
     names = names === undefined ? own : names.filter((name) => own.includes(name))
     if (names.length === 0) return []
   }
   return schema.names.filter((name) => names!.includes(name))
 }
+
+/** What the folders `name=value/` between the bases and each file say, in the folders' order; null for the folder of nulls. */
+export function partitionValues(found: readonly InputFile[], bases: readonly string[]): [name: string, value: string | null][][] {
+  const roots = bases.map(absolutePath)
+  return found.map(({ path }) => folderParts(belowBase(path, roots)).map(([name, value]) => [name, value === hiveNull ? null : value]))
+}
+
 /** The path from its base on; of a file that is a base itself, its name. */
 function belowBase(path: string, roots: readonly string[]): string {
   const root = roots.find((each) => path.startsWith(`${each}/`))
@@ -47,8 +55,11 @@ function belowBase(path: string, roots: readonly string[]): string {
   const depth = Math.max(0, ...roots.map((each) => each.split('/').length).filter((count) => count <= steps.length))
   return steps.slice(Math.min(depth, steps.length - 1)).join('/')
 }
-function folderNames(path: string): string[] {
-  return path.split('/').slice(0, -1).flatMap((part) => (part.indexOf('=') > 0 ? [decode(part.slice(0, part.indexOf('=')))] : []))
+function folderParts(path: string): [name: string, value: string][] {
+  return path.split('/').slice(0, -1).flatMap((part) => {
+    const at = part.indexOf('=')
+    return at > 0 ? [[decode(part.slice(0, at)), decode(part.slice(at + 1))]] : []
+  })
 }
 
 function decode(text: string): string {

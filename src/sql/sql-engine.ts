@@ -5,7 +5,8 @@ import { bindings } from './bindings.ts'
 import { sqlError } from './errors.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
 import { LoadedRows } from './loaded-rows.ts'
-import { isRecursive, listTableFiles } from './list-files.ts'
+import { withPartitions } from './infer-partitions.ts'
+import { isRecursive, listTableFiles, partitionValues } from './list-files.ts'
 import { fileFormat, FormatOptions } from './options.ts'
 import { Session } from './session.ts'
 import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
@@ -59,7 +60,8 @@ export class SqlEngine {
     }
     const session = await this.#session()
     try {
-      return schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))
+      const own = schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))
+      return withPartitions(own, partitionValues(files, paths))
     } finally {
       await this.#end(session)
     }
