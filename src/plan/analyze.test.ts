@@ -170,7 +170,7 @@ describe('join', () => {
     expect(() => join(l, r, { using: ['x'] })).toThrow(/`x` cannot be resolved on the right side/)
     expect(() => join(l, r, { using: [] })).toThrow(code('MISSING_JOIN_CONDITION'))
     expect(() => join(l, r, null, 'left')).toThrow(code('MISSING_JOIN_CONDITION'))
-    expect(() => join(l, r, { condition: a('x') })).toThrow(code('DATATYPE_MISMATCH.JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE'))
+    expect(() => join(l, r, { condition: a('x') })).toThrow(code('JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE'))
     expect(join(l, r, null)).toMatchObject({ how: 'cross', condition: null })
   })
 })

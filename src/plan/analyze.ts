@@ -76,7 +76,7 @@ export function filter(input: LogicalPlan, condition: UnresolvedExpression): Fil
   if (someExpression(resolved, (e) => e.kind === 'window')) {
     throw new InvalidQueryError('INVALID_WHERE_CONDITION', { what: `the condition "${expressionText(resolved)}" holds a window`, todo: "make the window a column first: withColumn('window', window(…))" })
   }
-  return filterBy(input, asCondition(resolved, 'FILTER_NOT_BOOLEAN', 'where'))
+  return filterBy(input, asCondition(resolved, 'DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN', 'where'))
 }
 
 export function filterBy(input: LogicalPlan, condition: Expression): Filter {

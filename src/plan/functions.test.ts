@@ -112,7 +112,7 @@ describe('what does not fit is refused under Spark’s error class', () => {
     ['DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', 'repeat', 's', 'b'], ['DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', 'size', 's'], ['DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', 'window_time', 'st'], ['DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', 'hour', 'i'],
     ['DATATYPE_MISMATCH.DATA_DIFF_TYPES', 'coalesce', 'i', 'b'], ['DATATYPE_MISMATCH.NON_FOLDABLE_INPUT', 'round', 'd', 'i'], ['DATATYPE_MISMATCH.INVALID_ORDERING_TYPE', 'greatest', 'mp', 'mp'], ['DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', 'max', 'mp'],
     ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'upper'], ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'sum', 'i', 'i'], ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'greatest', 'i'],
-    ['UNRESOLVED_ROUTINE', 'upprr', 's'], ['UNRESOLVED_ROUTINE', 'constructor', 's'], ['NOT_SUPPORTED_YET', 'session_window', 't', '$5 minutes'], ['NOT_SUPPORTED_YET', '-', 't', 't'], ['DATATYPE_MISMATCH.DISTINCT_ON_SCALAR', 'upper!', 's'],
+    ['UNRESOLVED_ROUTINE', 'upprr', 's'], ['UNRESOLVED_ROUTINE', 'constructor', 's'], ['NOT_SUPPORTED_YET', 'session_window', 't', '$5 minutes'], ['NOT_SUPPORTED_YET', '-', 't', 't'], ['INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', 'upper!', 's'],
   ])('%s: %s', (code, name, ...args) => {
     const run = () => (name.endsWith('!') ? resolveCall(name.slice(0, -1), args.map((arg) => resolveExpression(argument(arg), { fields })), true) : resolved(name, ...args))
     expect(run).toThrow(expect.objectContaining({ code }))

@@ -3,6 +3,7 @@
  * gives null. Operators are functions here. Which SQL a function becomes is the planner's business.
  * A resolved call carries the row's own name, whatever alias was used, and all optional arguments filled in.
  */
+import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
 import { notSupportedYet, quoteType, typeMismatch, unresolvedRoutine } from './analysis-errors.ts'
 import { type ArithmeticName, resolveArithmetic } from './arithmetic.ts'
@@ -34,7 +35,7 @@ export function resolveCall(name: string, args: readonly Expression[], distinct 
   const row = findFunction(name)
   if (!row) throw later.has(name.toLowerCase()) ? notSupportedYet(`the function ${name.toLowerCase()}`, `use another function for now; there are ${functionNames.length}`) : unresolvedRoutine(name, functionNames)
   checkCount(row.name, args.length, ...row.arity)
-  if (distinct && row.kind === 'scalar') throw typeMismatch('DISTINCT_ON_SCALAR', `DISTINCT does not go with the scalar function ${row.name}`, 'leave DISTINCT out')
+  if (distinct && row.kind === 'scalar') throw new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', { what: `the function ${row.name} does not support DISTINCT`, todo: 'leave DISTINCT out' })
   return row.resolve(args, distinct)
 }
 

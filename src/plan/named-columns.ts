@@ -2,7 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
-import { quoteType, typeMismatch } from './analysis-errors.ts'
+import { quoteType } from './analysis-errors.ts'
 import { castTo } from './coercion.ts'
 import type { Expression, NamedExpression, UnresolvedExpression } from './expression.ts'
 import { childrenOf, expressionText } from './expression-tree.ts'
@@ -74,5 +74,5 @@ export function checkDistinctNames(names: readonly string[]): void {
 export function asCondition(e: Expression, code: string, where: string): Expression {
   if (e.type === 'boolean') return e
   if (e.type === 'void') return castTo(e, 'boolean')
-  throw typeMismatch(code, `${where} was given "${expressionText(e)}" of type ${quoteType(e.type)}, and needs a boolean`, 'compare it with something, or cast it to boolean')
+  throw new InvalidQueryError(code, { what: `${where} was given "${expressionText(e)}" of type ${quoteType(e.type)}, and needs a boolean`, todo: 'compare it with something, or cast it to boolean' })
 }

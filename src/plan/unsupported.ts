@@ -1,6 +1,6 @@
 /**
- * What a streaming query may be made of, by output mode. Refused under Spark's error class where Spark refuses it too
- * (STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION, UNSUPPORTED_STREAMING_OPERATION), and as NOT_SUPPORTED_YET where Spark can do it and this version can't.
+ * What a streaming query may be made of, by output mode. Refused as STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION, Spark's class,
+ * or as UNSUPPORTED_STREAMING_OPERATION, for which Spark has only temporary classes, where Spark refuses it too, and as NOT_SUPPORTED_YET where Spark can do it and this version can't.
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import { notSupportedYet } from './analysis-errors.ts'

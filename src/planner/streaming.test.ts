@@ -56,7 +56,7 @@ describe('the shape of a plan', () => {
     const named = plan.streamScan({ format: 'json', options: {}, token: 'n', name: 'clicks', schema: eventSchema })
     expect(sourcesOf(plan.union([events('a'), named, events('b')])).map(({ name }) => name)).toEqual(['0', 'clicks', '2'])
     const twice = plan.union([named, plan.streamScan({ format: 'json', options: {}, token: 'm', name: 'clicks', schema: eventSchema })])
-    expect(() => planned(twice, 'append')).toThrow('DUPLICATED_SOURCE_NAME')
+    expect(() => planned(twice, 'append')).toThrow('STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES')
   })
   test('a union of a watermarked stream with itself measures it once', () => {
     const marked = plan.watermark(events(), 'event_time', '1 second')

@@ -33,7 +33,7 @@ export function planBatch(plan: LogicalPlan): PhysicalNode {
   return fragmentOf(plan, allColumns(plan.schema), boundary).node
 }
 
-/** Every distinct source of a plan with its name in the checkpoint: the user's, or its number among all sources in plan order. InvalidQueryError DUPLICATED_SOURCE_NAME. */
+/** Every distinct source of a plan with its name in the checkpoint: the user's, or its number among all sources in plan order. InvalidQueryError STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES. */
 export function sourcesOf(plan: LogicalPlan): PlannedSource[] {
   return [...numberSources(plan).values()].map(({ planned }) => planned)
 }
@@ -46,7 +46,7 @@ function numberSources(plan: LogicalPlan): Sources {
     if (node.kind === 'stream-scan' && !sources.has(node.token)) {
       const name = node.name ?? String(sources.size)
       if ([...sources.values()].some(({ planned }) => planned.name === name)) {
-        throw new InvalidQueryError('DUPLICATED_SOURCE_NAME', { what: `two sources of the query are called ${JSON.stringify(name)}`, todo: 'give each source a name of its own with readStream.name(…)' })
+        throw new InvalidQueryError('STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES', { what: `two sources of the query are called ${JSON.stringify(name)}`, todo: 'give each source a name of its own with readStream.name(…)' })
       }
       sources.set(node.token, { planned: { name, scan: node }, rows: { kind: 'source', source: name, schema: node.schema } })
     }

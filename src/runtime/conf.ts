@@ -73,7 +73,7 @@ function checkKey(key: string, value: string): void {
   const known = confKeys[key]
   if (!known) {
     const near = nearest(key, Object.keys(confKeys))
-    throw new InvalidQueryError('CONFIG_NOT_AVAILABLE', {
+    throw new InvalidQueryError('SQL_CONF_NOT_FOUND', {
       what: `the engine has no configuration "${key}"`,
       todo: near.length > 0 ? `did you mean ${near.map((name) => `"${name}"`).join(' or ')}?` : 'leave it out; docs/configuration lists what there is',
     })

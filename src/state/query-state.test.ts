@@ -371,7 +371,7 @@ describe('damage', () => {
   test('a missing snapshot is named', async () => {
     const [path] = lab.paths('/snapshots/')
     lab.files.content.delete(path!)
-    await expect(load()).rejects.toThrow(corrupt('CANNOT_LOAD_STATE_STORE.CANNOT_READ_SNAPSHOT_FILE_NOT_EXISTS', path!))
+    await expect(load()).rejects.toThrow(corrupt('CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_SNAPSHOT_FILE', path!))
   })
   test('a changelog in a newer format is refused as such', async () => {
     const path = `${folder}/changelog/3-1`

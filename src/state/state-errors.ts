@@ -4,7 +4,7 @@ import { CorruptCheckpointError } from '../base/errors.ts'
 const restore = 'restore the whole checkpoint folder from one backup, or start a new checkpoint; nothing was overwritten'
 
 export function damagedFile(path: string, what: string, cause?: unknown): CorruptCheckpointError {
-  return new CorruptCheckpointError('CANNOT_LOAD_STATE_STORE.CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED', {
+  return new CorruptCheckpointError('CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED', {
     what: `the state file ${path} is damaged: ${what}`, todo: restore, cause,
   })
 }
@@ -16,7 +16,7 @@ export function missingChangelog(path: string): CorruptCheckpointError {
 }
 
 export function missingSnapshot(path: string, manifest: string): CorruptCheckpointError {
-  return new CorruptCheckpointError('CANNOT_LOAD_STATE_STORE.CANNOT_READ_SNAPSHOT_FILE_NOT_EXISTS', {
+  return new CorruptCheckpointError('CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_SNAPSHOT_FILE', {
     what: `the state needs the snapshot ${path}, which ${manifest} names and which is not there`, todo: restore,
   })
 }
