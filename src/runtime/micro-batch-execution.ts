@@ -339,7 +339,10 @@ export class MicroBatchExecution {
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
-        await this.#commitState()
+        // a small result is computed while the disk writes the state
+        const [result, state] = await Promise.allSettled([this.#state ? sql.prefetch(run.value) : undefined, this.#commitState()])
+        if (state.status === 'rejected') throw state.reason
+        if (result.status === 'rejected') throw result.reason
         return run.value
       })
       const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))

@@ -124,6 +124,11 @@ export class SqlBatchRun implements SqlBatch {
     return own
   }
 
+  async prefetch(relation: Relation): Promise<void> {
+    const own = SqlRelation.of(relation)
+    if (own.form.kind !== 'table' && rowsRead(own) <= smallRows) await this.#makeTable(own)
+  }
+
   async keyedColumns(sql: string, inputs: readonly Relation[], schema: Schema): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
     const query = SqlRelation.of(this.fragment(sql, inputs, schema))
     const result = await this.select(query)

@@ -40,7 +40,8 @@ export class SqlRowSet implements RowSet {
     if (this.#columns) return this.#columns
     if (this.#used) await this.#keep()
     this.#used = true
-    const columns = readColumns(await this.#batch.select(this.#relation), this.schema)
+    const { form } = this.#relation
+    const columns = (form.kind === 'table' ? form.columns : undefined) ?? readColumns(await this.#batch.select(this.#relation), this.schema)
     this.#columns = columns
     this.#rows = columns.length
     return columns
