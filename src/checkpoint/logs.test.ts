@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -7,7 +7,7 @@ import { LocalFiles } from '../base/local-files.ts'
 import type { CommitEntry, OffsetEntry } from './checkpoint.ts'
 import { commitFormat } from './commit-log.ts'
 import type { LogFile } from './log-text.ts'
-import { MetadataLog } from './metadata-log.ts'
+import { listBatchIds, MetadataLog } from './metadata-log.ts'
 import { offsetFormat } from './offset-log.ts'
 
 const queryId = '0b8a5a54-7b52-4d0b-9c2e-3b1f0a3c9d11'
@@ -279,6 +279,20 @@ describe('a log', () => {
     await expect(open().batchIds()).rejects.toMatchObject(missing)
     expect(await open(false).batchIds()).toEqual([0, 1, 3])
     expect(await open(false).latest()).toEqual({ batchId: 3, entry: done(3) })
+  })
+  test('passes over an entry that a superseded run wrote late, and removes it', async () => {
+    for (const n of [0, 1, 2, 3, 4]) await open().add(n, done(n))
+    await open(true, 2).purgeBelow(3)
+    await open(false).add(1, done(1))
+    const [now, earlier] = [Date.now() / 1000, Date.now() / 1000 - 10]
+    utimesSync(join(folder, 'commits/1'), earlier, earlier)
+    await expect(open().batchIds()).rejects.toMatchObject({ code: 'BATCH_METADATA_NOT_FOUND' })
+    utimesSync(join(folder, 'commits/1'), now + 1, now + 1)
+    const log = open()
+    expect(await log.batchIds()).toEqual([3, 4])
+    expect(await log.latest()).toEqual({ batchId: 4, entry: done(4) })
+    await log.purgeBelow(0)
+    expect(await listBatchIds(files, join(folder, 'commits'))).toEqual([3, 4])
   })
   test('does not skip a batch', async () => {
     const log = open()

@@ -28,11 +28,33 @@ export interface MetadataLogOptions<Entry> {
 
 /** The batch ids of a log folder, ascending. Everything whose name is not a whole number (temporary files, checksums of Hadoop) is no entry. */
 export async function listBatchIds(files: Files, folder: string): Promise<number[]> {
+  return (await listBatches(files, folder)).map(({ batchId }) => batchId)
+}
+
+interface BatchFile {
+  readonly batchId: number
+  readonly modifiedMs: number
+}
+async function listBatches(files: Files, folder: string): Promise<BatchFile[]> {
   const entries = await files.list(folder)
   return entries
     .filter((entry) => /^(0|[1-9]\d{0,14})$/.test(entry.name))
-    .map((entry) => Number(entry.name))
-    .sort((a, b) => a - b)
+    .map(({ name, modifiedMs }) => ({ batchId: Number(name), modifiedMs }))
+    .sort((a, b) => a.batchId - b.batchId)
+}
+
+/**
+ * A run that was frozen just before it wrote an entry, while another one took over and has long removed that entry as an old one, writes
+ * it anew. Such an entry stands alone below the others and is younger than they: it says nothing. (Where one of them was lost, those
+ * before the gap are older.) Gives how many there are.
+ */
+function countLateEntries(batches: readonly BatchFile[]): number {
+  let late = 0
+  for (; late + 2 < batches.length; late++) {
+    const [entry, next] = [batches[late]!, batches[late + 1]!]
+    if (entry.batchId + 1 === next.batchId || entry.modifiedMs < next.modifiedMs) break
+  }
+  return late
 }
 
 /** A log with a file for each batch, named for its id. Entries are created exclusively and never change. */
@@ -42,6 +64,8 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
   /** First and last id as this run knows them: only this run adds and removes, or is fenced. Undefined until the folder was listed. */
   #range: { lowest: number; newest: number } | 'empty' | undefined
   #newest: { readonly batchId: number; readonly entry: Entry } | undefined
+  /** Entries that a superseded run wrote after they had been removed. */
+  #late: number[] = []
 
   constructor(options: MetadataLogOptions<Entry>) {
     this.#options = options
@@ -76,7 +100,10 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
 
   async batchIds(): Promise<number[]> {
     const { files, contiguous } = this.#options
-    const ids = await listBatchIds(files, this.#folder)
+    const batches = await listBatches(files, this.#folder)
+    const late = contiguous ? batches.splice(0, countLateEntries(batches)) : []
+    this.#late = late.map(({ batchId }) => batchId)
+    const ids = batches.map(({ batchId }) => batchId)
     if (contiguous) this.#refuseGap(ids)
     this.#range = ids.length === 0 ? 'empty' : { lowest: ids[0]!, newest: ids.at(-1)! }
     return ids
@@ -110,6 +137,7 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
     const range = this.#range ?? (await this.#list())
     if (range === 'empty') return
     const end = Math.min(batchId, range.newest + 1 - this.#options.keep)
+    for (const late of this.#late.splice(0)) await this.#options.files.delete(this.#file(late).path)
     for (; range.lowest < end; range.lowest++) await this.#options.files.delete(this.#file(range.lowest).path)
   }
 
