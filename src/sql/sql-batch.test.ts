@@ -591,7 +591,8 @@ test('what fails while rows are read in place is the error of the statement, and
   const bad = { schema, length: 1, columns: [{ kind: 'bytes', type: 'string', offsets: Uint32Array.of(0, 20), heap: new Uint8Array(20).fill(0xff), valid: null }] } as const
   await inBatch(async (sql) => {
     const loaded = await sql.load(bad)
-    await expect(sql.rowSet(loaded).toObjects()).rejects.toMatchObject({ code: 'INVALID_UTF8_STRING', what: expect.stringContaining('column s') })
+    const read = sql.fragment('SELECT c0 FROM ⟦0⟧', [loaded], schema)
+    await expect(sql.rowSet(read).toObjects()).rejects.toMatchObject({ code: 'INVALID_UTF8_STRING', what: expect.stringContaining('column s') })
     expect(plain(await sql.rowSet(sql.fragment(`SELECT 'x' AS c0`, [], schema)).toObjects())).toEqual([['x']])
   })
 })
