@@ -1,5 +1,5 @@
 /** One process of the fencing tests: runs a scenario, stands still where it is told to, and prints how it ended. */
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { MillraceError } from '../../src/base/errors.ts'
@@ -37,8 +37,12 @@ function holdingFileSystem(root: string, hold: Hold | undefined): FileSystem {
         if (hold && !isHeld && new RegExp(`^${hold.at}$`).test(`${String(kind)} ${path}`)) {
           isHeld = true
           writeSync(1, 'held\n')
-          if (hold.how === 'stop') process.kill(process.pid, 'SIGSTOP')
-          else await new Promise<void>((go) => createInterface(process.stdin).once('line', () => go()))
+          if (hold.how === 'stop') {
+            process.kill(process.pid, 'SIGSTOP')
+            // whoever else continues it finds it still standing
+            readSync(0, Buffer.alloc(3))
+          }
+          if (hold.how === 'wait') await new Promise<void>((go) => createInterface(process.stdin).once('line', () => go()))
         }
         return method.apply(target, args)
       }

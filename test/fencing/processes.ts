@@ -39,6 +39,7 @@ export class Child {
   }
   /** Ends a `stop`. */
   goOn(): Promise<ChildEnd> {
+    this.#process.stdin!.write('go\n')
     this.#process.kill('SIGCONT')
     return this.ended
   }
