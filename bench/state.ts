@@ -146,17 +146,17 @@ export async function fillUntilSnapshotIsDue(checkpoint: string, keys: number): 
   const rows = Math.min(100_000, keys)
   const engine = await millrace.local({ sources: [loadSource([{ batches: 100_000, rows, firstKey: (batch) => batch * rows, keys }])], conf: restartConf(keys) })
   let highest = 0
-  let before = 0
   let hasFallen = false
+  let touched = 0
   engine.streams.addListener({
     onQueryProgress({ progress }) {
       const state = progress.stateOperators[0]!
       if (state.numRowsTotal < keys) return
       const tail = state.customMetrics['changelogTailBytes']!
-      hasFallen ||= tail < before * 0.7
-      before = tail
+      hasFallen ||= tail < highest * 0.8
       if (!hasFallen) highest = Math.max(highest, tail)
-      else if (tail > highest * 0.85) process.kill(process.pid, 'SIGKILL')
+      // snapshots that keep up with the load keep the tail level: then any moment is as good
+      if ((hasFallen && tail > highest * 0.85) || ++touched > 120) process.kill(process.pid, 'SIGKILL')
     },
   })
   await (await startCounting(engine, checkpoint)).awaitTermination()
