@@ -30,8 +30,12 @@ const bench: Bench = async ({ say, short }) => {
       jsonToParquetPhases: files.phases,
       bareDurableFileMs: fsyncMs,
     }
-    say(`memory to noop: p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms over ${result.batches} batches, ${result.snapshotsWritten} snapshot files; phases (mean ms) ${JSON.stringify(result.phases)}`)
-    say(`JSON files to Parquet: p50 ${result.jsonToParquetP50Ms} ms, p99 ${result.jsonToParquetP99Ms} ms; phases (mean ms) ${JSON.stringify(result.jsonToParquetPhases)}`)
+    say(
+      `memory to noop: p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms over ${result.batches} batches, ${result.snapshotsWritten} snapshot files; phases (mean ms) ${JSON.stringify(result.phases)}`,
+    )
+    say(
+      `JSON files to Parquet: p50 ${result.jsonToParquetP50Ms} ms, p99 ${result.jsonToParquetP99Ms} ms; phases (mean ms) ${JSON.stringify(result.jsonToParquetPhases)}`,
+    )
     say(`a bare durable file here: ${fsyncMs} ms p50`)
     return result
   } finally {
@@ -55,7 +59,9 @@ function rowsOf(batch: number) {
 }
 
 async function memoryToNoop(checkpoint: string, batches: number): Promise<Measured> {
-  const engine = await millrace.local({ conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '2s', 'spark.sql.streaming.numRecentProgressUpdates': batches + 1000 } })
+  const engine = await millrace.local({
+    conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '2s', 'spark.sql.streaming.numRecentProgressUpdates': batches + 1000 },
+  })
   const rows = new MemoryStream(engine, { key: t.string(), at: t.timestamp() })
   const counts = rows
     .toDF()
@@ -100,7 +106,9 @@ async function filesToParquet(work: string, batches: number): Promise<Measured> 
     const lines = rowsOf(i).map(({ key, at }) => JSON.stringify({ key, at: at.toISOString() }))
     await writeFile(join(input, `${String(i).padStart(5, '0')}.json`), `${lines.join('\n')}\n`)
   }
-  const engine = await millrace.local({ conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '2s', 'spark.sql.streaming.numRecentProgressUpdates': batches + 10 } })
+  const engine = await millrace.local({
+    conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '2s', 'spark.sql.streaming.numRecentProgressUpdates': batches + 10 },
+  })
   const query = await engine.readStream
     .schema({ key: t.string(), at: t.timestamp() })
     .option('maxFilesPerTrigger', 1)

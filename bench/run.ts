@@ -12,8 +12,13 @@ export interface BenchOptions {
 }
 export type Bench = (options: BenchOptions) => Promise<BenchResult>
 
-const names = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.ts') && file !== 'run.ts').map((file) => file.slice(0, -3))
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } } })
+const names = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .map((file) => file.slice(0, -3))
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } },
+})
 const [name] = positionals
 if (!name || !names.includes(name)) {
   console.error(`usage: npm run bench -- <${names.join(' | ')}> [--json] [--short]`)

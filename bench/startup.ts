@@ -28,7 +28,9 @@ const bench: Bench = async ({ say, short }) => {
       duckdbOnlyMs: median(bare),
       ratio: Math.round((median(commit) / median(bare)) * 100) / 100,
     }
-    say(`first committed batch ${result.firstCommitMs} ms after process start (median of ${runs}; from the TypeScript sources ${result.fromSourceMs} ms); a process that only asks DuckDB one thing: ${result.duckdbOnlyMs} ms`)
+    say(
+      `first committed batch ${result.firstCommitMs} ms after process start (median of ${runs}; from the TypeScript sources ${result.fromSourceMs} ms); a process that only asks DuckDB one thing: ${result.duckdbOnlyMs} ms`,
+    )
     return result
   } finally {
     await rm(work, { recursive: true, force: true })
@@ -41,7 +43,11 @@ const root = join(import.meta.dirname, '..')
 /** The package as `npm pack` would make it, in a folder of its own beside the repository's dependencies. */
 async function build(folder: string): Promise<string> {
   await mkdir(folder)
-  const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')], { stdio: 'inherit' })
+  const tsc = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')],
+    { stdio: 'inherit' },
+  )
   if (tsc.status !== 0) throw new Error('the package does not compile')
   await copyFile(join(root, 'package.json'), join(folder, 'package.json'))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
@@ -75,7 +81,9 @@ function untilCommitted(cwd: string, flags: readonly string[], program: string):
     child.stdout.on('data', (chunk: Buffer) => {
       if (chunk.toString().includes('committed')) tookMs ??= performance.now() - startMs
     })
-    child.on('exit', (code) => (tookMs === null || code !== 0 ? reject(new Error(`the program ended with ${code} before it committed`)) : resolve(tookMs)))
+    child.on('exit', (code) =>
+      tookMs === null || code !== 0 ? reject(new Error(`the program ended with ${code} before it committed`)) : resolve(tookMs),
+    )
   })
 }
 

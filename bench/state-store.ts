@@ -11,9 +11,14 @@ import type { KeyedBatch } from '../src/state/state-store.ts'
 
 const schema: StateSchema = {
   keys: [
-    { name: 'start', type: 'timestamp', nullable: false }, { name: 'end', type: 'timestamp', nullable: false }, { name: 'id', type: 'string', nullable: false },
+    { name: 'start', type: 'timestamp', nullable: false },
+    { name: 'end', type: 'timestamp', nullable: false },
+    { name: 'id', type: 'string', nullable: false },
   ],
-  values: [{ name: 'count', type: 'long', nullable: false, merge: 'sum' }, { name: 'total', type: 'long', nullable: true, merge: 'sum' }],
+  values: [
+    { name: 'count', type: 'long', nullable: false, merge: 'sum' },
+    { name: 'total', type: 'long', nullable: true, merge: 'sum' },
+  ],
   eventTime: { key: 1 },
 }
 
@@ -44,11 +49,14 @@ export function keyedRows(store: MemoryStateStore, rows: number, keyAt: (row: nu
   return {
     keyIds,
     rows: {
-      schema: store.rowSchema, length: rows,
+      schema: store.rowSchema,
+      length: rows,
       columns: [
-        { kind: 'fixed', type: 'timestamp', data: start, valid: null }, { kind: 'fixed', type: 'timestamp', data: end, valid: null },
+        { kind: 'fixed', type: 'timestamp', data: start, valid: null },
+        { kind: 'fixed', type: 'timestamp', data: end, valid: null },
         { kind: 'bytes', type: 'string', offsets, heap, valid: null },
-        { kind: 'fixed', type: 'long', data: ones, valid: null }, { kind: 'fixed', type: 'long', data: ones, valid: null },
+        { kind: 'fixed', type: 'long', data: ones, valid: null },
+        { kind: 'fixed', type: 'long', data: ones, valid: null },
       ],
     },
   }
@@ -87,8 +95,12 @@ function run(keys: number): void {
     commitTimes.push(performance.now() - t)
   }
   const total = times.reduce((a, b) => a + b)
-  console.log(`${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}; encoding changes ${percentiles(commitTimes)}`)
-  console.log(`  memory: ${(store.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}`)
+  console.log(
+    `${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}; encoding changes ${percentiles(commitTimes)}`,
+  )
+  console.log(
+    `  memory: ${(store.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}`,
+  )
   const small: number[] = []
   for (let i = 0; i < 1000; i++) {
     const batch = keyedRows(store, 1000, (row) => (i * 7919 + row * 104_729) % keys)
@@ -115,10 +127,19 @@ async function runDurable(keys: number): Promise<void> {
   const files = new LocalFiles()
   const before = process.memoryUsage().rss
   let version = 0
-  const open = (epoch: number) => openQueryState({
-    files, folder, queryId: 'bench', epoch, version, epochOf: async () => 1, operators: [{ operatorId: 0, name: 'stateStoreSave', schema }],
-    keyGroups: 128, partitions: 2, checkFence: async () => {},
-  })
+  const open = (epoch: number) =>
+    openQueryState({
+      files,
+      folder,
+      queryId: 'bench',
+      epoch,
+      version,
+      epochOf: async () => 1,
+      operators: [{ operatorId: 0, name: 'stateStoreSave', schema }],
+      keyGroups: 128,
+      partitions: 2,
+      checkFence: async () => {},
+    })
   let state = await open(1)
   const store = () => state.store(0) as MemoryStateStore
   const phases = { merge: [] as number[], commit: [] as number[], after: [] as number[] }
@@ -136,7 +157,9 @@ async function runDurable(keys: number): Promise<void> {
     return performance.now() - start
   }
   const report = () => {
-    const text = Object.entries(phases).map(([name, times]) => `${name} ${percentiles(times)}`).join('; ')
+    const text = Object.entries(phases)
+      .map(([name, times]) => `${name} ${percentiles(times)}`)
+      .join('; ')
     for (const times of Object.values(phases)) times.length = 0
     return text
   }
@@ -145,7 +168,9 @@ async function runDurable(keys: number): Promise<void> {
   const total = times.reduce((a, b) => a + b)
   console.log(`durable, ${keys} new keys by 100,000: ${(keys / total / 1000).toFixed(2)} M keys/s, a batch ${percentiles(times)}`)
   console.log(`  ${report()}`)
-  console.log(`  memory: ${(state.metrics.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}; snapshots ${state.metrics.snapshotsWritten}`)
+  console.log(
+    `  memory: ${(state.metrics.memoryUsedBytes / keys).toFixed(0)} bytes a key, resident ${((process.memoryUsage().rss - before) / keys).toFixed(0)}; snapshots ${state.metrics.snapshotsWritten}`,
+  )
   const small: number[] = []
   for (let i = 0; i < 2000; i++) small.push(await batch(keyedRows(store(), 1000, (row) => (i * 7919 + row * 104_729) % keys)))
   console.log(`  1,000 old keys a batch: ${percentiles(small)}`)
@@ -155,7 +180,9 @@ async function runDurable(keys: number): Promise<void> {
   const start = performance.now()
   state = await open(2)
   const ms = performance.now() - start
-  console.log(`  restart with ${state.metrics.numRows} keys and ${(changelogTailBytes / 2 ** 20).toFixed(0)} MiB of changelog: ${ms.toFixed(0)} ms (${snapshotsWritten} snapshots written)`)
+  console.log(
+    `  restart with ${state.metrics.numRows} keys and ${(changelogTailBytes / 2 ** 20).toFixed(0)} MiB of changelog: ${ms.toFixed(0)} ms (${snapshotsWritten} snapshots written)`,
+  )
   await state.close()
   rmSync(folder, { recursive: true })
 }

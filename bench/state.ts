@@ -9,7 +9,21 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { col, count, type Engine, type LocalOptions, max, millrace, type QueryProgress, Schema, type Source, type SourceProvider, type StreamingQuery, sum, window } from 'millrace'
+import {
+  col,
+  count,
+  type Engine,
+  type LocalOptions,
+  max,
+  millrace,
+  type QueryProgress,
+  Schema,
+  type Source,
+  type SourceProvider,
+  type StreamingQuery,
+  sum,
+  window,
+} from 'millrace'
 import type { Bench } from './run.ts'
 
 /** What the next batches read: so many rows, their keys drawn from so many. */
@@ -85,7 +99,11 @@ interface Run {
 
 /** Runs all loads as one query; each batch's time is that between two progress events. */
 async function runLoads(checkpoint: string, loads: readonly Load[], options: LocalOptions = {}): Promise<Run> {
-  const engine = await millrace.local({ ...options, conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '10s', ...options.conf }, sources: [loadSource(loads)] })
+  const engine = await millrace.local({
+    ...options,
+    conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '10s', ...options.conf },
+    sources: [loadSource(loads)],
+  })
   const batches: { ms: number; progress: QueryProgress }[] = []
   let lastMs = performance.now()
   engine.streams.addListener({
@@ -119,8 +137,12 @@ export function startCounting(engine: Engine, checkpoint: string): Promise<Strea
 async function restart(checkpoint: string, keys: number): Promise<number> {
   await fillAndDie(checkpoint, keys)
   const startMs = performance.now()
-  const engine = await millrace.local({ sources: [loadSource([{ batches: 100_000, rows: 1000, firstKey: (batch) => batch * 7919, keys }])] })
-  const first = new Promise<number>((resolve) => engine.streams.addListener({ onQueryProgress: () => resolve(performance.now() - startMs) }))
+  const engine = await millrace.local({
+    sources: [loadSource([{ batches: 100_000, rows: 1000, firstKey: (batch) => batch * 7919, keys }])],
+  })
+  const first = new Promise<number>((resolve) =>
+    engine.streams.addListener({ onQueryProgress: () => resolve(performance.now() - startMs) }),
+  )
   const query = await startCounting(engine, checkpoint)
   const tookMs = await first
   await query.stop()
@@ -134,7 +156,9 @@ function fillAndDie(checkpoint: string, keys: number): Promise<void> {
     await fillUntilSnapshotIsDue(${JSON.stringify(checkpoint)}, ${keys})`
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--conditions=millrace-source', '--input-type=module', '-e', program], { stdio: 'inherit' })
-    child.on('exit', (code, signal) => (signal === 'SIGKILL' ? resolve() : reject(new Error(`the process that fills the state ended with ${code ?? signal}`))))
+    child.on('exit', (code, signal) =>
+      signal === 'SIGKILL' ? resolve() : reject(new Error(`the process that fills the state ended with ${code ?? signal}`)),
+    )
   })
 }
 
@@ -144,7 +168,10 @@ function fillAndDie(checkpoint: string, keys: number): Promise<void> {
  */
 export async function fillUntilSnapshotIsDue(checkpoint: string, keys: number): Promise<void> {
   const rows = Math.min(100_000, keys)
-  const engine = await millrace.local({ sources: [loadSource([{ batches: 100_000, rows, firstKey: (batch) => batch * rows, keys }])], conf: restartConf(keys) })
+  const engine = await millrace.local({
+    sources: [loadSource([{ batches: 100_000, rows, firstKey: (batch) => batch * rows, keys }])],
+    conf: restartConf(keys),
+  })
   let highest = 0
   let hasFallen = false
   let touched = 0
@@ -206,7 +233,9 @@ async function groupsOnly(rows: number): Promise<number> {
   const connection = await (await DuckDBInstance.create(':memory:')).connect()
   const pass = async (batch: number) => {
     const source = `(SELECT TIMESTAMP '2026-01-01 00:00:00' AS "at", 'key-' || lpad(i::VARCHAR, 8, '0') AS key, i AS value FROM range(${batch * rows}, ${(batch + 1) * rows}) r(i))`
-    await connection.runAndReadAll(`SELECT time_bucket(INTERVAL 1 HOUR, "at"), key, count(*), sum(value), max(value) FROM ${source} GROUP BY ALL`)
+    await connection.runAndReadAll(
+      `SELECT time_bucket(INTERVAL 1 HOUR, "at"), key, count(*), sum(value), max(value) FROM ${source} GROUP BY ALL`,
+    )
   }
   for (let i = 0; i < 5; i++) await pass(i)
   const startMs = performance.now()

@@ -68,7 +68,15 @@ interface Pair {
 async function streamed(engine: Engine, data: string, work: string, { sink, filesPerBatch }: Variant): Promise<Run> {
   const final = new Map<string, bigint>()
   const events = engine.readStream
-    .schema({ user_id: t.string(), page_id: t.string(), ad_id: t.string(), ad_type: t.string(), event_type: t.string(), event_time: t.long(), ip_address: t.string() })
+    .schema({
+      user_id: t.string(),
+      page_id: t.string(),
+      ad_id: t.string(),
+      ad_type: t.string(),
+      event_type: t.string(),
+      event_time: t.long(),
+      ip_address: t.string(),
+    })
     .option('maxFilesPerTrigger', filesPerBatch)
     .json(join(data, 'events'))
   const ads = engine.read.parquet(join(data, 'ads.parquet'), { ad_id: t.string(), campaign_id: t.string() })
@@ -110,7 +118,9 @@ async function openAlone(data: string): Promise<{ run(filesPerBatch: number): Pr
   return {
     close: () => connection.closeSync(),
     async run(filesPerBatch) {
-      const groups = Array.from({ length: Math.ceil(names.length / filesPerBatch) }, (_, i) => names.slice(i * filesPerBatch, (i + 1) * filesPerBatch))
+      const groups = Array.from({ length: Math.ceil(names.length / filesPerBatch) }, (_, i) =>
+        names.slice(i * filesPerBatch, (i + 1) * filesPerBatch),
+      )
       const startMs = performance.now()
       const results = []
       for (const group of groups) results.push((await connection.runAndReadAll(sqlOf(data, group))).getRows())
@@ -126,7 +136,8 @@ async function openAlone(data: string): Promise<{ run(filesPerBatch: number): Pr
 }
 
 function sqlOf(data: string, group: readonly string[]): string {
-  const columns = "{user_id: 'VARCHAR', page_id: 'VARCHAR', ad_id: 'VARCHAR', ad_type: 'VARCHAR', event_type: 'VARCHAR', event_time: 'BIGINT', ip_address: 'VARCHAR'}"
+  const columns =
+    "{user_id: 'VARCHAR', page_id: 'VARCHAR', ad_id: 'VARCHAR', ad_type: 'VARCHAR', event_type: 'VARCHAR', event_time: 'BIGINT', ip_address: 'VARCHAR'}"
   return `SELECT campaign_id, (event_time // 10000) * 10000 AS start, count(*) AS views
     FROM read_json([${group.map((path) => `'${path}'`).join(', ')}], format = 'newline_delimited', columns = ${columns})
     JOIN read_parquet('${join(data, 'ads.parquet')}') USING (ad_id)
@@ -138,13 +149,16 @@ function report(pairs: readonly Pair[], events: number, peakRssMiB: number, say:
   const figures = variants.map((variant) => {
     const own = pairs.filter((pair) => pair.variant === variant)
     for (const { run, baseline } of own) {
-      if (run.result !== null && run.result.join('\n') !== baseline.result.join('\n')) throw new Error(`${variant.sink}, ${variant.filesPerBatch} files a batch: the stream's result is not DuckDB's`)
+      if (run.result !== null && run.result.join('\n') !== baseline.result.join('\n'))
+        throw new Error(`${variant.sink}, ${variant.filesPerBatch} files a batch: the stream's result is not DuckDB's`)
     }
     const ratio = Math.round(median(own.map(({ run, baseline }) => baseline.ms / run.ms)) * 1000) / 1000
     const recordsPerSecond = rate(median(own.map(({ run }) => run.ms)))
     const duckdbRecordsPerSecond = rate(median(own.map(({ baseline }) => baseline.ms)))
     const slowest = own.map(({ run }) => run).reduce((a, b) => (a.slowestBatchMs >= b.slowestBatchMs ? a : b))
-    say(`${variant.sink}, ${variant.filesPerBatch} files a batch: ${recordsPerSecond} records/s, DuckDB alone ${duckdbRecordsPerSecond} (median ratio ${ratio}); slowest batch ${slowest.slowestBatchMs} ms ${JSON.stringify(slowest.slowestPhases)}`)
+    say(
+      `${variant.sink}, ${variant.filesPerBatch} files a batch: ${recordsPerSecond} records/s, DuckDB alone ${duckdbRecordsPerSecond} (median ratio ${ratio}); slowest batch ${slowest.slowestBatchMs} ms ${JSON.stringify(slowest.slowestPhases)}`,
+    )
     return { ...variant, recordsPerSecond, duckdbRecordsPerSecond, ratio, slowestBatchMs: slowest.slowestBatchMs }
   })
   const { recordsPerSecond, duckdbRecordsPerSecond, ratio } = figures[0]!

@@ -58,7 +58,10 @@ export class Engine implements Session {
     if (table) return table.rows
     throw new InvalidQueryError('TABLE_OR_VIEW_NOT_FOUND', {
       what: `no query named "${name}" writes to memory in this engine`,
-      todo: tables.size > 0 ? `there are ${[...tables.keys()].map((each) => `"${each}"`).join(', ')}` : "start one with .queryName(name).format('memory')",
+      todo:
+        tables.size > 0
+          ? `there are ${[...tables.keys()].map((each) => `"${each}"`).join(', ')}`
+          : "start one with .queryName(name).format('memory')",
     })
   }
   /** For MemoryStream. */
@@ -85,7 +88,9 @@ export class MemoryStream<S> {
   readonly #frame: StreamFrame<{ [P in keyof S]: S[P] }>
   constructor(engine: Engine, fields: Fields<S> | Schema) {
     this.#blocks = new MemoryBlocks(schemaOf(fields as Fields<unknown> | Schema))
-    this.#frame = engine.frameOf(this.#blocks as MemoryBlocks<never>, `memory-${++streams}`) as unknown as StreamFrame<{ [P in keyof S]: S[P] }>
+    this.#frame = engine.frameOf(this.#blocks as MemoryBlocks<never>, `memory-${++streams}`) as unknown as StreamFrame<{
+      [P in keyof S]: S[P]
+    }>
   }
   /** The stream as a frame; every call gives the same source. */
   toDF(): StreamFrame<{ [P in keyof S]: S[P] }> {

@@ -1,9 +1,34 @@
+export type {
+  AnyFrame,
+  Cols,
+  DataFrame,
+  DataFrameWriter,
+  Frame,
+  FrameOps,
+  GroupedData,
+  InferRow,
+  Kind,
+  ModesOf,
+  OutputMode,
+  SaveMode,
+  StreamFrame,
+  StreamState,
+  StreamWriter,
+  TriggerInput,
+} from './api/frame-types.ts'
 export * from './api/functions.ts'
-export type { AnyFrame, Cols, DataFrame, DataFrameWriter, Frame, FrameOps, GroupedData, InferRow, Kind, ModesOf, OutputMode, SaveMode, StreamFrame, StreamState, StreamWriter, TriggerInput } from './api/frame-types.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
 export type { Clock } from './base/clock.ts'
-export { CorruptCheckpointError, FencedError, InternalError, InvalidQueryError, MillraceError, UnavailableError, UserFunctionError } from './base/errors.ts'
+export {
+  CorruptCheckpointError,
+  FencedError,
+  InternalError,
+  InvalidQueryError,
+  MillraceError,
+  UnavailableError,
+  UserFunctionError,
+} from './base/errors.ts'
 export type { FileEntry, Files } from './base/files.ts'
 export type { Column as DataColumn, ColumnBatch } from './data/column-batch.ts'
 export { Decimal } from './data/decimal.ts'
@@ -13,7 +38,13 @@ export type { SourceBatch } from './data/source-batch.ts'
 export type { DataType, Field } from './data/types.ts'
 export { activeEngines, Engine, MemoryStream, millrace } from './engine.ts'
 export { progressJson } from './query/progress-json.ts'
-export type { QueryIdleEvent, QueryProgressEvent, QueryStartedEvent, QueryTerminatedEvent, StreamingQueryListener } from './query/query-listener.ts'
+export type {
+  QueryIdleEvent,
+  QueryProgressEvent,
+  QueryStartedEvent,
+  QueryTerminatedEvent,
+  StreamingQueryListener,
+} from './query/query-listener.ts'
 export type { StreamingQueryManager } from './query/query-manager.ts'
 export type { QueryProgress, SinkProgress, SourceProgress, StateOperatorProgress } from './query/query-progress.ts'
 export type { StreamingQuery, StreamingQueryStatus } from './query/streaming-query.ts'

@@ -22,7 +22,9 @@ function fakeEngine(rows: readonly Row[] = []) {
       const limited = plan.kind === 'limit' ? rows.slice(0, plan.count) : rows
       return use({ schema: plan.schema, count: async () => limited.length, toObjects: async () => [...limited] } as never)
     },
-    writeBatch: async (write) => { asked.written.push(write) },
+    writeBatch: async (write) => {
+      asked.written.push(write)
+    },
     start: async (query) => {
       asked.started.push(query)
       return { id: 'q' } as StreamingQuery
@@ -43,9 +45,20 @@ const first = (frame: unknown) => text(frame).split('\n')[0]
 describe('columns', () => {
   test('operators and methods', () => {
     const condition = clicks.where(({ ad, at, price, geo }) =>
-      ad.like('a%').and(price.between(1, 2)).or(price.isNull().not()).and(geo.lat.neg().lt(lit(0))).and(geo.getField('size').mod(2).eq(1)).and(at.plus('1 hour').gt('2020-01-01')).and(ad.isin('x', 'y')))
+      ad
+        .like('a%')
+        .and(price.between(1, 2))
+        .or(price.isNull().not())
+        .and(geo.lat.neg().lt(lit(0)))
+        .and(geo.getField('size').mod(2).eq(1))
+        .and(at.plus('1 hour').gt('2020-01-01'))
+        .and(ad.isin('x', 'y')),
+    )
     expect(first(condition)).toBe(
-      'Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND (timestamp_add_us(at, 3600000000) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))'.replace('cast(0 as double)', '0.0'),
+      'Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND (timestamp_add_us(at, 3600000000) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))'.replace(
+        'cast(0 as double)',
+        '0.0',
+      ),
     )
   })
   test('a property that is no method is a field of a struct', () => {
@@ -62,29 +75,40 @@ describe('columns', () => {
   test('names in callbacks: any case, quoted where needed, and an error at once where there is none', () => {
     const odd = session.createDataFrame([], { 'a.b': t.int(), A: t.int() })
     expect(first(odd.select((c) => ({ x: c['a.b'], y: (c as unknown as { a: (typeof c)['A'] }).a })))).toBe('Project [a.b AS x, A AS y]')
-    expect(() => clicks.where((c) => (c as unknown as { prize: typeof c.price }).prize.gt(1))).toThrow(/`prize` cannot be resolved\n.*`price`/)
+    expect(() => clicks.where((c) => (c as unknown as { prize: typeof c.price }).prize.gt(1))).toThrow(
+      /`prize` cannot be resolved\n.*`price`/,
+    )
     expect(first(odd.select((c) => ({ ...c, z: lit(1) })))).toBe('Project [a.b, A, 1 AS z]')
   })
   test('when without and with otherwise; only in its place', () => {
-    expect(first(clicks.select(({ price }) => ({ x: when(price.gt(1), 'a').when(price.gt(0), 'b').otherwise('c') })))).toBe('Project [CASE WHEN (price > 1.0) THEN a WHEN (price > 0.0) THEN b ELSE c END AS x]')
+    expect(first(clicks.select(({ price }) => ({ x: when(price.gt(1), 'a').when(price.gt(0), 'b').otherwise('c') })))).toBe(
+      'Project [CASE WHEN (price > 1.0) THEN a WHEN (price > 0.0) THEN b ELSE c END AS x]',
+    )
     const closed = when(col('a'), 1).otherwise(2) as unknown as ReturnType<typeof when>
     expect(() => closed.otherwise(3)).toThrow(code('INVALID_USAGE_OF_WHEN'))
     expect(() => (col('a') as unknown as ReturnType<typeof when>).otherwise(3)).toThrow(code('INVALID_USAGE_OF_WHEN'))
   })
   test('literals', () => {
-    const types = (value: Parameters<typeof lit>[0]) => planOf(session.createDataFrame([], { a: t.int() }).select(() => ({ x: lit(value) }))).schema.fields[0]!.type
-    expect([1, -2147483648, 2147483648, 9007199254740991, 9007199254740993, 1.5, NaN, 5n, 'x', true, null, new Date(0), new Uint8Array(1)].map((value) => types(value as number))).toEqual([
-      'int', 'int', 'long', 'long', 'double', 'double', 'double', 'long', 'string', 'boolean', 'void', 'timestamp', 'binary',
-    ])
+    const types = (value: Parameters<typeof lit>[0]) =>
+      planOf(session.createDataFrame([], { a: t.int() }).select(() => ({ x: lit(value) }))).schema.fields[0]!.type
+    expect(
+      [1, -2147483648, 2147483648, 9007199254740991, 9007199254740993, 1.5, NaN, 5n, 'x', true, null, new Date(0), new Uint8Array(1)].map(
+        (value) => types(value as number),
+      ),
+    ).toEqual(['int', 'int', 'long', 'long', 'double', 'double', 'double', 'long', 'string', 'boolean', 'void', 'timestamp', 'binary'])
     expect(types(new Decimal(150n, 2))).toEqual({ kind: 'decimal', precision: 3, scale: 2 })
     expect(() => lit(2n ** 63n)).toThrow(code('NUMERIC_VALUE_OUT_OF_RANGE'))
     expect(() => lit({} as never)).toThrow(code('INVALID_LITERAL'))
-    expect(first(clicks.select(() => ({ d: lit('2020-01-31', t.date()), m: lit('1.5', t.decimal(5, 2)), at: lit(new Date(1500)) })))).toBe('Project [2020-01-31 AS d, 1.50 AS m, 1970-01-01 00:00:01.5 AS at]')
+    expect(first(clicks.select(() => ({ d: lit('2020-01-31', t.date()), m: lit('1.5', t.decimal(5, 2)), at: lit(new Date(1500)) })))).toBe(
+      'Project [2020-01-31 AS d, 1.50 AS m, 1970-01-01 00:00:01.5 AS at]',
+    )
   })
   test('functions', () => {
-    expect(first(clicks.select(({ at, ad }) => ({ a: unix_timestamp(at), b: struct({ ad }), c: window(at, '10 minutes', undefined, '1 minute') })))).toBe(
-      'Project [unix_seconds(at) AS a, named_struct(ad, ad) AS b, window(at, 10 minutes, 10 minutes, 1 minute) AS c]',
-    )
+    expect(
+      first(
+        clicks.select(({ at, ad }) => ({ a: unix_timestamp(at), b: struct({ ad }), c: window(at, '10 minutes', undefined, '1 minute') })),
+      ),
+    ).toBe('Project [unix_seconds(at) AS a, named_struct(ad, ad) AS b, window(at, 10 minutes, 10 minutes, 1 minute) AS c]')
     expect(() => clicks.select(() => ({ x: call_function('session_window', col('at')) }))).toThrow(code('NOT_SUPPORTED_YET'))
     expect(() => clicks.select(() => ({ x: call_function('uper', col('ad')) }))).toThrow(/`upper`/)
   })
@@ -93,7 +117,13 @@ describe('columns', () => {
 describe('frames', () => {
   test('select by name, star, dotted name and alias', () => {
     expect(planOf(clicks.select('ad', col('price').as('p'))).schema.names).toEqual(['ad', 'p'])
-    expect(planOf((clicks as never as { select(...x: string[]): unknown }).select('*', 'geo.lat')).schema.names).toEqual(['ad', 'at', 'price', 'geo', 'lat'])
+    expect(planOf((clicks as never as { select(...x: string[]): unknown }).select('*', 'geo.lat')).schema.names).toEqual([
+      'ad',
+      'at',
+      'price',
+      'geo',
+      'lat',
+    ])
   })
   test('what a callback gives is checked', () => {
     expect(() => clicks.select((() => col('ad')) as never)).toThrow(code('INVALID_COLUMNS'))
@@ -107,7 +137,13 @@ describe('frames', () => {
   test('groupBy: names, callback, shortcuts', () => {
     expect(planOf(clicks.groupBy('ad').count()).schema.names).toEqual(['ad', 'count'])
     expect(planOf(clicks.groupBy('ad').sum('price')).schema.names).toEqual(['ad', 'sum(price)'])
-    expect(planOf(clicks.groupBy(({ at }) => ({ w: window(at, '1 minute') })).agg(({ price }) => ({ n: count(), s: sum(price), d: count_distinct(price) }))).schema.names).toEqual(['w', 'n', 's', 'd'])
+    expect(
+      planOf(
+        clicks
+          .groupBy(({ at }) => ({ w: window(at, '1 minute') }))
+          .agg(({ price }) => ({ n: count(), s: sum(price), d: count_distinct(price) })),
+      ).schema.names,
+    ).toEqual(['w', 'n', 's', 'd'])
     expect(planOf(clicks.agg(() => ({ n: count() }))).schema.names).toEqual(['n'])
     expect(() => clicks.groupBy('ad').agg(({ price }) => ({ price }))).toThrow(code('MISSING_AGGREGATION'))
     expect(() => clicks.groupBy('ad').sum()).toThrow(code('WRONG_NUM_ARGS.WITHOUT_SUGGESTION'))
@@ -116,16 +152,33 @@ describe('frames', () => {
     const ads = session.read.parquet('/ads', { ad: t.string(), campaign: t.string() })
     expect(planOf(clicks.join(ads, 'ad', 'left')).schema.names).toEqual(['ad', 'at', 'price', 'geo', 'campaign'])
     expect(first(clicks.join(ads, (l, r) => l.ad.eq(r.ad)))).toBe('Join Inner, (ad = ad)')
-    expect(first(clicks.alias('c').join(ads.alias('a'), () => col('c.ad').eq(col('a.ad')), 'left_outer' as never))).toBe('Join LeftOuter, (ad = ad)')
+    expect(first(clicks.alias('c').join(ads.alias('a'), () => col('c.ad').eq(col('a.ad')), 'left_outer' as never))).toBe(
+      'Join LeftOuter, (ad = ad)',
+    )
     expect(first(ads.crossJoin(ads))).toBe('Join Cross')
   })
   test('orderBy takes names, orders and callbacks', () => {
-    expect(first(clicks.orderBy('ad', col('price').desc(), ({ at }) => at.asc_nulls_last(), ({ ad, at }) => [ad, at]))).toBe('Sort [ad ASC NULLS FIRST, price DESC NULLS LAST, at ASC NULLS LAST, ad ASC NULLS FIRST, at ASC NULLS FIRST]')
+    expect(
+      first(
+        clicks.orderBy(
+          'ad',
+          col('price').desc(),
+          ({ at }) => at.asc_nulls_last(),
+          ({ ad, at }) => [ad, at],
+        ),
+      ),
+    ).toBe('Sort [ad ASC NULLS FIRST, price DESC NULLS LAST, at ASC NULLS LAST, ad ASC NULLS FIRST, at ASC NULLS FIRST]')
   })
   test('schema, columns, isStreaming, pipe, explain', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
-    expect([clicks.columns, clicks.isStreaming, clicks.pipe((df) => df.select('ad')).columns]).toEqual([['ad', 'at', 'price', 'geo'], true, ['ad']])
-    expect(clicks.explain()).toBe('== Logical Plan ==\nStreamingRelation json /in [ad, at, price, geo]\n\n== Physical Plan ==\nphysical in append\n')
+    expect([clicks.columns, clicks.isStreaming, clicks.pipe((df) => df.select('ad')).columns]).toEqual([
+      ['ad', 'at', 'price', 'geo'],
+      true,
+      ['ad'],
+    ])
+    expect(clicks.explain()).toBe(
+      '== Logical Plan ==\nStreamingRelation json /in [ad, at, price, geo]\n\n== Physical Plan ==\nphysical in append\n',
+    )
     clicks.printSchema()
     expect(log.mock.calls.map(([line]) => String(line).split('\n')[0])).toEqual(['== Logical Plan ==', 'root'])
     log.mockRestore()
@@ -136,7 +189,12 @@ describe('batches', () => {
   const { session, asked } = fakeEngine([{ id: 1n }, { id: 2n }, { id: 3n }])
   const frame = session.createDataFrame([{ id: 1 }], { id: t.long() })
   test('actions', async () => {
-    expect([await frame.collect(), await frame.count(), await frame.first(), await frame.take(2)]).toEqual([[{ id: 1n }, { id: 2n }, { id: 3n }], 3, { id: 1n }, [{ id: 1n }, { id: 2n }]])
+    expect([await frame.collect(), await frame.count(), await frame.first(), await frame.take(2)]).toEqual([
+      [{ id: 1n }, { id: 2n }, { id: 3n }],
+      3,
+      { id: 1n },
+      [{ id: 1n }, { id: 2n }],
+    ])
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     await frame.show(2)
     expect(log.mock.calls[0]![0]).toContain('only showing top 2 rows')
@@ -148,7 +206,13 @@ describe('batches', () => {
   })
   test('write', async () => {
     await frame.write.mode('overwrite').option('compression', 'zstd').option('Compression', 'none').partitionBy('ID').parquet('/out')
-    expect(asked.written.at(-1)).toMatchObject({ format: 'parquet', mode: 'overwrite', options: { Compression: 'none' }, partitionBy: ['id'], path: '/out' })
+    expect(asked.written.at(-1)).toMatchObject({
+      format: 'parquet',
+      mode: 'overwrite',
+      options: { Compression: 'none' },
+      partitionBy: ['id'],
+      path: '/out',
+    })
     await frame.write.format('csv').options({ header: true, path: '/o' }).save()
     expect(asked.written.at(-1)).toMatchObject({ format: 'csv', mode: 'errorifexists', options: { header: 'true' }, path: '/o' })
     await expect(frame.write.save()).rejects.toThrow(code('MISSING_PATH'))
@@ -197,19 +261,50 @@ describe('writeStream', () => {
   const last = () => asked.started.at(-1)!
   test('hands over what was set, and defaults', async () => {
     await rate.writeStream.format('console').start()
-    expect(last()).toMatchObject({ outputMode: 'append', trigger: { kind: 'processing-time', intervalMs: 0 }, queryName: null, format: 'console', options: {}, partitionBy: [] })
-    await rate.writeStream.queryName('q').outputMode('update').trigger({ processingTime: '10 seconds' }).option('checkpointLocation', '/c').partitionBy('VALUE' as never).start('/out')
-    expect(last()).toMatchObject({ outputMode: 'update', trigger: { kind: 'processing-time', intervalMs: 10_000 }, queryName: 'q', format: 'parquet', options: { checkpointLocation: '/c', path: '/out' }, partitionBy: ['value'] })
+    expect(last()).toMatchObject({
+      outputMode: 'append',
+      trigger: { kind: 'processing-time', intervalMs: 0 },
+      queryName: null,
+      format: 'console',
+      options: {},
+      partitionBy: [],
+    })
+    await rate.writeStream
+      .queryName('q')
+      .outputMode('update')
+      .trigger({ processingTime: '10 seconds' })
+      .option('checkpointLocation', '/c')
+      .partitionBy('VALUE' as never)
+      .start('/out')
+    expect(last()).toMatchObject({
+      outputMode: 'update',
+      trigger: { kind: 'processing-time', intervalMs: 10_000 },
+      queryName: 'q',
+      format: 'parquet',
+      options: { checkpointLocation: '/c', path: '/out' },
+      partitionBy: ['value'],
+    })
   })
   test.each<[unknown, object]>([
-    [{ availableNow: true }, { kind: 'available-now' }], [{ once: true }, { kind: 'once' }], [{ processingTime: 500 }, { kind: 'processing-time', intervalMs: 500 }], [{ processingTime: 'interval 1 minute' }, { kind: 'processing-time', intervalMs: 60_000 }],
+    [{ availableNow: true }, { kind: 'available-now' }],
+    [{ once: true }, { kind: 'once' }],
+    [{ processingTime: 500 }, { kind: 'processing-time', intervalMs: 500 }],
+    [{ processingTime: 'interval 1 minute' }, { kind: 'processing-time', intervalMs: 60_000 }],
   ])('trigger %j', async (trigger, expected) => {
     await rate.writeStream.trigger(trigger as never).start('/out')
     expect(last().trigger).toEqual(expected)
   })
   test.each<[unknown, string]>([
-    [{}, 'INVALID_TRIGGER'], [{ availableNow: false }, 'INVALID_TRIGGER'], [{ once: true, availableNow: true }, 'INVALID_TRIGGER'], [{ continuous: '1 second' }, 'INVALID_TRIGGER'], ['10 seconds', 'INVALID_TRIGGER'], [null, 'INVALID_TRIGGER'],
-    [{ processingTime: '-1 second' }, 'INVALID_TRIGGER'], [{ processingTime: NaN }, 'INVALID_TRIGGER'], [{ processingTime: '10 secs' }, 'CANNOT_PARSE_INTERVAL'], [{ processingTime: '1 month' }, 'UNSUPPORTED_MONTH_INTERVAL'],
+    [{}, 'INVALID_TRIGGER'],
+    [{ availableNow: false }, 'INVALID_TRIGGER'],
+    [{ once: true, availableNow: true }, 'INVALID_TRIGGER'],
+    [{ continuous: '1 second' }, 'INVALID_TRIGGER'],
+    ['10 seconds', 'INVALID_TRIGGER'],
+    [null, 'INVALID_TRIGGER'],
+    [{ processingTime: '-1 second' }, 'INVALID_TRIGGER'],
+    [{ processingTime: NaN }, 'INVALID_TRIGGER'],
+    [{ processingTime: '10 secs' }, 'CANNOT_PARSE_INTERVAL'],
+    [{ processingTime: '1 month' }, 'UNSUPPORTED_MONTH_INTERVAL'],
   ])('trigger %j is %s', (trigger, expected) => {
     expect(() => rate.writeStream.trigger(trigger as never)).toThrow(code(expected))
   })
@@ -223,14 +318,25 @@ describe('writeStream', () => {
   })
   test('foreachBatch gets a batch frame over the batch’s rows, and is waited for', async () => {
     const seen: unknown[] = []
-    await rate.writeStream.foreachBatch(async (rows, id) => { seen.push(id, rows.isStreaming, await rows.collect()) }).start()
+    await rate.writeStream
+      .foreachBatch(async (rows, id) => {
+        seen.push(id, rows.isStreaming, await rows.collect())
+      })
+      .start()
     expect(last().format).toBe('foreachBatch')
     const instance = last().instance as ForeachBatchInstance
     await instance.call({ kind: 'local', relation: 'r', schema: parseDdl('value bigint') }, 7n)
     expect(seen).toEqual([7n, false, [{ value: 1n }]])
-    await rate.writeStream.foreachBatch(() => { throw new Error('boom') }).start()
+    await rate.writeStream
+      .foreachBatch(() => {
+        throw new Error('boom')
+      })
+      .start()
     await expect((last().instance as ForeachBatchInstance).call({ kind: 'local', schema: parseDdl('a int') }, 0n)).rejects.toThrow('boom')
-    await rate.writeStream.foreachBatch(() => {}).format('noop').start()
+    await rate.writeStream
+      .foreachBatch(() => {})
+      .format('noop')
+      .start()
     expect(last().instance).toBeUndefined()
   })
 })

@@ -1,7 +1,21 @@
 /** The columns as the compiler sees them: which methods each SQL type has, and what they give. The run-time class behind all of them is in column.ts. */
 import type { Temporal } from 'temporal-polyfill'
 import type { Decimal } from '../data/decimal.ts'
-import type { Arr, DecimalText, FromJs, IsAny, Js, MapOf, NullOf, Numeric, Primitive, Struct, TimeLike, TypeToken, Watermark } from './types.ts'
+import type {
+  Arr,
+  DecimalText,
+  FromJs,
+  IsAny,
+  Js,
+  MapOf,
+  NullOf,
+  Numeric,
+  Primitive,
+  Struct,
+  TimeLike,
+  TypeToken,
+  Watermark,
+} from './types.ts'
 
 export declare const T: unique symbol
 export declare const J: unique symbol
@@ -9,34 +23,69 @@ export declare const N: unique symbol
 export declare const SORT: unique symbol
 
 /** The thin base of all columns, and the only column type in parameter positions: relating two columns costs one comparison. */
-export interface Expr<out A> { readonly [T]: A }
+export interface Expr<out A> {
+  readonly [T]: A
+}
 /** Anything whose value in JavaScript is a V. */
-export interface JsExpr<out V> { readonly [J]: V }
+export interface JsExpr<out V> {
+  readonly [J]: V
+}
 /** A column with a name of its own, by `as`. */
-export interface Named<out Name extends string, out A> extends Expr<A> { readonly [N]: Name }
+export interface Named<out Name extends string, out A> extends Expr<A> {
+  readonly [N]: Name
+}
 /** A sort order, by `asc` or `desc`. */
-export interface Sorted { readonly [SORT]: true }
+export interface Sorted {
+  readonly [SORT]: true
+}
 
 export type Num = Numeric | null
 export type NumberInput = number | bigint | Decimal
 export type TimeInput = Date | Temporal.Instant | Temporal.PlainDate | Temporal.PlainDateTime | string
 /** JavaScript values that may stand where a column may. */
-export type Literal = string | number | bigint | boolean | Date | Temporal.Instant | Temporal.PlainDate | Temporal.PlainDateTime | Uint8Array | Decimal | null
+export type Literal =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | Temporal.Instant
+  | Temporal.PlainDate
+  | Temporal.PlainDateTime
+  | Uint8Array
+  | Decimal
+  | null
 export type Operand = Expr<any> | Literal
 
 /** What a column of type A can be compared with: a column of the same family, or a JavaScript value. */
 export type Comparable<A> =
-  IsAny<A> extends true ? Operand :
-  [A] extends [Num] ? Expr<Num> | NumberInput :
-  [A] extends ['string' | null] ? Expr<'string' | null> | string :
-  [A] extends [TimeLike | null] ? Expr<TimeLike | null> | TimeInput :
-  [A] extends ['boolean' | null] ? Expr<'boolean' | null> | boolean :
-  [A] extends ['binary' | null] ? Expr<'binary' | null> | Uint8Array :
-  Expr<A | null>
+  IsAny<A> extends true
+    ? Operand
+    : [A] extends [Num]
+      ? Expr<Num> | NumberInput
+      : [A] extends ['string' | null]
+        ? Expr<'string' | null> | string
+        : [A] extends [TimeLike | null]
+          ? Expr<TimeLike | null> | TimeInput
+          : [A] extends ['boolean' | null]
+            ? Expr<'boolean' | null> | boolean
+            : [A] extends ['binary' | null]
+              ? Expr<'binary' | null> | Uint8Array
+              : Expr<A | null>
 
 /** A computed value is no event time any more: the mark of a watermark goes. */
 export type Unmarked<A> =
-  IsAny<A> extends true ? any : A extends Watermark ? (A extends 'timestamp' ? 'timestamp' : A extends 'timestamp_ntz' ? 'timestamp_ntz' : A extends Struct<infer S> ? Struct<S> : A) : A
+  IsAny<A> extends true
+    ? any
+    : A extends Watermark
+      ? A extends 'timestamp'
+        ? 'timestamp'
+        : A extends 'timestamp_ntz'
+          ? 'timestamp_ntz'
+          : A extends Struct<infer S>
+            ? Struct<S>
+            : A
+      : A
 /** The SQL type of an operand. */
 export type TypeOf<B> = B extends { readonly [T]: infer X } ? Unmarked<X> : FromJs<B>
 /** Null where the operand can be null. */
@@ -46,30 +95,78 @@ export type OpType<B> = B extends { readonly [T]: infer X } ? (IsAny<X> extends 
 
 /** Result of + - * % : the wider of the two. */
 export type Arith<A, B> =
-  IsAny<A> extends true ? any :
-  IsAny<B> extends true ? any :
-  A extends 'double' ? 'double' : B extends 'double' ? 'double' :
-  A extends 'float' ? (B extends 'float' ? 'float' : 'double') : B extends 'float' ? 'double' :
-  A extends DecimalText ? DecimalText : B extends DecimalText ? DecimalText :
-  A extends 'long' ? 'long' : B extends 'long' ? 'long' :
-  A extends 'int' ? 'int' : B extends 'int' ? 'int' :
-  A extends 'short' ? 'short' : B extends 'short' ? 'short' : 'byte'
+  IsAny<A> extends true
+    ? any
+    : IsAny<B> extends true
+      ? any
+      : A extends 'double'
+        ? 'double'
+        : B extends 'double'
+          ? 'double'
+          : A extends 'float'
+            ? B extends 'float'
+              ? 'float'
+              : 'double'
+            : B extends 'float'
+              ? 'double'
+              : A extends DecimalText
+                ? DecimalText
+                : B extends DecimalText
+                  ? DecimalText
+                  : A extends 'long'
+                    ? 'long'
+                    : B extends 'long'
+                      ? 'long'
+                      : A extends 'int'
+                        ? 'int'
+                        : B extends 'int'
+                          ? 'int'
+                          : A extends 'short'
+                            ? 'short'
+                            : B extends 'short'
+                              ? 'short'
+                              : 'byte'
 /** Result of / : decimals stay exact, everything else is a double. */
 export type Quotient<A, B> =
-  IsAny<A> extends true ? any :
-  IsAny<B> extends true ? any :
-  A extends 'double' | 'float' ? 'double' : B extends 'double' | 'float' ? 'double' :
-  A extends DecimalText ? DecimalText : B extends DecimalText ? DecimalText : 'double'
+  IsAny<A> extends true
+    ? any
+    : IsAny<B> extends true
+      ? any
+      : A extends 'double' | 'float'
+        ? 'double'
+        : B extends 'double' | 'float'
+          ? 'double'
+          : A extends DecimalText
+            ? DecimalText
+            : B extends DecimalText
+              ? DecimalText
+              : 'double'
 /** The one type of several values: the widest of numbers, else the type itself. */
 export type Widest<U> =
-  IsAny<U> extends true ? any :
-  [Exclude<U, null>] extends [never] ? U :
-  [Exclude<U, null>] extends [Numeric] ? WidestNumber<Exclude<U, null>> | Extract<U, null> : U
-type WidestNumber<U> =
-  'double' extends U ? 'double' :
-  'float' extends U ? ([U] extends ['float'] ? 'float' : 'double') :
-  [Extract<U, DecimalText>] extends [never] ? ('long' extends U ? 'long' : 'int' extends U ? 'int' : 'short' extends U ? 'short' : 'byte') :
-  [U] extends [DecimalText] ? U : DecimalText
+  IsAny<U> extends true
+    ? any
+    : [Exclude<U, null>] extends [never]
+      ? U
+      : [Exclude<U, null>] extends [Numeric]
+        ? WidestNumber<Exclude<U, null>> | Extract<U, null>
+        : U
+type WidestNumber<U> = 'double' extends U
+  ? 'double'
+  : 'float' extends U
+    ? [U] extends ['float']
+      ? 'float'
+      : 'double'
+    : [Extract<U, DecimalText>] extends [never]
+      ? 'long' extends U
+        ? 'long'
+        : 'int' extends U
+          ? 'int'
+          : 'short' extends U
+            ? 'short'
+            : 'byte'
+      : [U] extends [DecimalText]
+        ? U
+        : DecimalText
 
 /** What every column has. Never used as a parameter type. */
 export interface ColBase<A> extends Expr<A>, JsExpr<Js<A>> {
@@ -149,7 +246,9 @@ export interface StructBase<S, A> extends ColBase<A> {
 /** A is the whole type (Struct<S>, maybe `| null`, maybe marked). Fields called like a method are reached with getField. */
 export type StructCol<S, A> = StructBase<S, A> & { readonly [P in Exclude<keyof S, keyof UntypedCol>]: Col<S[P] | NullOf<A>> }
 /** A name that both sides of a join have and that is no join key: fails on use, not on the join. */
-export interface Ambiguous<Name> { readonly ambiguousColumn: Name }
+export interface Ambiguous<Name> {
+  readonly ambiguousColumn: Name
+}
 
 /** `col('x')`: fits every typed column, has every method, and each gives an untyped column. */
 export interface UntypedCol<Name extends string = string> extends ColBase<any> {
@@ -178,16 +277,25 @@ export interface UntypedCol<Name extends string = string> extends ColBase<any> {
 
 /** SQL type -> the interface that has its methods. Not distributive: `| null` rides along. */
 export type Col<A> =
-  IsAny<A> extends true ? UntypedCol :
-  [A] extends ['string' | null] ? StrCol<A> :
-  [A] extends [Num] ? NumCol<A> :
-  [A] extends ['boolean' | null] ? BoolCol<A> :
-  [A] extends [TimeLike | null] ? TimeCol<A> :
-  [A] extends [Arr<infer E> | null] ? ArrCol<E, NullOf<A>> :
-  [A] extends [MapOf<infer K, infer V> | null] ? MapCol<K, V, NullOf<A>> :
-  [A] extends [Struct<infer S> | null] ? StructCol<S, A> :
-  [A] extends [Ambiguous<any>] ? A :
-  ColBase<A>
+  IsAny<A> extends true
+    ? UntypedCol
+    : [A] extends ['string' | null]
+      ? StrCol<A>
+      : [A] extends [Num]
+        ? NumCol<A>
+        : [A] extends ['boolean' | null]
+          ? BoolCol<A>
+          : [A] extends [TimeLike | null]
+            ? TimeCol<A>
+            : [A] extends [Arr<infer E> | null]
+              ? ArrCol<E, NullOf<A>>
+              : [A] extends [MapOf<infer K, infer V> | null]
+                ? MapCol<K, V, NullOf<A>>
+                : [A] extends [Struct<infer S> | null]
+                  ? StructCol<S, A>
+                  : [A] extends [Ambiguous<any>]
+                    ? A
+                    : ColBase<A>
 
 /** `when(…)`: more branches, then `otherwise`; without it null where no branch fits. */
 export interface CaseWhen<A> extends Expr<A | null> {

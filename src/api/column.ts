@@ -29,54 +29,136 @@ export class Column {
     return `Column<${unresolvedText(this.#expression)}>`
   }
 
-  eq(other: unknown) { return call('==', this, other) }
-  neq(other: unknown) { return call('!=', this, other) }
-  eqNullSafe(other: unknown) { return call('<=>', this, other) }
-  lt(other: unknown) { return call('<', this, other) }
-  leq(other: unknown) { return call('<=', this, other) }
-  gt(other: unknown) { return call('>', this, other) }
-  geq(other: unknown) { return call('>=', this, other) }
-  between(lower: unknown, upper: unknown) { return call('and', this.geq(lower), this.leq(upper)) }
-  isin(...values: unknown[]) { return call('in', this, ...values) }
-  isNull() { return call('isnull', this) }
-  isNotNull() { return call('isnotnull', this) }
+  eq(other: unknown) {
+    return call('==', this, other)
+  }
+  neq(other: unknown) {
+    return call('!=', this, other)
+  }
+  eqNullSafe(other: unknown) {
+    return call('<=>', this, other)
+  }
+  lt(other: unknown) {
+    return call('<', this, other)
+  }
+  leq(other: unknown) {
+    return call('<=', this, other)
+  }
+  gt(other: unknown) {
+    return call('>', this, other)
+  }
+  geq(other: unknown) {
+    return call('>=', this, other)
+  }
+  between(lower: unknown, upper: unknown) {
+    return call('and', this.geq(lower), this.leq(upper))
+  }
+  isin(...values: unknown[]) {
+    return call('in', this, ...values)
+  }
+  isNull() {
+    return call('isnull', this)
+  }
+  isNotNull() {
+    return call('isnotnull', this)
+  }
 
-  add(other: unknown) { return call('+', this, other) }
-  sub(other: unknown) { return call('-', this, other) }
-  mul(other: unknown) { return call('*', this, other) }
-  div(other: unknown) { return call('/', this, other) }
-  mod(other: unknown) { return call('%', this, other) }
-  neg() { return call('negative', this) }
-  plus(interval: string) { return call('+', this, call('interval', interval)) }
-  minus(interval: string) { return call('-', this, call('interval', interval)) }
+  add(other: unknown) {
+    return call('+', this, other)
+  }
+  sub(other: unknown) {
+    return call('-', this, other)
+  }
+  mul(other: unknown) {
+    return call('*', this, other)
+  }
+  div(other: unknown) {
+    return call('/', this, other)
+  }
+  mod(other: unknown) {
+    return call('%', this, other)
+  }
+  neg() {
+    return call('negative', this)
+  }
+  plus(interval: string) {
+    return call('+', this, call('interval', interval))
+  }
+  minus(interval: string) {
+    return call('-', this, call('interval', interval))
+  }
 
-  and(other: unknown) { return call('and', this, other) }
-  or(other: unknown) { return call('or', this, other) }
-  not() { return call('not', this) }
+  and(other: unknown) {
+    return call('and', this, other)
+  }
+  or(other: unknown) {
+    return call('or', this, other)
+  }
+  not() {
+    return call('not', this)
+  }
 
-  startsWith(prefix: unknown) { return call('startswith', this, prefix) }
-  endsWith(suffix: unknown) { return call('endswith', this, suffix) }
-  contains(part: unknown) { return call('contains', this, part) }
-  like(pattern: string) { return call('like', this, pattern) }
-  ilike(pattern: string) { return call('ilike', this, pattern) }
-  rlike(pattern: string) { return call('rlike', this, pattern) }
-  substr(start: number, length: number) { return call('substring', this, start, length) }
+  startsWith(prefix: unknown) {
+    return call('startswith', this, prefix)
+  }
+  endsWith(suffix: unknown) {
+    return call('endswith', this, suffix)
+  }
+  contains(part: unknown) {
+    return call('contains', this, part)
+  }
+  like(pattern: string) {
+    return call('like', this, pattern)
+  }
+  ilike(pattern: string) {
+    return call('ilike', this, pattern)
+  }
+  rlike(pattern: string) {
+    return call('rlike', this, pattern)
+  }
+  substr(start: number, length: number) {
+    return call('substring', this, start, length)
+  }
 
   /** An element by index (from 0), or a map's value by key. */
-  getItem(key: unknown) { return call('get_item', this, key) }
-  getField(name: string) { return new Column({ kind: 'field', input: this.#expression, field: name }) }
+  getItem(key: unknown) {
+    return call('get_item', this, key)
+  }
+  getField(name: string) {
+    return new Column({ kind: 'field', input: this.#expression, field: name })
+  }
 
-  cast(type: string | TypeToken<unknown>) { return this.#cast(type, 'ansi') }
-  try_cast(type: string | TypeToken<unknown>) { return this.#cast(type, 'try') }
-  as(name: string) { return new Column({ kind: 'alias', input: this.#expression, name }) }
-  alias(name: string) { return this.as(name) }
+  cast(type: string | TypeToken<unknown>) {
+    return this.#cast(type, 'ansi')
+  }
+  try_cast(type: string | TypeToken<unknown>) {
+    return this.#cast(type, 'try')
+  }
+  as(name: string) {
+    return new Column({ kind: 'alias', input: this.#expression, name })
+  }
+  alias(name: string) {
+    return this.as(name)
+  }
 
-  asc() { return this.#sorted(false, true) }
-  asc_nulls_first() { return this.#sorted(false, true) }
-  asc_nulls_last() { return this.#sorted(false, false) }
-  desc() { return this.#sorted(true, false) }
-  desc_nulls_first() { return this.#sorted(true, true) }
-  desc_nulls_last() { return this.#sorted(true, false) }
+  asc() {
+    return this.#sorted(false, true)
+  }
+  asc_nulls_first() {
+    return this.#sorted(false, true)
+  }
+  asc_nulls_last() {
+    return this.#sorted(false, false)
+  }
+  desc() {
+    return this.#sorted(true, false)
+  }
+  desc_nulls_first() {
+    return this.#sorted(true, true)
+  }
+  desc_nulls_last() {
+    return this.#sorted(true, false)
+  }
 
   /** Another branch of `when(…)`. */
   when(condition: unknown, value: unknown) {
@@ -91,7 +173,10 @@ export class Column {
   #openCase(method: string) {
     const e = this.#expression
     if (e.kind === 'case' && e.otherwise === null) return e
-    throw new InvalidQueryError('INVALID_USAGE_OF_WHEN', { what: `${method}() was called on ${unresolvedText(e)}`, todo: 'call it on when(condition, value), and otherwise() only once and last' })
+    throw new InvalidQueryError('INVALID_USAGE_OF_WHEN', {
+      what: `${method}() was called on ${unresolvedText(e)}`,
+      todo: 'call it on when(condition, value), and otherwise() only once and last',
+    })
   }
   #cast(type: string | TypeToken<unknown>, mode: 'ansi' | 'try') {
     return new Column({ kind: 'cast', input: this.#expression, type: typeOf(type), mode })
@@ -105,7 +190,8 @@ export class Column {
 // objects for (then, toJSON, and what Object.prototype has) are not fields: those are reached with getField.
 const fieldAccess = new Proxy(Object.create(Object.prototype) as object, {
   get(target, name, receiver) {
-    if (typeof name === 'symbol' || name in target || name === 'then' || name === 'toJSON' || !(receiver instanceof Column)) return Reflect.get(target, name, receiver)
+    if (typeof name === 'symbol' || name in target || name === 'then' || name === 'toJSON' || !(receiver instanceof Column))
+      return Reflect.get(target, name, receiver)
     return receiver.getField(name)
   },
 })
@@ -124,7 +210,8 @@ export function call(name: string, ...args: Args): Column {
 /** The columns of a schema by name, as callbacks get them: `({ price }) => price.gt(1)`. An unknown name throws, with the nearest ones. */
 export function columnsOf(schema: Schema, side?: 'left' | 'right'): Record<string, Column> {
   const columns: Record<string, Column> = Object.create(null)
-  for (const { name } of schema.fields) columns[name] = new Column({ kind: 'attribute', name: quoteName(name), ...(side === undefined ? {} : { side }) })
+  for (const { name } of schema.fields)
+    columns[name] = new Column({ kind: 'attribute', name: quoteName(name), ...(side === undefined ? {} : { side }) })
   return new Proxy(columns, {
     get(target, name, receiver) {
       if (typeof name === 'symbol' || Object.hasOwn(target, name)) return Reflect.get(target, name, receiver)
@@ -139,7 +226,10 @@ export function columnsOf(schema: Schema, side?: 'left' | 'right'): Record<strin
 /** The columns that a callback gave, by name: `({ price }) => ({ cents: price.mul(100) })`. */
 export function namedExpressions(method: string, given: unknown): { name: string; expression: UnresolvedExpression }[] {
   if (typeof given !== 'object' || given === null || given instanceof Column || Array.isArray(given)) {
-    throw new InvalidQueryError('INVALID_COLUMNS', { what: `the function given to ${method} returned ${describe(given)}`, todo: 'return an object with a column for each name: c => ({ name: c.x })' })
+    throw new InvalidQueryError('INVALID_COLUMNS', {
+      what: `the function given to ${method} returned ${describe(given)}`,
+      todo: 'return an object with a column for each name: c => ({ name: c.x })',
+    })
   }
   return Object.entries(given).map(([name, value]) => ({ name, expression: columnExpression(`${name} in ${method}`, value) }))
 }
@@ -147,7 +237,10 @@ export function namedExpressions(method: string, given: unknown): { name: string
 /** The expression of a value that must be a column. */
 export function columnExpression(where: string, value: unknown): UnresolvedExpression {
   if (value instanceof Column) return Column.expressionOf(value)
-  throw new InvalidQueryError('NOT_A_COLUMN', { what: `${where} is ${describe(value)}, not a column`, todo: 'make a constant a column with lit(…), and a name with col(…)' })
+  throw new InvalidQueryError('NOT_A_COLUMN', {
+    what: `${where} is ${describe(value)}, not a column`,
+    todo: 'make a constant a column with lit(…), and a name with col(…)',
+  })
 }
 
 function describe(value: unknown): string {

@@ -1,7 +1,22 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
 import { showTable } from '../data/show-table.ts'
-import { alias, distinct, drop, filter, groupBy, type JoinOn, join, limit, project, renameColumn, sort, union, watermark, withColumns } from '../plan/analyze.ts'
+import {
+  alias,
+  distinct,
+  drop,
+  filter,
+  groupBy,
+  type JoinOn,
+  join,
+  limit,
+  project,
+  renameColumn,
+  sort,
+  union,
+  watermark,
+  withColumns,
+} from '../plan/analyze.ts'
 import { explainLogical } from '../plan/explain.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
@@ -23,7 +38,10 @@ export function streamFrameOf<S = any>(engine: EnginePort, plan: LogicalPlan): S
 /** The plan behind a frame. */
 export function planOf(frame: unknown): LogicalPlan {
   if (frame instanceof PlannedFrame) return frame.plan
-  throw new InvalidQueryError('NOT_A_DATAFRAME', { what: `a ${typeof frame} was given where a DataFrame was expected`, todo: 'give what read, readStream or createDataFrame make' })
+  throw new InvalidQueryError('NOT_A_DATAFRAME', {
+    what: `a ${typeof frame} was given where a DataFrame was expected`,
+    todo: 'give what read, readStream or createDataFrame make',
+  })
 }
 
 type Callback = (columns: Record<string, Column>, other?: Record<string, Column>) => unknown
@@ -51,8 +69,14 @@ export class PlannedFrame {
   }
 
   select(...items: unknown[]): PlannedFrame {
-    if (items.length === 1 && typeof items[0] === 'function') return this.#with(project(this.plan, aliased(namedExpressions('select', this.#ask(items[0] as Callback)))))
-    return this.#with(project(this.plan, items.map((item) => selectItem(item))))
+    if (items.length === 1 && typeof items[0] === 'function')
+      return this.#with(project(this.plan, aliased(namedExpressions('select', this.#ask(items[0] as Callback)))))
+    return this.#with(
+      project(
+        this.plan,
+        items.map((item) => selectItem(item)),
+      ),
+    )
   }
   drop(...names: string[]): PlannedFrame {
     return this.#with(drop(this.plan, names))
@@ -74,9 +98,10 @@ export class PlannedFrame {
     return this.#with(withColumns(this.plan, namedExpressions('withColumns', given)))
   }
   groupBy(...items: unknown[]): Grouping {
-    const keys = items.length === 1 && typeof items[0] === 'function'
-      ? namedExpressions('groupBy', this.#ask(items[0] as Callback))
-      : items.map((item) => ({ expression: selectItem(item) }))
+    const keys =
+      items.length === 1 && typeof items[0] === 'function'
+        ? namedExpressions('groupBy', this.#ask(items[0] as Callback))
+        : items.map((item) => ({ expression: selectItem(item) }))
     return new Grouping(this.plan, keys, (plan) => this.#with(plan))
   }
   agg(f: unknown): PlannedFrame {
@@ -104,7 +129,12 @@ export class PlannedFrame {
   }
   orderBy(...keys: unknown[]): PlannedFrame {
     const given = keys.flatMap((key) => (typeof key === 'function' ? this.#ask(key as Callback) : key))
-    return this.#with(sort(this.plan, given.map((key) => (typeof key === 'string' ? selectItem(key) : columnExpression('a key of orderBy', key)))))
+    return this.#with(
+      sort(
+        this.plan,
+        given.map((key) => (typeof key === 'string' ? selectItem(key) : columnExpression('a key of orderBy', key))),
+      ),
+    )
   }
   limit(count: number): PlannedFrame {
     return this.#with(limit(this.plan, count))
@@ -145,7 +175,11 @@ export class PlannedFrame {
     return new BatchWriter(this.#engine, this.plan)
   }
   get writeStream(): QueryWriter {
-    if (!this.isStreaming) throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream can be called only on a streaming DataFrame', todo: 'read with readStream, or use write for a batch' })
+    if (!this.isStreaming)
+      throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', {
+        what: 'writeStream can be called only on a streaming DataFrame',
+        todo: 'read with readStream, or use write for a batch',
+      })
     return new QueryWriter(this.#engine, this.plan, (plan) => this.#with(plan))
   }
 
@@ -160,7 +194,10 @@ export class PlannedFrame {
   }
   #checkBatch(action: string): void {
     if (!this.isStreaming) return
-    throw new InvalidQueryError('STREAMING_ACTION_NOT_SUPPORTED', { what: `${action} was called on a streaming DataFrame, which has no end`, todo: 'queries with streaming sources must be executed with writeStream.start()' })
+    throw new InvalidQueryError('STREAMING_ACTION_NOT_SUPPORTED', {
+      what: `${action} was called on a streaming DataFrame, which has no end`,
+      todo: 'queries with streaming sources must be executed with writeStream.start()',
+    })
   }
 }
 
@@ -178,17 +215,39 @@ function joinOn(left: LogicalPlan, right: LogicalPlan, on: unknown): JoinOn {
   if (typeof on === 'string') return { using: [on] }
   if (Array.isArray(on) && on.every((name) => typeof name === 'string')) return { using: on }
   if (on instanceof Column) return { condition: expressionOf(on) }
-  if (typeof on === 'function') return { condition: columnExpression('the condition of join', (on as Callback)(columnsOf(left.schema, 'left'), columnsOf(right.schema, 'right'))) }
-  throw new InvalidQueryError('MISSING_JOIN_CONDITION', { what: 'join was given no columns and no condition', todo: "write join(other, 'id'), join(other, ['a', 'b']) or join(other, (l, r) => l.a.eq(r.b)); for every pair of rows use crossJoin" })
+  if (typeof on === 'function')
+    return {
+      condition: columnExpression(
+        'the condition of join',
+        (on as Callback)(columnsOf(left.schema, 'left'), columnsOf(right.schema, 'right')),
+      ),
+    }
+  throw new InvalidQueryError('MISSING_JOIN_CONDITION', {
+    what: 'join was given no columns and no condition',
+    todo: "write join(other, 'id'), join(other, ['a', 'b']) or join(other, (l, r) => l.a.eq(r.b)); for every pair of rows use crossJoin",
+  })
 }
 
 const joinTypes: Readonly<Record<string, JoinType>> = {
-  inner: 'inner', cross: 'cross', left: 'left', leftouter: 'left', right: 'right', rightouter: 'right', full: 'full', outer: 'full', fullouter: 'full',
-  semi: 'semi', leftsemi: 'semi', anti: 'anti', leftanti: 'anti',
+  inner: 'inner',
+  cross: 'cross',
+  left: 'left',
+  leftouter: 'left',
+  right: 'right',
+  rightouter: 'right',
+  full: 'full',
+  outer: 'full',
+  fullouter: 'full',
+  semi: 'semi',
+  leftsemi: 'semi',
+  anti: 'anti',
+  leftanti: 'anti',
 }
 function joinType(how: string): JoinType {
   const type = joinTypes[String(how).toLowerCase().replaceAll('_', '')]
   if (type) return type
-  throw new InvalidQueryError('UNSUPPORTED_JOIN_TYPE', { what: `there is no join of the kind ${JSON.stringify(how)}`, todo: `use one of ${['inner', 'left', 'right', 'full', 'semi', 'anti'].join(', ')}` })
+  throw new InvalidQueryError('UNSUPPORTED_JOIN_TYPE', {
+    what: `there is no join of the kind ${JSON.stringify(how)}`,
+    todo: `use one of ${['inner', 'left', 'right', 'full', 'semi', 'anti'].join(', ')}`,
+  })
 }
-

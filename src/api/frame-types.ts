@@ -41,34 +41,71 @@ export interface ModesOf {
 export type StreamState = keyof ModesOf
 export type Kind = 'batch' | StreamState
 /** Says in the error why a mode is not possible. No string: a string would be offered as a completion of outputMode(''). */
-export interface Unsupported<Reason extends string> { readonly unsupported: Reason }
-export type WhyNot<Q extends StreamState, M> =
-  Q extends 'sorted rows' ? Unsupported<'a stream of rows has no order: only an aggregated stream in outputMode(\'complete\') can be sorted'> :
-  Q extends 'sorted aggregate' ? Unsupported<"a sorted or limited aggregation needs outputMode('complete')"> :
-  M extends 'complete' ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)"> :
-  Q extends 'aggregated without watermark' ? Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'"> :
-  Unsupported<"this query has a step that supports outputMode('append') only">
+export interface Unsupported<Reason extends string> {
+  readonly unsupported: Reason
+}
+export type WhyNot<Q extends StreamState, M> = Q extends 'sorted rows'
+  ? Unsupported<"a stream of rows has no order: only an aggregated stream in outputMode('complete') can be sorted">
+  : Q extends 'sorted aggregate'
+    ? Unsupported<"a sorted or limited aggregation needs outputMode('complete')">
+    : M extends 'complete'
+      ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)">
+      : Q extends 'aggregated without watermark'
+        ? Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'">
+        : Unsupported<"this query has a step that supports outputMode('append') only">
 
-type AfterAgg<K extends Kind, G> =
-  K extends 'batch' ? 'batch' :
-  K extends 'rows' ? ([Extract<G[keyof G], Watermark>] extends [never] ? 'aggregated without watermark' : 'aggregated') :
-  'several stateful steps'
-type AfterSort<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' ? 'sorted aggregate' : 'sorted rows'
-type AfterLimit<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' ? 'sorted aggregate' : K extends 'rows' ? 'limited rows' : 'several stateful steps'
+type AfterAgg<K extends Kind, G> = K extends 'batch'
+  ? 'batch'
+  : K extends 'rows'
+    ? [Extract<G[keyof G], Watermark>] extends [never]
+      ? 'aggregated without watermark'
+      : 'aggregated'
+    : 'several stateful steps'
+type AfterSort<K extends Kind> = K extends 'batch'
+  ? 'batch'
+  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate'
+    ? 'sorted aggregate'
+    : 'sorted rows'
+type AfterLimit<K extends Kind> = K extends 'batch'
+  ? 'batch'
+  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate'
+    ? 'sorted aggregate'
+    : K extends 'rows'
+      ? 'limited rows'
+      : 'several stateful steps'
 type AfterDistinct<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'rows' ? 'distinct rows' : 'several stateful steps'
-type AfterUnion<L extends Kind, R extends Kind> = L extends 'batch' ? R : R extends 'batch' ? L : L extends 'rows' ? R : R extends 'rows' ? L : 'several stateful steps'
+type AfterUnion<L extends Kind, R extends Kind> = L extends 'batch'
+  ? R
+  : R extends 'batch'
+    ? L
+    : L extends 'rows'
+      ? R
+      : R extends 'rows'
+        ? L
+        : 'several stateful steps'
 
 /** The one type-level function from (schema, kind) to the interface that users see. */
 export type Frame<S, K extends Kind> = K extends 'batch' ? DataFrame<S> : K extends StreamState ? StreamFrame<S, K> : never
 
 export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti'
-type AllowedJoin<L extends Kind, R extends Kind> =
-  L extends 'batch' ? (R extends 'batch' ? JoinKind : 'inner' | 'right') :
-  R extends 'batch' ? 'inner' | 'left' | 'semi' | 'anti' :
-  'inner' | 'left' | 'right' | 'full' | 'semi'
-type AfterJoin<L extends Kind, R extends Kind, JK> =
-  L extends 'batch' ? R : R extends 'batch' ? L :
-  L extends 'rows' ? (R extends 'rows' ? (JK extends 'inner' | 'semi' ? 'joined streams' : 'outer joined streams') : 'several stateful steps') : 'several stateful steps'
+type AllowedJoin<L extends Kind, R extends Kind> = L extends 'batch'
+  ? R extends 'batch'
+    ? JoinKind
+    : 'inner' | 'right'
+  : R extends 'batch'
+    ? 'inner' | 'left' | 'semi' | 'anti'
+    : 'inner' | 'left' | 'right' | 'full' | 'semi'
+type AfterJoin<L extends Kind, R extends Kind, JK> = L extends 'batch'
+  ? R
+  : R extends 'batch'
+    ? L
+    : L extends 'rows'
+      ? R extends 'rows'
+        ? JK extends 'inner' | 'semi'
+          ? 'joined streams'
+          : 'outer joined streams'
+        : 'several stateful steps'
+      : 'several stateful steps'
 /** Right columns that reach the output: none for semi and anti joins. */
 type RightKeys<R, JK> = JK extends 'semi' | 'anti' ? never : keyof R
 type Opt<JK, Side extends 'L' | 'R'> = JK extends 'full' ? null : JK extends (Side extends 'L' ? 'right' : 'left') ? null : never
@@ -80,7 +117,10 @@ type TimeName<S> = { [P in keyof S]: S[P] extends Exclude<TimeLike, 'date'> | nu
 type NumName<S> = { [P in keyof S]: S[P] extends Num ? P : never }[keyof S] & string
 
 /** The thin base of all frames, and the only frame type in parameter positions. */
-export interface AnyFrame<out S, out K extends Kind> { readonly [T]: S; readonly [KIND]: K }
+export interface AnyFrame<out S, out K extends Kind> {
+  readonly [T]: S
+  readonly [KIND]: K
+}
 
 /** What batch and streaming frames have in common. Every method gives a new frame; nothing runs until an action or start(). */
 export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
@@ -88,17 +128,36 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   readonly columns: readonly string[]
   readonly isStreaming: boolean
   /** These columns: by name or named with `as`, or by a function that gives an object of them. */
-  select<A extends readonly (Name<S> | Named<string, any>)[]>(...columns: A): Frame<{ [P in A[number] as P extends string ? P : P extends Named<infer M, any> ? M : never]: P extends keyof S ? S[P] : P extends Named<any, infer X> ? X : never }, K>
+  select<A extends readonly (Name<S> | Named<string, any>)[]>(
+    ...columns: A
+  ): Frame<
+    {
+      [P in A[number] as P extends string ? P : P extends Named<infer M, any> ? M : never]: P extends keyof S
+        ? S[P]
+        : P extends Named<any, infer X>
+          ? X
+          : never
+    },
+    K
+  >
   select<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof R]: R[P] }, K>
   drop<D extends Name<S>>(...columns: D[]): Frame<{ [P in keyof S as P extends D ? never : P]: S[P] }, K>
-  withColumnRenamed<A extends Name<S>, const B extends string>(from: A, to: B): Frame<string extends A | B ? any : { [P in keyof S as P extends A ? B : P]: S[P] }, K>
+  withColumnRenamed<A extends Name<S>, const B extends string>(
+    from: A,
+    to: B,
+  ): Frame<string extends A | B ? any : { [P in keyof S as P extends A ? B : P]: S[P] }, K>
   /** The rows for which the condition is true. */
   where(condition: (c: Cols<S>) => Expr<'boolean' | null>): Frame<S, K>
   /** As where, for a ready-made expression: filter(col('x').gt(1)). */
   filter(condition: Expr<'boolean' | null>): Frame<S, K>
   /** Adds a column at the end, or replaces it where it stands. */
-  withColumn<const M extends string, X>(name: M, value: Expr<X> | ((c: Cols<S>) => Expr<X>)): Frame<string extends M ? any : { [P in keyof (S & { [Q in M]: unknown })]: P extends M ? X : (S & { [Q in M]: unknown })[P] }, K>
-  withColumns<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? R[P] : (S & { [Q in keyof R]: unknown })[P] }, K>
+  withColumn<const M extends string, X>(
+    name: M,
+    value: Expr<X> | ((c: Cols<S>) => Expr<X>),
+  ): Frame<string extends M ? any : { [P in keyof (S & { [Q in M]: unknown })]: P extends M ? X : (S & { [Q in M]: unknown })[P] }, K>
+  withColumns<R>(
+    f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> },
+  ): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? R[P] : (S & { [Q in keyof R]: unknown })[P] }, K>
   groupBy<G extends Name<S>>(...keys: G[]): GroupedData<S, { [P in G]: S[P] }, K>
   groupBy<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedData<S, { [P in keyof G]: G[P] }, K>
   /** One row over everything. */
@@ -109,17 +168,40 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
    * only be told apart after alias(…). How: inner unless said; with a stream on one side only what can be known of a stream.
    */
   join<R, RK extends Kind, const On extends Name<S> & Name<R> = never, JK extends AllowedJoin<K, RK> = 'inner'>(
-    other: AnyFrame<R, RK>, on: On | readonly On[] | ((left: Cols<S>, right: Cols<R>) => Expr<'boolean' | null>), how?: JK,
-  ): Frame<{
-    [P in keyof (S & { [Q in RightKeys<R, JK>]: unknown })]:
-      P extends On ? (JK extends 'right' ? R[P & keyof R] : (S & { [Q in keyof R]: unknown })[P]) :
-      P extends RightKeys<R, JK> ? (P extends keyof S ? Ambiguous<P> : R[P & keyof R] | Opt<JK, 'R'>) :
-      (S & { [Q in RightKeys<R, JK>]: unknown })[P] | Opt<JK, 'L'>
-  }, AfterJoin<NoInfer<K>, RK, JK>>
+    other: AnyFrame<R, RK>,
+    on: On | readonly On[] | ((left: Cols<S>, right: Cols<R>) => Expr<'boolean' | null>),
+    how?: JK,
+  ): Frame<
+    {
+      [P in keyof (S & { [Q in RightKeys<R, JK>]: unknown })]: P extends On
+        ? JK extends 'right'
+          ? R[P & keyof R]
+          : (S & { [Q in keyof R]: unknown })[P]
+        : P extends RightKeys<R, JK>
+          ? P extends keyof S
+            ? Ambiguous<P>
+            : R[P & keyof R] | Opt<JK, 'R'>
+          : (S & { [Q in RightKeys<R, JK>]: unknown })[P] | Opt<JK, 'L'>
+    },
+    AfterJoin<NoInfer<K>, RK, JK>
+  >
   /** Every row with every row. */
-  crossJoin<R, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? (P extends keyof S ? Ambiguous<P> : R[P]) : (S & { [Q in keyof R]: unknown })[P] }, AfterJoin<NoInfer<K>, RK, 'inner'>>
+  crossJoin<R, RK extends Kind>(
+    other: AnyFrame<R, RK>,
+  ): Frame<
+    {
+      [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R
+        ? P extends keyof S
+          ? Ambiguous<P>
+          : R[P]
+        : (S & { [Q in keyof R]: unknown })[P]
+    },
+    AfterJoin<NoInfer<K>, RK, 'inner'>
+  >
   /** All rows of both, columns taken by position; names are those of the first. */
-  union<R extends { [P in keyof S]: unknown }, RK extends Kind>(other: AnyFrame<R, RK>): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<NoInfer<K>, RK>>
+  union<R extends { [P in keyof S]: unknown }, RK extends Kind>(
+    other: AnyFrame<R, RK>,
+  ): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<NoInfer<K>, RK>>
   /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
   withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
   /** A name for the relation, so that col('name.x') finds its columns. */
@@ -136,9 +218,17 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
 
 export interface GroupedData<S, G, K extends Kind> {
   /** The keys, then what the function gives. */
-  agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] }, AfterAgg<K, G>>
+  agg<A>(
+    f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },
+  ): Frame<
+    { [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] },
+    AfterAgg<K, G>
+  >
   /** The keys, then `count`. */
-  count(): Frame<{ [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] }, AfterAgg<K, G>>
+  count(): Frame<
+    { [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] },
+    AfterAgg<K, G>
+  >
   /** The keys, then `sum(column)` for each column. */
   sum<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
   avg<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>

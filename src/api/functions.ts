@@ -3,7 +3,28 @@
  * a string is always text here, never the name of a column: write col('x') for that.
  */
 import { Column, call as callOf, columnExpression, expressionOf } from './column.ts'
-import type { Arith, ArrCol, BoolCol, CaseWhen, Col, Expr, Literal, Named, Num, NumberInput, NumCol, Operand, OpNull, OpType, StrCol, TimeCol, TypeOf, Unmarked, UntypedCol, Widest } from './column-types.ts'
+import type {
+  Arith,
+  ArrCol,
+  BoolCol,
+  CaseWhen,
+  Col,
+  Expr,
+  Literal,
+  Named,
+  Num,
+  NumberInput,
+  NumCol,
+  Operand,
+  OpNull,
+  OpType,
+  StrCol,
+  TimeCol,
+  TypeOf,
+  Unmarked,
+  UntypedCol,
+  Widest,
+} from './column-types.ts'
 import { literalOf } from './literal.ts'
 import type { Arr, DecimalText, FromJs, IntLike, IsAny, MapOf, NullOf, Struct, TimeLike, TypeToken, Watermark } from './types.ts'
 
@@ -53,10 +74,18 @@ export function isnan(e: Expr<Num>): BoolCol<'boolean'> {
 
 /** `when(condition, value).when(…).otherwise(value)`; null where no branch fits. */
 export function when<const V extends Operand>(condition: Bool, value: V): CaseWhen<TypeOf<V>> {
-  return new Column({ kind: 'case', branches: [{ condition: expressionOf(condition), value: expressionOf(value) }], otherwise: null }) as unknown as CaseWhen<TypeOf<V>>
+  return new Column({
+    kind: 'case',
+    branches: [{ condition: expressionOf(condition), value: expressionOf(value) }],
+    otherwise: null,
+  }) as unknown as CaseWhen<TypeOf<V>>
 }
 type NotNullOf<L extends readonly unknown[]> = Exclude<TypeOf<L[number]>, null>
-type NullIfAll<L extends readonly unknown[]> = L extends readonly [infer H, ...infer R] ? ([OpNull<H>] extends [never] ? never : NullIfAll<R>) : null
+type NullIfAll<L extends readonly unknown[]> = L extends readonly [infer H, ...infer R]
+  ? [OpNull<H>] extends [never]
+    ? never
+    : NullIfAll<R>
+  : null
 type NullIfAny<L extends readonly unknown[]> = OpNull<L[number]>
 /** The first value that is not null. */
 export function coalesce<const L extends readonly Operand[]>(...values: L): Col<Widest<NotNullOf<L> | NullIfAll<L>>> {
@@ -74,7 +103,9 @@ export function nullif<A>(a: Expr<A>, b: Operand): Col<Unmarked<A> | null> {
   return call('nullif', a, b)
 }
 /** The greatest value; nulls are passed over. */
-export function greatest<const L extends readonly [Operand, Operand, ...Operand[]]>(...values: L): Col<Widest<NotNullOf<L> | NullIfAll<L>>> {
+export function greatest<const L extends readonly [Operand, Operand, ...Operand[]]>(
+  ...values: L
+): Col<Widest<NotNullOf<L> | NullIfAll<L>>> {
   return call('greatest', ...values)
 }
 export function least<const L extends readonly [Operand, Operand, ...Operand[]]>(...values: L): Col<Widest<NotNullOf<L> | NullIfAll<L>>> {
@@ -183,11 +214,17 @@ export function ln(e: Expr<Num>): NumCol<'double' | null> {
 export function log10(e: Expr<Num>): NumCol<'double' | null> {
   return call('log10', e)
 }
-export function pow<A extends Num, const B extends Expr<Num> | NumberInput>(base: Expr<A>, exponent: B): NumCol<'double' | NullOf<A> | OpNull<B>> {
+export function pow<A extends Num, const B extends Expr<Num> | NumberInput>(
+  base: Expr<A>,
+  exponent: B,
+): NumCol<'double' | NullOf<A> | OpNull<B>> {
   return call('pow', base, exponent)
 }
 /** The remainder of a division, with the sign of the dividend. */
-export function mod<A extends Num, const B extends Expr<Num> | NumberInput>(a: Expr<A>, b: B): NumCol<Arith<Exclude<A, null>, OpType<B>> | null> {
+export function mod<A extends Num, const B extends Expr<Num> | NumberInput>(
+  a: Expr<A>,
+  b: B,
+): NumCol<Arith<Exclude<A, null>, OpType<B>> | null> {
   return call('%', a, b)
 }
 export function sign<A extends Num>(e: Expr<A>): NumCol<'double' | NullOf<A>> {
@@ -234,7 +271,10 @@ export function second<A extends TimeLike | null>(e: Expr<A>): NumCol<'int' | Nu
 }
 export type TruncUnit = 'year' | 'quarter' | 'month' | 'week' | 'day' | 'hour' | 'minute' | 'second' | 'millisecond' | 'microsecond'
 /** The beginning of the year, month, … hour that holds the time. */
-export function date_trunc<A extends TimeLike | null>(unit: TruncUnit, e: Expr<A>): TimeCol<('timestamp_ntz' extends A ? 'timestamp_ntz' : 'timestamp') | NullOf<A>> {
+export function date_trunc<A extends TimeLike | null>(
+  unit: TruncUnit,
+  e: Expr<A>,
+): TimeCol<('timestamp_ntz' extends A ? 'timestamp_ntz' : 'timestamp') | NullOf<A>> {
   return call('date_trunc', unit, e)
 }
 export function to_date<A extends 'string' | TimeLike | null>(e: Expr<A>, format?: string): TimeCol<'date' | NullOf<A>> {
@@ -258,7 +298,9 @@ export function unix_millis<A extends TimeLike | null>(e: Expr<A>): NumCol<'long
 export function unix_micros<A extends TimeLike | null>(e: Expr<A>): NumCol<'long' | NullOf<A>> {
   return call('unix_micros', e)
 }
-export function timestamp_seconds<A extends Num>(e: Expr<A>): TimeCol<'timestamp' | NullOf<A> | ([Extract<A, 'double' | 'float'>] extends [never] ? never : null)> {
+export function timestamp_seconds<A extends Num>(
+  e: Expr<A>,
+): TimeCol<'timestamp' | NullOf<A> | ([Extract<A, 'double' | 'float'>] extends [never] ? never : null)> {
   return call('timestamp_seconds', e)
 }
 export function timestamp_millis<A extends IntLike | null>(e: Expr<A>): TimeCol<'timestamp' | NullOf<A>> {
@@ -274,7 +316,10 @@ export function date_sub<A extends TimeLike | null, const B extends Whole>(e: Ex
   return call('date_sub', e, days)
 }
 /** Days from `start` to `end`. */
-export function datediff<A extends TimeLike | null, B extends TimeLike | null>(end: Expr<A>, start: Expr<B>): NumCol<'int' | NullOf<A> | NullOf<B>> {
+export function datediff<A extends TimeLike | null, B extends TimeLike | null>(
+  end: Expr<A>,
+  start: Expr<B>,
+): NumCol<'int' | NullOf<A> | NullOf<B>> {
   return call('datediff', end, start)
 }
 /** The time of the batch: fixed for all its rows, and the same when it is replayed. */
@@ -291,7 +336,12 @@ type Marked<A> = IsAny<A> extends true ? Watermark : [Exclude<A, null>] extends 
  * The time window that a row falls into, [start, end): as long as `duration`, one every `slide` (by default one after the other),
  * counted from 1970-01-01 plus `start`. Rows without a time fall out; with a shorter slide a row falls into several windows.
  */
-export function window<A extends TimeLike | WindowStruct | null>(time: Expr<A>, duration: string, slide?: string, start?: string): Col<WindowStruct & Marked<A>> {
+export function window<A extends TimeLike | WindowStruct | null>(
+  time: Expr<A>,
+  duration: string,
+  slide?: string,
+  start?: string,
+): Col<WindowStruct & Marked<A>> {
   return call('window', ...given(time, duration, start === undefined ? slide : (slide ?? duration), start))
 }
 /** The time that stands for a window in further time operations: its end less one microsecond. */

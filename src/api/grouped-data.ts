@@ -35,7 +35,11 @@ export class Grouping {
   }
 
   #each(name: string, columns: readonly string[]): PlannedFrame {
-    if (columns.length === 0) throw new InvalidQueryError('WRONG_NUM_ARGS.WITHOUT_SUGGESTION', { what: `groupBy(…).${name}() was given no columns`, todo: `name the columns: groupBy(…).${name}('a', 'b')` })
+    if (columns.length === 0)
+      throw new InvalidQueryError('WRONG_NUM_ARGS.WITHOUT_SUGGESTION', {
+        what: `groupBy(…).${name}() was given no columns`,
+        todo: `name the columns: groupBy(…).${name}('a', 'b')`,
+      })
     const callOf = (column: string): UnresolvedExpression => ({ kind: 'call', name, args: [{ kind: 'attribute', name: column }] })
     return this.#aggregate(columns.map((column) => ({ name: `${name}(${column})`, expression: callOf(column) })))
   }

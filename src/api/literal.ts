@@ -19,13 +19,21 @@ const maxLong = 2n ** 63n - 1n
 
 function typeOfValue(value: unknown): DataType {
   switch (typeof value) {
-    case 'string': return 'string'
-    case 'boolean': return 'boolean'
-    case 'number': return numberType(value)
+    case 'string':
+      return 'string'
+    case 'boolean':
+      return 'boolean'
+    case 'number':
+      return numberType(value)
     case 'bigint':
-      if (value > maxLong || value < -maxLong - 1n) throw new InvalidQueryError('NUMERIC_VALUE_OUT_OF_RANGE', { what: `${value} does not fit into a long`, todo: 'use lit(value, t.decimal(38, 0))' })
+      if (value > maxLong || value < -maxLong - 1n)
+        throw new InvalidQueryError('NUMERIC_VALUE_OUT_OF_RANGE', {
+          what: `${value} does not fit into a long`,
+          todo: 'use lit(value, t.decimal(38, 0))',
+        })
       return 'long'
-    default: return objectType(value)
+    default:
+      return objectType(value)
   }
 }
 
@@ -55,7 +63,8 @@ function describe(value: unknown): string {
 }
 
 function literalValue(type: DataType, value: unknown): LiteralValue {
-  if (typeof type !== 'string' && type.kind !== 'decimal') throw new InvalidQueryError('INVALID_LITERAL', { what: 'a literal of a nested type', todo: 'build it with struct(…) or array(…)' })
+  if (typeof type !== 'string' && type.kind !== 'decimal')
+    throw new InvalidQueryError('INVALID_LITERAL', { what: 'a literal of a nested type', todo: 'build it with struct(…) or array(…)' })
   const physical = toPhysical(type, value)
   if (type === 'boolean') return physical === 1
   if (typeof type !== 'string' && typeof physical === 'bigint') return { unscaled: physical, scale: type.scale }

@@ -142,7 +142,10 @@ class BatchReader extends Reader<BatchReader> {
 function pathsOf(path: Path | undefined): string[] {
   const paths = typeof path === 'string' ? [path] : [...(path ?? [])]
   if (paths.length > 0 && paths.every((each) => typeof each === 'string' && each !== '')) return paths.map(absolute)
-  throw new InvalidQueryError('MISSING_PATH', { what: 'read was given no path', todo: "say where the files are: read.parquet('in/'), or load('in/')" })
+  throw new InvalidQueryError('MISSING_PATH', {
+    what: 'read was given no path',
+    todo: "say where the files are: read.parquet('in/'), or load('in/')",
+  })
 }
 /** Paths are fixed when the query is written, so that a later change of the working directory changes nothing. */
 function absolute(path: string): string {
@@ -152,7 +155,10 @@ function absolute(path: string): string {
 class StreamReader extends Reader<StreamReader> {
   name(name: string): StreamReader {
     if (/^[A-Za-z0-9_]+$/.test(name)) return this.with({ name })
-    throw new InvalidQueryError('STREAMING_QUERY_EVOLUTION_ERROR.INVALID_SOURCE_NAME', { what: `invalid source name ${JSON.stringify(name)}`, todo: 'use letters, digits and _ only' })
+    throw new InvalidQueryError('STREAMING_QUERY_EVOLUTION_ERROR.INVALID_SOURCE_NAME', {
+      what: `invalid source name ${JSON.stringify(name)}`,
+      todo: 'use letters, digits and _ only',
+    })
   }
   parquet(path: string, fields?: Fields<unknown>): StreamFrame<any> {
     return this.#file('parquet', path, fields)

@@ -3,7 +3,10 @@ import { type DataType, type Field, typeText } from '../data/types.ts'
 
 /** The columns as printSchema shows them, in Spark's form. */
 export function schemaTree(schema: Schema): string {
-  return `root\n${schema.fields.flatMap((field) => fieldLines(field, ' ')).map((line) => `${line}\n`).join('')}`
+  return `root\n${schema.fields
+    .flatMap((field) => fieldLines(field, ' '))
+    .map((line) => `${line}\n`)
+    .join('')}`
 }
 
 function fieldLines({ name, type, nullable }: Field, indent: string): string[] {

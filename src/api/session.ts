@@ -27,7 +27,8 @@ export function createSession(engine: EnginePort): Session {
     get readStream() {
       return streamReader(engine)
     },
-    createDataFrame: (rows: readonly object[], schema: SchemaInput<unknown>) => dataFrameOf(engine, localRelation(rowsToColumns(schemaOf(schema), rows as readonly Row[]))),
+    createDataFrame: (rows: readonly object[], schema: SchemaInput<unknown>) =>
+      dataFrameOf(engine, localRelation(rowsToColumns(schemaOf(schema), rows as readonly Row[]))),
   }
 }
 

@@ -8,9 +8,17 @@ export function triggerOf(given: unknown): Trigger {
   const [key, value] = entries[0] ?? []
   if (entries.length === 1 && key === 'availableNow' && value === true) return { kind: 'available-now' }
   if (entries.length === 1 && key === 'once' && value === true) return { kind: 'once' }
-  if (entries.length === 1 && key === 'processingTime' && (typeof value === 'string' || typeof value === 'number')) return { kind: 'processing-time', intervalMs: intervalMs(value) }
-  if (key === 'continuous' || key === 'realTime') throw invalid(`the trigger ${key} is not supported`, "use { processingTime: '0 seconds' }, which starts a batch as soon as the last is done")
-  throw invalid(`${JSON.stringify(given)} is no trigger`, "give one of { processingTime: '10 seconds' }, { availableNow: true }, { once: true }")
+  if (entries.length === 1 && key === 'processingTime' && (typeof value === 'string' || typeof value === 'number'))
+    return { kind: 'processing-time', intervalMs: intervalMs(value) }
+  if (key === 'continuous' || key === 'realTime')
+    throw invalid(
+      `the trigger ${key} is not supported`,
+      "use { processingTime: '0 seconds' }, which starts a batch as soon as the last is done",
+    )
+  throw invalid(
+    `${JSON.stringify(given)} is no trigger`,
+    "give one of { processingTime: '10 seconds' }, { availableNow: true }, { once: true }",
+  )
 }
 
 function intervalMs(value: string | number): number {

@@ -17,11 +17,19 @@ export type Fractional = 'float' | 'double' | DecimalText
 export type Numeric = IntLike | Fractional
 export type TimeLike = 'date' | 'timestamp' | 'timestamp_ntz'
 export type Primitive = Numeric | 'string' | 'boolean' | 'binary' | TimeLike
-export interface Arr<out E> { readonly array: E }
-export interface MapOf<out K, out V> { readonly map: readonly [K, V] }
-export interface Struct<out S> { readonly struct: S }
+export interface Arr<out E> {
+  readonly array: E
+}
+export interface MapOf<out K, out V> {
+  readonly map: readonly [K, V]
+}
+export interface Struct<out S> {
+  readonly struct: S
+}
 /** Mark of an event-time column (and of windows made from it); it goes through select, rename and join. */
-export interface Watermark { readonly watermark: true }
+export interface Watermark {
+  readonly watermark: true
+}
 
 export type IsAny<T> = 0 extends 1 & T ? true : false
 /** `null` where the type has it, or where nothing is known of the type. */
@@ -29,65 +37,122 @@ export type NullOf<T> = IsAny<T> extends true ? null : Extract<T, null>
 
 /** The JavaScript type of a SQL type's values, as rows come out. */
 export type Js<T> =
-  IsAny<T> extends true ? any :
-  T extends null ? null :
-  T extends 'string' ? string :
-  T extends 'long' ? bigint :
-  T extends 'double' | 'int' | 'float' | 'short' | 'byte' ? number :
-  T extends 'boolean' ? boolean :
-  T extends 'timestamp' ? Temporal.Instant :
-  T extends 'timestamp_ntz' ? Temporal.PlainDateTime :
-  T extends 'date' ? Temporal.PlainDate :
-  T extends 'binary' ? Uint8Array :
-  T extends Arr<infer E> ? Js<E>[] :
-  T extends MapOf<infer K, infer V> ? Map<Js<K>, Js<V>> :
-  T extends Struct<infer S> ? { [P in keyof S]: Js<S[P]> } :
-  T extends Fractional ? Decimal :
-  never
+  IsAny<T> extends true
+    ? any
+    : T extends null
+      ? null
+      : T extends 'string'
+        ? string
+        : T extends 'long'
+          ? bigint
+          : T extends 'double' | 'int' | 'float' | 'short' | 'byte'
+            ? number
+            : T extends 'boolean'
+              ? boolean
+              : T extends 'timestamp'
+                ? Temporal.Instant
+                : T extends 'timestamp_ntz'
+                  ? Temporal.PlainDateTime
+                  : T extends 'date'
+                    ? Temporal.PlainDate
+                    : T extends 'binary'
+                      ? Uint8Array
+                      : T extends Arr<infer E>
+                        ? Js<E>[]
+                        : T extends MapOf<infer K, infer V>
+                          ? Map<Js<K>, Js<V>>
+                          : T extends Struct<infer S>
+                            ? { [P in keyof S]: Js<S[P]> }
+                            : T extends Fractional
+                              ? Decimal
+                              : never
 
 /** The JavaScript types that are accepted as input for a SQL type. */
 export type JsInput<T> =
-  IsAny<T> extends true ? any :
-  T extends null ? null | undefined :
-  T extends 'long' ? bigint | number :
-  T extends 'timestamp' ? Temporal.Instant | Date | string :
-  T extends 'timestamp_ntz' ? Temporal.PlainDateTime | Date | string :
-  T extends 'date' ? Temporal.PlainDate | Date | string :
-  T extends DecimalText ? Decimal | string | number | bigint :
-  T extends Arr<infer E> ? readonly JsInput<E>[] :
-  T extends MapOf<infer K, infer V> ? ReadonlyMap<JsInput<K>, JsInput<V>> | Readonly<Record<string, JsInput<V>>> :
-  T extends Struct<infer S> ? InputRow<S> :
-  Js<T>
+  IsAny<T> extends true
+    ? any
+    : T extends null
+      ? null | undefined
+      : T extends 'long'
+        ? bigint | number
+        : T extends 'timestamp'
+          ? Temporal.Instant | Date | string
+          : T extends 'timestamp_ntz'
+            ? Temporal.PlainDateTime | Date | string
+            : T extends 'date'
+              ? Temporal.PlainDate | Date | string
+              : T extends DecimalText
+                ? Decimal | string | number | bigint
+                : T extends Arr<infer E>
+                  ? readonly JsInput<E>[]
+                  : T extends MapOf<infer K, infer V>
+                    ? ReadonlyMap<JsInput<K>, JsInput<V>> | Readonly<Record<string, JsInput<V>>>
+                    : T extends Struct<infer S>
+                      ? InputRow<S>
+                      : Js<T>
 /** A row as input: columns that may be null may be left out. */
-export type InputRow<S> =
-  { readonly [P in keyof S as null extends S[P] ? never : P]: JsInput<S[P]> } & { readonly [P in keyof S as null extends S[P] ? P : never]?: JsInput<S[P]> }
+export type InputRow<S> = { readonly [P in keyof S as null extends S[P] ? never : P]: JsInput<S[P]> } & {
+  readonly [P in keyof S as null extends S[P] ? P : never]?: JsInput<S[P]>
+}
 
 /** The SQL type of a JavaScript type. */
 export type FromJs<J> =
-  IsAny<J> extends true ? any :
-  J extends null | undefined ? null :
-  J extends string ? 'string' :
-  J extends number ? NumberType<J> :
-  J extends bigint ? 'long' :
-  J extends boolean ? 'boolean' :
-  J extends Date | Temporal.Instant ? 'timestamp' :
-  J extends Temporal.PlainDateTime ? 'timestamp_ntz' :
-  J extends Temporal.PlainDate ? 'date' :
-  J extends Uint8Array ? 'binary' :
-  J extends Decimal ? DecimalText :
-  never
+  IsAny<J> extends true
+    ? any
+    : J extends null | undefined
+      ? null
+      : J extends string
+        ? 'string'
+        : J extends number
+          ? NumberType<J>
+          : J extends bigint
+            ? 'long'
+            : J extends boolean
+              ? 'boolean'
+              : J extends Date | Temporal.Instant
+                ? 'timestamp'
+                : J extends Temporal.PlainDateTime
+                  ? 'timestamp_ntz'
+                  : J extends Temporal.PlainDate
+                    ? 'date'
+                    : J extends Uint8Array
+                      ? 'binary'
+                      : J extends Decimal
+                        ? DecimalText
+                        : never
 
 /** A number literal: an int where it fits, a larger safe integer a long, else a double. A number that is not known is any of the three. */
-export type NumberType<N extends number> =
-  number extends N ? 'int' | 'long' | 'double' :
-  `${N}` extends `-${infer D}` ? IntegerType<D, '2147483648'> : IntegerType<`${N}`, '2147483647'>
-type IntegerType<D extends string, MaxInt extends string> =
-  D extends `${bigint}` ? (FitsIn<D, MaxInt> extends true ? 'int' : FitsIn<D, '9007199254740991'> extends true ? 'long' : 'double') : 'double'
+export type NumberType<N extends number> = number extends N
+  ? 'int' | 'long' | 'double'
+  : `${N}` extends `-${infer D}`
+    ? IntegerType<D, '2147483648'>
+    : IntegerType<`${N}`, '2147483647'>
+type IntegerType<D extends string, MaxInt extends string> = D extends `${bigint}`
+  ? FitsIn<D, MaxInt> extends true
+    ? 'int'
+    : FitsIn<D, '9007199254740991'> extends true
+      ? 'long'
+      : 'double'
+  : 'double'
 /** Whether digits D are at most Max, both without sign and zeros in front. */
-type FitsIn<D extends string, Max extends string> = Shorter<D, Max> extends true ? true : Shorter<Max, D> extends true ? false : AtMost<D, Max>
-type Shorter<A extends string, B extends string> = A extends `${infer _}${infer AR}` ? (B extends `${infer _}${infer BR}` ? Shorter<AR, BR> : false) : (B extends '' ? false : true)
-type AtMost<A extends string, B extends string> =
-  A extends `${infer X}${infer AR}` ? (B extends `${infer Y}${infer BR}` ? (X extends Y ? AtMost<AR, BR> : '0123456789' extends `${string}${X}${string}${Y}${string}` ? true : false) : true) : true
+type FitsIn<D extends string, Max extends string> =
+  Shorter<D, Max> extends true ? true : Shorter<Max, D> extends true ? false : AtMost<D, Max>
+type Shorter<A extends string, B extends string> = A extends `${infer _}${infer AR}`
+  ? B extends `${infer _}${infer BR}`
+    ? Shorter<AR, BR>
+    : false
+  : B extends ''
+    ? false
+    : true
+type AtMost<A extends string, B extends string> = A extends `${infer X}${infer AR}`
+  ? B extends `${infer Y}${infer BR}`
+    ? X extends Y
+      ? AtMost<AR, BR>
+      : '0123456789' extends `${string}${X}${string}${Y}${string}`
+        ? true
+        : false
+    : true
+  : true
 
 // ---- run time
 
@@ -129,23 +194,31 @@ export const t = {
   long: () => token<'long'>('long'),
   float: () => token<'float'>('float'),
   double: () => token<'double'>('double'),
-  decimal: <const P extends number, const S extends number>(precision: P, scale: S) => token<`decimal(${P},${S})`>(checkedDecimal(precision, scale)),
+  decimal: <const P extends number, const S extends number>(precision: P, scale: S) =>
+    token<`decimal(${P},${S})`>(checkedDecimal(precision, scale)),
   date: () => token<'date'>('date'),
   timestamp: () => token<'timestamp'>('timestamp'),
   timestamp_ntz: () => token<'timestamp_ntz'>('timestamp_ntz'),
   array: <E>(element: TypeToken<E>) => token<Arr<E>>({ kind: 'array', element: element.type, containsNull: element.isNullable }),
-  map: <K, V>(key: TypeToken<K>, value: TypeToken<V>) => token<MapOf<K, V>>({ kind: 'map', key: key.type, value: value.type, valueContainsNull: value.isNullable }),
-  struct: <S>(fields: { readonly [P in keyof S]: TypeToken<S[P]> }) => token<Struct<{ [P in keyof S]: S[P] }>>({ kind: 'struct', fields: fieldsOf(fields) }),
+  map: <K, V>(key: TypeToken<K>, value: TypeToken<V>) =>
+    token<MapOf<K, V>>({ kind: 'map', key: key.type, value: value.type, valueContainsNull: value.isNullable }),
+  struct: <S>(fields: { readonly [P in keyof S]: TypeToken<S[P]> }) =>
+    token<Struct<{ [P in keyof S]: S[P] }>>({ kind: 'struct', fields: fieldsOf(fields) }),
 } as const
 
 function fieldsOf(fields: object): Field[] {
-  const list = Object.entries(fields).map(([name, value]): Field => ({ name, type: tokenType(name, value), nullable: (value as Token).isNullable }))
+  const list = Object.entries(fields).map(
+    ([name, value]): Field => ({ name, type: tokenType(name, value), nullable: (value as Token).isNullable }),
+  )
   checkDistinctNames(list.map((field) => field.name))
   return list
 }
 function tokenType(name: string, value: unknown): DataType {
   if (value instanceof Token) return value.type
-  throw new InvalidQueryError('INVALID_SCHEMA', { what: `the column "${name}" of the schema is ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}, not a type`, todo: `write ${name}: t.string(), or another type of t` })
+  throw new InvalidQueryError('INVALID_SCHEMA', {
+    what: `the column "${name}" of the schema is ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}, not a type`,
+    todo: `write ${name}: t.string(), or another type of t`,
+  })
 }
 
 /** A schema in any form it may be given in: `{ id: t.long() }`, DDL text, or a Schema. */
@@ -156,9 +229,16 @@ export function schemaOf(schema: SchemaInput<unknown>): Schema {
   if (schema instanceof Schema) return schema
   if (typeof schema === 'string') return parseDdl(schema)
   if (schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema) {
-    throw notSupportedYet('a schema from a Standard Schema library (zod and others)', 'write the columns with t: { id: t.long(), at: t.timestamp() }')
+    throw notSupportedYet(
+      'a schema from a Standard Schema library (zod and others)',
+      'write the columns with t: { id: t.long(), at: t.timestamp() }',
+    )
   }
-  if (typeof schema !== 'object' || schema === null) throw new InvalidQueryError('INVALID_SCHEMA', { what: `a ${typeof schema} is no schema`, todo: "give { id: t.long() }, DDL text such as 'id bigint', or a Schema" })
+  if (typeof schema !== 'object' || schema === null)
+    throw new InvalidQueryError('INVALID_SCHEMA', {
+      what: `a ${typeof schema} is no schema`,
+      todo: "give { id: t.long() }, DDL text such as 'id bigint', or a Schema",
+    })
   return new Schema(fieldsOf(schema))
 }
 

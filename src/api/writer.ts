@@ -22,7 +22,11 @@ export class BatchWriter {
   readonly #engine: EnginePort
   readonly #plan: LogicalPlan
   readonly #settings: BatchSettings
-  constructor(engine: EnginePort, plan: LogicalPlan, settings: BatchSettings = { format: 'parquet', mode: 'errorifexists', options: {}, partitionBy: [] }) {
+  constructor(
+    engine: EnginePort,
+    plan: LogicalPlan,
+    settings: BatchSettings = { format: 'parquet', mode: 'errorifexists', options: {}, partitionBy: [] },
+  ) {
     this.#engine = engine
     this.#plan = plan
     this.#settings = settings
@@ -45,7 +49,11 @@ export class BatchWriter {
   async save(path?: string): Promise<void> {
     const { format, mode, options, partitionBy } = this.#settings
     const target = path ?? optionOf(options, 'path')
-    if (!target) throw new InvalidQueryError('MISSING_PATH', { what: 'save() was given no path', todo: "write save('out/'), or option('path', 'out/')" })
+    if (!target)
+      throw new InvalidQueryError('MISSING_PATH', {
+        what: 'save() was given no path',
+        todo: "write save('out/'), or option('path', 'out/')",
+      })
     await this.#engine.writeBatch({ plan: this.#plan, format, mode, options, partitionBy, path: target })
   }
   parquet(path: string): Promise<void> {
@@ -69,7 +77,10 @@ function batchMode(mode: string): BatchMode {
   const name = String(mode).toLowerCase()
   if (name === 'error' || name === 'default') return 'errorifexists'
   if (name === 'append' || name === 'overwrite' || name === 'errorifexists' || name === 'ignore') return name
-  throw new InvalidQueryError('INVALID_SAVE_MODE', { what: `the specified save mode ${JSON.stringify(mode)} is invalid`, todo: 'use append, overwrite, ignore, error or errorifexists' })
+  throw new InvalidQueryError('INVALID_SAVE_MODE', {
+    what: `the specified save mode ${JSON.stringify(mode)} is invalid`,
+    todo: 'use append, overwrite, ignore, error or errorifexists',
+  })
 }
 
 /** The columns under the names that the schema has them by. */
@@ -90,7 +101,14 @@ interface QuerySettings {
   readonly partitionBy: readonly string[]
   readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
 }
-const defaults: QuerySettings = { outputMode: 'append', trigger: { kind: 'processing-time', intervalMs: 0 }, queryName: null, format: 'parquet', options: {}, partitionBy: [] }
+const defaults: QuerySettings = {
+  outputMode: 'append',
+  trigger: { kind: 'processing-time', intervalMs: 0 },
+  queryName: null,
+  format: 'parquet',
+  options: {},
+  partitionBy: [],
+}
 
 /** `df.writeStream`: each method gives a new writer. `frameOf` makes the DataFrame that foreachBatch's function gets. */
 export class QueryWriter {
@@ -127,7 +145,11 @@ export class QueryWriter {
     return this.#with({ trigger: triggerOf(trigger) })
   }
   foreachBatch(f: (rows: unknown, batchId: bigint) => unknown): QueryWriter {
-    if (typeof f !== 'function') throw new InvalidQueryError('INVALID_FUNCTION', { what: `foreachBatch was given a ${typeof f}`, todo: 'give a function (rows, batchId) => …' })
+    if (typeof f !== 'function')
+      throw new InvalidQueryError('INVALID_FUNCTION', {
+        what: `foreachBatch was given a ${typeof f}`,
+        todo: 'give a function (rows, batchId) => …',
+      })
     return this.#with({ format: 'foreachBatch', foreachBatch: f })
   }
   /** Checks the query as a whole, then hands it to the engine. */
@@ -152,5 +174,8 @@ function outputMode(mode: string): OutputMode {
   const name = String(mode).toLowerCase()
   if (name === 'append' || name === 'update' || name === 'complete') return name
   const near = nearest(name, ['append', 'update', 'complete'])
-  throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', { what: `invalid streaming output mode: ${mode}`, todo: near.length > 0 ? `did you mean '${near[0]}'?` : "use 'append', 'update' or 'complete'" })
+  throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', {
+    what: `invalid streaming output mode: ${mode}`,
+    todo: near.length > 0 ? `did you mean '${near[0]}'?` : "use 'append', 'update' or 'complete'",
+  })
 }

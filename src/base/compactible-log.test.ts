@@ -10,10 +10,28 @@ import { LocalFiles } from './local-files.ts'
 const files = new LocalFiles()
 const clock = new ManualClock(10 ** 13)
 
-function open(folder: string, options: { files?: LocalFiles; owner?: string; idOf?: (entry: { n: number }) => number; compactInterval?: number; minBatchesToRetain?: number; cleanupDelayMs?: number } = {}) {
+function open(
+  folder: string,
+  options: {
+    files?: LocalFiles
+    owner?: string
+    idOf?: (entry: { n: number }) => number
+    compactInterval?: number
+    minBatchesToRetain?: number
+    cleanupDelayMs?: number
+  } = {},
+) {
   return CompactibleLog.open<{ n: number }>({
-    files, clock, folder, encode: (entry) => entry, decode: (json) => typeof json['n'] === 'number' ? { n: json['n'] } : undefined,
-    compactInterval: 3, deleteExpired: true, cleanupDelayMs: 0, minBatchesToRetain: 2, ...options,
+    files,
+    clock,
+    folder,
+    encode: (entry) => entry,
+    decode: (json) => (typeof json['n'] === 'number' ? { n: json['n'] } : undefined),
+    compactInterval: 3,
+    deleteExpired: true,
+    cleanupDelayMs: 0,
+    minBatchesToRetain: 2,
+    ...options,
   })
 }
 
@@ -24,7 +42,9 @@ test('every third file holds all before it, and a reader finds everything', asyn
   expect((await readdir(folder.path)).sort()).toEqual(['0', '1', '2.compact', '3', '4', '5.compact', '6', '7'])
   const withoutSums = async (name: string) => (await readFile(join(folder.path, name), 'utf8')).replace(/,"crc32":"[0-9a-f]{8}"/g, '')
   expect(await withoutSums('1')).toBe('v1\n{"n":1}\n{"n":10,"last":true}')
-  expect(await withoutSums('2.compact')).toBe('v1\n{"n":0}\n{"n":0,"last":true}\n{"n":1}\n{"n":10,"last":true}\n{"n":2}\n{"n":20,"last":true}')
+  expect(await withoutSums('2.compact')).toBe(
+    'v1\n{"n":0}\n{"n":0,"last":true}\n{"n":1}\n{"n":10,"last":true}\n{"n":2}\n{"n":20,"last":true}',
+  )
   const reopened = await open(folder.path)
   expect(reopened.latestId).toBe(7)
   expect((await reopened.readAll()).map((entry) => entry.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].flatMap((n) => [n, 10 * n]))
@@ -112,9 +132,12 @@ test('the interval is what the files say, else what is configured', () => {
 
 describe('what cannot be trusted is refused with the file named', () => {
   const cases: [string, string, string, RegExp][] = [
-    ['an empty file', '1', '', /MALFORMED_LOG_FILE.*\/1 .*empty/], ['no version', '1', '{"n":1}', /MALFORMED_LOG_FILE.*\/1 /],
-    ['a newer version', '1', 'v2\n{"n":1}', /UNSUPPORTED_LOG_VERSION.*\/1 .*v2/], ['half a line', '1', 'v1\n{"n":1', /MALFORMED_LOG_FILE.*\/1 /],
-    ['a line of something else', '1', 'v1\n{"m":1}', /MALFORMED_LOG_FILE.*\/1 /], ['null', '1', 'v1\nnull', /MALFORMED_LOG_FILE.*\/1 /],
+    ['an empty file', '1', '', /MALFORMED_LOG_FILE.*\/1 .*empty/],
+    ['no version', '1', '{"n":1}', /MALFORMED_LOG_FILE.*\/1 /],
+    ['a newer version', '1', 'v2\n{"n":1}', /UNSUPPORTED_LOG_VERSION.*\/1 .*v2/],
+    ['half a line', '1', 'v1\n{"n":1', /MALFORMED_LOG_FILE.*\/1 /],
+    ['a line of something else', '1', 'v1\n{"m":1}', /MALFORMED_LOG_FILE.*\/1 /],
+    ['null', '1', 'v1\nnull', /MALFORMED_LOG_FILE.*\/1 /],
   ]
   for (const [name, file, content, message] of cases) {
     test(name, async () => {
@@ -149,7 +172,9 @@ describe('what cannot be trusted is refused with the file named', () => {
       }
       await writeFile(path, good)
       expect(await (await open(folder.path, options)).takeOver()).toEqual([{ n: 0 }, { n: 1 }, { n: 1 }])
-      await expect((await open(folder.path, { ...options, owner: 'you' })).takeOver()).rejects.toThrow(join(folder.path, compactInterval === 1 ? '1.compact' : '0'))
+      await expect((await open(folder.path, { ...options, owner: 'you' })).takeOver()).rejects.toThrow(
+        join(folder.path, compactInterval === 1 ? '1.compact' : '0'),
+      )
     })
   }
   test('a torn file is not copied into a compaction', async () => {

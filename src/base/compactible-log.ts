@@ -90,7 +90,10 @@ export class CompactibleLog<Entry> {
     const { files, folder } = this.#options
     const names = files.names ? await files.names(folder) : (await files.list(folder)).map((entry) => entry.name)
     this.#present = names.flatMap(parseName).sort((a, b) => a.id - b.id)
-    this.#interval = intervalOf(this.#present.filter((file) => file.compact).map((file) => file.id), this.#options.compactInterval)
+    this.#interval = intervalOf(
+      this.#present.filter((file) => file.compact).map((file) => file.id),
+      this.#options.compactInterval,
+    )
   }
 
   /**
@@ -134,7 +137,7 @@ export class CompactibleLog<Entry> {
     const kept = compact && !startsLate && keep ? (await this.readAll()).filter(keep) : []
     const text = [Buffer.from('v1'), ...(copies ? await this.#textOfAll() : []), this.#encode([...kept, ...entries])]
     const file = { id, compact }
-    if (!await files.createExclusive(this.#path(file), Buffer.concat(text))) return false
+    if (!(await files.createExclusive(this.#path(file), Buffer.concat(text)))) return false
     this.#present.push(file)
     if (startsLate) this.#interval = intervalOf([id], this.#options.compactInterval)
     return true
@@ -173,13 +176,15 @@ export class CompactibleLog<Entry> {
 
   async readWhole(files: readonly LogFile[]): Promise<Entry[][]> {
     const contents: Entry[][] = []
-    for (let i = 0; i < files.length; i += 64) contents.push(...await Promise.all(files.slice(i, i + 64).map((file) => this.#read(file))))
+    for (let i = 0; i < files.length; i += 64) contents.push(...(await Promise.all(files.slice(i, i + 64).map((file) => this.#read(file)))))
     return contents
   }
 
   async #read(file: LogFile): Promise<Entry[]> {
     const path = this.#path(file)
-    const [, ...all] = checkHeader(path, await this.#bytes(file)).toString('utf8').split('\n')
+    const [, ...all] = checkHeader(path, await this.#bytes(file))
+      .toString('utf8')
+      .split('\n')
     const lines = all.filter((line) => line !== '')
     const entries = lines.map((line) => this.#decodeLine(path, line))
     const { idOf } = this.#options
@@ -191,7 +196,10 @@ export class CompactibleLog<Entry> {
   #decodeLine(path: string, line: string): Entry {
     const expected = checksumAtEnd.exec(line)?.[1]
     if (expected !== undefined && this.#checksum(line.slice(0, -checksumLength)) !== expected) {
-      throw malformed(path, `the checksum of the line ${clip(line)} is wrong: it was changed after it was written, or belongs to another log`)
+      throw malformed(
+        path,
+        `the checksum of the line ${clip(line)} is wrong: it was changed after it was written, or belongs to another log`,
+      )
     }
     let json: unknown
     try {
@@ -208,21 +216,29 @@ export class CompactibleLog<Entry> {
 
   /** The text of the whole log as it is. What is in it was checked by takeOver, or written by this run. */
   async #textOfAll(): Promise<Buffer[]> {
-    return Promise.all(this.#wholeUpTo(this.latestId).map(async (file) => {
-      const bytes = checkHeader(this.#path(file), await this.#bytes(file)).subarray(2)
-      return bytes.at(-1) === 10 ? bytes.subarray(0, -1) : bytes
-    }))
+    return Promise.all(
+      this.#wholeUpTo(this.latestId).map(async (file) => {
+        const bytes = checkHeader(this.#path(file), await this.#bytes(file)).subarray(2)
+        return bytes.at(-1) === 10 ? bytes.subarray(0, -1) : bytes
+      }),
+    )
   }
 
   #encode(entries: readonly Entry[]): Buffer {
-    return Buffer.from(entries.map((entry, i) => {
-      const text = JSON.stringify(this.#options.encode(entry)).slice(0, -1) + (i === entries.length - 1 ? lastMark : '')
-      return `\n${text},"crc32":"${this.#checksum(text)}"}`
-    }).join(''))
+    return Buffer.from(
+      entries
+        .map((entry, i) => {
+          const text = JSON.stringify(this.#options.encode(entry)).slice(0, -1) + (i === entries.length - 1 ? lastMark : '')
+          return `\n${text},"crc32":"${this.#checksum(text)}"}`
+        })
+        .join(''),
+    )
   }
 
   #checksum(text: string): string {
-    return crc32(`${this.#options.owner ?? ''}\n${text}`).toString(16).padStart(8, '0')
+    return crc32(`${this.#options.owner ?? ''}\n${text}`)
+      .toString(16)
+      .padStart(8, '0')
   }
 
   async #bytes(file: LogFile): Promise<Uint8Array> {

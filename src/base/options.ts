@@ -34,13 +34,17 @@ export class Options {
   wholeNumber(name: string, min: number): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
-    return /^\s*-?\d+\s*$/.test(value) && Number(value) >= min && Number.isSafeInteger(Number(value)) ? Number(value) : this.#invalid(name, `a whole number from ${min} up`)
+    return /^\s*-?\d+\s*$/.test(value) && Number(value) >= min && Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : this.#invalid(name, `a whole number from ${min} up`)
   }
   /** A number from `min` to `max`. */
   fraction(name: string, min: number, max: number): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
-    return value.trim() !== '' && Number(value) >= min && Number(value) <= max ? Number(value) : this.#invalid(name, `a number from ${min} to ${max}`)
+    return value.trim() !== '' && Number(value) >= min && Number(value) <= max
+      ? Number(value)
+      : this.#invalid(name, `a number from ${min} to ${max}`)
   }
   /** Milliseconds of Spark's time strings (`7d`, `10 min`, `500ms`); without a unit milliseconds, or what `unit` says. */
   durationMs(name: string, unit: keyof typeof unitMs = 'ms'): number | undefined {
@@ -58,8 +62,20 @@ export class Options {
 }
 
 const unitMs = {
-  us: 0.001, ms: 1, s: 1000, sec: 1000, second: 1000, m: 60_000, min: 60_000, minute: 60_000,
-  h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000,
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  sec: 1000,
+  second: 1000,
+  m: 60_000,
+  min: 60_000,
+  minute: 60_000,
+  h: 3_600_000,
+  hour: 3_600_000,
+  d: 86_400_000,
+  day: 86_400_000,
+  w: 604_800_000,
+  week: 604_800_000,
 } as const
 
 function durationMs(value: string, unit: keyof typeof unitMs): number | undefined {

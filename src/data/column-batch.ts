@@ -50,13 +50,21 @@ export function columnKind(type: DataType): Column['kind'] {
 /** A zeroed array of the physical form of a fixed type. */
 export function fixedArray(type: DataType, length: number): FixedArray {
   switch (type) {
-    case 'boolean': return new Uint8Array(length)
-    case 'byte': return new Int8Array(length)
-    case 'short': return new Int16Array(length)
-    case 'int': case 'date': return new Int32Array(length)
-    case 'float': return new Float32Array(length)
-    case 'double': return new Float64Array(length)
-    default: return new BigInt64Array(length)
+    case 'boolean':
+      return new Uint8Array(length)
+    case 'byte':
+      return new Int8Array(length)
+    case 'short':
+      return new Int16Array(length)
+    case 'int':
+    case 'date':
+      return new Int32Array(length)
+    case 'float':
+      return new Float32Array(length)
+    case 'double':
+      return new Float64Array(length)
+    default:
+      return new BigInt64Array(length)
   }
 }
 

@@ -7,7 +7,19 @@ const parsing = ['mode', 'columnNameOfCorruptRecord', 'multiLine', 'compression'
  *  silently without effect would give other rows than Spark does. */
 export const readOptions: Readonly<Record<FileFormat, readonly string[]>> = {
   json: parsing,
-  csv: [...parsing, 'sep', 'delimiter', 'quote', 'escape', 'comment', 'header', 'enforceSchema', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace', 'nullValue'],
+  csv: [
+    ...parsing,
+    'sep',
+    'delimiter',
+    'quote',
+    'escape',
+    'comment',
+    'header',
+    'enforceSchema',
+    'ignoreLeadingWhiteSpace',
+    'ignoreTrailingWhiteSpace',
+    'nullValue',
+  ],
   parquet: [],
   text: ['wholetext', 'lineSep', 'compression'],
 }
@@ -15,7 +27,18 @@ export const readOptions: Readonly<Record<FileFormat, readonly string[]>> = {
 /** The same for writing. */
 export const writeOptions: Readonly<Record<FileFormat, readonly string[]>> = {
   json: ['compression', 'ignoreNullFields'],
-  csv: ['compression', 'sep', 'delimiter', 'quote', 'escape', 'header', 'nullValue', 'quoteAll', 'ignoreLeadingWhiteSpace', 'ignoreTrailingWhiteSpace'],
+  csv: [
+    'compression',
+    'sep',
+    'delimiter',
+    'quote',
+    'escape',
+    'header',
+    'nullValue',
+    'quoteAll',
+    'ignoreLeadingWhiteSpace',
+    'ignoreTrailingWhiteSpace',
+  ],
   parquet: ['compression'],
   text: ['compression'],
 }

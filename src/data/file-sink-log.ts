@@ -17,8 +17,20 @@ export interface SinkFileEntry {
 }
 
 /** Opens (does not create) the log of the output in `folder`. */
-export function openSinkLog(folder: string, files: Files, clock: Clock = systemClock, conf: (key: string) => string | undefined = () => undefined): Promise<CompactibleLog<SinkFileEntry>> {
-  return CompactibleLog.open<SinkFileEntry>({ files, clock, folder: join(folder, sinkLogFolder), encode: encodeEntry, decode: decodeEntry, ...compactibleLogSettings('fileSink', conf) })
+export function openSinkLog(
+  folder: string,
+  files: Files,
+  clock: Clock = systemClock,
+  conf: (key: string) => string | undefined = () => undefined,
+): Promise<CompactibleLog<SinkFileEntry>> {
+  return CompactibleLog.open<SinkFileEntry>({
+    files,
+    clock,
+    folder: join(folder, sinkLogFolder),
+    encode: encodeEntry,
+    decode: decodeEntry,
+    ...compactibleLogSettings('fileSink', conf),
+  })
 }
 
 /** The files that a log stands for: those added and not deleted later, in the log's order. */
@@ -40,10 +52,24 @@ export async function filesOfSinkLog(folder: string, files: Files): Promise<Sink
 
 function encodeEntry({ path, sizeBytes, modifiedMs, action }: SinkFileEntry): object {
   // 32 MiB and one replica are what Hadoop reports of a local file
-  return { path: pathToUri(path), size: sizeBytes, isDir: false, modificationTime: Math.floor(modifiedMs), blockReplication: 1, blockSize: 33554432, action }
+  return {
+    path: pathToUri(path),
+    size: sizeBytes,
+    isDir: false,
+    modificationTime: Math.floor(modifiedMs),
+    blockReplication: 1,
+    blockSize: 33554432,
+    action,
+  }
 }
 function decodeEntry(json: Readonly<Record<string, unknown>>): SinkFileEntry | undefined {
   const { path, size, modificationTime, action } = json
-  if (typeof path !== 'string' || typeof size !== 'number' || typeof modificationTime !== 'number' || (action !== 'add' && action !== 'delete')) return undefined
+  if (
+    typeof path !== 'string' ||
+    typeof size !== 'number' ||
+    typeof modificationTime !== 'number' ||
+    (action !== 'add' && action !== 'delete')
+  )
+    return undefined
   return { path: uriToPath(path), sizeBytes: size, modifiedMs: modificationTime, action }
 }

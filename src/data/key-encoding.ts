@@ -33,7 +33,15 @@ import { type DataType, typeText } from './types.ts'
  * A value as it is encoded: null · boolean · number or bigint for byte, short, int, long, date (days), timestamps (µs) · number for float, double ·
  * `{unscaled, scale}` for decimal · string · Uint8Array · an array for arrays, and for structs its fields in order.
  */
-export type KeyValue = null | boolean | number | bigint | string | Uint8Array | { readonly unscaled: bigint; readonly scale: number } | readonly KeyValue[]
+export type KeyValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | { readonly unscaled: bigint; readonly scale: number }
+  | readonly KeyValue[]
 
 /** The canonical encoding of a key's columns. InvalidQueryError GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE for maps, which have none. */
 export function encodeKey(types: readonly DataType[], values: readonly KeyValue[]): string {
@@ -44,27 +52,43 @@ function encodeValue(type: DataType, value: KeyValue): string {
   if (value === null) return '~'
   if (typeof type === 'string') return encodeSimple(type, value)
   switch (type.kind) {
-    case 'decimal': return `${decimalDigits(value as { unscaled: bigint; scale: number })};`
-    case 'array': return `${(value as KeyValue[]).length}[${(value as KeyValue[]).map((element) => encodeValue(type.element, element)).join('')}`
-    case 'struct': return `(${type.fields.map((field, i) => encodeValue(field.type, (value as KeyValue[])[i]!)).join('')}`
-    case 'map': throw notAKey(type)
+    case 'decimal':
+      return `${decimalDigits(value as { unscaled: bigint; scale: number })};`
+    case 'array':
+      return `${(value as KeyValue[]).length}[${(value as KeyValue[]).map((element) => encodeValue(type.element, element)).join('')}`
+    case 'struct':
+      return `(${type.fields.map((field, i) => encodeValue(field.type, (value as KeyValue[])[i]!)).join('')}`
+    case 'map':
+      throw notAKey(type)
   }
 }
 
 function encodeSimple(type: Extract<DataType, string>, value: KeyValue): string {
   switch (type) {
-    case 'boolean': return value ? 't' : 'f'
-    case 'float': case 'double': return `${doubleBits(Number(value))};`
-    case 'string': return `${Buffer.byteLength(value as string)}:${value as string}`
-    case 'binary': return `${(value as Uint8Array).length}:${Buffer.from(value as Uint8Array).toString('hex').toUpperCase()}`
-    case 'void': return '~'
-    default: return `${value as number | bigint};`
+    case 'boolean':
+      return value ? 't' : 'f'
+    case 'float':
+    case 'double':
+      return `${doubleBits(Number(value))};`
+    case 'string':
+      return `${Buffer.byteLength(value as string)}:${value as string}`
+    case 'binary':
+      return `${(value as Uint8Array).length}:${Buffer.from(value as Uint8Array)
+        .toString('hex')
+        .toUpperCase()}`
+    case 'void':
+      return '~'
+    default:
+      return `${value as number | bigint};`
   }
 }
 
 /** Says that values of a type can't be told apart as keys. */
 export function notAKey(type: DataType): InvalidQueryError {
-  return new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', { what: `a value of type ${typeText(type)} can't be a key: a map has no order`, todo: 'use entries of the map as keys' })
+  return new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', {
+    what: `a value of type ${typeText(type)} can't be a key: a map has no order`,
+    todo: 'use entries of the map as keys',
+  })
 }
 
 const bits = new DataView(new ArrayBuffer(8))

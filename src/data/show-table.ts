@@ -13,7 +13,9 @@ export interface ShowTable {
 /** Rows as the table that Spark's `show()` prints, with its newline at the end unless rows were left out. */
 export function showTable(schema: Schema, rows: readonly Row[], { numRows, truncate }: ShowTable): string {
   const shown = rows.slice(0, numRows)
-  const cells = [schema.names, ...shown.map((row) => schema.fields.map((field) => cellText(field.type, row[field.name])))].map((line) => line.map((cell) => cut(cell, truncate)))
+  const cells = [schema.names, ...shown.map((row) => schema.fields.map((field) => cellText(field.type, row[field.name])))].map((line) =>
+    line.map((cell) => cut(cell, truncate)),
+  )
   const widths = schema.fields.map((_, i) => Math.max(3, ...cells.map((line) => halfWidths(line[i]!))))
   const rule = `+${widths.map((width) => '-'.repeat(width)).join('+')}+\n`
   const [head, ...body] = cells.map((line) => `|${line.map((cell, i) => pad(cell, widths[i]!, truncate > 0)).join('|')}|\n`)
@@ -26,19 +28,29 @@ export function cellText(type: DataType, value: unknown): string {
   if (value === null || value === undefined) return 'NULL'
   if (typeof type !== 'string') {
     switch (type.kind) {
-      case 'decimal': return String(value)
-      case 'array': return `[${(value as unknown[]).map((item) => nestedText(type.element, item)).join(', ')}]`
-      case 'map': return `{${[...(value as Map<unknown, unknown>)].map(([key, item]) => `${nestedText(type.key, key)} -> ${nestedText(type.value, item)}`).join(', ')}}`
-      case 'struct': return `{${type.fields.map((field) => nestedText(field.type, (value as Row)[field.name])).join(', ')}}`
+      case 'decimal':
+        return String(value)
+      case 'array':
+        return `[${(value as unknown[]).map((item) => nestedText(type.element, item)).join(', ')}]`
+      case 'map':
+        return `{${[...(value as Map<unknown, unknown>)].map(([key, item]) => `${nestedText(type.key, key)} -> ${nestedText(type.value, item)}`).join(', ')}}`
+      case 'struct':
+        return `{${type.fields.map((field) => nestedText(field.type, (value as Row)[field.name])).join(', ')}}`
     }
   }
   switch (type) {
-    case 'float': return floatText(value as number, (x) => shortestFloat(x))
-    case 'double': return floatText(value as number, String)
-    case 'binary': return `[${Array.from(value as Uint8Array, (byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ')}]`
-    case 'timestamp': return dateTimeText((value as Temporal.Instant).toZonedDateTimeISO('UTC').toPlainDateTime())
-    case 'timestamp_ntz': return dateTimeText(value as Temporal.PlainDateTime)
-    default: return String(value)
+    case 'float':
+      return floatText(value as number, (x) => shortestFloat(x))
+    case 'double':
+      return floatText(value as number, String)
+    case 'binary':
+      return `[${Array.from(value as Uint8Array, (byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ')}]`
+    case 'timestamp':
+      return dateTimeText((value as Temporal.Instant).toZonedDateTimeISO('UTC').toPlainDateTime())
+    case 'timestamp_ntz':
+      return dateTimeText(value as Temporal.PlainDateTime)
+    default:
+      return String(value)
   }
 }
 
@@ -48,7 +60,10 @@ function nestedText(type: DataType, value: unknown): string {
 
 /** `2026-01-31 12:00:00.5`: no zeros at the end of the fraction. */
 function dateTimeText(time: Temporal.PlainDateTime): string {
-  return time.toString({ fractionalSecondDigits: 6 }).replace('T', ' ').replace(/\.?0+$/, '')
+  return time
+    .toString({ fractionalSecondDigits: 6 })
+    .replace('T', ' ')
+    .replace(/\.?0+$/, '')
 }
 
 /** Java's text of a double: at least one digit after the point, an exponent from 1e7 up and below 1e-3. */

@@ -5,7 +5,12 @@ import type { FileFormat, Row } from './row-set.ts'
 export type SourceBatch =
   /** Files for DuckDB to read with the schema of the source; `options` under Spark's names; `path` is
    *  what the source reads, and folders `name=value` below it are columns. */
-  | { readonly kind: 'files'; readonly format: FileFormat; readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly modifiedMs: number }[]; readonly options: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'files'
+      readonly format: FileFormat
+      readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly modifiedMs: number }[]
+      readonly options: Readonly<Record<string, string>>
+    }
   /** Rows as JavaScript objects (any accepted input form of each type). */
   | { readonly kind: 'objects'; readonly rows: readonly Row[] }
   | { readonly kind: 'columns'; readonly batches: readonly ColumnBatch[] }

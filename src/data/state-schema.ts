@@ -7,8 +7,14 @@ export interface StateSchema {
   /** Which key column decides when a row is late or may be forgotten: late or evictable when its value <= watermark. */
   readonly eventTime: { readonly key: number } | null
 }
-export interface StateColumn { readonly name: string; readonly type: DataType; readonly nullable: boolean }
-export interface StateValue extends StateColumn { readonly merge: MergeOp }
+export interface StateColumn {
+  readonly name: string
+  readonly type: DataType
+  readonly nullable: boolean
+}
+export interface StateValue extends StateColumn {
+  readonly merge: MergeOp
+}
 /**
  * How two accumulators of one key become one; null is the neutral element of all of them.
  * sum of long: InvalidQueryError ARITHMETIC_OVERFLOW past 64 bits, as ANSI mode has it. min/max order strings by UTF-8 bytes, NaN above all numbers.

@@ -1,13 +1,39 @@
 /** The SQL types, spelt as Spark's DDL spells them. Plain frozen data; nested ones are objects. */
 export type SimpleType =
-  | 'boolean' | 'byte' | 'short' | 'int' | 'long' | 'float' | 'double' | 'string' | 'binary'
-  | 'date' | 'timestamp' | 'timestamp_ntz'
+  | 'boolean'
+  | 'byte'
+  | 'short'
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'string'
+  | 'binary'
+  | 'date'
+  | 'timestamp'
+  | 'timestamp_ntz'
   /** The type of a bare NULL; coerces to any other. */
   | 'void'
-export interface DecimalType { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
-export interface ArrayType { readonly kind: 'array'; readonly element: DataType; readonly containsNull: boolean }
-export interface MapType { readonly kind: 'map'; readonly key: DataType; readonly value: DataType; readonly valueContainsNull: boolean }
-export interface StructType { readonly kind: 'struct'; readonly fields: readonly Field[] }
+export interface DecimalType {
+  readonly kind: 'decimal'
+  readonly precision: number
+  readonly scale: number
+}
+export interface ArrayType {
+  readonly kind: 'array'
+  readonly element: DataType
+  readonly containsNull: boolean
+}
+export interface MapType {
+  readonly kind: 'map'
+  readonly key: DataType
+  readonly value: DataType
+  readonly valueContainsNull: boolean
+}
+export interface StructType {
+  readonly kind: 'struct'
+  readonly fields: readonly Field[]
+}
 export type DataType = SimpleType | DecimalType | ArrayType | MapType | StructType
 
 /** A column of a schema, or a field of a struct. */
@@ -34,8 +60,11 @@ export function sameType(a: DataType, b: DataType): boolean {
   if (a.kind === 'decimal') return b.kind === 'decimal' && a.precision === b.precision && a.scale === b.scale
   if (a.kind === 'array') return b.kind === 'array' && sameType(a.element, b.element)
   if (a.kind === 'map') return b.kind === 'map' && sameType(a.key, b.key) && sameType(a.value, b.value)
-  return b.kind === 'struct' && a.fields.length === b.fields.length
-    && a.fields.every((field, i) => field.name === b.fields[i]!.name && sameType(field.type, b.fields[i]!.type))
+  return (
+    b.kind === 'struct' &&
+    a.fields.length === b.fields.length &&
+    a.fields.every((field, i) => field.name === b.fields[i]!.name && sameType(field.type, b.fields[i]!.type))
+  )
 }
 
 /** The DDL text of a type, as Spark's `simpleString` has it: `bigint`, `array<string>`, `struct<a:int>`. */

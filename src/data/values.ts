@@ -17,14 +17,22 @@
  */
 import { Temporal } from 'temporal-polyfill'
 import { InvalidQueryError } from '../base/errors.ts'
-import { type BytesColumn, type Column, type ColumnBatch, columnKind, type FixedArray, type FixedColumn, fixedArray } from './column-batch.ts'
+import {
+  type BytesColumn,
+  type Column,
+  type ColumnBatch,
+  columnKind,
+  type FixedArray,
+  type FixedColumn,
+  fixedArray,
+} from './column-batch.ts'
 import { Decimal } from './decimal.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
 import { type DataType, type DecimalType, type MapType, type StructType, typeText } from './types.ts'
 
-export { Decimal } from './decimal.ts'
 export { Temporal } from 'temporal-polyfill'
+export { Decimal } from './decimal.ts'
 
 /** One value in memory: boolean 0/1 · byte, short, int, float, double, date (days) number · long, timestamps (µs), decimal (unscaled)
  *  bigint · string, Uint8Array as they are · arrays, maps, structs in their public form. */
@@ -35,7 +43,8 @@ export type Physical = number | bigint | string | Uint8Array | readonly unknown[
  * NUMERIC_VALUE_OUT_OF_RANGE, NOT_NULL_ASSERT_VIOLATION (null where the schema has none), NULL_MAP_KEY, DUPLICATED_MAP_KEY.
  */
 export function rowsToColumns(schema: Schema, rows: readonly Row[]): ColumnBatch {
-  for (let i = 0; i < rows.length; i++) if (typeof rows[i] !== 'object' || rows[i] === null || Array.isArray(rows[i])) throw notARow(rows, i)
+  for (let i = 0; i < rows.length; i++)
+    if (typeof rows[i] !== 'object' || rows[i] === null || Array.isArray(rows[i])) throw notARow(rows, i)
   const columns = schema.fields.map(({ name, type, nullable }): Column => {
     const place: Place = { index: 0, column: name }
     try {
@@ -75,25 +84,43 @@ export function toPhysical(type: DataType, value: unknown): Physical {
 export function fromPhysical(type: DataType, physical: Physical): unknown {
   if (physical === null) return null
   switch (type) {
-    case 'boolean': return physical === 1
-    case 'date': return plainDateOf(physical as number)
-    case 'timestamp': return instantOf(physical as bigint)
-    case 'timestamp_ntz': return plainDateTimeOf(physical as bigint)
-    default: return typeof type !== 'string' && type.kind === 'decimal' ? new Decimal(physical as bigint, type.scale) : physical
+    case 'boolean':
+      return physical === 1
+    case 'date':
+      return plainDateOf(physical as number)
+    case 'timestamp':
+      return instantOf(physical as bigint)
+    case 'timestamp_ntz':
+      return plainDateTimeOf(physical as bigint)
+    default:
+      return typeof type !== 'string' && type.kind === 'decimal' ? new Decimal(physical as bigint, type.scale) : physical
   }
 }
 
-interface Place { index: number; readonly column: string }
+interface Place {
+  index: number
+  readonly column: string
+}
 
 function fixedColumn(name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): FixedColumn {
   const data = fixedArray(type, rows.length)
-  const valid = data instanceof BigInt64Array
-    ? type === 'long' ? fillLongs(data, name, nullable, rows, place) : fillBigints(data, name, type, nullable, rows, place)
-    : fillNumbers(data, name, type, nullable, rows, place)
+  const valid =
+    data instanceof BigInt64Array
+      ? type === 'long'
+        ? fillLongs(data, name, nullable, rows, place)
+        : fillBigints(data, name, type, nullable, rows, place)
+      : fillNumbers(data, name, type, nullable, rows, place)
   return { kind: 'fixed', type, data, valid }
 }
 
-function fillNumbers(data: Exclude<FixedArray, BigInt64Array>, name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): Uint8Array | null {
+function fillNumbers(
+  data: Exclude<FixedArray, BigInt64Array>,
+  name: string,
+  type: DataType,
+  nullable: boolean,
+  rows: readonly Row[],
+  place: Place,
+): Uint8Array | null {
   let valid: Uint8Array | null = null
   const range = typeof type === 'string' ? integerRange[type] : undefined
   const plain = type === 'double' || type === 'float'
@@ -101,7 +128,11 @@ function fillNumbers(data: Exclude<FixedArray, BigInt64Array>, name: string, typ
     place.index = i
     const value = rows[i]![name]
     if (value == null) valid = markNull(valid, i, rows.length, nullable)
-    else if (typeof value === 'number' && (plain || (range !== undefined && Number.isInteger(value) && value >= -range - 1 && value <= range))) data[i] = value
+    else if (
+      typeof value === 'number' &&
+      (plain || (range !== undefined && Number.isInteger(value) && value >= -range - 1 && value <= range))
+    )
+      data[i] = value
     else data[i] = physicalOf(type, value) as number
   }
   return valid
@@ -121,17 +152,30 @@ function fillLongs(data: BigInt64Array, name: string, nullable: boolean, rows: r
   return valid
 }
 
-function fillBigints(data: BigInt64Array, name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): Uint8Array | null {
+function fillBigints(
+  data: BigInt64Array,
+  name: string,
+  type: DataType,
+  nullable: boolean,
+  rows: readonly Row[],
+  place: Place,
+): Uint8Array | null {
   let valid: Uint8Array | null = null
   const halves = new Int32Array(data.buffer)
   const isTime = type === 'timestamp' || type === 'timestamp_ntz'
   for (let i = 0; i < rows.length; i++) {
     place.index = i
     const value = rows[i]![name]
-    if (value == null) { valid = markNull(valid, i, rows.length, nullable); continue }
+    if (value == null) {
+      valid = markNull(valid, i, rows.length, nullable)
+      continue
+    }
     if (isTime && value instanceof Date) {
       const us = value.getTime() * 1000
-      if (Number.isSafeInteger(us)) { putSafeInteger(halves, i, us); continue }
+      if (Number.isSafeInteger(us)) {
+        putSafeInteger(halves, i, us)
+        continue
+      }
     }
     data[i] = physicalOf(type, value) as bigint
   }
@@ -210,15 +254,19 @@ function valuesColumn(name: string, type: DataType, nullable: boolean, rows: rea
 /** A column's values in their public form. */
 export function columnValues(column: Column, length: number): unknown[] {
   if (column.kind === 'values') return column.values.slice(0, length).map((value) => fromPhysical(column.type, value as Physical))
-  const values: unknown[] = column.kind === 'bytes'
-    ? column.type === 'string' ? decodeStrings(column, length) : sliceBytes(column, length)
-    : fixedValues(column, length)
+  const values: unknown[] =
+    column.kind === 'bytes'
+      ? column.type === 'string'
+        ? decodeStrings(column, length)
+        : sliceBytes(column, length)
+      : fixedValues(column, length)
   if (column.valid !== null) for (let i = 0; i < length; i++) if (column.valid[i] === 0) values[i] = null
   return values
 }
 
 function fixedValues({ type, data, valid }: FixedColumn, length: number): unknown[] {
-  if (type === 'byte' || type === 'short' || type === 'int' || type === 'long' || type === 'float' || type === 'double') return Array.from<unknown>(data.subarray(0, length) as ArrayLike<unknown>)
+  if (type === 'byte' || type === 'short' || type === 'int' || type === 'long' || type === 'float' || type === 'double')
+    return Array.from<unknown>(data.subarray(0, length) as ArrayLike<unknown>)
   const values: unknown[] = new Array(length)
   for (let i = 0; i < length; i++) values[i] = valid !== null && valid[i] === 0 ? null : fromPhysical(type, data[i]!)
   return values
@@ -269,23 +317,40 @@ const integerRange: Partial<Record<string, number>> = { byte: 127, short: 32767,
 function physicalOf(type: DataType, value: unknown): Physical {
   if (typeof type !== 'string') {
     switch (type.kind) {
-      case 'decimal': return unscaledOf(type, value)
-      case 'array': return arrayOf(type.element, type.containsNull, value)
-      case 'map': return mapOf(type, value)
-      case 'struct': return structOf(type, value)
+      case 'decimal':
+        return unscaledOf(type, value)
+      case 'array':
+        return arrayOf(type.element, type.containsNull, value)
+      case 'map':
+        return mapOf(type, value)
+      case 'struct':
+        return structOf(type, value)
     }
   }
   switch (type) {
-    case 'boolean': return typeof value === 'boolean' ? (value ? 1 : 0) : wrongType(type, value, 'give true or false')
-    case 'byte': case 'short': case 'int': return integerOf(type, value)
-    case 'long': return longOf(value)
-    case 'float': case 'double': return typeof value === 'number' ? value : wrongType(type, value, 'give a number')
-    case 'string': return typeof value === 'string' ? value : wrongType(type, value, 'give a string')
-    case 'binary': return value instanceof Uint8Array ? value : wrongType(type, value, 'give a Uint8Array')
-    case 'date': return daysOf(value)
-    case 'timestamp': return instantUsOf(value)
-    case 'timestamp_ntz': return localUsOf(value)
-    case 'void': return wrongType(type, value, 'a column of type void holds nulls only')
+    case 'boolean':
+      return typeof value === 'boolean' ? (value ? 1 : 0) : wrongType(type, value, 'give true or false')
+    case 'byte':
+    case 'short':
+    case 'int':
+      return integerOf(type, value)
+    case 'long':
+      return longOf(value)
+    case 'float':
+    case 'double':
+      return typeof value === 'number' ? value : wrongType(type, value, 'give a number')
+    case 'string':
+      return typeof value === 'string' ? value : wrongType(type, value, 'give a string')
+    case 'binary':
+      return value instanceof Uint8Array ? value : wrongType(type, value, 'give a Uint8Array')
+    case 'date':
+      return daysOf(value)
+    case 'timestamp':
+      return instantUsOf(value)
+    case 'timestamp_ntz':
+      return localUsOf(value)
+    case 'void':
+      return wrongType(type, value, 'a column of type void holds nulls only')
   }
 }
 
@@ -324,7 +389,8 @@ function arrayOf(element: DataType, containsNull: boolean, value: unknown): unkn
 }
 
 function structOf(type: StructType, value: unknown): Row {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Map) return wrongType(type, value, 'give an object with these fields')
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Map)
+    return wrongType(type, value, 'give an object with these fields')
   const out: Row = {}
   for (const field of type.fields) out[field.name] = nestedValue(field.type, field.nullable, (value as Row)[field.name], `.${field.name}`)
   return out
@@ -332,7 +398,8 @@ function structOf(type: StructType, value: unknown): Row {
 
 function mapOf(type: MapType, value: unknown): Map<unknown, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrongType(type, value, 'give a Map or an object')
-  const entries = value instanceof Map ? value : Object.entries(value).map(([key, item]): [unknown, unknown] => [keyOfProperty(type.key, key), item])
+  const entries =
+    value instanceof Map ? value : Object.entries(value).map(([key, item]): [unknown, unknown] => [keyOfProperty(type.key, key), item])
   const out = new Map<unknown, unknown>()
   for (const [key, item] of entries) {
     const step = `.get(${preview(key)})`
@@ -367,7 +434,8 @@ function daysOf(value: unknown): number {
   if (value instanceof Temporal.PlainDate) return utcMs(value.year, value.month, value.day) / dayMs
   if (value instanceof Date && !Number.isNaN(value.getTime())) return Math.floor(value.getTime() / dayMs)
   const time = typeof value === 'string' ? parseTime(value) : undefined
-  if (time === undefined || time.hasTime) return wrongType('date', value, 'give a Temporal.PlainDate, a Date, or text in the form 2026-01-31')
+  if (time === undefined || time.hasTime)
+    return wrongType('date', value, 'give a Temporal.PlainDate, a Date, or text in the form 2026-01-31')
   return time.ms / dayMs
 }
 
@@ -387,7 +455,11 @@ function localUsOf(value: unknown): bigint {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return BigInt(value.getTime()) * 1000n
   const time = typeof value === 'string' ? parseTime(value) : undefined
   if (time === undefined || time.hasOffset) {
-    return wrongType('timestamp_ntz', value, 'give a Temporal.PlainDateTime, a Date, or text in the form 2026-01-31T12:00:00, without an offset')
+    return wrongType(
+      'timestamp_ntz',
+      value,
+      'give a Temporal.PlainDateTime, a Date, or text in the form 2026-01-31T12:00:00, without an offset',
+    )
   }
   return BigInt(time.ms) * 1000n + BigInt(time.us)
 }
@@ -444,8 +516,16 @@ function instantOf(us: bigint): Temporal.Instant {
 function plainDateTimeOf(us: bigint): Temporal.PlainDateTime {
   const ms = floorDiv(us, 1000n)
   const date = new Date(Number(ms))
-  return new Temporal.PlainDateTime(date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(),
-    date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds(), date.getUTCMilliseconds(), Number(us - ms * 1000n))
+  return new Temporal.PlainDateTime(
+    date.getUTCFullYear(),
+    date.getUTCMonth() + 1,
+    date.getUTCDate(),
+    date.getUTCHours(),
+    date.getUTCMinutes(),
+    date.getUTCSeconds(),
+    date.getUTCMilliseconds(),
+    Number(us - ms * 1000n),
+  )
 }
 
 // ---- errors -----------------------------------------------------------------------------------------------------------------------
@@ -454,16 +534,27 @@ function wrongType(type: DataType, value: unknown, todo: string): never {
   throw new WrongValue('INVALID_EXTERNAL_TYPE', `is ${preview(value)}, which is no ${typeText(type)}`, todo)
 }
 function outOfRange(type: DataType, value: unknown): never {
-  throw new WrongValue('NUMERIC_VALUE_OUT_OF_RANGE', `is ${preview(value)}, which a ${typeText(type)} cannot hold`, 'give a smaller value, or the column a wider type')
+  throw new WrongValue(
+    'NUMERIC_VALUE_OUT_OF_RANGE',
+    `is ${preview(value)}, which a ${typeText(type)} cannot hold`,
+    'give a smaller value, or the column a wider type',
+  )
 }
 function nullNotAllowed(): WrongValue {
-  return new WrongValue('NOT_NULL_ASSERT_VIOLATION', 'is null, and the schema does not allow nulls there', 'give a value, or make the column nullable')
+  return new WrongValue(
+    'NOT_NULL_ASSERT_VIOLATION',
+    'is null, and the schema does not allow nulls there',
+    'give a value, or make the column nullable',
+  )
 }
 function invalidValue({ code, what, todo, path }: WrongValue, place: string): InvalidQueryError {
   return new InvalidQueryError(code, { what: `${place}${path} ${what}`, todo })
 }
 function notARow(rows: readonly unknown[], index: number): InvalidQueryError {
-  return new InvalidQueryError('INVALID_EXTERNAL_TYPE', { what: `rows[${index}] is ${preview(rows[index])}, which is no row`, todo: 'give an object with the columns as properties' })
+  return new InvalidQueryError('INVALID_EXTERNAL_TYPE', {
+    what: `rows[${index}] is ${preview(rows[index])}, which is no row`,
+    todo: 'give an object with the columns as properties',
+  })
 }
 
 /** A value for an error message: short, and with its type where that is not plain to see. */

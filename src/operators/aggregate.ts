@@ -1,5 +1,5 @@
-import type { Column, ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 import { assert } from '../base/errors.ts'
+import type { Column, ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
 import { takeColumn } from './take.ts'
 
@@ -37,7 +37,8 @@ export function aggregateBatch(store: StateStore, batch: KeyedBatch, spec: Aggre
   }
   const inTime = eventTimeKey === null || watermarks.lateUs === null ? batch : dropLate(batch, eventTimeKey, watermarks.lateUs)
   const touched = store.merge(inTime, outputMode === 'update')
-  const evicted = eventTimeKey === null || watermarks.evictionUs === null ? null : store.evict(watermarks.evictionUs, outputMode === 'append')
+  const evicted =
+    eventTimeKey === null || watermarks.evictionUs === null ? null : store.evict(watermarks.evictionUs, outputMode === 'append')
   return {
     output: outputMode === 'update' ? [touched] : evicted ? [evicted.rows] : [],
     rowsUpdated: touched.length,

@@ -14,7 +14,8 @@ export function takeColumn(column: Column, rows: Uint32Array): Column {
   const offsets = new Uint32Array(rows.length + 1)
   for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + column.offsets[rows[i]! + 1]! - column.offsets[rows[i]!]!
   const heap = new Uint8Array(offsets[rows.length]!)
-  for (let i = 0; i < rows.length; i++) heap.set(column.heap.subarray(column.offsets[rows[i]!]!, column.offsets[rows[i]! + 1]!), offsets[i]!)
+  for (let i = 0; i < rows.length; i++)
+    heap.set(column.heap.subarray(column.offsets[rows[i]!]!, column.offsets[rows[i]! + 1]!), offsets[i]!)
   return { ...column, offsets, heap, valid }
 }
 

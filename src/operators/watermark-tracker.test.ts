@@ -27,9 +27,21 @@ test('event times are cut to whole milliseconds, downwards before 1970 too', () 
 test('two operators under policy min: an operator without data counts as 0', () => {
   const tracker = new WatermarkTracker([10_000, 5_000], 'min')
   const steps: [(number | null)[], number][] = [
-    [[11, null], 0], [[null, 6], 1000], [[null, 8], 1000], [[21, null], 3000], [[null, 39], 11000], [[31, null], 21000],
-    [[41, null], 31000], [[51, null], 34000], [[100, 100], 90000], [[120, 110], 105000], [[130, 125], 120000], [[100, 100], 120000],
-    [[140, 100], 120000], [[100, 135], 130000], [[200, 190], 185000],
+    [[11, null], 0],
+    [[null, 6], 1000],
+    [[null, 8], 1000],
+    [[21, null], 3000],
+    [[null, 39], 11000],
+    [[31, null], 21000],
+    [[41, null], 31000],
+    [[51, null], 34000],
+    [[100, 100], 90000],
+    [[120, 110], 105000],
+    [[130, 125], 120000],
+    [[100, 100], 120000],
+    [[140, 100], 120000],
+    [[100, 135], 130000],
+    [[200, 190], 185000],
   ]
   for (const [batch, watermarkMs] of steps) expect(tracker.advance(seen(...batch))).toBe(watermarkMs)
   const restarted = new WatermarkTracker([10_000, 5_000], 'min', tracker.currentMs)

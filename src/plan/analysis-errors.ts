@@ -20,9 +20,16 @@ function didYouMean(near: readonly string[], all: readonly string[]): string {
 export function unresolvedColumn(name: string, fields: readonly Field[]): InvalidQueryError {
   const names = fields.map((field) => field.name)
   const what = `a column with name \`${name}\` cannot be resolved`
-  if (names.length === 0) return new InvalidQueryError('UNRESOLVED_COLUMN.WITHOUT_SUGGESTION', { what, todo: 'the input has no columns; check what it is made from' })
+  if (names.length === 0)
+    return new InvalidQueryError('UNRESOLVED_COLUMN.WITHOUT_SUGGESTION', {
+      what,
+      todo: 'the input has no columns; check what it is made from',
+    })
   const near = nearest(name.split('.').at(-1)!, names, 5)
-  return new InvalidQueryError('UNRESOLVED_COLUMN.WITH_SUGGESTION', { what, todo: `did you mean one of the following? [${didYouMean(near, names)}]` })
+  return new InvalidQueryError('UNRESOLVED_COLUMN.WITH_SUGGESTION', {
+    what,
+    todo: `did you mean one of the following? [${didYouMean(near, names)}]`,
+  })
 }
 
 export function ambiguousReference(name: string, candidates: readonly Field[]): InvalidQueryError {
@@ -46,7 +53,10 @@ export function typeMismatch(kind: string, what: string, todo: string): InvalidQ
 }
 
 export function wrongArgumentCount(name: string, wanted: string, got: number): InvalidQueryError {
-  return new InvalidQueryError('WRONG_NUM_ARGS.WITHOUT_SUGGESTION', { what: `${name} takes ${wanted} argument(s), but got ${got}`, todo: `call ${name} with ${wanted} argument(s)` })
+  return new InvalidQueryError('WRONG_NUM_ARGS.WITHOUT_SUGGESTION', {
+    what: `${name} takes ${wanted} argument(s), but got ${got}`,
+    todo: `call ${name} with ${wanted} argument(s)`,
+  })
 }
 
 export function unresolvedRoutine(name: string, known: readonly string[]): InvalidQueryError {

@@ -10,7 +10,10 @@ import { checkDistinctNames, checkOneWindow, fieldFor, named } from './named-col
 import { nameOf, resolveExpression } from './resolve.ts'
 
 /** An aggregate expression and, where it has one, its name. */
-export interface AggregateItem { readonly name?: string; readonly expression: UnresolvedExpression }
+export interface AggregateItem {
+  readonly name?: string
+  readonly expression: UnresolvedExpression
+}
 
 /**
  * Groups rows by the keys (none: one group, which exists even without rows) and computes the items for each group.
@@ -29,14 +32,25 @@ export function groupBy(input: LogicalPlan, keyItems: readonly AggregateItem[], 
 
 function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Field[]): NamedExpression {
   const expression = resolveExpression(e, { fields })
-  if (hasAggregate(expression)) throw new InvalidQueryError('GROUP_BY_AGGREGATE', { what: `groupBy was given the aggregate "${expressionText(expression)}"`, todo: 'group by plain values; aggregates go into agg(…)' })
+  if (hasAggregate(expression))
+    throw new InvalidQueryError('GROUP_BY_AGGREGATE', {
+      what: `groupBy was given the aggregate "${expressionText(expression)}"`,
+      todo: 'group by plain values; aggregates go into agg(…)',
+    })
   if (!isOrderable(expression.type)) {
-    throw new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', { what: `"${expressionText(expression)}" of type ${quoteType(expression.type)} can't be compared, so it can't be grouped by`, todo: 'group by a part of it' })
+    throw new InvalidQueryError('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE', {
+      what: `"${expressionText(expression)}" of type ${quoteType(expression.type)} can't be compared, so it can't be grouped by`,
+      todo: 'group by a part of it',
+    })
   }
   return named(name ?? nameOf(e), e, expression, fields)
 }
 
-function resolveAggregate({ name, expression: e }: AggregateItem, keys: readonly NamedExpression[], fields: readonly Field[]): NamedExpression {
+function resolveAggregate(
+  { name, expression: e }: AggregateItem,
+  keys: readonly NamedExpression[],
+  fields: readonly Field[],
+): NamedExpression {
   const expression = resolveExpression(e, { fields })
   checkGrouped(expression, keys)
   return { name: name ?? nameOf(e), expression }

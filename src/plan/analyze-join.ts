@@ -16,8 +16,12 @@ export type JoinOn = { readonly using: readonly string[] } | { readonly conditio
 /** Joins two relations. Columns of the side that may be missing become nullable. */
 export function join(left: LogicalPlan, right: LogicalPlan, on: JoinOn, how: JoinType = 'inner'): Join {
   if (on === null) {
-    if (how === 'cross' || how === 'inner') return { kind: 'join', left, right, how: 'cross', condition: null, schema: joinSchema(left, right, 'cross') }
-    throw new InvalidQueryError('MISSING_JOIN_CONDITION', { what: `a ${how} join needs columns or a condition`, todo: "say how rows belong together: join(other, 'id')" })
+    if (how === 'cross' || how === 'inner')
+      return { kind: 'join', left, right, how: 'cross', condition: null, schema: joinSchema(left, right, 'cross') }
+    throw new InvalidQueryError('MISSING_JOIN_CONDITION', {
+      what: `a ${how} join needs columns or a condition`,
+      todo: "say how rows belong together: join(other, 'id')",
+    })
   }
   if ('using' in on) return joinUsing(left, right, on.using, how)
   const condition = resolveCondition(left, right, on.condition)
@@ -28,7 +32,10 @@ function resolveCondition(left: LogicalPlan, right: LogicalPlan, e: UnresolvedEx
   const fields = [...left.schema.fields, ...right.schema.fields]
   const condition = resolveExpression(e, { fields, leftCount: left.schema.fields.length })
   if (hasAggregate(condition) || someExpression(condition, (x) => x.kind === 'window')) {
-    throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', { what: `the join condition "${expressionText(condition)}" holds an aggregate or a window`, todo: 'compute it as a column before the join' })
+    throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
+      what: `the join condition "${expressionText(condition)}" holds an aggregate or a window`,
+      todo: 'compute it as a column before the join',
+    })
   }
   return asCondition(condition, 'JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE', 'join')
 }
@@ -40,7 +47,11 @@ function joinSchema(left: LogicalPlan, right: LogicalPlan, how: JoinType): Schem
 
 /** The key columns come first, once: the left ones, for a right join the right ones, for a full join whichever is there. */
 function joinUsing(left: LogicalPlan, right: LogicalPlan, names: readonly string[], how: JoinType): Join {
-  if (names.length === 0) throw new InvalidQueryError('MISSING_JOIN_CONDITION', { what: 'join was given an empty list of columns', todo: 'name at least one column that both sides have' })
+  if (names.length === 0)
+    throw new InvalidQueryError('MISSING_JOIN_CONDITION', {
+      what: 'join was given an empty list of columns',
+      todo: 'name at least one column that both sides have',
+    })
   const pairs = names.map((name) => ({ l: usingColumn(left, name, 'left'), r: usingColumn(right, name, 'right') }))
   const condition = conjunction(pairs.map(({ l, r }) => equalPair(left, right, l, r)))
   const keys = pairs.map(({ l, r }) => keyField(left.schema.fields[l]!, right.schema.fields[r]!, how))
@@ -54,7 +65,11 @@ function usingColumn(plan: LogicalPlan, name: string, side: string): number {
   const names = plan.schema.names
   const found = names.flatMap((candidate, i) => (sameName(candidate, name) ? [i] : []))
   if (found.length === 1) return found[0]!
-  if (found.length > 1) throw new InvalidQueryError('AMBIGUOUS_REFERENCE', { what: `the ${side} side of the join has ${found.length} columns named \`${name}\``, todo: 'rename or drop one of them first' })
+  if (found.length > 1)
+    throw new InvalidQueryError('AMBIGUOUS_REFERENCE', {
+      what: `the ${side} side of the join has ${found.length} columns named \`${name}\``,
+      todo: 'rename or drop one of them first',
+    })
   throw new InvalidQueryError('UNRESOLVED_USING_COLUMN_FOR_JOIN', {
     what: `USING column \`${name}\` cannot be resolved on the ${side} side of the join`,
     todo: `the ${side} side has: [${(nearest(name, names, 5).length > 0 ? nearest(name, names, 5) : names).map((n) => `\`${n}\``).join(', ')}]`,

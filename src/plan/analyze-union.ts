@@ -12,10 +12,14 @@ import { ordinal } from './signatures.ts'
 export function union(inputs: readonly [LogicalPlan, ...LogicalPlan[]]): Union {
   const flat = inputs.flatMap((input): readonly LogicalPlan[] => (input.kind === 'union' ? input.inputs : [input]))
   const width = inputs[0].schema.fields.length
-  flat.forEach((input, i) => { checkWidth(input, i, width) })
+  flat.forEach((input, i) => {
+    checkWidth(input, i, width)
+  })
   const types = inputs[0].schema.fields.map((_, column) => commonColumnType(flat, column))
   const cast = flat.map((input) => withTypes(input, types))
-  const fields = cast[0]!.schema.fields.map((field, i): Field => ({ ...field, type: types[i]!, nullable: cast.some((input) => input.schema.fields[i]!.nullable) }))
+  const fields = cast[0]!.schema.fields.map(
+    (field, i): Field => ({ ...field, type: types[i]!, nullable: cast.some((input) => input.schema.fields[i]!.nullable) }),
+  )
   return { kind: 'union', inputs: cast, schema: new Schema(fields) }
 }
 
@@ -42,8 +46,11 @@ function commonColumnType(inputs: readonly LogicalPlan[], column: number): DataT
 function withTypes(input: LogicalPlan, types: readonly DataType[]): LogicalPlan {
   const fields = input.schema.fields
   if (fields.every((field, i) => sameType(field.type, types[i]!))) return input
-  return projectNamed(input, fields.map((field, i) => {
-    const column = namedColumn(field, i)
-    return sameType(field.type, types[i]!) ? column : { name: column.name, expression: castTo(columnRef(field, i), types[i]!) }
-  }))
+  return projectNamed(
+    input,
+    fields.map((field, i) => {
+      const column = namedColumn(field, i)
+      return sameType(field.type, types[i]!) ? column : { name: column.name, expression: castTo(columnRef(field, i), types[i]!) }
+    }),
+  )
 }

@@ -1,22 +1,53 @@
 import { describe, expect, test } from 'vitest'
 import { typeText } from '../data/types.ts'
-import { alias, batchScan, distinct, drop, filter, groupBy, join, limit, project, renameColumn, sort, streamScan, union, watermark, withColumns } from './analyze.ts'
+import {
+  alias,
+  batchScan,
+  distinct,
+  drop,
+  filter,
+  groupBy,
+  join,
+  limit,
+  project,
+  renameColumn,
+  sort,
+  streamScan,
+  union,
+  watermark,
+  withColumns,
+} from './analyze.ts'
 import type { UnresolvedExpression } from './expression.ts'
 import { expressionText } from './expression-tree.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 import { parseDdl } from './schema-text.ts'
 
 const scan = (ddl: string) => batchScan({ format: 'parquet', options: {}, paths: ['/in'], schema: parseDdl(ddl) })
-const clicks = scan('id bigint not null, at timestamp not null, price double, geo struct<lat: double not null, lon: double> not null, tags array<string>, props map<string,int>')
+const clicks = scan(
+  'id bigint not null, at timestamp not null, price double, geo struct<lat: double not null, lon: double> not null, tags array<string>, props map<string,int>',
+)
 const a = (name: string): UnresolvedExpression => ({ kind: 'attribute', name })
-const lit = (value: number | string | boolean): UnresolvedExpression => ({ kind: 'literal', value, type: typeof value === 'string' ? 'string' : typeof value === 'boolean' ? 'boolean' : 'int' })
+const lit = (value: number | string | boolean): UnresolvedExpression => ({
+  kind: 'literal',
+  value,
+  type: typeof value === 'string' ? 'string' : typeof value === 'boolean' ? 'boolean' : 'int',
+})
 const c = (name: string, ...args: UnresolvedExpression[]): UnresolvedExpression => ({ kind: 'call', name, args })
-const columns = (plan: LogicalPlan) => plan.schema.fields.map((f) => `${f.qualifier ? `${f.qualifier}.` : ''}${f.name}:${typeText(f.type)}${f.nullable ? '?' : ''}${f.watermarkDelayMs === undefined ? '' : `@${f.watermarkDelayMs}`}`)
+const columns = (plan: LogicalPlan) =>
+  plan.schema.fields.map(
+    (f) =>
+      `${f.qualifier ? `${f.qualifier}.` : ''}${f.name}:${typeText(f.type)}${f.nullable ? '?' : ''}${f.watermarkDelayMs === undefined ? '' : `@${f.watermarkDelayMs}`}`,
+  )
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
 describe('names', () => {
   test('case does not matter, structs and maps have fields, backticks quote', () => {
-    const plan = project(scan('`a.b` int, S struct<X: int>, m map<string,int> not null'), [a('`A.B`'), a('s.x'), a('m.k'), { kind: 'star' }])
+    const plan = project(scan('`a.b` int, S struct<X: int>, m map<string,int> not null'), [
+      a('`A.B`'),
+      a('s.x'),
+      a('m.k'),
+      { kind: 'star' },
+    ])
     expect(columns(plan)).toEqual(['A.B:int?', 'x:int?', 'k:int?', 'a.b:int?', 'S:struct<X:int>?', 'm:map<string,int>'])
     expect(plan.columns.map((column) => expressionText(column.expression)).slice(0, 3)).toEqual(['a.b', 'S.X', 'element_at(m, k)'])
   })
@@ -36,17 +67,27 @@ describe('names', () => {
   })
   test('unnamed columns are called as in Spark', () => {
     const cast: UnresolvedExpression = { kind: 'cast', input: a('price'), type: 'long', mode: 'ansi' }
-    expect(project(clicks, [c('+', a('id'), lit(1)), cast, c('upper', lit('x')), c('window', a('at'), lit('1 minute'))]).schema.names).toEqual(['(id + 1)', 'price', 'upper(x)', 'window'])
+    expect(
+      project(clicks, [c('+', a('id'), lit(1)), cast, c('upper', lit('x')), c('window', a('at'), lit('1 minute'))]).schema.names,
+    ).toEqual(['(id + 1)', 'price', 'upper(x)', 'window'])
     expect(groupBy(clicks, [], [{ expression: c('sum', cast) }]).schema.names).toEqual(['sum(CAST(price AS BIGINT))'])
   })
 })
 
 describe('columns', () => {
   test('withColumns replaces in place, adds at the end, and sees the input only', () => {
-    const plan = withColumns(clicks, [{ name: 'PRICE', expression: c('+', a('price'), lit(1)) }, { name: 'double', expression: c('*', a('price'), lit(2)) }])
+    const plan = withColumns(clicks, [
+      { name: 'PRICE', expression: c('+', a('price'), lit(1)) },
+      { name: 'double', expression: c('*', a('price'), lit(2)) },
+    ])
     expect(columns(drop(plan, ['geo', 'tags', 'props']))).toEqual(['id:bigint', 'at:timestamp', 'PRICE:double?', 'double:double?'])
     expect(expressionText(plan.columns.at(-1)!.expression)).toBe('(price * 2.0)')
-    expect(() => withColumns(clicks, [{ name: 'x', expression: lit(1) }, { name: 'X', expression: lit(2) }])).toThrow(code('COLUMN_ALREADY_EXISTS'))
+    expect(() =>
+      withColumns(clicks, [
+        { name: 'x', expression: lit(1) },
+        { name: 'X', expression: lit(2) },
+      ]),
+    ).toThrow(code('COLUMN_ALREADY_EXISTS'))
   })
   test('drop and withColumnRenamed want names that exist', () => {
     expect(renameColumn(clicks, 'ID', 'key').schema.names[0]).toBe('key')
@@ -54,21 +95,39 @@ describe('columns', () => {
     expect(() => renameColumn(clicks, 'prise', 'x')).toThrow(code('UNRESOLVED_COLUMN.WITH_SUGGESTION'))
   })
   test('a cast that can not work is refused', () => {
-    const cast = (name: string, type: 'int' | 'timestamp' | 'boolean'): UnresolvedExpression => ({ kind: 'cast', input: a(name), type, mode: 'ansi' })
+    const cast = (name: string, type: 'int' | 'timestamp' | 'boolean'): UnresolvedExpression => ({
+      kind: 'cast',
+      input: a(name),
+      type,
+      mode: 'ansi',
+    })
     expect(() => project(clicks, [cast('tags', 'int')])).toThrow(code('DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION'))
-    expect(columns(project(clicks, [cast('id', 'timestamp'), { kind: 'cast', input: a('id'), type: 'int', mode: 'try' }]))).toEqual(['id:timestamp', 'id:int?'])
+    expect(columns(project(clicks, [cast('id', 'timestamp'), { kind: 'cast', input: a('id'), type: 'int', mode: 'try' }]))).toEqual([
+      'id:timestamp',
+      'id:int?',
+    ])
   })
   test('case: values meet in one type, and no else means null', () => {
-    const when = (otherwise: UnresolvedExpression | null): UnresolvedExpression => ({ kind: 'alias', name: 'x', input: { kind: 'case', branches: [{ condition: c('>', a('id'), lit(1)), value: lit(1) }], otherwise } })
+    const when = (otherwise: UnresolvedExpression | null): UnresolvedExpression => ({
+      kind: 'alias',
+      name: 'x',
+      input: { kind: 'case', branches: [{ condition: c('>', a('id'), lit(1)), value: lit(1) }], otherwise },
+    })
     expect(columns(project(clicks, [when(null), when(a('id'))]))).toEqual(['x:int?', 'x:bigint'])
     expect(() => project(clicks, [when(lit(true))])).toThrow(code('DATATYPE_MISMATCH.DATA_DIFF_TYPES'))
   })
   test('intervals move timestamps and dates', () => {
     const interval = (text: string) => c('interval', lit(text))
     const dates = scan('d date not null, t timestamp')
-    const plan = project(dates, [c('+', a('t'), interval('1 hour')), c('-', a('d'), interval('2 days')), c('+', interval('1 day 1 second'), a('d'))])
+    const plan = project(dates, [
+      c('+', a('t'), interval('1 hour')),
+      c('-', a('d'), interval('2 days')),
+      c('+', interval('1 day 1 second'), a('d')),
+    ])
     expect(plan.columns.map((column) => `${expressionText(column.expression)}:${typeText(column.expression.type)}`)).toEqual([
-      'timestamp_add_us(t, 3600000000):timestamp', 'date_add(d, -2):date', 'timestamp_add_us(cast(d as timestamp), 86401000000):timestamp',
+      'timestamp_add_us(t, 3600000000):timestamp',
+      'date_add(d, -2):date',
+      'timestamp_add_us(cast(d as timestamp), 86401000000):timestamp',
     ])
     expect(() => project(dates, [c('-', interval('1 hour'), a('t'))])).toThrow(code('DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE'))
     expect(() => project(dates, [c('+', a('t'), interval('1 month'))])).toThrow(code('NOT_SUPPORTED_YET'))
@@ -93,14 +152,33 @@ describe('filter', () => {
 describe('groupBy', () => {
   const window = c('window', a('at'), lit('10 minutes'), lit('5 minutes'), lit('1 minute'))
   test('keys come first, and may be used in the aggregates', () => {
-    const plan = groupBy(watermark(clicks, 'at', '1 minute'), [{ name: 'w', expression: window }, { expression: a('id') }], [
-      { name: 'n', expression: c('count') }, { name: 'x', expression: c('+', a('ID'), c('max', a('price'))) }, { name: 'start', expression: { kind: 'field', input: window, field: 'start' } },
+    const plan = groupBy(
+      watermark(clicks, 'at', '1 minute'),
+      [{ name: 'w', expression: window }, { expression: a('id') }],
+      [
+        { name: 'n', expression: c('count') },
+        { name: 'x', expression: c('+', a('ID'), c('max', a('price'))) },
+        { name: 'start', expression: { kind: 'field', input: window, field: 'start' } },
+      ],
+    )
+    expect(columns(plan)).toEqual([
+      'w:struct<start:timestamp,end:timestamp>@60000',
+      'id:bigint',
+      'n:bigint',
+      'x:double?',
+      'start:timestamp',
     ])
-    expect(columns(plan)).toEqual(['w:struct<start:timestamp,end:timestamp>@60000', 'id:bigint', 'n:bigint', 'x:double?', 'start:timestamp'])
-    expect(plan.keys[0]!.expression).toMatchObject({ kind: 'window', durationUs: 600_000_000n, slideUs: 300_000_000n, startUs: 60_000_000n })
+    expect(plan.keys[0]!.expression).toMatchObject({
+      kind: 'window',
+      durationUs: 600_000_000n,
+      slideUs: 300_000_000n,
+      startUs: 60_000_000n,
+    })
   })
   test('what is neither grouped nor aggregated is MISSING_AGGREGATION', () => {
-    expect(() => groupBy(clicks, [{ expression: a('id') }], [{ expression: c('+', a('price'), c('count')) }])).toThrow(/"price" is not among the grouping keys \(id\)\n.*any_value\(price\)/)
+    expect(() => groupBy(clicks, [{ expression: a('id') }], [{ expression: c('+', a('price'), c('count')) }])).toThrow(
+      /"price" is not among the grouping keys \(id\)\n.*any_value\(price\)/,
+    )
     expect(() => groupBy(clicks, [], [{ expression: a('id') }])).toThrow(code('MISSING_AGGREGATION'))
     expect(groupBy(clicks, [], [{ name: 'one', expression: lit(1) }]).schema.names).toEqual(['one'])
   })
@@ -108,18 +186,29 @@ describe('groupBy', () => {
     expect(() => groupBy(clicks, [], [{ expression: c('sum', c('max', a('price'))) }])).toThrow(code('NESTED_AGGREGATE_FUNCTION'))
     expect(() => groupBy(clicks, [{ expression: c('count') }], [])).toThrow(code('GROUP_BY_AGGREGATE'))
     expect(() => groupBy(clicks, [{ expression: a('props') }], [])).toThrow(code('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE'))
-    expect(() => groupBy(clicks, [{ expression: a('id') }], [{ name: 'ID', expression: c('count') }])).toThrow(code('COLUMN_ALREADY_EXISTS'))
+    expect(() => groupBy(clicks, [{ expression: a('id') }], [{ name: 'ID', expression: c('count') }])).toThrow(
+      code('COLUMN_ALREADY_EXISTS'),
+    )
     expect(() => project(clicks, [c('sum', a('price'))])).toThrow(code('MISSING_GROUP_BY'))
   })
   test.each([
-    [['0 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'], [['-1 second'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'], [['5 seconds', '10 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'], [['10 seconds', '5 seconds', '5 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'],
-    [['1 month'], 'UNSUPPORTED_MONTH_INTERVAL'], [['ten seconds'], 'CANNOT_PARSE_INTERVAL'], [[], 'WRONG_NUM_ARGS.WITHOUT_SUGGESTION'],
+    [['0 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'],
+    [['-1 second'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'],
+    [['5 seconds', '10 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'],
+    [['10 seconds', '5 seconds', '5 seconds'], 'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE'],
+    [['1 month'], 'UNSUPPORTED_MONTH_INTERVAL'],
+    [['ten seconds'], 'CANNOT_PARSE_INTERVAL'],
+    [[], 'WRONG_NUM_ARGS.WITHOUT_SUGGESTION'],
   ])('window(at, %j) is %s', (texts, expected) => {
     expect(() => groupBy(clicks, [{ expression: c('window', a('at'), ...texts.map(lit)) }], [])).toThrow(code(expected))
   })
   test('a window is of a time, one to an operator', () => {
-    expect(() => groupBy(clicks, [{ expression: c('window', a('id'), lit('1 second')) }], [])).toThrow(code('DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE'))
-    expect(() => groupBy(clicks, [{ expression: window }, { name: 'w2', expression: c('window', a('at'), lit('1 second')) }], [])).toThrow(code('MULTIPLE_TIME_WINDOWS'))
+    expect(() => groupBy(clicks, [{ expression: c('window', a('id'), lit('1 second')) }], [])).toThrow(
+      code('DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE'),
+    )
+    expect(() => groupBy(clicks, [{ expression: window }, { name: 'w2', expression: c('window', a('at'), lit('1 second')) }], [])).toThrow(
+      code('MULTIPLE_TIME_WINDOWS'),
+    )
     const windows = groupBy(watermark(clicks, 'at', '1 minute'), [{ expression: window }], [])
     const again = groupBy(windows, [{ expression: c('window', a('window'), lit('1 hour')) }], [])
     expect(expressionText(again.keys[0]!.expression)).toBe('window(window_time(window), 1 hour)')
@@ -131,12 +220,19 @@ describe('withWatermark (cases A16 and A17)', () => {
   test('marks a top-level timestamp, also by qualifier; the mark goes with the column', () => {
     const marked = watermark(alias(clicks, 'a'), 'a.at', '1 day 2 hours')
     expect(marked).toMatchObject({ column: 'at', index: 1, delayMs: 93_600_000 })
-    const renamed = project(renameColumn(marked, 'at', 'ts'), [a('ts'), { kind: 'alias', input: c('date_trunc', lit('hour'), a('ts')), name: 'hour' }, { kind: 'alias', input: c('to_timestamp', a('ts')), name: 'same' }])
+    const renamed = project(renameColumn(marked, 'at', 'ts'), [
+      a('ts'),
+      { kind: 'alias', input: c('date_trunc', lit('hour'), a('ts')), name: 'hour' },
+      { kind: 'alias', input: c('to_timestamp', a('ts')), name: 'same' },
+    ])
     expect(columns(renamed)).toEqual(['ts:timestamp@93600000', 'hour:timestamp', 'same:timestamp'])
     expect(columns(filter(limit(distinct(scan('at timestamp')), 1), lit(true)))).toEqual(['at:timestamp?'])
   })
   test.each([
-    ['nope', 'UNRESOLVED_COLUMN.WITH_SUGGESTION'], ['price', 'EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE'], ['geo.lat', 'EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN'], ['geo', 'EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE'],
+    ['nope', 'UNRESOLVED_COLUMN.WITH_SUGGESTION'],
+    ['price', 'EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE'],
+    ['geo.lat', 'EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN'],
+    ['geo', 'EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE'],
   ])('%s is %s', (name, expected) => {
     expect(() => watermark(clicks, name, '1 day')).toThrow(code(expected))
   })
@@ -150,7 +246,12 @@ describe('join', () => {
   const l = scan('id int not null, x int not null')
   const r = scan('id bigint not null, y int not null')
   test.each([
-    ['inner', ['id:int', 'x:int', 'y:int']], ['left', ['id:int', 'x:int', 'y:int?']], ['right', ['id:bigint', 'x:int?', 'y:int']], ['full', ['id:bigint', 'x:int?', 'y:int?']], ['semi', ['id:int', 'x:int']], ['anti', ['id:int', 'x:int']],
+    ['inner', ['id:int', 'x:int', 'y:int']],
+    ['left', ['id:int', 'x:int', 'y:int?']],
+    ['right', ['id:bigint', 'x:int?', 'y:int']],
+    ['full', ['id:bigint', 'x:int?', 'y:int?']],
+    ['semi', ['id:int', 'x:int']],
+    ['anti', ['id:int', 'x:int']],
   ] as const)('using, %s', (how, expected) => {
     const plan = join(l, r, { using: ['ID'] }, how)
     expect(columns(plan)).toEqual(expected)
@@ -164,7 +265,12 @@ describe('join', () => {
     expect(() => project(plan, [a('id')])).toThrow(code('AMBIGUOUS_REFERENCE'))
     expect(() => join(l, r, { condition: c('==', a('id'), lit(1)) })).toThrow(/`id` is ambiguous/)
     expect(() => join(l, r, { condition: c('==', side('y', 'left'), lit(1)) })).toThrow(code('UNRESOLVED_COLUMN.WITH_SUGGESTION'))
-    expect(columns(join(alias(l, 'l'), alias(r, 'r'), { condition: c('==', a('l.id'), a('r.id')) }))).toEqual(['l.id:int', 'l.x:int', 'r.id:bigint', 'r.y:int'])
+    expect(columns(join(alias(l, 'l'), alias(r, 'r'), { condition: c('==', a('l.id'), a('r.id')) }))).toEqual([
+      'l.id:int',
+      'l.x:int',
+      'r.id:bigint',
+      'r.y:int',
+    ])
   })
   test('what can not be joined', () => {
     expect(() => join(l, r, { using: ['x'] })).toThrow(/`x` cannot be resolved on the right side/)
@@ -189,12 +295,17 @@ describe('union', () => {
 })
 
 test('sort, limit and distinct check what they are given', () => {
-  expect(sort(clicks, [a('price'), { kind: 'sort', input: a('id'), descending: true, nullsFirst: false }]).order).toMatchObject([{ descending: false, nullsFirst: true }, { descending: true, nullsFirst: false }])
+  expect(sort(clicks, [a('price'), { kind: 'sort', input: a('id'), descending: true, nullsFirst: false }]).order).toMatchObject([
+    { descending: false, nullsFirst: true },
+    { descending: true, nullsFirst: false },
+  ])
   expect(() => sort(clicks, [a('props')])).toThrow(code('DATATYPE_MISMATCH.INVALID_ORDERING_TYPE'))
   expect(() => limit(clicks, -1)).toThrow(code('INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE'))
   expect(() => limit(clicks, 1.5)).toThrow(code('INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE'))
   expect(() => distinct(clicks)).toThrow(code('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE'))
-  expect(() => project(clicks, [{ kind: 'sort', input: a('id'), descending: true, nullsFirst: false }])).toThrow(code('UNSUPPORTED_EXPR_FOR_OPERATOR'))
+  expect(() => project(clicks, [{ kind: 'sort', input: a('id'), descending: true, nullsFirst: false }])).toThrow(
+    code('UNSUPPORTED_EXPR_FOR_OPERATOR'),
+  )
 })
 
 test('two stream scans are two sources, unless they share a token', () => {

@@ -12,7 +12,19 @@ import { isOrderable, isTimestamp } from './coercion.ts'
 import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } from './expression.ts'
 import { expressionText, hasAggregate, someExpression } from './expression-tree.ts'
 import { parseWatermarkDelayMs } from './intervals.ts'
-import type { BatchScan, Distinct, Filter, Limit, LocalRelation, LogicalPlan, Project, Sort, StreamScan, SubqueryAlias, Watermark } from './logical-plan.ts'
+import type {
+  BatchScan,
+  Distinct,
+  Filter,
+  Limit,
+  LocalRelation,
+  LogicalPlan,
+  Project,
+  Sort,
+  StreamScan,
+  SubqueryAlias,
+  Watermark,
+} from './logical-plan.ts'
 import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
 import { nameOf, parseName, resolveExpression, sameName } from './resolve.ts'
 
@@ -34,7 +46,10 @@ export function localRelation(batch: ColumnBatch): LocalRelation {
 
 /** A select list: expressions with or without alias, and stars. Aggregates among them are made by groupBy. */
 export function project(input: LogicalPlan, list: readonly UnresolvedExpression[]): Project {
-  return projectNamed(input, list.flatMap((e) => resolveItem(e, input.schema.fields)))
+  return projectNamed(
+    input,
+    list.flatMap((e) => resolveItem(e, input.schema.fields)),
+  )
 }
 
 /** An output column for each item; a star gives all columns. */
@@ -46,7 +61,10 @@ function resolveItem(e: UnresolvedExpression, fields: readonly Field[]): NamedEx
 }
 
 /** Adds columns, or replaces those of the same name where they stand. All expressions see the input's columns. */
-export function withColumns(input: LogicalPlan, items: readonly { readonly name: string; readonly expression: UnresolvedExpression }[]): Project {
+export function withColumns(
+  input: LogicalPlan,
+  items: readonly { readonly name: string; readonly expression: UnresolvedExpression }[],
+): Project {
   checkDistinctNames(items.map((item) => item.name))
   const fields = input.schema.fields
   const fresh = items.map(({ name, expression }) => resolveItem({ kind: 'alias', input: expression, name }, fields)[0]!)
@@ -59,14 +77,20 @@ export function withColumns(input: LogicalPlan, items: readonly { readonly name:
 export function drop(input: LogicalPlan, names: readonly string[]): Project {
   const fields = input.schema.fields
   for (const name of names) if (!fields.some((field) => sameName(field.name, name))) throw unresolvedColumn(name, fields)
-  return projectNamed(input, fields.flatMap((field, i) => (names.some((name) => sameName(name, field.name)) ? [] : [namedColumn(field, i)])))
+  return projectNamed(
+    input,
+    fields.flatMap((field, i) => (names.some((name) => sameName(name, field.name)) ? [] : [namedColumn(field, i)])),
+  )
 }
 
 /** The input with one column called otherwise. An unknown name is an error, as in drop. */
 export function renameColumn(input: LogicalPlan, from: string, to: string): Project {
   const fields = input.schema.fields
   if (!fields.some((field) => sameName(field.name, from))) throw unresolvedColumn(from, fields)
-  return projectNamed(input, fields.map((field, i) => ({ ...namedColumn(field, i), name: sameName(field.name, from) ? to : field.name })))
+  return projectNamed(
+    input,
+    fields.map((field, i) => ({ ...namedColumn(field, i), name: sameName(field.name, from) ? to : field.name })),
+  )
 }
 
 /** The rows for which the condition is true (not false, not null). */
@@ -74,7 +98,10 @@ export function filter(input: LogicalPlan, condition: UnresolvedExpression): Fil
   const resolved = resolveExpression(condition, { fields: input.schema.fields })
   if (hasAggregate(resolved)) throw aggregateOutside('where', resolved)
   if (someExpression(resolved, (e) => e.kind === 'window')) {
-    throw new InvalidQueryError('INVALID_WHERE_CONDITION', { what: `the condition "${expressionText(resolved)}" holds a window`, todo: "make the window a column first: withColumn('window', window(…))" })
+    throw new InvalidQueryError('INVALID_WHERE_CONDITION', {
+      what: `the condition "${expressionText(resolved)}" holds a window`,
+      todo: "make the window a column first: withColumn('window', window(…))",
+    })
   }
   return filterBy(input, asCondition(resolved, 'DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN', 'where'))
 }
@@ -85,8 +112,14 @@ export function filterBy(input: LogicalPlan, condition: Expression): Filter {
 
 function aggregateOutside(where: string, e: Expression): InvalidQueryError {
   return where === 'where'
-    ? new InvalidQueryError('INVALID_WHERE_CONDITION', { what: `the condition "${expressionText(e)}" holds an aggregate function`, todo: 'aggregate first, then filter the result' })
-    : new InvalidQueryError('MISSING_GROUP_BY', { what: `"${expressionText(e)}" is an aggregate, and ${where} has no groups`, todo: 'write groupBy(…).agg(…), or agg(…) for one row over everything' })
+    ? new InvalidQueryError('INVALID_WHERE_CONDITION', {
+        what: `the condition "${expressionText(e)}" holds an aggregate function`,
+        todo: 'aggregate first, then filter the result',
+      })
+    : new InvalidQueryError('MISSING_GROUP_BY', {
+        what: `"${expressionText(e)}" is an aggregate, and ${where} has no groups`,
+        todo: 'write groupBy(…).agg(…), or agg(…) for one row over everything',
+      })
 }
 
 /** Lets the engine forget rows of `input` whose event time is over `delay` behind the newest one seen. `delay` is interval text, a month counts 31 days. */
@@ -106,7 +139,9 @@ export function watermark(input: LogicalPlan, name: string, delay: string): Wate
     })
   }
   // one mark a relation: marking a column takes the mark off any other
-  const fields = input.schema.fields.map(({ watermarkDelayMs: _, ...field }, i): Field => (i === column.index ? { ...field, watermarkDelayMs: delayMs } : field))
+  const fields = input.schema.fields.map(
+    ({ watermarkDelayMs: _, ...field }, i): Field => (i === column.index ? { ...field, watermarkDelayMs: delayMs } : field),
+  )
   return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, schema: new Schema(fields) }
 }
 
@@ -129,7 +164,12 @@ function sortOrder(e: UnresolvedExpression, fields: readonly Field[]): SortOrder
   const { input, descending, nullsFirst } = e.kind === 'sort' ? e : { input: e, descending: false, nullsFirst: true }
   const expression = resolveExpression(input, { fields })
   if (hasAggregate(expression)) throw aggregateOutside('orderBy', expression)
-  if (!isOrderable(expression.type)) throw typeMismatch('INVALID_ORDERING_TYPE', `orderBy does not support ordering on type ${quoteType(expression.type)}`, 'order by a field or an element')
+  if (!isOrderable(expression.type))
+    throw typeMismatch(
+      'INVALID_ORDERING_TYPE',
+      `orderBy does not support ordering on type ${quoteType(expression.type)}`,
+      'order by a field or an element',
+    )
   return { expression, descending, nullsFirst }
 }
 
@@ -137,7 +177,10 @@ function sortOrder(e: UnresolvedExpression, fields: readonly Field[]): SortOrder
 export function limit(input: LogicalPlan, count: number): Limit {
   if (Number.isInteger(count) && count >= 0) return { kind: 'limit', input, count, schema: input.schema }
   const negative = typeof count === 'number' && count < 0
-  throw new InvalidQueryError(`INVALID_LIMIT_LIKE_EXPRESSION.${negative ? 'IS_NEGATIVE' : 'DATA_TYPE'}`, { what: `limit(${count}) is no number of rows`, todo: 'give an integer of at least 0' })
+  throw new InvalidQueryError(`INVALID_LIMIT_LIKE_EXPRESSION.${negative ? 'IS_NEGATIVE' : 'DATA_TYPE'}`, {
+    what: `limit(${count}) is no number of rows`,
+    todo: 'give an integer of at least 0',
+  })
 }
 
 /** Each different row once; nulls are equal to each other here. */
@@ -145,7 +188,8 @@ export function distinct(input: LogicalPlan): Distinct {
   const map = input.schema.fields.find((field) => !isOrderable(field.type))
   if (map) {
     throw new InvalidQueryError('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE', {
-      what: `distinct can't compare the column \`${map.name}\` of type ${typeText(map.type)}`, todo: 'drop it first, or turn it into arrays with map_keys and map_values',
+      what: `distinct can't compare the column \`${map.name}\` of type ${typeText(map.type)}`,
+      todo: 'drop it first, or turn it into arrays with map_keys and map_values',
     })
   }
   return { kind: 'distinct', input, schema: input.schema }

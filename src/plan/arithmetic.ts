@@ -1,7 +1,17 @@
 /** `+ - * / %` in ANSI mode: integers widen to the wider operand, `/` of integers is a double, decimals follow Spark's precision rules. */
 import type { DataType, DecimalType } from '../data/types.ts'
 import { notSupportedYet, quoteType, typeMismatch } from './analysis-errors.ts'
-import { adjustedDecimal, asDecimal, castTo, commonType, isDecimal, isIntegral, isNumeric, isTimestamp, stringGivesWay } from './coercion.ts'
+import {
+  adjustedDecimal,
+  asDecimal,
+  castTo,
+  commonType,
+  isDecimal,
+  isIntegral,
+  isNumeric,
+  isTimestamp,
+  stringGivesWay,
+} from './coercion.ts'
 import type { Expression } from './expression.ts'
 import { expressionText } from './expression-tree.ts'
 import { call } from './signatures.ts'
@@ -33,9 +43,17 @@ function asNumbers(name: ArithmeticName, a: Expression, b: Expression): [Express
   if (isNumeric(x.type) && isNumeric(y.type)) return [x, y]
   const shown = `"(${expressionText(a)} ${name} ${expressionText(b)})"`
   if (!isNumeric(x.type) && !isNumeric(y.type)) {
-    throw typeMismatch('BINARY_OP_WRONG_TYPE', `${shown} requires numeric operands, not ${quoteType(x.type)}`, name === '+' && a.type === 'string' ? 'join text with concat(…)' : 'use numbers')
+    throw typeMismatch(
+      'BINARY_OP_WRONG_TYPE',
+      `${shown} requires numeric operands, not ${quoteType(x.type)}`,
+      name === '+' && a.type === 'string' ? 'join text with concat(…)' : 'use numbers',
+    )
   }
-  throw typeMismatch('BINARY_OP_DIFF_TYPES', `the left and right operands of ${shown} have incompatible types (${quoteType(a.type)} and ${quoteType(b.type)})`, 'cast one of them')
+  throw typeMismatch(
+    'BINARY_OP_DIFF_TYPES',
+    `the left and right operands of ${shown} have incompatible types (${quoteType(a.type)} and ${quoteType(b.type)})`,
+    'cast one of them',
+  )
 }
 
 function castNull(e: Expression, other: DataType): Expression {
@@ -45,20 +63,31 @@ function castNull(e: Expression, other: DataType): Expression {
 
 function resolveDates(name: ArithmeticName, a: Expression, b: Expression): Expression | undefined {
   if (name !== '+' && name !== '-') return undefined
-  if (a.type === 'date' && isIntegral(b.type)) return call(name === '+' ? 'date_add' : 'date_sub', [a, castTo(b, 'int')], 'date', a.nullable || b.nullable)
+  if (a.type === 'date' && isIntegral(b.type))
+    return call(name === '+' ? 'date_add' : 'date_sub', [a, castTo(b, 'int')], 'date', a.nullable || b.nullable)
   if (name === '+' && isIntegral(a.type) && b.type === 'date') return resolveDates('+', b, a)
   const times = [a, b].every((e) => e.type === 'date' || isTimestamp(e.type))
-  if (times && name === '-') throw notSupportedYet('the difference of two times as an interval', 'subtract unix_micros(…) of each, or use datediff(…) for days')
+  if (times && name === '-')
+    throw notSupportedYet('the difference of two times as an interval', 'subtract unix_micros(…) of each, or use datediff(…) for days')
   return undefined
 }
 
 /** Spark's rules for exact arithmetic; digits that do not fit into 38 are taken from behind the point. */
-function decimalResult(name: ArithmeticName, { precision: p1, scale: s1 }: DecimalType, { precision: p2, scale: s2 }: DecimalType): DecimalType {
+function decimalResult(
+  name: ArithmeticName,
+  { precision: p1, scale: s1 }: DecimalType,
+  { precision: p2, scale: s2 }: DecimalType,
+): DecimalType {
   const scale = Math.max(s1, s2)
   switch (name) {
-    case '+': case '-': return adjustedDecimal(Math.max(p1 - s1, p2 - s2) + scale + 1, scale)
-    case '*': return adjustedDecimal(p1 + p2 + 1, s1 + s2)
-    case '/': return adjustedDecimal(p1 - s1 + s2 + Math.max(6, s1 + p2 + 1), Math.max(6, s1 + p2 + 1))
-    case '%': return adjustedDecimal(Math.min(p1 - s1, p2 - s2) + scale, scale)
+    case '+':
+    case '-':
+      return adjustedDecimal(Math.max(p1 - s1, p2 - s2) + scale + 1, scale)
+    case '*':
+      return adjustedDecimal(p1 + p2 + 1, s1 + s2)
+    case '/':
+      return adjustedDecimal(p1 - s1 + s2 + Math.max(6, s1 + p2 + 1), Math.max(6, s1 + p2 + 1))
+    case '%':
+      return adjustedDecimal(Math.min(p1 - s1, p2 - s2) + scale, scale)
   }
 }

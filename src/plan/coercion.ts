@@ -135,7 +135,12 @@ export function canStoreAs(from: DataType, to: DataType): boolean {
   if (typeof from === 'string' || typeof to === 'string') return false
   if (from.kind === 'array' && to.kind === 'array') return canStoreAs(from.element, to.element)
   if (from.kind === 'map' && to.kind === 'map') return canStoreAs(from.key, to.key) && canStoreAs(from.value, to.value)
-  return from.kind === 'struct' && to.kind === 'struct' && from.fields.length === to.fields.length && from.fields.every((field, i) => canStoreAs(field.type, to.fields[i]!.type))
+  return (
+    from.kind === 'struct' &&
+    to.kind === 'struct' &&
+    from.fields.length === to.fields.length &&
+    from.fields.every((field, i) => canStoreAs(field.type, to.fields[i]!.type))
+  )
 }
 
 /** Whether `cast(x as to)` is allowed in ANSI mode. */
@@ -148,7 +153,12 @@ export function canCast(from: DataType, to: DataType): boolean {
   if (typeof from === 'string' || typeof to === 'string') return false
   if (from.kind === 'array' && to.kind === 'array') return canCast(from.element, to.element)
   if (from.kind === 'map' && to.kind === 'map') return canCast(from.key, to.key) && canCast(from.value, to.value)
-  return from.kind === 'struct' && to.kind === 'struct' && from.fields.length === to.fields.length && from.fields.every((field, i) => canCast(field.type, to.fields[i]!.type))
+  return (
+    from.kind === 'struct' &&
+    to.kind === 'struct' &&
+    from.fields.length === to.fields.length &&
+    from.fields.every((field, i) => canCast(field.type, to.fields[i]!.type))
+  )
 }
 
 function canCastAtomic(from: DataType, to: DataType): boolean {
@@ -178,7 +188,8 @@ function convertLiteral(value: LiteralValue, from: DataType, to: DataType): Lite
   if (to === 'long') return BigInt(value)
   if (to === 'int' && typeof value === 'number') return value
   if (to === 'double' && Number.isSafeInteger(Number(value))) return Number(value)
-  if (isDecimal(to) && String(value).replace('-', '').length <= to.precision - to.scale) return { unscaled: BigInt(value) * 10n ** BigInt(to.scale), scale: to.scale }
+  if (isDecimal(to) && String(value).replace('-', '').length <= to.precision - to.scale)
+    return { unscaled: BigInt(value) * 10n ** BigInt(to.scale), scale: to.scale }
   return undefined
 }
 

@@ -7,15 +7,30 @@ import { resolveExpression } from './resolve.ts'
 import { parseDdl } from './schema-text.ts'
 
 const a = (name: string): UnresolvedExpression => ({ kind: 'attribute', name })
-const lit = (value: number | string): UnresolvedExpression => ({ kind: 'literal', value, type: typeof value === 'string' ? 'string' : 'int' })
+const lit = (value: number | string): UnresolvedExpression => ({
+  kind: 'literal',
+  value,
+  type: typeof value === 'string' ? 'string' : 'int',
+})
 const c = (name: string, ...args: UnresolvedExpression[]): UnresolvedExpression => ({ kind: 'call', name, args })
 
 test('a plan is a tree, in Spark’s form', () => {
-  const clicks = streamScan({ format: 'json', options: { path: '/in' }, schema: parseDdl('ad string, at timestamp, price double'), name: 'clicks' })
+  const clicks = streamScan({
+    format: 'json',
+    options: { path: '/in' },
+    schema: parseDdl('ad string, at timestamp, price double'),
+    name: 'clicks',
+  })
   const ads = batchScan({ format: 'parquet', options: {}, paths: ['/ads'], schema: parseDdl('ad string, campaign string') })
   const joined = join(watermark(filter(clicks, c('>', a('price'), lit(1))), 'at', '30 minutes'), ads, { using: ['ad'] }, 'left')
-  const plan = groupBy(joined, [{ expression: c('window', a('at'), lit('10 minutes'), lit('5 minutes')) }, { expression: a('campaign') }], [{ name: 'revenue', expression: c('sum', a('price')) }])
-  expect(explainLogical(plan)).toBe(`Aggregate [window(at, 10 minutes, 5 minutes), campaign], [window(at, 10 minutes, 5 minutes) AS window, campaign, sum(price) AS revenue]
+  const plan = groupBy(
+    joined,
+    [{ expression: c('window', a('at'), lit('10 minutes'), lit('5 minutes')) }, { expression: a('campaign') }],
+    [{ name: 'revenue', expression: c('sum', a('price')) }],
+  )
+  expect(
+    explainLogical(plan),
+  ).toBe(`Aggregate [window(at, 10 minutes, 5 minutes), campaign], [window(at, 10 minutes, 5 minutes) AS window, campaign, sum(price) AS revenue]
 +- Join LeftOuter, (ad = ad)
    :- EventTimeWatermark at, 30 minutes
    :  +- Filter (price > 1.0)
@@ -26,7 +41,10 @@ test('a plan is a tree, in Spark’s form', () => {
 
 test('the other nodes', () => {
   const local = localRelation({ schema: parseDdl('a int'), length: 0, columns: [] })
-  const plan = limit(sort(distinct(union([local, local])), [a('a'), { kind: 'sort', input: a('a'), descending: true, nullsFirst: false }]), 3)
+  const plan = limit(
+    sort(distinct(union([local, local])), [a('a'), { kind: 'sort', input: a('a'), descending: true, nullsFirst: false }]),
+    3,
+  )
   expect(explainLogical(plan)).toBe(`Limit 3
 +- Sort [a ASC NULLS FIRST, a DESC NULLS LAST]
    +- Distinct

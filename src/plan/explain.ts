@@ -19,23 +19,44 @@ function lines(plan: LogicalPlan): string[] {
 
 function describe(plan: LogicalPlan): string {
   switch (plan.kind) {
-    case 'stream-scan': return `StreamingRelation ${plan.name === undefined ? plan.format : `${plan.name} (${plan.format})`}${place(plan.options.path)}${list(plan.schema.names)}`
-    case 'scan': return `Relation ${plan.format}${place(plan.paths.join(', '))}${list(plan.schema.names)}`
-    case 'local': return `LocalRelation${list(plan.schema.names)}`
-    case 'project': return `Project${list(plan.columns.map(namedText))}`
-    case 'filter': return `Filter ${expressionText(plan.condition)}`
-    case 'watermark': return `EventTimeWatermark ${plan.column}, ${intervalText(BigInt(plan.delayMs) * 1000n)}`
-    case 'aggregate': return `Aggregate${list(plan.keys.map((key) => expressionText(key.expression)))},${list([...plan.keys, ...plan.aggregates].map(namedText))}`
-    case 'join': return `Join ${joinNames[plan.how]}${plan.condition === null ? '' : `, ${expressionText(plan.condition)}`}`
-    case 'union': return 'Union'
-    case 'alias': return `SubqueryAlias ${plan.alias}`
-    case 'sort': return `Sort${list(plan.order.map(orderText))}`
-    case 'limit': return `Limit ${plan.count}`
-    case 'distinct': return 'Distinct'
+    case 'stream-scan':
+      return `StreamingRelation ${plan.name === undefined ? plan.format : `${plan.name} (${plan.format})`}${place(plan.options.path)}${list(plan.schema.names)}`
+    case 'scan':
+      return `Relation ${plan.format}${place(plan.paths.join(', '))}${list(plan.schema.names)}`
+    case 'local':
+      return `LocalRelation${list(plan.schema.names)}`
+    case 'project':
+      return `Project${list(plan.columns.map(namedText))}`
+    case 'filter':
+      return `Filter ${expressionText(plan.condition)}`
+    case 'watermark':
+      return `EventTimeWatermark ${plan.column}, ${intervalText(BigInt(plan.delayMs) * 1000n)}`
+    case 'aggregate':
+      return `Aggregate${list(plan.keys.map((key) => expressionText(key.expression)))},${list([...plan.keys, ...plan.aggregates].map(namedText))}`
+    case 'join':
+      return `Join ${joinNames[plan.how]}${plan.condition === null ? '' : `, ${expressionText(plan.condition)}`}`
+    case 'union':
+      return 'Union'
+    case 'alias':
+      return `SubqueryAlias ${plan.alias}`
+    case 'sort':
+      return `Sort${list(plan.order.map(orderText))}`
+    case 'limit':
+      return `Limit ${plan.count}`
+    case 'distinct':
+      return 'Distinct'
   }
 }
 
-const joinNames = { inner: 'Inner', left: 'LeftOuter', right: 'RightOuter', full: 'FullOuter', semi: 'LeftSemi', anti: 'LeftAnti', cross: 'Cross' } as const
+const joinNames = {
+  inner: 'Inner',
+  left: 'LeftOuter',
+  right: 'RightOuter',
+  full: 'FullOuter',
+  semi: 'LeftSemi',
+  anti: 'LeftAnti',
+  cross: 'Cross',
+} as const
 
 function list(items: readonly string[]): string {
   return ` [${items.join(', ')}]`

@@ -6,22 +6,42 @@ import { intervalText } from './intervals.ts'
 
 export function childrenOf(e: Expression): readonly Expression[] {
   switch (e.kind) {
-    case 'literal': case 'column': return []
-    case 'call': case 'aggregate': return e.args
-    case 'cast': case 'field': return [e.input]
-    case 'window': return [e.time]
-    case 'case': return [...e.branches.flatMap(({ condition, value }) => [condition, value]), ...(e.otherwise ? [e.otherwise] : [])]
+    case 'literal':
+    case 'column':
+      return []
+    case 'call':
+    case 'aggregate':
+      return e.args
+    case 'cast':
+    case 'field':
+      return [e.input]
+    case 'window':
+      return [e.time]
+    case 'case':
+      return [...e.branches.flatMap(({ condition, value }) => [condition, value]), ...(e.otherwise ? [e.otherwise] : [])]
   }
 }
 
 /** The expression with every child replaced by `f(child)`. Types stay as they are: f must keep them. */
 export function mapChildren(e: Expression, f: (child: Expression) => Expression): Expression {
   switch (e.kind) {
-    case 'literal': case 'column': return e
-    case 'call': case 'aggregate': return { ...e, args: e.args.map(f) }
-    case 'cast': case 'field': return { ...e, input: f(e.input) }
-    case 'window': return { ...e, time: f(e.time) }
-    case 'case': return { ...e, branches: e.branches.map(({ condition, value }) => ({ condition: f(condition), value: f(value) })), otherwise: e.otherwise && f(e.otherwise) }
+    case 'literal':
+    case 'column':
+      return e
+    case 'call':
+    case 'aggregate':
+      return { ...e, args: e.args.map(f) }
+    case 'cast':
+    case 'field':
+      return { ...e, input: f(e.input) }
+    case 'window':
+      return { ...e, time: f(e.time) }
+    case 'case':
+      return {
+        ...e,
+        branches: e.branches.map(({ condition, value }) => ({ condition: f(condition), value: f(value) })),
+        otherwise: e.otherwise && f(e.otherwise),
+      }
   }
 }
 
@@ -57,7 +77,14 @@ export function conjuncts(e: Expression): Expression[] {
 }
 /** One condition out of at least one. */
 export function conjunction(parts: readonly Expression[]): Expression {
-  return parts.reduce((a, b) => ({ kind: 'call', name: 'and', args: [a, b], type: 'boolean', nullable: a.nullable || b.nullable, deterministic: true }))
+  return parts.reduce((a, b) => ({
+    kind: 'call',
+    name: 'and',
+    args: [a, b],
+    type: 'boolean',
+    nullable: a.nullable || b.nullable,
+    deterministic: true,
+  }))
 }
 
 /** Whether two expressions over one input are the same, names of columns aside. */
@@ -92,14 +119,25 @@ function isDecimalValue(value: LiteralValue): value is { readonly unscaled: bigi
 /** As Spark's explain prints it: `(price > 1.0)`, `CASE WHEN … END`, `sum(price)`. */
 export function expressionText(e: Expression): string {
   switch (e.kind) {
-    case 'literal': return literalText(e.value, e.type)
-    case 'column': return e.name
-    case 'field': return `${expressionText(e.input)}.${e.field}`
-    case 'cast': return `${e.mode === 'try' ? 'try_cast' : 'cast'}(${expressionText(e.input)} as ${typeText(e.type)})`
-    case 'call': return callText(e.name, e.args.map(expressionText))
-    case 'aggregate': return `${e.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.map(expressionText).join(', ')})`
-    case 'case': return caseText(e.branches.map(({ condition, value }) => [expressionText(condition), expressionText(value)]), e.otherwise && expressionText(e.otherwise))
-    case 'window': return `window(${[expressionText(e.time), ...windowTexts(e.durationUs, e.slideUs, e.startUs)].join(', ')})`
+    case 'literal':
+      return literalText(e.value, e.type)
+    case 'column':
+      return e.name
+    case 'field':
+      return `${expressionText(e.input)}.${e.field}`
+    case 'cast':
+      return `${e.mode === 'try' ? 'try_cast' : 'cast'}(${expressionText(e.input)} as ${typeText(e.type)})`
+    case 'call':
+      return callText(e.name, e.args.map(expressionText))
+    case 'aggregate':
+      return `${e.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.map(expressionText).join(', ')})`
+    case 'case':
+      return caseText(
+        e.branches.map(({ condition, value }) => [expressionText(condition), expressionText(value)]),
+        e.otherwise && expressionText(e.otherwise),
+      )
+    case 'window':
+      return `window(${[expressionText(e.time), ...windowTexts(e.durationUs, e.slideUs, e.startUs)].join(', ')})`
   }
 }
 
@@ -111,7 +149,22 @@ function windowTexts(durationUs: bigint, slideUs: bigint, startUs: bigint): stri
 }
 
 const infix: Readonly<Record<string, string>> = {
-  '+': '+', '-': '-', '*': '*', '/': '/', '%': '%', '==': '=', '<=>': '<=>', '<': '<', '<=': '<=', '>': '>', '>=': '>=', and: 'AND', or: 'OR', like: 'LIKE', ilike: 'ILIKE', rlike: 'RLIKE',
+  '+': '+',
+  '-': '-',
+  '*': '*',
+  '/': '/',
+  '%': '%',
+  '==': '=',
+  '<=>': '<=>',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+  and: 'AND',
+  or: 'OR',
+  like: 'LIKE',
+  ilike: 'ILIKE',
+  rlike: 'RLIKE',
 }
 
 /** A function or operator over the texts of its arguments. */

@@ -12,33 +12,83 @@ export type UnresolvedExpression =
   /** Any function or operator under Spark's name (`+`, `==`, `and`, `upper`, `sum`, `window`, …). */
   | { readonly kind: 'call'; readonly name: string; readonly args: readonly UnresolvedExpression[]; readonly distinct?: boolean }
   | { readonly kind: 'cast'; readonly input: UnresolvedExpression; readonly type: DataType; readonly mode: 'ansi' | 'try' }
-  | { readonly kind: 'case'; readonly branches: readonly CaseBranch<UnresolvedExpression>[]; readonly otherwise: UnresolvedExpression | null }
+  | {
+      readonly kind: 'case'
+      readonly branches: readonly CaseBranch<UnresolvedExpression>[]
+      readonly otherwise: UnresolvedExpression | null
+    }
   | { readonly kind: 'field'; readonly input: UnresolvedExpression; readonly field: string }
   | { readonly kind: 'alias'; readonly input: UnresolvedExpression; readonly name: string }
   | { readonly kind: 'sort'; readonly input: UnresolvedExpression; readonly descending: boolean; readonly nullsFirst: boolean }
 
-export interface CaseBranch<E> { readonly condition: E; readonly value: E }
+export interface CaseBranch<E> {
+  readonly condition: E
+  readonly value: E
+}
 
 /** What the analyser makes of it: columns are positions in the input's schema, every node has its type. */
 export type Expression = Literal | ColumnRef | Call | Cast | CaseWhen | FieldAccess | AggregateCall | TimeWindow
 
-interface Typed { readonly type: DataType; readonly nullable: boolean }
-export interface Literal extends Typed { readonly kind: 'literal'; readonly value: LiteralValue }
+interface Typed {
+  readonly type: DataType
+  readonly nullable: boolean
+}
+export interface Literal extends Typed {
+  readonly kind: 'literal'
+  readonly value: LiteralValue
+}
 /** Column number `index` of the input (in a join's condition: of the left input's columns followed by the right's). */
-export interface ColumnRef extends Typed { readonly kind: 'column'; readonly name: string; readonly index: number }
+export interface ColumnRef extends Typed {
+  readonly kind: 'column'
+  readonly name: string
+  readonly index: number
+}
 /** A scalar function; the arguments already have the types that its row in the function table asks for (casts are explicit). */
-export interface Call extends Typed { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[]; readonly deterministic: boolean }
-export interface Cast extends Typed { readonly kind: 'cast'; readonly input: Expression; readonly mode: 'ansi' | 'try' }
-export interface CaseWhen extends Typed { readonly kind: 'case'; readonly branches: readonly CaseBranch<Expression>[]; readonly otherwise: Expression | null }
-export interface FieldAccess extends Typed { readonly kind: 'field'; readonly input: Expression; readonly field: string }
+export interface Call extends Typed {
+  readonly kind: 'call'
+  readonly name: string
+  readonly args: readonly Expression[]
+  readonly deterministic: boolean
+}
+export interface Cast extends Typed {
+  readonly kind: 'cast'
+  readonly input: Expression
+  readonly mode: 'ansi' | 'try'
+}
+export interface CaseWhen extends Typed {
+  readonly kind: 'case'
+  readonly branches: readonly CaseBranch<Expression>[]
+  readonly otherwise: Expression | null
+}
+export interface FieldAccess extends Typed {
+  readonly kind: 'field'
+  readonly input: Expression
+  readonly field: string
+}
 /** Only inside Aggregate.aggregates. */
-export interface AggregateCall extends Typed { readonly kind: 'aggregate'; readonly name: string; readonly args: readonly Expression[]; readonly distinct: boolean }
+export interface AggregateCall extends Typed {
+  readonly kind: 'aggregate'
+  readonly name: string
+  readonly args: readonly Expression[]
+  readonly distinct: boolean
+}
 /** `window(time, duration, slide, start)`: struct<start, end>; only as a grouping key or in a projection (where a sliding one multiplies rows). */
 export interface TimeWindow extends Typed {
-  readonly kind: 'window'; readonly time: Expression
-  readonly durationUs: bigint; readonly slideUs: bigint; readonly startUs: bigint
+  readonly kind: 'window'
+  readonly time: Expression
+  readonly durationUs: bigint
+  readonly slideUs: bigint
+  readonly startUs: bigint
 }
 
 /** An output column: what it is called and what it is. `watermarkDelayMs` follows an event-time column that is passed through, and a window made from one. */
-export interface NamedExpression { readonly name: string; readonly expression: Expression; readonly watermarkDelayMs?: number }
-export interface SortOrder { readonly expression: Expression; readonly descending: boolean; readonly nullsFirst: boolean }
+export interface NamedExpression {
+  readonly name: string
+  readonly expression: Expression
+  readonly watermarkDelayMs?: number
+}
+export interface SortOrder {
+  readonly expression: Expression
+  readonly descending: boolean
+  readonly nullsFirst: boolean
+}

@@ -33,9 +33,16 @@ export function findFunction(name: string): FunctionRow | undefined {
 /** Types a call: casts its arguments and finds the result's type. UNRESOLVED_ROUTINE, WRONG_NUM_ARGS, DATATYPE_MISMATCH. */
 export function resolveCall(name: string, args: readonly Expression[], distinct = false): Expression {
   const row = findFunction(name)
-  if (!row) throw later.has(name.toLowerCase()) ? notSupportedYet(`the function ${name.toLowerCase()}`, `use another function for now; there are ${functionNames.length}`) : unresolvedRoutine(name, functionNames)
+  if (!row)
+    throw later.has(name.toLowerCase())
+      ? notSupportedYet(`the function ${name.toLowerCase()}`, `use another function for now; there are ${functionNames.length}`)
+      : unresolvedRoutine(name, functionNames)
   checkCount(row.name, args.length, ...row.arity)
-  if (distinct && row.kind === 'scalar') throw new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', { what: `the function ${row.name} does not support DISTINCT`, todo: 'leave DISTINCT out' })
+  if (distinct && row.kind === 'scalar')
+    throw new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', {
+      what: `the function ${row.name} does not support DISTINCT`,
+      todo: 'leave DISTINCT out',
+    })
   return row.resolve(args, distinct)
 }
 
@@ -58,7 +65,13 @@ function scalar(name: string, shape: Shape): FunctionRow {
   const resolve: Resolve = (given) => {
     const filled = [...given, ...defaults.slice(given.length).filter((literal) => literal !== undefined)]
     const args = filled.map((arg, i) => argumentAs(name, arg, i, takes[i]!))
-    return call(name, args, typeof gives === 'function' ? gives(args) : gives, typeof nullable === 'function' ? nullable(args) : nullable, deterministic)
+    return call(
+      name,
+      args,
+      typeof gives === 'function' ? gives(args) : gives,
+      typeof nullable === 'function' ? nullable(args) : nullable,
+      deterministic,
+    )
   }
   return { name, aliases, kind: 'scalar', deterministic, arity: [min, takes.length], resolve }
 }
@@ -67,7 +80,12 @@ function special(name: string, arity: readonly [number, number], resolve: Resolv
   return { name, aliases, kind: 'scalar', deterministic: true, arity, resolve }
 }
 
-function aggregate(name: string, takes: Wanted, gives: DataType | ((arg: Expression) => DataType), options: { aliases?: readonly string[]; nullable?: boolean } = {}): FunctionRow {
+function aggregate(
+  name: string,
+  takes: Wanted,
+  gives: DataType | ((arg: Expression) => DataType),
+  options: { aliases?: readonly string[]; nullable?: boolean } = {},
+): FunctionRow {
   const resolve: Resolve = ([given], distinct) => {
     const arg = argumentAs(name, given!, 0, takes)
     return aggregateCall(name, [arg], typeof gives === 'function' ? gives(arg) : gives, options.nullable ?? true, distinct)
@@ -106,10 +124,18 @@ function comparison(name: string, aliases: readonly string[] = []): FunctionRow 
 
 function differentTypes(name: string, a: Expression, b: Expression): Error {
   const types = `${quoteType(a.type)} and ${quoteType(b.type)}`
-  return typeMismatch('BINARY_OP_DIFF_TYPES', `the left and right operands of "(${expressionText(a)} ${name} ${expressionText(b)})" have incompatible types (${types})`, 'cast one of them')
+  return typeMismatch(
+    'BINARY_OP_DIFF_TYPES',
+    `the left and right operands of "(${expressionText(a)} ${name} ${expressionText(b)})" have incompatible types (${types})`,
+    'cast one of them',
+  )
 }
 function notOrderable(name: string, arg: Expression): Error {
-  return typeMismatch('INVALID_ORDERING_TYPE', `${name} does not support ordering on type ${quoteType(arg.type)}`, 'compare a field, an element or map_keys(…) instead')
+  return typeMismatch(
+    'INVALID_ORDERING_TYPE',
+    `${name} does not support ordering on type ${quoteType(arg.type)}`,
+    'compare a field, an element or map_keys(…) instead',
+  )
 }
 
 const resolveIn: Resolve = (given) => {
@@ -122,7 +148,12 @@ const resolveIn: Resolve = (given) => {
 
 const resolveCoalesce: Resolve = (given) => {
   const { type, args } = toCommonType('coalesce', given)
-  return call('coalesce', args, type, args.every((arg) => arg.nullable))
+  return call(
+    'coalesce',
+    args,
+    type,
+    args.every((arg) => arg.nullable),
+  )
 }
 const resolveNullif: Resolve = ([a, b]) => {
   const condition = resolveCall('==', [a!, b!])
@@ -136,7 +167,12 @@ function extreme(name: string): FunctionRow {
   return special(name, [2, Infinity], (given) => {
     const { type, args } = toCommonType(name, given)
     if (!isOrderable(type)) throw notOrderable(name, args[0]!)
-    return call(name, args, type, args.every((arg) => arg.nullable))
+    return call(
+      name,
+      args,
+      type,
+      args.every((arg) => arg.nullable),
+    )
   })
 }
 
@@ -175,7 +211,11 @@ const resolveRound: Resolve = ([given, givenScale = int(0)]) => {
   const arg = argumentAs('round', given!, 0, 'numeric')
   const scale = castTo(argumentAs('round', givenScale, 1, 'integral'), 'int')
   if (scale.kind !== 'literal' || typeof scale.value !== 'number') {
-    throw typeMismatch('NON_FOLDABLE_INPUT', `the second parameter of round must be a constant integer, but is "${expressionText(givenScale)}"`, 'give a number')
+    throw typeMismatch(
+      'NON_FOLDABLE_INPUT',
+      `the second parameter of round must be a constant integer, but is "${expressionText(givenScale)}"`,
+      'give a number',
+    )
   }
   return call('round', [arg, scale], roundedType(arg.type, scale.value), arg.nullable)
 }
@@ -211,7 +251,23 @@ const resolveTimestampSeconds: Resolve = ([given]) => {
   const seconds = isIntegral(arg.type) ? castTo(arg, 'long') : arg.type === 'float' ? castTo(arg, 'double') : arg
   return call('timestamp_seconds', [seconds], 'timestamp', seconds.type === 'double' || seconds.nullable) // NaN and infinities give null
 }
-const truncUnits = new Set(['year', 'yyyy', 'yy', 'quarter', 'month', 'mon', 'mm', 'week', 'day', 'dd', 'hour', 'minute', 'second', 'millisecond', 'microsecond'])
+const truncUnits = new Set([
+  'year',
+  'yyyy',
+  'yy',
+  'quarter',
+  'month',
+  'mon',
+  'mm',
+  'week',
+  'day',
+  'dd',
+  'hour',
+  'minute',
+  'second',
+  'millisecond',
+  'microsecond',
+])
 const resolveDateTrunc: Resolve = ([givenUnit, given]) => {
   const unit = argumentAs('date_trunc', givenUnit!, 0, 'string')
   const arg = argumentAs('date_trunc', given!, 1, 'instant')
@@ -223,22 +279,34 @@ const resolveWindowTime: Resolve = ([arg]) => {
   if (fields.length === 2 && fields[0]!.name === 'start' && fields[1]!.name === 'end' && isTimestamp(fields[1]!.type)) {
     return call('window_time', [arg!], fields[1]!.type, arg!.nullable)
   }
-  throw typeMismatch('UNEXPECTED_INPUT_TYPE', `window_time needs a column that window(…) made, not "${expressionText(arg!)}" of type ${quoteType(arg!.type)}`, 'give it the window column of an aggregation')
+  throw typeMismatch(
+    'UNEXPECTED_INPUT_TYPE',
+    `window_time needs a column that window(…) made, not "${expressionText(arg!)}" of type ${quoteType(arg!.type)}`,
+    'give it the window column of an aggregation',
+  )
 }
 
 // ---- nested
 
 const resolveNamedStruct: Resolve = (args) => {
-  if (args.length % 2 !== 0) throw typeMismatch('WRONG_NUM_ARGS', 'named_struct takes pairs of name and value', 'give a value for each name')
+  if (args.length % 2 !== 0)
+    throw typeMismatch('WRONG_NUM_ARGS', 'named_struct takes pairs of name and value', 'give a value for each name')
   const fields = args.flatMap((name, i) => (i % 2 === 0 ? [structField(name, args[i + 1]!)] : []))
   return call('named_struct', args, { kind: 'struct', fields }, false)
 }
 function structField(name: Expression, value: Expression) {
   if (name.kind === 'literal' && typeof name.value === 'string') return { name: name.value, type: value.type, nullable: value.nullable }
-  throw typeMismatch('CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING', `the names of named_struct must be constant strings, not "${expressionText(name)}"`, 'give the names as text')
+  throw typeMismatch(
+    'CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING',
+    `the names of named_struct must be constant strings, not "${expressionText(name)}"`,
+    'give the names as text',
+  )
 }
 const resolveStruct: Resolve = (args) =>
-  resolveNamedStruct(args.flatMap((arg, i) => [text(arg.kind === 'column' ? arg.name : arg.kind === 'field' ? arg.field : `col${i + 1}`), arg]), false)
+  resolveNamedStruct(
+    args.flatMap((arg, i) => [text(arg.kind === 'column' ? arg.name : arg.kind === 'field' ? arg.field : `col${i + 1}`), arg]),
+    false,
+  )
 const resolveArray: Resolve = (given) => {
   const { type, args } = toCommonType('array', given)
   return call('array', args, arrayOf(type, anyNullable(args)), false)
@@ -249,7 +317,8 @@ const resolveSize: Resolve = ([arg]) => {
 }
 const resolveElementAt: Resolve = ([input, key]) => {
   const type = input!.type
-  if (typeof type !== 'string' && type.kind === 'map') return call('element_at', [input!, sameOrFail('element_at', key!, type.key)], type.value, true)
+  if (typeof type !== 'string' && type.kind === 'map')
+    return call('element_at', [input!, sameOrFail('element_at', key!, type.key)], type.value, true)
   const array = argumentAs('element_at', input!, 0, 'array')
   const index = castTo(argumentAs('element_at', key!, 1, 'integral'), 'int')
   const { element, containsNull } = array.type as Extract<DataType, { kind: 'array' }>
@@ -270,7 +339,8 @@ function sameOrFail(name: string, arg: Expression, type: DataType): Expression {
 
 // ---- aggregates
 
-const sumType = (arg: Expression): DataType => (isDecimal(arg.type) ? boundedDecimal(arg.type.precision + 10, arg.type.scale) : isIntegral(arg.type) ? 'long' : 'double')
+const sumType = (arg: Expression): DataType =>
+  isDecimal(arg.type) ? boundedDecimal(arg.type.precision + 10, arg.type.scale) : isIntegral(arg.type) ? 'long' : 'double'
 const avgType = (arg: Expression): DataType => (isDecimal(arg.type) ? boundedDecimal(arg.type.precision + 4, arg.type.scale + 4) : 'double')
 
 const resolveCount: Resolve = (given, distinct) => aggregateCall('count', given.length === 0 ? [int(1)] : given, 'long', false, distinct)
@@ -279,23 +349,39 @@ const resolveCount: Resolve = (given, distinct) => aggregateCall('count', given.
 function picking(name: string, aliases: readonly string[]): FunctionRow {
   const resolve: Resolve = ([arg, ignoreNulls], distinct) => {
     const flag = ignoreNulls && argumentAs(name, ignoreNulls, 1, 'boolean')
-    if (flag && flag.kind !== 'literal') throw typeMismatch('NON_FOLDABLE_INPUT', `the second parameter of ${name} must be true or false, but is "${expressionText(flag)}"`, 'give a constant')
+    if (flag && flag.kind !== 'literal')
+      throw typeMismatch(
+        'NON_FOLDABLE_INPUT',
+        `the second parameter of ${name} must be true or false, but is "${expressionText(flag)}"`,
+        'give a constant',
+      )
     return aggregateCall(name, flag?.kind === 'literal' && flag.value === true ? [arg!, flag] : [arg!], arg!.type, true, distinct)
   }
   return { name, aliases, kind: 'aggregate', deterministic: true, arity: [1, 2], resolve }
 }
 
 const rows: readonly FunctionRow[] = [
-  arithmetic('+'), arithmetic('-'), arithmetic('*'), arithmetic('/'), arithmetic('%', ['mod']),
+  arithmetic('+'),
+  arithmetic('-'),
+  arithmetic('*'),
+  arithmetic('/'),
+  arithmetic('%', ['mod']),
   scalar('negative', { takes: ['numeric'], gives: first }),
-  comparison('==', ['=']), comparison('!=', ['<>']), comparison('<=>', ['equal_null']),
-  comparison('<'), comparison('<='), comparison('>'), comparison('>='),
+  comparison('==', ['=']),
+  comparison('!=', ['<>']),
+  comparison('<=>', ['equal_null']),
+  comparison('<'),
+  comparison('<='),
+  comparison('>'),
+  comparison('>='),
   scalar('and', { takes: ['boolean', 'boolean'], gives: 'boolean' }),
   scalar('or', { takes: ['boolean', 'boolean'], gives: 'boolean' }),
   scalar('not', { takes: ['boolean'], gives: 'boolean', aliases: ['!'] }),
   scalar('isnull', { takes: ['any'], gives: 'boolean', nullable: false }),
   scalar('isnotnull', { takes: ['any'], gives: 'boolean', nullable: false }),
-  special('isnan', [1, 1], ([arg]) => call('isnan', [arg!.type === 'float' ? arg! : argumentAs('isnan', arg!, 0, 'double')], 'boolean', false)),
+  special('isnan', [1, 1], ([arg]) =>
+    call('isnan', [arg!.type === 'float' ? arg! : argumentAs('isnan', arg!, 0, 'double')], 'boolean', false),
+  ),
   special('in', [1, Infinity], resolveIn),
   scalar('like', { takes: ['string', 'string', 'string'], min: 2, gives: 'boolean' }),
   scalar('ilike', { takes: ['string', 'string', 'string'], min: 2, gives: 'boolean' }),
@@ -307,7 +393,8 @@ const rows: readonly FunctionRow[] = [
   special('coalesce', [1, Infinity], resolveCoalesce),
   special('nvl', [2, 2], resolveCoalesce, ['ifnull']),
   special('nullif', [2, 2], resolveNullif),
-  extreme('greatest'), extreme('least'),
+  extreme('greatest'),
+  extreme('least'),
   special('if', [3, 3], resolveIf),
 
   scalar('upper', { takes: ['string'], gives: 'string', aliases: ['ucase'] }),
@@ -322,7 +409,12 @@ const rows: readonly FunctionRow[] = [
   scalar('replace', { takes: ['string', 'string', 'string'], min: 2, defaults: [undefined, undefined, text('')], gives: 'string' }),
   scalar('regexp_replace', { takes: ['string', 'string', 'string'], gives: 'string' }),
   scalar('regexp_extract', { takes: ['string', 'string', 'int'], min: 2, defaults: [undefined, undefined, int(1)], gives: 'string' }),
-  scalar('split', { takes: ['string', 'string', 'int'], min: 2, defaults: [undefined, undefined, int(-1)], gives: arrayOf('string', false) }),
+  scalar('split', {
+    takes: ['string', 'string', 'int'],
+    min: 2,
+    defaults: [undefined, undefined, int(-1)],
+    gives: arrayOf('string', false),
+  }),
   scalar('lpad', { takes: ['string', 'int', 'string'], min: 2, defaults: [undefined, undefined, text(' ')], gives: 'string' }),
   scalar('rpad', { takes: ['string', 'int', 'string'], min: 2, defaults: [undefined, undefined, text(' ')], gives: 'string' }),
   scalar('instr', { takes: ['string', 'string'], gives: 'int' }),
@@ -342,11 +434,16 @@ const rows: readonly FunctionRow[] = [
   scalar('pow', { takes: ['double', 'double'], gives: 'double', aliases: ['power'] }),
   scalar('sign', { takes: ['double'], gives: 'double', aliases: ['signum'] }),
 
-  scalar('year', { takes: ['date'], gives: 'int' }), scalar('month', { takes: ['date'], gives: 'int' }),
-  scalar('day', { takes: ['date'], gives: 'int', aliases: ['dayofmonth'] }), scalar('quarter', { takes: ['date'], gives: 'int' }),
-  scalar('dayofweek', { takes: ['date'], gives: 'int' }), scalar('dayofyear', { takes: ['date'], gives: 'int' }),
+  scalar('year', { takes: ['date'], gives: 'int' }),
+  scalar('month', { takes: ['date'], gives: 'int' }),
+  scalar('day', { takes: ['date'], gives: 'int', aliases: ['dayofmonth'] }),
+  scalar('quarter', { takes: ['date'], gives: 'int' }),
+  scalar('dayofweek', { takes: ['date'], gives: 'int' }),
+  scalar('dayofyear', { takes: ['date'], gives: 'int' }),
   scalar('weekofyear', { takes: ['date'], gives: 'int' }),
-  scalar('hour', { takes: ['instant'], gives: 'int' }), scalar('minute', { takes: ['instant'], gives: 'int' }), scalar('second', { takes: ['instant'], gives: 'int' }),
+  scalar('hour', { takes: ['instant'], gives: 'int' }),
+  scalar('minute', { takes: ['instant'], gives: 'int' }),
+  scalar('second', { takes: ['instant'], gives: 'int' }),
   special('date_trunc', [2, 2], resolveDateTrunc),
   special('to_date', [1, 2], resolveToDate),
   special('to_timestamp', [1, 2], resolveToTimestamp),
@@ -380,7 +477,9 @@ const rows: readonly FunctionRow[] = [
   aggregate('avg', 'numeric', avgType, { aliases: ['mean'] }),
   aggregate('min', 'orderable', (arg) => arg.type),
   aggregate('max', 'orderable', (arg) => arg.type),
-  picking('first', ['first_value']), picking('last', ['last_value']), picking('any_value', []),
+  picking('first', ['first_value']),
+  picking('last', ['last_value']),
+  picking('any_value', []),
   aggregate('count_if', 'boolean', 'long', { nullable: false }),
   aggregate('bool_and', 'boolean', 'boolean', { aliases: ['every'] }),
   aggregate('bool_or', 'boolean', 'boolean', { aliases: ['some', 'any'] }),
@@ -396,9 +495,46 @@ function mapTypeOf(e: Expression): Extract<DataType, { kind: 'map' }> {
 
 /** Functions of Spark that are known by name and come later. */
 const later = new Set([
-  'session_window', 'explode', 'explode_outer', 'posexplode', 'collect_list', 'collect_set', 'approx_count_distinct', 'from_json', 'to_json', 'transform', 'filter', 'exists',
-  'aggregate', 'percentile_approx', 'percentile', 'from_unixtime', 'date_format', 'make_interval', 'add_months', 'months_between', 'last_day', 'map', 'map_from_arrays', 'rand', 'uuid',
-  'monotonically_increasing_id', 'row_number', 'rank', 'lag', 'lead', 'sha1', 'crc32', 'hash', 'xxhash64', 'max_by', 'min_by', 'translate', 'initcap', 'array_distinct', 'array_sort',
+  'session_window',
+  'explode',
+  'explode_outer',
+  'posexplode',
+  'collect_list',
+  'collect_set',
+  'approx_count_distinct',
+  'from_json',
+  'to_json',
+  'transform',
+  'filter',
+  'exists',
+  'aggregate',
+  'percentile_approx',
+  'percentile',
+  'from_unixtime',
+  'date_format',
+  'make_interval',
+  'add_months',
+  'months_between',
+  'last_day',
+  'map',
+  'map_from_arrays',
+  'rand',
+  'uuid',
+  'monotonically_increasing_id',
+  'row_number',
+  'rank',
+  'lag',
+  'lead',
+  'sha1',
+  'crc32',
+  'hash',
+  'xxhash64',
+  'max_by',
+  'min_by',
+  'translate',
+  'initcap',
+  'array_distinct',
+  'array_sort',
 ])
 
 /** Every row of the table, by its own name. */

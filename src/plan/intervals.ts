@@ -67,16 +67,34 @@ export function intervalText(us: bigint): string {
 }
 
 const writtenUnits: readonly (readonly [string, bigint])[] = [
-  ['day', usPerDay], ['hour', usPerHour], ['minute', usPerMinute], ['second', usPerSecond], ['millisecond', 1000n], ['microsecond', 1n],
+  ['day', usPerDay],
+  ['hour', usPerHour],
+  ['minute', usPerMinute],
+  ['second', usPerSecond],
+  ['millisecond', 1000n],
+  ['microsecond', 1n],
 ]
 
 type Unit = (count: bigint) => Interval
-const ofMonths = (size: bigint): Unit => (count) => ({ months: Number(count * size), days: 0, microseconds: 0n })
-const ofDays = (size: bigint): Unit => (count) => ({ months: 0, days: Number(count * size), microseconds: 0n })
-const ofTime = (size: bigint): Unit => (count) => ({ months: 0, days: 0, microseconds: count * size })
+const ofMonths =
+  (size: bigint): Unit =>
+  (count) => ({ months: Number(count * size), days: 0, microseconds: 0n })
+const ofDays =
+  (size: bigint): Unit =>
+  (count) => ({ months: 0, days: Number(count * size), microseconds: 0n })
+const ofTime =
+  (size: bigint): Unit =>
+  (count) => ({ months: 0, days: 0, microseconds: count * size })
 const units: Readonly<Record<string, Unit>> = {
-  year: ofMonths(12n), month: ofMonths(1n), week: ofDays(7n), day: ofDays(1n),
-  hour: ofTime(usPerHour), minute: ofTime(usPerMinute), second: ofTime(usPerSecond), millisecond: ofTime(1000n), microsecond: ofTime(1n),
+  year: ofMonths(12n),
+  month: ofMonths(1n),
+  week: ofDays(7n),
+  day: ofDays(1n),
+  hour: ofTime(usPerHour),
+  minute: ofTime(usPerMinute),
+  second: ofTime(usPerSecond),
+  millisecond: ofTime(1000n),
+  microsecond: ofTime(1n),
 }
 
 function readInterval(text: string): Interval | undefined {

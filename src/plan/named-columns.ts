@@ -18,7 +18,11 @@ export function projectNamed(input: LogicalPlan, columns: readonly NamedExpressi
 
 /** Input column number `index` passed through. */
 export function namedColumn(field: Field, index: number): NamedExpression {
-  return { name: field.name, expression: columnRef(field, index), ...(field.watermarkDelayMs === undefined ? {} : { watermarkDelayMs: field.watermarkDelayMs }) }
+  return {
+    name: field.name,
+    expression: columnRef(field, index),
+    ...(field.watermarkDelayMs === undefined ? {} : { watermarkDelayMs: field.watermarkDelayMs }),
+  }
 }
 
 /** What `written` resolved to, under a name, with the event-time mark that it keeps: a column passed through, a window made of one, a window's
@@ -44,7 +48,9 @@ export function fieldFor({ name, expression, watermarkDelayMs }: NamedExpression
   const source = expression.kind === 'column' ? fields[expression.index] : undefined
   const qualifier = source?.name === name ? source.qualifier : undefined
   return {
-    name, type: expression.type, nullable: expression.nullable,
+    name,
+    type: expression.type,
+    nullable: expression.nullable,
     ...(qualifier === undefined ? {} : { qualifier }),
     ...(watermarkDelayMs === undefined ? {} : { watermarkDelayMs }),
   }
@@ -54,7 +60,10 @@ export function fieldFor({ name, expression, watermarkDelayMs }: NamedExpression
 export function checkOneWindow(expressions: readonly Expression[]): void {
   const windows = new Set(expressions.flatMap(windowsIn).map(expressionText))
   if (windows.size > 1) {
-    throw new InvalidQueryError('MULTIPLE_TIME_WINDOWS', { what: `several time windows in one operator would multiply the rows: ${[...windows].join(', ')}`, todo: 'use one window in a select or groupBy' })
+    throw new InvalidQueryError('MULTIPLE_TIME_WINDOWS', {
+      what: `several time windows in one operator would multiply the rows: ${[...windows].join(', ')}`,
+      todo: 'use one window in a select or groupBy',
+    })
   }
 }
 
@@ -74,5 +83,8 @@ export function checkDistinctNames(names: readonly string[]): void {
 export function asCondition(e: Expression, code: string, where: string): Expression {
   if (e.type === 'boolean') return e
   if (e.type === 'void') return castTo(e, 'boolean')
-  throw new InvalidQueryError(code, { what: `${where} was given "${expressionText(e)}" of type ${quoteType(e.type)}, and needs a boolean`, todo: 'compare it with something, or cast it to boolean' })
+  throw new InvalidQueryError(code, {
+    what: `${where} was given "${expressionText(e)}" of type ${quoteType(e.type)}, and needs a boolean`,
+    todo: 'compare it with something, or cast it to boolean',
+  })
 }

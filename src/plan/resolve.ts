@@ -21,27 +21,48 @@ type UnresolvedCall = Extract<UnresolvedExpression, { kind: 'call' }>
 /** Looks up names and types one expression. Aliases inside are passed over; InvalidQueryError under Spark's error classes. */
 export function resolveExpression(e: UnresolvedExpression, scope: Scope): Expression {
   switch (e.kind) {
-    case 'attribute': return resolveAttribute(e, scope)
-    case 'literal': return literal(e.value, e.type)
-    case 'alias': return resolveExpression(e.input, scope)
-    case 'field': return fieldOf(resolveExpression(e.input, scope), e.field)
-    case 'cast': return resolveCast(e, scope)
-    case 'case': return resolveCase(e, scope)
-    case 'call': return resolveUnresolvedCall(e, scope)
-    case 'sort': throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', { what: 'asc() and desc() only mean something in orderBy', todo: 'leave them out here' })
-    case 'star': throw new InvalidQueryError('INVALID_USAGE_OF_STAR_OR_REGEX', { what: "'*' can only stand alone, in select or count", todo: 'name the columns' })
+    case 'attribute':
+      return resolveAttribute(e, scope)
+    case 'literal':
+      return literal(e.value, e.type)
+    case 'alias':
+      return resolveExpression(e.input, scope)
+    case 'field':
+      return fieldOf(resolveExpression(e.input, scope), e.field)
+    case 'cast':
+      return resolveCast(e, scope)
+    case 'case':
+      return resolveCase(e, scope)
+    case 'call':
+      return resolveUnresolvedCall(e, scope)
+    case 'sort':
+      throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
+        what: 'asc() and desc() only mean something in orderBy',
+        todo: 'leave them out here',
+      })
+    case 'star':
+      throw new InvalidQueryError('INVALID_USAGE_OF_STAR_OR_REGEX', {
+        what: "'*' can only stand alone, in select or count",
+        todo: 'name the columns',
+      })
   }
 }
 
 /** What an unnamed output column is called, as in Spark: the column's own name, else the expression's text. */
 export function nameOf(e: UnresolvedExpression): string {
   switch (e.kind) {
-    case 'alias': return e.name
-    case 'attribute': return parseName(e.name).at(-1)!
-    case 'field': return e.field
-    case 'cast': return isNamed(e.input) ? nameOf(e.input) : unresolvedText(e)
-    case 'call': return e.name === 'window' ? 'window' : unresolvedText(e)
-    default: return unresolvedText(e)
+    case 'alias':
+      return e.name
+    case 'attribute':
+      return parseName(e.name).at(-1)!
+    case 'field':
+      return e.field
+    case 'cast':
+      return isNamed(e.input) ? nameOf(e.input) : unresolvedText(e)
+    case 'call':
+      return e.name === 'window' ? 'window' : unresolvedText(e)
+    default:
+      return unresolvedText(e)
   }
 }
 function isNamed(e: UnresolvedExpression): boolean {
@@ -51,15 +72,30 @@ function isNamed(e: UnresolvedExpression): boolean {
 /** An unresolved expression as Spark prints it in names and errors. */
 export function unresolvedText(e: UnresolvedExpression): string {
   switch (e.kind) {
-    case 'attribute': return e.name
-    case 'star': return '*'
-    case 'literal': return literalText(e.value, e.type)
-    case 'alias': return `${unresolvedText(e.input)} AS ${e.name}`
-    case 'field': return `${unresolvedText(e.input)}.${e.field}`
-    case 'cast': return `${e.mode === 'try' ? 'TRY_CAST' : 'CAST'}(${unresolvedText(e.input)} AS ${typeText(e.type).toUpperCase()})`
-    case 'case': return caseText(e.branches.map(({ condition, value }) => [unresolvedText(condition), unresolvedText(value)]), e.otherwise && unresolvedText(e.otherwise))
-    case 'sort': return `${unresolvedText(e.input)} ${e.descending ? 'DESC' : 'ASC'} NULLS ${e.nullsFirst ? 'FIRST' : 'LAST'}`
-    case 'call': return callText(e.name, e.args.map((arg, i) => (e.distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg))))
+    case 'attribute':
+      return e.name
+    case 'star':
+      return '*'
+    case 'literal':
+      return literalText(e.value, e.type)
+    case 'alias':
+      return `${unresolvedText(e.input)} AS ${e.name}`
+    case 'field':
+      return `${unresolvedText(e.input)}.${e.field}`
+    case 'cast':
+      return `${e.mode === 'try' ? 'TRY_CAST' : 'CAST'}(${unresolvedText(e.input)} AS ${typeText(e.type).toUpperCase()})`
+    case 'case':
+      return caseText(
+        e.branches.map(({ condition, value }) => [unresolvedText(condition), unresolvedText(value)]),
+        e.otherwise && unresolvedText(e.otherwise),
+      )
+    case 'sort':
+      return `${unresolvedText(e.input)} ${e.descending ? 'DESC' : 'ASC'} NULLS ${e.nullsFirst ? 'FIRST' : 'LAST'}`
+    case 'call':
+      return callText(
+        e.name,
+        e.args.map((arg, i) => (e.distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg))),
+      )
   }
 }
 
@@ -69,11 +105,20 @@ export function parseName(name: string): string[] {
   const part = /(?:`((?:[^`]|``)*)`|([^`.]+))(\.|$)/y
   while (part.lastIndex < name.length) {
     const match = part.exec(name)
-    if (!match) throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', { what: `${JSON.stringify(name)} is no column name`, todo: 'put a name that holds dots or backticks between backticks, with backticks inside it doubled' })
+    if (!match)
+      throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', {
+        what: `${JSON.stringify(name)} is no column name`,
+        todo: 'put a name that holds dots or backticks between backticks, with backticks inside it doubled',
+      })
     parts.push(match[1] === undefined ? match[2]! : match[1].replaceAll('``', '`'))
-    if (match[3] === '.' && part.lastIndex === name.length) throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', { what: `the column name ${JSON.stringify(name)} ends in a dot`, todo: 'name the field behind the dot' })
+    if (match[3] === '.' && part.lastIndex === name.length)
+      throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', {
+        what: `the column name ${JSON.stringify(name)} ends in a dot`,
+        todo: 'name the field behind the dot',
+      })
   }
-  if (parts.length === 0) throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', { what: 'a column name is empty', todo: 'name a column' })
+  if (parts.length === 0)
+    throw new InvalidQueryError('INVALID_ATTRIBUTE_NAME_SYNTAX', { what: 'a column name is empty', todo: 'name a column' })
   return parts
 }
 
@@ -85,10 +130,23 @@ function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0 }: 
   const [from, to] = side === 'left' ? [0, leftCount] : side === 'right' ? [leftCount, fields.length] : [0, fields.length]
   const parts = parseName(name)
   const visible = fields.map((field, index) => ({ field, index })).slice(from, to)
-  const qualified = parts.length < 2 ? [] : visible.filter(({ field }) => field.qualifier !== undefined && sameName(field.qualifier, parts[0]!) && sameName(field.name, parts[1]!))
+  const qualified =
+    parts.length < 2
+      ? []
+      : visible.filter(
+          ({ field }) => field.qualifier !== undefined && sameName(field.qualifier, parts[0]!) && sameName(field.name, parts[1]!),
+        )
   const found = qualified.length > 0 ? qualified : visible.filter(({ field }) => sameName(field.name, parts[0]!))
-  if (found.length === 0) throw unresolvedColumn(name, visible.map(({ field }) => field))
-  if (found.length > 1) throw ambiguousReference(name, found.map(({ field }) => field))
+  if (found.length === 0)
+    throw unresolvedColumn(
+      name,
+      visible.map(({ field }) => field),
+    )
+  if (found.length > 1)
+    throw ambiguousReference(
+      name,
+      found.map(({ field }) => field),
+    )
   const column = columnRef(found[0]!.field, found[0]!.index)
   return parts.slice(qualified.length > 0 ? 2 : 1).reduce<Expression>(fieldOf, column)
 }
@@ -100,7 +158,8 @@ export function columnRef({ name, type, nullable }: Field, index: number): Colum
 /** `input.field`: a struct's field, or a map's value under that key. */
 export function fieldOf(input: Expression, field: string): Expression {
   const { type } = input
-  if (typeof type !== 'string' && type.kind === 'map' && type.key === 'string') return resolveCall('element_at', [input, literal(field, 'string')])
+  if (typeof type !== 'string' && type.kind === 'map' && type.key === 'string')
+    return resolveCall('element_at', [input, literal(field, 'string')])
   if (typeof type === 'string' || type.kind !== 'struct') {
     throw new InvalidQueryError('INVALID_EXTRACT_BASE_FIELD_TYPE', {
       what: `can't take the field \`${field}\` from "${expressionText(input)}": it needs a struct, not ${quoteType(type)}`,
@@ -110,7 +169,10 @@ export function fieldOf(input: Expression, field: string): Expression {
   const found = type.fields.filter((candidate) => sameName(candidate.name, field))
   if (found.length === 0) throw fieldNotFound(field, type.fields)
   if (found.length > 1) {
-    throw new InvalidQueryError('AMBIGUOUS_REFERENCE_TO_FIELDS', { what: `the field \`${field}\` appears ${found.length} times in "${expressionText(input)}"`, todo: 'rename one of them where the struct is made' })
+    throw new InvalidQueryError('AMBIGUOUS_REFERENCE_TO_FIELDS', {
+      what: `the field \`${field}\` appears ${found.length} times in "${expressionText(input)}"`,
+      todo: 'rename one of them where the struct is made',
+    })
   }
   return { kind: 'field', input, field: found[0]!.name, type: found[0]!.type, nullable: input.nullable || found[0]!.nullable }
 }
@@ -118,7 +180,11 @@ export function fieldOf(input: Expression, field: string): Expression {
 function resolveCast({ input, type, mode }: Extract<UnresolvedExpression, { kind: 'cast' }>, scope: Scope): Expression {
   const value = resolveExpression(input, scope)
   if (canCast(value.type, type)) return castTo(value, type, mode)
-  throw typeMismatch('CAST_WITHOUT_SUGGESTION', `cannot cast ${quoteType(value.type)} to ${quoteType(type)} in "${expressionText(value)}"`, 'use a function that makes the one from the other, or cast in two steps')
+  throw typeMismatch(
+    'CAST_WITHOUT_SUGGESTION',
+    `cannot cast ${quoteType(value.type)} to ${quoteType(type)} in "${expressionText(value)}"`,
+    'use a function that makes the one from the other, or cast in two steps',
+  )
 }
 
 function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { kind: 'case' }>, scope: Scope): CaseWhen {
@@ -128,10 +194,16 @@ function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { ki
   const all = last ? [...values, last] : values
   const type = commonTypeOf(all.map((value) => value.type))
   if (type === undefined) {
-    throw typeMismatch('DATA_DIFF_TYPES', `the branches of CASE WHEN should all have one type, but have [${all.map((value) => quoteType(value.type)).join(', ')}]`, 'cast the values to one type')
+    throw typeMismatch(
+      'DATA_DIFF_TYPES',
+      `the branches of CASE WHEN should all have one type, but have [${all.map((value) => quoteType(value.type)).join(', ')}]`,
+      'cast the values to one type',
+    )
   }
   return {
-    kind: 'case', type, nullable: last === null || all.some((value) => value.nullable),
+    kind: 'case',
+    type,
+    nullable: last === null || all.some((value) => value.nullable),
     branches: conditions.map((condition, i) => ({ condition, value: castTo(values[i]!, type) })),
     otherwise: last && castTo(last, type),
   }
@@ -140,18 +212,25 @@ function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { ki
 function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
   const name = e.name.toLowerCase()
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
-  if (name === 'interval') throw notSupportedYet('an interval as a value', "add it to a timestamp or date, or subtract it: col('at').plus('1 hour')")
+  if (name === 'interval')
+    throw notSupportedYet('an interval as a value', "add it to a timestamp or date, or subtract it: col('at').plus('1 hour')")
   if ((name === '+' || name === '-') && e.args.some(isInterval)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
   if (name === 'struct') {
     const named = e.args.flatMap((arg): UnresolvedExpression[] => [{ kind: 'literal', value: nameOf(arg), type: 'string' }, arg])
-    return resolveCall('named_struct', named.map((arg) => resolveExpression(arg, scope)))
+    return resolveCall(
+      'named_struct',
+      named.map((arg) => resolveExpression(arg, scope)),
+    )
   }
   const args = e.args.map((arg) => resolveExpression(arg, scope))
   const resolved = resolveCall(name, args, e.distinct)
   if (resolved.kind === 'aggregate' && resolved.args.some(hasAggregate)) {
-    throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', { what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`, todo: 'aggregate twice: groupBy(…).agg(…) and then again' })
+    throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', {
+      what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`,
+      todo: 'aggregate twice: groupBy(…).agg(…) and then again',
+    })
   }
   return resolved
 }
@@ -163,7 +242,10 @@ function resolveGetItem([inputArg, keyArg]: readonly UnresolvedExpression[], sco
   if (typeof input.type !== 'string' && input.type.kind === 'map') return resolveCall('element_at', [input, key])
   if (key.kind === 'literal' && typeof key.value === 'string') return fieldOf(input, key.value)
   if (key.kind !== 'literal' || typeof key.value !== 'number' || key.value < 0) {
-    throw new InvalidQueryError('INVALID_ARRAY_INDEX', { what: `getItem(${expressionText(key)}) of an array`, todo: 'give a constant index from 0; element_at(array, n) takes any integer, counts from 1, and from the end below 0' })
+    throw new InvalidQueryError('INVALID_ARRAY_INDEX', {
+      what: `getItem(${expressionText(key)}) of an array`,
+      todo: 'give a constant index from 0; element_at(array, n) takes any integer, counts from 1, and from the end below 0',
+    })
   }
   return resolveCall('element_at', [input, { ...key, value: key.value + 1 }])
 }
@@ -177,7 +259,11 @@ function resolveIntervalSum(name: '+' | '-', args: readonly UnresolvedExpression
   const [time, span] = isInterval(args[1]!) ? [args[0]!, args[1]!] : [args[1]!, args[0]!]
   const written = (span as UnresolvedCall).args[0]
   if (isInterval(time) || (name === '-' && span === args[0]) || written?.kind !== 'literal') {
-    throw typeMismatch('BINARY_OP_WRONG_TYPE', `"${unresolvedText({ kind: 'call', name, args })}" needs a timestamp or date and an interval written as text`, "write it as col('at').plus('1 hour') or col('at').minus('1 hour')")
+    throw typeMismatch(
+      'BINARY_OP_WRONG_TYPE',
+      `"${unresolvedText({ kind: 'call', name, args })}" needs a timestamp or date and an interval written as text`,
+      "write it as col('at').plus('1 hour') or col('at').minus('1 hour')",
+    )
   }
   const { months, days, microseconds } = parseInterval(String(written.value))
   if (months !== 0) throw notSupportedYet('adding months or years', 'use days')

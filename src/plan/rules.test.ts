@@ -10,13 +10,20 @@ const stream = streamScan({ format: 'json', options: { path: '/in' }, schema: pa
 const table = batchScan({ format: 'parquet', options: {}, paths: ['/t'], schema: parseDdl('k string, m int') })
 const marked = watermark(stream, 'at', '10 seconds')
 const a = (name: string, side?: 'left' | 'right'): UnresolvedExpression => ({ kind: 'attribute', name, ...(side ? { side } : {}) })
-const lit = (value: number | string): UnresolvedExpression => ({ kind: 'literal', value, type: typeof value === 'string' ? 'string' : 'int' })
+const lit = (value: number | string): UnresolvedExpression => ({
+  kind: 'literal',
+  value,
+  type: typeof value === 'string' ? 'string' : 'int',
+})
 const c = (name: string, ...args: UnresolvedExpression[]): UnresolvedExpression => ({ kind: 'call', name, args })
 const and = (...parts: UnresolvedExpression[]) => parts.reduce((x, y) => c('and', x, y))
 const lines = (plan: LogicalPlan) => explainLogical(optimize(plan)).trimEnd().split('\n')
 
 test('a filter goes below a watermark but for what reads the event time or the clock', () => {
-  const plan = filter(marked, and(c('>', a('n'), lit(1)), c('isnotnull', a('at')), c('==', a('k'), lit('x')), c('<', c('current_date'), lit('2030-01-01'))))
+  const plan = filter(
+    marked,
+    and(c('>', a('n'), lit(1)), c('isnotnull', a('at')), c('==', a('k'), lit('x')), c('<', c('current_date'), lit('2030-01-01'))),
+  )
   expect(lines(plan)).toEqual([
     'Filter ((at IS NOT NULL) AND (current_date() < cast(2030-01-01 as date)))',
     '+- EventTimeWatermark at, 10 seconds',
@@ -28,7 +35,10 @@ test('a filter goes below a watermark but for what reads the event time or the c
 })
 
 test('it finds its way through projections, aliases and other filters', () => {
-  const plan = filter(filter(project(alias(marked, 's'), [a('s.at'), { kind: 'alias', input: c('+', a('n'), lit(1)), name: 'm' }]), c('>', a('m'), lit(5))), c('>', a('at'), lit('2020-01-01')))
+  const plan = filter(
+    filter(project(alias(marked, 's'), [a('s.at'), { kind: 'alias', input: c('+', a('n'), lit(1)), name: 'm' }]), c('>', a('m'), lit(5))),
+    c('>', a('at'), lit('2020-01-01')),
+  )
   expect(lines(plan)).toEqual([
     'Project [at, (n + 1) AS m]',
     '+- SubqueryAlias s',
@@ -45,19 +55,33 @@ test('it does not pass a window, which multiplies rows', () => {
 })
 
 test('below a union it goes to every input, below an aggregation only by its keys', () => {
-  expect(lines(filter(union([marked, marked]), c('>', a('n'), lit(1)))).filter((line) => line.includes('Filter'))).toEqual([':  +- Filter (n > 1)', '   +- Filter (n > 1)'].map((l) => l.padStart(0)))
+  expect(lines(filter(union([marked, marked]), c('>', a('n'), lit(1)))).filter((line) => line.includes('Filter'))).toEqual(
+    [':  +- Filter (n > 1)', '   +- Filter (n > 1)'].map((l) => l.padStart(0)),
+  )
   const counted = groupBy(marked, [{ expression: a('k') }], [{ name: 'c', expression: c('count') }])
   expect(lines(filter(counted, and(c('==', a('k'), lit('x')), c('>', a('c'), lit(1)))))).toEqual([
-    'Filter (c > 1)', '+- Aggregate [k], [k, count(1) AS c]', '   +- EventTimeWatermark at, 10 seconds', '      +- Filter (k = x)', '         +- StreamingRelation json /in [at, k, n]',
+    'Filter (c > 1)',
+    '+- Aggregate [k], [k, count(1) AS c]',
+    '   +- EventTimeWatermark at, 10 seconds',
+    '      +- Filter (k = x)',
+    '         +- StreamingRelation json /in [at, k, n]',
   ])
 })
 
 const pushed = (how: JoinType, above: boolean): string[] => {
   const parts = (side?: 'left' | 'right') => [c('>', a('n', side && 'left'), lit(1)), c('>', a('m', side && 'right'), lit(2))]
-  const plan = above ? filter(join(marked, table, { using: ['k'] }, how), and(...parts())) : join(marked, table, { condition: and(c('==', a('k', 'left'), a('k', 'right')), ...parts('left')) }, how)
+  const plan = above
+    ? filter(join(marked, table, { using: ['k'] }, how), and(...parts()))
+    : join(marked, table, { condition: and(c('==', a('k', 'left'), a('k', 'right')), ...parts('left')) }, how)
   const text = lines(plan)
   const watermarkAt = text.findIndex((line) => line.includes('EventTimeWatermark'))
-  return text.flatMap((line, i) => (/Filter/.test(line) ? [`${/n > 1/.test(line) ? 'n' : ''}${/m > 2/.test(line) ? 'm' : ''} ${i === 0 ? 'above' : i > watermarkAt && line.includes('n > 1') ? 'below watermark' : 'below join'}`] : []))
+  return text.flatMap((line, i) =>
+    /Filter/.test(line)
+      ? [
+          `${/n > 1/.test(line) ? 'n' : ''}${/m > 2/.test(line) ? 'm' : ''} ${i === 0 ? 'above' : i > watermarkAt && line.includes('n > 1') ? 'below watermark' : 'below join'}`,
+        ]
+      : [],
+  )
 }
 
 test('a filter above a join goes to a side whose rows the join keeps', () => {
@@ -80,7 +104,12 @@ test('filters by a key of a full join stay above it', () => {
   const plan = filter(join(stream, table, { using: ['k'] }, 'full'), c('==', a('k'), lit('x')))
   expect(lines(plan)[0]).toBe('Filter (k = x)')
   const right = filter(join(stream, table, { using: ['k'] }, 'right'), c('==', a('k'), lit('x')))
-  expect(lines(right)).toEqual(['Join RightOuter, (k = k)', ':- StreamingRelation json /in [at, k, n]', '+- Filter (k = x)', '   +- Relation parquet /t [k, m]'])
+  expect(lines(right)).toEqual([
+    'Join RightOuter, (k = k)',
+    ':- StreamingRelation json /in [at, k, n]',
+    '+- Filter (k = x)',
+    '   +- Relation parquet /t [k, m]',
+  ])
 })
 
 test('a condition does not grow without bound on its way down', () => {

@@ -5,7 +5,16 @@
 import { assert } from '../base/errors.ts'
 import { filterBy } from './analyze.ts'
 import type { Expression } from './expression.ts'
-import { childrenOf, columnsRead, conjunction, conjuncts, isDeterministic, mapChildren, shiftColumns, someExpression } from './expression-tree.ts'
+import {
+  childrenOf,
+  columnsRead,
+  conjunction,
+  conjuncts,
+  isDeterministic,
+  mapChildren,
+  shiftColumns,
+  someExpression,
+} from './expression-tree.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf } from './logical-plan.ts'
 
@@ -33,11 +42,18 @@ function everywhere(plan: LogicalPlan, rule: Rule): LogicalPlan {
 /** The node over other inputs of the same schema. */
 export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): LogicalPlan {
   switch (plan.kind) {
-    case 'stream-scan': case 'scan': case 'local': return plan
-    case 'join': return { ...plan, left: inputs[0]!, right: inputs[1]! }
-    case 'union': return { ...plan, inputs }
-    case 'filter': return { ...plan, input: inputs[0]!, schema: inputs[0]!.schema }
-    default: return { ...plan, input: inputs[0]! }
+    case 'stream-scan':
+    case 'scan':
+    case 'local':
+      return plan
+    case 'join':
+      return { ...plan, left: inputs[0]!, right: inputs[1]! }
+    case 'union':
+      return { ...plan, inputs }
+    case 'filter':
+      return { ...plan, input: inputs[0]!, schema: inputs[0]!.schema }
+    default:
+      return { ...plan, input: inputs[0]! }
   }
 }
 
@@ -98,8 +114,12 @@ export const pushFilterBelowUnion: Rule = (plan) => {
 export const pushFilterBelowAggregate: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
   const { keys, input } = plan.input
-  const isPlainKey = (index: number) => index < keys.length && isDeterministic(keys[index]!.expression) && !hasWindow(keys[index]!.expression)
-  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey))
+  const isPlainKey = (index: number) =>
+    index < keys.length && isDeterministic(keys[index]!.expression) && !hasWindow(keys[index]!.expression)
+  const [down, up] = split(
+    plan.condition,
+    (part) => isDeterministic(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey),
+  )
   if (down.length === 0) return plan
   const inlined = down.map((part) => replaceColumns(part, (index) => keys[index]!.expression))
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
@@ -135,7 +155,8 @@ export const pushJoinConditionDown: Rule = (plan) => {
     const columns = [...columnsRead(part)]
     if (columns.length === 0 || !isDeterministic(part)) return false
     if (columns.every((index) => index < leftCount) && conditionFilters(plan, 'left')) return left.push(part) > 0
-    if (columns.every((index) => index >= leftCount) && conditionFilters(plan, 'right')) return right.push(shiftColumns(part, -leftCount)) > 0
+    if (columns.every((index) => index >= leftCount) && conditionFilters(plan, 'right'))
+      return right.push(shiftColumns(part, -leftCount)) > 0
     return false
   })
   // a condition must stay: a join without one is another join
@@ -144,7 +165,14 @@ export const pushJoinConditionDown: Rule = (plan) => {
 }
 
 const rules: readonly Rule[] = [
-  combineFilters, pushFilterBelowProject, pushFilterBelowAlias, pushFilterBelowUnion, pushFilterBelowAggregate, pushFilterBelowJoin, pushJoinConditionDown, pushFilterBelowWatermark,
+  combineFilters,
+  pushFilterBelowProject,
+  pushFilterBelowAlias,
+  pushFilterBelowUnion,
+  pushFilterBelowAggregate,
+  pushFilterBelowJoin,
+  pushJoinConditionDown,
+  pushFilterBelowWatermark,
 ]
 
 type Side = 'left' | 'right'
@@ -172,7 +200,12 @@ function originsOf(join: Join): ({ readonly side: Side; readonly column: Express
   const isKey = (name: string) => join.using!.some((key) => key.toLowerCase() === name.toLowerCase())
   const keys = join.using.map((key) => {
     const side: Side = join.how === 'right' ? 'right' : 'left'
-    return join.how === 'full' ? undefined : of(side, join[side].schema.names.findIndex((name) => name.toLowerCase() === key.toLowerCase()))
+    return join.how === 'full'
+      ? undefined
+      : of(
+          side,
+          join[side].schema.names.findIndex((name) => name.toLowerCase() === key.toLowerCase()),
+        )
   })
   return [...keys, ...ls.filter(({ column }) => !isKey(column.name)), ...rs.filter(({ column }) => !isKey(column.name))]
 }

@@ -42,16 +42,35 @@ function checkNames(fields: readonly Field[], text: string): void {
   const seen = new Set<string>()
   for (const { name } of fields) {
     if (seen.has(name.toLowerCase())) {
-      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', { what: `the column "${name}" stands twice in the schema ${JSON.stringify(text)}`, todo: 'rename one of them' })
+      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
+        what: `the column "${name}" stands twice in the schema ${JSON.stringify(text)}`,
+        todo: 'rename one of them',
+      })
     }
     seen.add(name.toLowerCase())
   }
 }
 
 const typeNames: Readonly<Record<string, SimpleType>> = {
-  boolean: 'boolean', tinyint: 'byte', byte: 'byte', smallint: 'short', short: 'short', int: 'int', integer: 'int', bigint: 'long', long: 'long',
-  float: 'float', real: 'float', double: 'double', string: 'string', binary: 'binary', date: 'date',
-  timestamp: 'timestamp', timestamp_ltz: 'timestamp', timestamp_ntz: 'timestamp_ntz', void: 'void',
+  boolean: 'boolean',
+  tinyint: 'byte',
+  byte: 'byte',
+  smallint: 'short',
+  short: 'short',
+  int: 'int',
+  integer: 'int',
+  bigint: 'long',
+  long: 'long',
+  float: 'float',
+  real: 'float',
+  double: 'double',
+  string: 'string',
+  binary: 'binary',
+  date: 'date',
+  timestamp: 'timestamp',
+  timestamp_ltz: 'timestamp',
+  timestamp_ntz: 'timestamp_ntz',
+  void: 'void',
 }
 
 class DdlReader {
@@ -60,7 +79,10 @@ class DdlReader {
   #next = 0
   constructor(text: string) {
     this.#text = text
-    this.#tokens = [...text.matchAll(/\s*(`(?:[^`]|``)+`|'(?:[^'\\]|\\.)*'|[\p{L}\p{N}_]+|[^\s])/gu)].map((m) => ({ text: m[1]!, at: m.index + m[0].length - m[1]!.length }))
+    this.#tokens = [...text.matchAll(/\s*(`(?:[^`]|``)+`|'(?:[^'\\]|\\.)*'|[\p{L}\p{N}_]+|[^\s])/gu)].map((m) => ({
+      text: m[1]!,
+      at: m.index + m[0].length - m[1]!.length,
+    }))
   }
   /** Columns up to `close` (or the end): name, an optional colon, type, NOT NULL, COMMENT. */
   fields(close: string | undefined): Field[] {
@@ -154,14 +176,18 @@ class DdlReader {
     const near = text ? ['string'] : nearest(word, [...Object.keys(typeNames), 'decimal', 'array', 'map', 'struct'])
     return new InvalidQueryError('UNSUPPORTED_DATATYPE', {
       what: `unsupported data type "${word}" at position ${this.#tokens[at]!.at} of ${JSON.stringify(this.#text)}`,
-      todo: near.length > 0 ? `did you mean ${near.join(' or ')}?` : `use one of ${[...new Set(Object.values(typeNames))].join(', ')}, decimal(p,s), array<…>, map<…,…>, struct<…>`,
+      todo:
+        near.length > 0
+          ? `did you mean ${near.join(' or ')}?`
+          : `use one of ${[...new Set(Object.values(typeNames))].join(', ')}, decimal(p,s), array<…>, map<…,…>, struct<…>`,
     })
   }
 }
 
 /** A decimal type, or InvalidQueryError where Spark has none such: precision 1..38, scale 0..precision. */
 export function checkedDecimal(precision: number, scale: number): DataType {
-  if (Number.isInteger(precision) && precision >= 1 && precision <= 38 && Number.isInteger(scale) && scale >= 0 && scale <= precision) return decimal(precision, scale)
+  if (Number.isInteger(precision) && precision >= 1 && precision <= 38 && Number.isInteger(scale) && scale >= 0 && scale <= precision)
+    return decimal(precision, scale)
   const tooWide = precision > 38
   throw new InvalidQueryError(tooWide ? 'DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION' : 'INVALID_DECIMAL_TYPE', {
     what: `decimal(${precision},${scale}) is no decimal type`,
@@ -181,7 +207,11 @@ export function schemaFromJson(json: unknown): Schema {
     try {
       value = JSON.parse(json)
     } catch (cause) {
-      throw new InvalidQueryError('INVALID_JSON_SCHEMA', { what: `the schema is not JSON: ${json.slice(0, 80)}`, todo: 'give the JSON that schema.json() of Spark writes', cause })
+      throw new InvalidQueryError('INVALID_JSON_SCHEMA', {
+        what: `the schema is not JSON: ${json.slice(0, 80)}`,
+        todo: 'give the JSON that schema.json() of Spark writes',
+        cause,
+      })
     }
   }
   const type = typeFromJson(value)
@@ -192,22 +222,32 @@ export function schemaFromJson(json: unknown): Schema {
 export function typeToJson(type: DataType): unknown {
   if (typeof type === 'string') return type === 'int' ? 'integer' : type
   switch (type.kind) {
-    case 'decimal': return `decimal(${type.precision},${type.scale})`
-    case 'array': return { type: 'array', elementType: typeToJson(type.element), containsNull: type.containsNull }
-    case 'map': return { type: 'map', keyType: typeToJson(type.key), valueType: typeToJson(type.value), valueContainsNull: type.valueContainsNull }
-    case 'struct': return { type: 'struct', fields: type.fields.map(fieldToJson) }
+    case 'decimal':
+      return `decimal(${type.precision},${type.scale})`
+    case 'array':
+      return { type: 'array', elementType: typeToJson(type.element), containsNull: type.containsNull }
+    case 'map':
+      return { type: 'map', keyType: typeToJson(type.key), valueType: typeToJson(type.value), valueContainsNull: type.valueContainsNull }
+    case 'struct':
+      return { type: 'struct', fields: type.fields.map(fieldToJson) }
   }
 }
 
 function fieldToJson({ name, type, nullable, watermarkDelayMs }: Field): unknown {
-  return { name, type: typeToJson(type), nullable, metadata: watermarkDelayMs === undefined ? {} : { 'spark.watermarkDelayMs': watermarkDelayMs } }
+  return {
+    name,
+    type: typeToJson(type),
+    nullable,
+    metadata: watermarkDelayMs === undefined ? {} : { 'spark.watermarkDelayMs': watermarkDelayMs },
+  }
 }
 
 export function typeFromJson(json: unknown): DataType {
   if (typeof json === 'string') return simpleFromJson(json)
   const { type, elementType, containsNull, keyType, valueType, valueContainsNull, fields } = (json ?? {}) as Record<string, unknown>
   if (type === 'array') return { kind: 'array', element: typeFromJson(elementType), containsNull: containsNull !== false }
-  if (type === 'map') return { kind: 'map', key: typeFromJson(keyType), value: typeFromJson(valueType), valueContainsNull: valueContainsNull !== false }
+  if (type === 'map')
+    return { kind: 'map', key: typeFromJson(keyType), value: typeFromJson(valueType), valueContainsNull: valueContainsNull !== false }
   if (type === 'struct' && Array.isArray(fields)) return struct(fields.map(fieldFromJson))
   throw invalidJson(json)
 }
@@ -229,5 +269,8 @@ function fieldFromJson(json: unknown): Field {
 }
 
 function invalidJson(json: unknown): InvalidQueryError {
-  return new InvalidQueryError('INVALID_JSON_SCHEMA', { what: `no data type: ${JSON.stringify(json)?.slice(0, 200)}`, todo: 'give the JSON that schema.json() of Spark writes' })
+  return new InvalidQueryError('INVALID_JSON_SCHEMA', {
+    what: `no data type: ${JSON.stringify(json)?.slice(0, 200)}`,
+    todo: 'give the JSON that schema.json() of Spark writes',
+  })
 }

@@ -35,16 +35,19 @@ function isDecimalType(type: DataType): boolean {
 
 /** Argument number `index` as the function takes it. DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE otherwise. */
 export function argumentAs(name: string, arg: Expression, index: number, wanted: Wanted): Expression {
-  const want: Want = typeof wanted === 'string' && wanted in wants
-    ? wants[wanted]!
-    : { accepts: (type) => type === wanted, otherwise: wanted as DataType, says: typeText(wanted as DataType).toUpperCase() }
+  const want: Want =
+    typeof wanted === 'string' && wanted in wants
+      ? wants[wanted]!
+      : { accepts: (type) => type === wanted, otherwise: wanted as DataType, says: typeText(wanted as DataType).toUpperCase() }
   if (want.accepts(arg.type) && arg.type !== 'void') return arg
   if (arg.type === 'void') return want.otherwise === undefined ? arg : castTo(arg, want.otherwise)
   if (want.otherwise !== undefined && isImplicit(arg.type, want.otherwise, wanted)) return castTo(arg, want.otherwise)
   throw typeMismatch(
     'UNEXPECTED_INPUT_TYPE',
     `the ${ordinal(index)} parameter of ${name} requires the "${want.says}" type, however "${expressionText(arg)}" has the type ${quoteType(arg.type)}`,
-    want.otherwise === undefined ? `give ${name} a value of type ${want.says}` : `cast it first: cast(${expressionText(arg)} as ${typeText(want.otherwise)})`,
+    want.otherwise === undefined
+      ? `give ${name} a value of type ${want.says}`
+      : `cast it first: cast(${expressionText(arg)} as ${typeText(want.otherwise)})`,
   )
 }
 

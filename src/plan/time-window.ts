@@ -19,17 +19,26 @@ export function resolveWindow(args: readonly UnresolvedExpression[], resolve: (e
   if (durationUs <= 0n) throw outOfRange(`the window duration must be greater than 0, but is ${durationUs} µs`)
   if (slideUs <= 0n) throw outOfRange(`the slide duration must be greater than 0, but is ${slideUs} µs`)
   if (slideUs > durationUs) throw outOfRange(`the slide duration (${slideUs} µs) must be at most the window duration (${durationUs} µs)`)
-  if ((startUs < 0n ? -startUs : startUs) >= slideUs) throw outOfRange(`the start time (${startUs} µs) must be nearer to 0 than the slide duration (${slideUs} µs)`)
+  if ((startUs < 0n ? -startUs : startUs) >= slideUs)
+    throw outOfRange(`the start time (${startUs} µs) must be nearer to 0 than the slide duration (${slideUs} µs)`)
   return { kind: 'window', time, durationUs, slideUs, startUs, type: windowType(time.type), nullable: false }
 }
 
 function windowType(time: DataType): DataType {
-  return struct([{ name: 'start', type: time, nullable: false }, { name: 'end', type: time, nullable: false }])
+  return struct([
+    { name: 'start', type: time, nullable: false },
+    { name: 'end', type: time, nullable: false },
+  ])
 }
 
 /** A window of windows goes by window_time. */
 function timeOf(time: Expression): Expression {
-  if (time.kind === 'window') throw typeMismatch('UNEXPECTED_INPUT_TYPE', 'a window was made from a window', 'aggregate by the inner one first, then by window(window, …)')
+  if (time.kind === 'window')
+    throw typeMismatch(
+      'UNEXPECTED_INPUT_TYPE',
+      'a window was made from a window',
+      'aggregate by the inner one first, then by window(window, …)',
+    )
   if (typeof time.type !== 'string' && time.type.kind === 'struct') return resolveCall('window_time', [time])
   return isTimestamp(time.type) ? time : argumentAs('window', time, 0, 'timestamp')
 }
@@ -40,6 +49,9 @@ function intervalOf(what: string, e: UnresolvedExpression): bigint {
 }
 
 function outOfRange(what: string): InvalidQueryError {
-  return typeMismatch('VALUE_OUT_OF_RANGE', what, 'give a duration, then a slide of at most that duration, then an offset shorter than the slide')
+  return typeMismatch(
+    'VALUE_OUT_OF_RANGE',
+    what,
+    'give a duration, then a slide of at most that duration, then an offset shorter than the slide',
+  )
 }
-

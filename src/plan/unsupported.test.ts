@@ -10,8 +10,17 @@ const table = batchScan({ format: 'parquet', options: {}, paths: ['/t'], schema 
 const stream = () => streamScan({ format: 'json', options: {}, schema })
 const a = (name: string): UnresolvedExpression => ({ kind: 'attribute', name })
 const count = [{ name: 'c', expression: { kind: 'call', name: 'count', args: [] } as const }]
-const window: UnresolvedExpression = { kind: 'call', name: 'window', args: [a('at'), { kind: 'literal', value: '5 seconds', type: 'string' }] }
-const by = (input: LogicalPlan, ...keys: UnresolvedExpression[]) => groupBy(input, keys.map((expression) => ({ expression })), count)
+const window: UnresolvedExpression = {
+  kind: 'call',
+  name: 'window',
+  args: [a('at'), { kind: 'literal', value: '5 seconds', type: 'string' }],
+}
+const by = (input: LogicalPlan, ...keys: UnresolvedExpression[]) =>
+  groupBy(
+    input,
+    keys.map((expression) => ({ expression })),
+    count,
+  )
 
 const marked = watermark(stream(), 'at', '10 seconds')
 const windowed = by(marked, window)
@@ -38,7 +47,13 @@ describe('what each output mode allows', () => {
     ['aggregation by another key, with watermark', by(marked, a('k')), mode, 'ok', 'ok'],
     ['aggregation without watermark (B3)', plain, mode, 'ok', 'ok'],
     ['one row over everything', by(marked), mode, 'ok', 'ok'],
-    ['stateless steps above an aggregation', project(filter(windowed, { kind: 'literal', value: true, type: 'boolean' }), [a('c')]), 'ok', 'ok', 'ok'],
+    [
+      'stateless steps above an aggregation',
+      project(filter(windowed, { kind: 'literal', value: true, type: 'boolean' }), [a('c')]),
+      'ok',
+      'ok',
+      'ok',
+    ],
     ['join with a table above an aggregation', join(by(marked, window, a('k')), table, { using: ['k'] }, 'left'), 'ok', 'ok', 'ok'],
     ['sort of rows', sort(stream(), [a('k')]), refused, refused, mode],
     ['sort of an aggregation', sort(windowed, [a('c')]), refused, refused, 'ok'],
@@ -57,7 +72,12 @@ describe('what each output mode allows', () => {
 })
 
 test.each<[JoinType, streamLeft: string, streamRight: string, both: string]>([
-  ['inner', 'ok', 'ok', later], ['left', 'ok', refused, later], ['right', refused, 'ok', later], ['full', refused, refused, later], ['semi', 'ok', refused, later], ['anti', 'ok', refused, refused],
+  ['inner', 'ok', 'ok', later],
+  ['left', 'ok', refused, later],
+  ['right', refused, 'ok', later],
+  ['full', refused, refused, later],
+  ['semi', 'ok', refused, later],
+  ['anti', 'ok', refused, refused],
 ])('%s join of streams and tables', (how, streamLeft, streamRight, both) => {
   const verdictOf = (l: LogicalPlan, r: LogicalPlan) => verdict(join(l, r, { using: ['k'] }, how), 'append')
   expect([verdictOf(stream(), table), verdictOf(table, stream()), verdictOf(stream(), stream())]).toEqual([streamLeft, streamRight, both])
@@ -76,7 +96,11 @@ test('two event times in one operator (A17)', () => {
 })
 
 test('distinct aggregates, batches and unknown modes are refused', () => {
-  const counted = groupBy(stream(), [{ expression: a('k') }], [{ name: 'd', expression: { kind: 'call', name: 'count', args: [a('n')], distinct: true } }])
+  const counted = groupBy(
+    stream(),
+    [{ expression: a('k') }],
+    [{ name: 'd', expression: { kind: 'call', name: 'count', args: [a('n')], distinct: true } }],
+  )
   expect(verdict(counted, 'update')).toBe(refused)
   expect(verdict(table, 'append')).toBe('WRITE_STREAM_NOT_ALLOWED')
   expect(verdict(stream(), 'apend' as OutputMode)).toBe('STREAMING_OUTPUT_MODE.INVALID')

@@ -11,13 +11,21 @@ import { type Aggregate, inputsOf, isStreaming, type Join, type LogicalPlan, typ
 /** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
 export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
   if (!['append', 'update', 'complete'].includes(outputMode)) {
-    throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', { what: `invalid streaming output mode: ${outputMode}`, todo: "use 'append', 'update' or 'complete'" })
+    throw new InvalidQueryError('STREAMING_OUTPUT_MODE.INVALID', {
+      what: `invalid streaming output mode: ${outputMode}`,
+      todo: "use 'append', 'update' or 'complete'",
+    })
   }
   if (!isStreaming(plan)) {
-    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream can be called only on a streaming DataFrame', todo: 'read with readStream, or use write for a batch' })
+    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', {
+      what: 'writeStream can be called only on a streaming DataFrame',
+      todo: 'read with readStream, or use write for a batch',
+    })
   }
   checkOutputMode(plan, outputMode)
-  const errors = nodesOf(plan).filter(isStreaming).flatMap((node) => errorsOf(() => checkNode(node, outputMode)))
+  const errors = nodesOf(plan)
+    .filter(isStreaming)
+    .flatMap((node) => errorsOf(() => checkNode(node, outputMode)))
   // what no version will do comes first: it has to be rewritten anyway
   const first = errors.find((error) => error.code !== 'NOT_SUPPORTED_YET') ?? errors[0]
   if (first) throw first
@@ -37,7 +45,9 @@ function nodesOf(plan: LogicalPlan): LogicalPlan[] {
   return [plan, ...inputsOf(plan).flatMap(nodesOf)]
 }
 function streamingBelow(plan: LogicalPlan, kind: LogicalPlan['kind']): LogicalPlan[] {
-  return inputsOf(plan).flatMap(nodesOf).filter((node) => node.kind === kind && isStreaming(node))
+  return inputsOf(plan)
+    .flatMap(nodesOf)
+    .filter((node) => node.kind === kind && isStreaming(node))
 }
 
 function checkNode(node: LogicalPlan, mode: OutputMode): void {
@@ -58,7 +68,11 @@ function checkOutputMode(plan: LogicalPlan, mode: OutputMode): void {
   }
   const unmarked = aggregates.find((aggregate) => !hasEventTimeKey(aggregate))
   if (mode === 'append' && unmarked) {
-    throw wrongMode(mode, `streaming aggregation${keysText(unmarked)} without a watermark on a grouping key`, "call withWatermark(column, delay) and group by that column or by window(column, …), or use outputMode('update') or 'complete'")
+    throw wrongMode(
+      mode,
+      `streaming aggregation${keysText(unmarked)} without a watermark on a grouping key`,
+      "call withWatermark(column, delay) and group by that column or by window(column, …), or use outputMode('update') or 'complete'",
+    )
   }
 }
 
@@ -71,26 +85,48 @@ function keysText({ keys }: Aggregate): string {
 
 function checkAggregate(node: Aggregate, mode: OutputMode): void {
   const found = distinctAggregate(node)
-  if (found) throw refused(`the distinct aggregate ${expressionText(found)} of a stream`, 'distinct values would have to be kept for ever; group by the value first')
+  if (found)
+    throw refused(
+      `the distinct aggregate ${expressionText(found)} of a stream`,
+      'distinct values would have to be kept for ever; group by the value first',
+    )
   const marked = node.keys.filter((key) => key.watermarkDelayMs !== undefined)
   if (marked.length > 1) {
     throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
-      what: `More than one event time columns are available: the keys ${marked.map((key) => key.name).join(' and ')} both carry a watermark`, todo: 'group by one of them only',
+      what: `More than one event time columns are available: the keys ${marked.map((key) => key.name).join(' and ')} both carry a watermark`,
+      todo: 'group by one of them only',
     })
   }
   if (streamingBelow(node, 'aggregate').length === 0) return
-  if (mode !== 'append') throw wrongMode(mode, 'a streaming aggregation over another one', "several stateful operators in one query need outputMode('append')")
-  throw notSupportedYet('several stateful operators in one streaming query', 'write the inner aggregation with one query and aggregate its output with another')
+  if (mode !== 'append')
+    throw wrongMode(mode, 'a streaming aggregation over another one', "several stateful operators in one query need outputMode('append')")
+  throw notSupportedYet(
+    'several stateful operators in one streaming query',
+    'write the inner aggregation with one query and aggregate its output with another',
+  )
 }
 
 function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {
-  const find = (e: Expression): Expression | undefined => (e.kind === 'aggregate' && e.distinct ? e : childrenOf(e).map(find).find((found) => found))
+  const find = (e: Expression): Expression | undefined =>
+    e.kind === 'aggregate' && e.distinct
+      ? e
+      : childrenOf(e)
+          .map(find)
+          .find((found) => found)
   return aggregates.map(({ expression }) => find(expression)).find((found) => found)
 }
 
 const allowedWithStreamLeft = ['inner', 'cross', 'left', 'semi', 'anti']
 const allowedWithStreamRight = ['inner', 'cross', 'right']
-const joinText = { inner: 'inner', cross: 'cross', left: 'left outer', right: 'right outer', full: 'full outer', semi: 'left semi', anti: 'left anti' } as const
+const joinText = {
+  inner: 'inner',
+  cross: 'cross',
+  left: 'left outer',
+  right: 'right outer',
+  full: 'full outer',
+  semi: 'left semi',
+  anti: 'left anti',
+} as const
 
 function checkJoin(node: Join): void {
   const left = isStreaming(node.left)
@@ -100,8 +136,16 @@ function checkJoin(node: Join): void {
     if (node.how === 'anti' || node.how === 'cross') throw refused(what('a stream on both sides'), 'use an inner, outer or left semi join')
     throw notSupportedYet('joins of two streams', 'write one side to files with a query of its own and join those')
   }
-  if (left && !allowedWithStreamLeft.includes(node.how)) throw refused(what('the stream on the left and a static DataFrame on the right'), 'rows of the static side without a match are never known; use inner, left, semi or anti')
-  if (right && !allowedWithStreamRight.includes(node.how)) throw refused(what('a static DataFrame on the left and the stream on the right'), 'rows of the static side without a match are never known; use inner or right, or swap the sides')
+  if (left && !allowedWithStreamLeft.includes(node.how))
+    throw refused(
+      what('the stream on the left and a static DataFrame on the right'),
+      'rows of the static side without a match are never known; use inner, left, semi or anti',
+    )
+  if (right && !allowedWithStreamRight.includes(node.how))
+    throw refused(
+      what('a static DataFrame on the left and the stream on the right'),
+      'rows of the static side without a match are never known; use inner or right, or swap the sides',
+    )
 }
 
 function checkUnion(node: Union): void {
@@ -112,14 +156,21 @@ function checkUnion(node: Union): void {
 function checkWatermark(node: Extract<LogicalPlan, { kind: 'watermark' }>): void {
   const inner = streamingBelow(node, 'watermark')[0]
   if (inner?.kind === 'watermark') {
-    throw new InvalidQueryError('WATERMARK_REDEFINED', { what: `Redefining watermark is disallowed. The input of withWatermark('${node.column}') has one already, on \`${inner.column}\``, todo: 'call withWatermark once on each input' })
+    throw new InvalidQueryError('WATERMARK_REDEFINED', {
+      what: `Redefining watermark is disallowed. The input of withWatermark('${node.column}') has one already, on \`${inner.column}\``,
+      todo: 'call withWatermark once on each input',
+    })
   }
-  if (streamingBelow(node, 'aggregate').length > 0) throw notSupportedYet('withWatermark after a streaming aggregation', 'call it on the input of the aggregation')
+  if (streamingBelow(node, 'aggregate').length > 0)
+    throw notSupportedYet('withWatermark after a streaming aggregation', 'call it on the input of the aggregation')
 }
 
 function checkSort(node: LogicalPlan, mode: OutputMode): void {
   if (mode === 'complete' && streamingBelow(node, 'aggregate').length > 0) return
-  throw refused(`sorting a stream${mode === 'complete' ? '' : ` in ${mode} mode`}`, "only an aggregated stream in outputMode('complete') has an order")
+  throw refused(
+    `sorting a stream${mode === 'complete' ? '' : ` in ${mode} mode`}`,
+    "only an aggregated stream in outputMode('complete') has an order",
+  )
 }
 
 function checkLimit(node: LogicalPlan, mode: OutputMode): void {
@@ -129,13 +180,17 @@ function checkLimit(node: LogicalPlan, mode: OutputMode): void {
 }
 
 function checkDistinct(node: LogicalPlan, mode: OutputMode): void {
-  if (mode === 'append' && streamingBelow(node, 'aggregate').length === 0) throw notSupportedYet('distinct on a stream', 'group by the columns, with one of them under a watermark')
+  if (mode === 'append' && streamingBelow(node, 'aggregate').length === 0)
+    throw notSupportedYet('distinct on a stream', 'group by the columns, with one of them under a watermark')
   throw notSupportedYet('distinct on a stream', "group by the columns and use outputMode('update')")
 }
 
 function wrongMode(mode: OutputMode, operation: string, todo: string): InvalidQueryError {
   const name = `${mode[0]!.toUpperCase()}${mode.slice(1)}`
-  return new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION', { what: `invalid streaming output mode: ${name}. This output mode is not supported: ${operation}`, todo })
+  return new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION', {
+    what: `invalid streaming output mode: ${name}. This output mode is not supported: ${operation}`,
+    todo,
+  })
 }
 function refused(operation: string, todo: string): InvalidQueryError {
   return new InvalidQueryError('UNSUPPORTED_STREAMING_OPERATION', { what: `${operation} is not supported`, todo })

@@ -23,7 +23,8 @@ export function castSql(sql: string, from: DataType, to: DataType, mode: CastMod
 
 function noSuchCast(from: DataType, to: DataType): InvalidQueryError {
   return new InvalidQueryError('DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION', {
-    what: `a value of type ${typeText(from)} can't be cast to ${typeText(to)}`, todo: 'cast it to a type in between (often string), or take the part that you need',
+    what: `a value of type ${typeText(from)} can't be cast to ${typeText(to)}`,
+    todo: 'cast it to a type in between (often string), or take the part that you need',
   })
 }
 
@@ -44,10 +45,12 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
     if (floating.has(to)) return native
     if (isDecimal(to)) return floating.has(from) ? doubleToDecimal(sql, to, mode) : native
     if (to === 'timestamp') return numberToTimestamp(sql, from, mode)
-    if (to === 'binary' && integral.has(from)) return `from_hex(right(lpad(hex(CAST(${sql} AS BIGINT)), 16, '0'), ${2 * widthBytes[from as 'byte']}))`
+    if (to === 'binary' && integral.has(from))
+      return `from_hex(right(lpad(hex(CAST(${sql} AS BIGINT)), 16, '0'), ${2 * widthBytes[from as 'byte']}))`
     return undefined
   }
-  if (from === 'boolean') return isNumeric(to) ? (floating.has(to) || integral.has(to) ? native : `CAST(CAST(${sql} AS INTEGER) AS ${sqlType(to)})`) : undefined
+  if (from === 'boolean')
+    return isNumeric(to) ? (floating.has(to) || integral.has(to) ? native : `CAST(CAST(${sql} AS INTEGER) AS ${sqlType(to)})`) : undefined
   if (from === 'date') return isTime(to) ? native : undefined
   if (isTime(from)) {
     if (to === 'date' || isTime(to)) return native
@@ -56,7 +59,8 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
     if (to === 'long') return floorDivide(us, 1_000_000n)
     if (integral.has(to)) return plainCast(floorDivide(us, 1_000_000n), 'long', to, mode)
     if (floating.has(to)) return `CAST(${us} / 1000000e0 AS ${sqlType(to)})`
-    if (isDecimal(to)) return `${mode === 'try' ? 'TRY_CAST' : 'CAST'}(CAST(${us} AS DECIMAL(19,0)) * CAST(0.000001 AS DECIMAL(7,6)) AS ${sqlType(to)})`
+    if (isDecimal(to))
+      return `${mode === 'try' ? 'TRY_CAST' : 'CAST'}(CAST(${us} AS DECIMAL(19,0)) * CAST(0.000001 AS DECIMAL(7,6)) AS ${sqlType(to)})`
   }
   return undefined
 }
@@ -65,20 +69,36 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
 function toWhole(sql: string, from: DataType, to: DataType, mode: CastMode): string {
   const cast = `TRY_CAST(trunc(${sql}) AS ${sqlType(to)})`
   if (mode === 'try') return cast
-  return orRaise(cast, sql, raise('CAST_OVERFLOW', `The value {} of the type "${typeText(from).toUpperCase()}" cannot be cast to "${typeText(to).toUpperCase()}" due to an overflow.`, `CAST(${sql} AS VARCHAR)`))
+  return orRaise(
+    cast,
+    sql,
+    raise(
+      'CAST_OVERFLOW',
+      `The value {} of the type "${typeText(from).toUpperCase()}" cannot be cast to "${typeText(to).toUpperCase()}" due to an overflow.`,
+      `CAST(${sql} AS VARCHAR)`,
+    ),
+  )
 }
 
 /** By way of the shortest text, as Spark does: the decimal of 0.35 is 0.35 and not the double next to it. */
 function doubleToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
   const cast = `TRY_CAST(CAST(${sql} AS VARCHAR) AS ${sqlType(to)})`
   if (mode === 'try') return cast
-  return orRaise(cast, sql, raise('NUMERIC_VALUE_OUT_OF_RANGE', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, `CAST(${sql} AS VARCHAR)`))
+  return orRaise(
+    cast,
+    sql,
+    raise('NUMERIC_VALUE_OUT_OF_RANGE', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, `CAST(${sql} AS VARCHAR)`),
+  )
 }
 
 /** Seconds since 1970, fractions down to microseconds. What is no finite number is null, as in Spark. */
 function numberToTimestamp(sql: string, from: DataType, mode: CastMode): string {
-  if (floating.has(from)) return `CASE WHEN isfinite(${sql}) THEN make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DOUBLE) * 1000000) AS BIGINT)) END`
-  if (integral.has(from)) return mode === 'try' ? `make_timestamp(TRY_CAST(CAST(${sql} AS HUGEINT) * 1000000 AS BIGINT))` : `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`
+  if (floating.has(from))
+    return `CASE WHEN isfinite(${sql}) THEN make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DOUBLE) * 1000000) AS BIGINT)) END`
+  if (integral.has(from))
+    return mode === 'try'
+      ? `make_timestamp(TRY_CAST(CAST(${sql} AS HUGEINT) * 1000000 AS BIGINT))`
+      : `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`
   return `make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DECIMAL(31,12)) * 1000000) AS BIGINT))`
 }
 
@@ -90,24 +110,37 @@ function fromText(sql: string, to: Scalar, mode: CastMode): string {
   if (floating.has(to)) return checked(textToDouble(sql, sqlType(to)))
   if (isDecimal(to)) return textToDecimal(sql, to, mode)
   switch (to) {
-    case 'boolean': return checked(`CASE WHEN lower(trim(${sql})) IN ('t', 'true', 'y', 'yes', '1') THEN true WHEN lower(trim(${sql})) IN ('f', 'false', 'n', 'no', '0') THEN false END`)
-    case 'date': return checked(textToDate(sql))
-    case 'timestamp': return checked(textToTimestamp(sql, true))
-    case 'timestamp_ntz': return checked(textToTimestamp(sql, false))
-    case 'binary': return `encode(${sql})`
-    default: throw noSuchCast('string', to)
+    case 'boolean':
+      return checked(
+        `CASE WHEN lower(trim(${sql})) IN ('t', 'true', 'y', 'yes', '1') THEN true WHEN lower(trim(${sql})) IN ('f', 'false', 'n', 'no', '0') THEN false END`,
+      )
+    case 'date':
+      return checked(textToDate(sql))
+    case 'timestamp':
+      return checked(textToTimestamp(sql, true))
+    case 'timestamp_ntz':
+      return checked(textToTimestamp(sql, false))
+    case 'binary':
+      return `encode(${sql})`
+    default:
+      throw noSuchCast('string', to)
   }
 }
 
 function invalidInput(sql: string, to: DataType): string {
-  return raise('CAST_INVALID_INPUT', `The value '{}' of the type "STRING" cannot be cast to "${typeText(to).toUpperCase()}" because it is malformed.`, sql)
+  return raise(
+    'CAST_INVALID_INPUT',
+    `The value '{}' of the type "STRING" cannot be cast to "${typeText(to).toUpperCase()}" because it is malformed.`,
+    sql,
+  )
 }
 
 const number = '[+-]?(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
 
 function textToDouble(sql: string, type: string): string {
-  const special = `CASE WHEN lower(trim(${sql})) IN ('nan', '+nan', '-nan') THEN 'nan' WHEN lower(trim(${sql})) IN ('inf', '+inf', 'infinity', '+infinity') THEN 'inf' `
-    + `WHEN lower(trim(${sql})) IN ('-inf', '-infinity') THEN '-inf' END`
+  const special =
+    `CASE WHEN lower(trim(${sql})) IN ('nan', '+nan', '-nan') THEN 'nan' WHEN lower(trim(${sql})) IN ('inf', '+inf', 'infinity', '+infinity') THEN 'inf' ` +
+    `WHEN lower(trim(${sql})) IN ('-inf', '-infinity') THEN '-inf' END`
   return `TRY_CAST(coalesce(nullif(regexp_extract(${sql}, '^\\s*(${number})[dDfF]?\\s*$', 1), ''), ${special}) AS ${type})`
 }
 
@@ -124,22 +157,31 @@ const dateText = "m.y || '-' || coalesce(nullif(m.m, ''), '1') || '-' || coalesc
 
 /** `2001`, `2001-2`, `2001-02-03`, and whatever follows a blank or T after a whole date. */
 function textToDate(sql: string): string {
-  return bind(`regexp_extract(${sql}, '${dateGroups}\\s*$|${dateGroups}[ T].*$', ['y', 'm', 'd', 'y2', 'm2', 'd2'])`, 'm',
-    `TRY_CAST(CASE WHEN m.y <> '' THEN ${dateText} WHEN m.d2 <> '' THEN m.y2 || '-' || m.m2 || '-' || m.d2 END AS DATE)`)
+  return bind(
+    `regexp_extract(${sql}, '${dateGroups}\\s*$|${dateGroups}[ T].*$', ['y', 'm', 'd', 'y2', 'm2', 'd2'])`,
+    'm',
+    `TRY_CAST(CASE WHEN m.y <> '' THEN ${dateText} WHEN m.d2 <> '' THEN m.y2 || '-' || m.m2 || '-' || m.d2 END AS DATE)`,
+  )
 }
 
 /** A date, or a date and a time of day with a zone or without one (then UTC). Without `zoned` a zone is read and ignored. */
 function textToTimestamp(sql: string, zoned: boolean): string {
-  const time = '(?:[ T]([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}(?:\\.[0-9]{0,9})?))?)?\\s*(Z|[A-Za-z][A-Za-z0-9/_+:-]*|[+-][0-9]{1,2}(?::[0-9]{1,2}){0,2})?|[ T])?'
+  const time =
+    '(?:[ T]([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}(?:\\.[0-9]{0,9})?))?)?\\s*(Z|[A-Za-z][A-Za-z0-9/_+:-]*|[+-][0-9]{1,2}(?::[0-9]{1,2}){0,2})?|[ T])?'
   const groups = "['y', 'm', 'd', 'h', 'mi', 's', 'z']"
   const text = `${dateText} || ' ' || coalesce(nullif(m.h, ''), '0') || ':' || coalesce(nullif(m.mi, ''), '00') || ':' || coalesce(nullif(rtrim(m.s, '.'), ''), '00')`
   // the offset is written out, so that the connection's own time zone is never asked
-  const zone = "CASE WHEN m.z IN ('', 'Z') THEN '+00' ELSE coalesce(nullif(regexp_replace(regexp_replace(m.z, '^(?:UTC|GMT|UT)', ''), '^([+-])([0-9])(:|$)', '\\10\\2\\3'), ''), '+00') END"
+  const zone =
+    "CASE WHEN m.z IN ('', 'Z') THEN '+00' ELSE coalesce(nullif(regexp_replace(regexp_replace(m.z, '^(?:UTC|GMT|UT)', ''), '^([+-])([0-9])(:|$)', '\\10\\2\\3'), ''), '+00') END"
   const value = zoned
     ? `make_timestamp(epoch_us(TRY_CAST(${text} || CASE WHEN ${zone} SIMILAR TO '[A-Za-z].*' THEN ' ' ELSE '' END || ${zone} AS TIMESTAMPTZ)))`
     : `TRY_CAST(${text} AS TIMESTAMP)`
   const pattern = `${dateGroups}${time}\\s*$`
-  return bind(`regexp_extract(${sql}, '${pattern}', ${groups})`, 'm', `CASE WHEN m.y <> '' AND (m.h = '' OR (m.d <> '' AND CAST(m.h AS INTEGER) < 24)) THEN ${value} END`)
+  return bind(
+    `regexp_extract(${sql}, '${pattern}', ${groups})`,
+    'm',
+    `CASE WHEN m.y <> '' AND (m.h = '' OR (m.d <> '' AND CAST(m.h AS INTEGER) < 24)) THEN ${value} END`,
+  )
 }
 
 // Values to text
@@ -148,19 +190,32 @@ function textToTimestamp(sql: string, zoned: boolean): string {
 function textOf(sql: string, from: DataType, depth = 0): string {
   if (typeof from === 'string') {
     switch (from) {
-      case 'string': return sql
-      case 'binary': return `decode(${sql})`
-      case 'float': case 'double': return doubleText(sql, `d${depth}`)
-      default: return `CAST(${sql} AS VARCHAR)`
+      case 'string':
+        return sql
+      case 'binary':
+        return `decode(${sql})`
+      case 'float':
+      case 'double':
+        return doubleText(sql, `d${depth}`)
+      default:
+        return `CAST(${sql} AS VARCHAR)`
     }
   }
   const part = (value: string, type: DataType) => `coalesce(${textOf(value, type, depth + 1)}, 'null')`
   const name = `x${depth}`
   switch (from.kind) {
-    case 'decimal': return decimalTextSql(sql, from)
-    case 'array': return `('[' || array_to_string(list_transform(${sql}, lambda ${name}: ${part(name, from.element)}), ', ') || ']')`
-    case 'map': return `('{' || array_to_string(list_transform(map_entries(${sql}), lambda ${name}: ${part(`${name}.key`, from.key)} || ' -> ' || ${part(`${name}.value`, from.value)}), ', ') || '}')`
-    case 'struct': return bind(sql, name, `CASE WHEN ${name} IS NOT NULL THEN '{' || ${from.fields.map((field) => part(fieldSql(name, field.name), field.type)).join(" || ', ' || ") || "''"} || '}' END`)
+    case 'decimal':
+      return decimalTextSql(sql, from)
+    case 'array':
+      return `('[' || array_to_string(list_transform(${sql}, lambda ${name}: ${part(name, from.element)}), ', ') || ']')`
+    case 'map':
+      return `('{' || array_to_string(list_transform(map_entries(${sql}), lambda ${name}: ${part(`${name}.key`, from.key)} || ' -> ' || ${part(`${name}.value`, from.value)}), ', ') || '}')`
+    case 'struct':
+      return bind(
+        sql,
+        name,
+        `CASE WHEN ${name} IS NOT NULL THEN '{' || ${from.fields.map((field) => part(fieldSql(name, field.name), field.type)).join(" || ', ' || ") || "''"} || '}' END`,
+      )
   }
 }
 
@@ -176,12 +231,17 @@ function doubleText(sql: string, name: string): string {
   const digits = `ltrim(replace(regexp_extract(${value}, '^-?([0-9.]+)', 1), '.', ''), '0')`
   const mantissa = `(substring(${digits}, 1, 1) || '.' || coalesce(nullif(rtrim(substring(${digits}, 2), '0'), ''), '0'))`
   // where the text has an exponent, that is it; else it follows from the number of digits before the point, or of zeros behind it
-  const exponent = `CASE WHEN contains(${value}, 'e') THEN CAST(CAST(regexp_extract(${value}, 'e([+-]?[0-9]+)', 1) AS INTEGER) AS VARCHAR) `
-    + `WHEN abs(${name}) >= 1 THEN CAST(length(regexp_extract(${value}, '^-?([0-9]+)', 1)) - 1 AS VARCHAR) `
-    + `ELSE CAST(-1 - length(regexp_extract(${value}, '\\.(0*)', 1)) AS VARCHAR) END`
-  return bind(sql, name, `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END `
-    + `WHEN ${name} = 0 OR (abs(${name}) >= 1e-3 AND abs(${name}) < 1e7) THEN ${value} `
-    + `WHEN ${name} IS NOT NULL THEN CASE WHEN ${name} < 0 THEN '-' ELSE '' END || ${mantissa} || 'E' || ${exponent} END`)
+  const exponent =
+    `CASE WHEN contains(${value}, 'e') THEN CAST(CAST(regexp_extract(${value}, 'e([+-]?[0-9]+)', 1) AS INTEGER) AS VARCHAR) ` +
+    `WHEN abs(${name}) >= 1 THEN CAST(length(regexp_extract(${value}, '^-?([0-9]+)', 1)) - 1 AS VARCHAR) ` +
+    `ELSE CAST(-1 - length(regexp_extract(${value}, '\\.(0*)', 1)) AS VARCHAR) END`
+  return bind(
+    sql,
+    name,
+    `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ` +
+      `WHEN ${name} = 0 OR (abs(${name}) >= 1e-3 AND abs(${name}) < 1e7) THEN ${value} ` +
+      `WHEN ${name} IS NOT NULL THEN CASE WHEN ${name} < 0 THEN '-' ELSE '' END || ${mantissa} || 'E' || ${exponent} END`,
+  )
 }
 
 // Nested types, element by element
@@ -190,13 +250,19 @@ function nestedCast(sql: string, from: DataType, to: Exclude<DataType, string | 
   if (typeof from === 'string' || from.kind !== to.kind) throw noSuchCast(from, to)
   const name = `y${depth}`
   const each = (value: string, a: DataType, b: DataType): string =>
-    sameType(a, b) ? value : typeof b !== 'string' && b.kind !== 'decimal' && a !== 'void' ? nestedCast(value, a, b, mode, depth + 1) : castSql(value, a, b, mode)
+    sameType(a, b)
+      ? value
+      : typeof b !== 'string' && b.kind !== 'decimal' && a !== 'void'
+        ? nestedCast(value, a, b, mode, depth + 1)
+        : castSql(value, a, b, mode)
   if (to.kind === 'array' && from.kind === 'array') return `list_transform(${sql}, lambda ${name}: ${each(name, from.element, to.element)})`
   if (to.kind === 'map' && from.kind === 'map') {
     return `map_from_entries(list_transform(map_entries(${sql}), lambda ${name}: row(${each(`${name}.key`, from.key, to.key)}, ${each(`${name}.value`, from.value, to.value)})))`
   }
   if (to.kind === 'struct' && from.kind === 'struct' && to.fields.length === from.fields.length) {
-    const fields = to.fields.map((field, i) => `${quoteIdentifier(field.name)} := ${each(fieldSql(name, from.fields[i]!.name), from.fields[i]!.type, field.type)}`)
+    const fields = to.fields.map(
+      (field, i) => `${quoteIdentifier(field.name)} := ${each(fieldSql(name, from.fields[i]!.name), from.fields[i]!.type, field.type)}`,
+    )
     return bind(sql, name, `CASE WHEN ${name} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`)
   }
   throw noSuchCast(from, to)

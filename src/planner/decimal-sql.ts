@@ -8,7 +8,8 @@ const power = (n: number) => `CAST(1${'0'.repeat(n)} AS HUGEINT)`
 /** The digits of a decimal as a HUGEINT: 1.50 of scale 2 is 150. */
 export function unscaledSql(sql: string, type: DecimalType): string {
   if (type.scale === 0) return `CAST(${sql} AS HUGEINT)`
-  if (type.precision + type.scale + 1 <= 38) return `CAST(${sql} * CAST(1${'0'.repeat(type.scale)} AS DECIMAL(${type.scale + 1},0)) AS HUGEINT)`
+  if (type.precision + type.scale + 1 <= 38)
+    return `CAST(${sql} * CAST(1${'0'.repeat(type.scale)} AS DECIMAL(${type.scale + 1},0)) AS HUGEINT)`
   return `CAST(replace(CAST(${sql} AS VARCHAR), '.', '') AS HUGEINT)`
 }
 

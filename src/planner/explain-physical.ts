@@ -1,11 +1,19 @@
-import { typeText } from '../data/types.ts'
 import type { StateSchema } from '../data/state-schema.ts'
+import { typeText } from '../data/types.ts'
 import type { PhysicalNode, StreamingPlan } from './streaming-plan.ts'
 
 /** A plan as indented text, the last step first: what reads what, the SQL of each fragment, the columns of each state. */
 export function explainStreamingPlan(plan: StreamingPlan): string {
-  const sources = plan.sources.map(({ name, scan }) => `  ${name}: ${scan.format}${scan.options['path'] === undefined ? '' : ` ${scan.options['path']}`}`)
-  return [`Output mode: ${plan.outputMode}`, 'Sources:', ...sources, 'Steps:', ...nodeLines(plan.root, newSeen()).map((line) => `  ${line}`)].join('\n')
+  const sources = plan.sources.map(
+    ({ name, scan }) => `  ${name}: ${scan.format}${scan.options['path'] === undefined ? '' : ` ${scan.options['path']}`}`,
+  )
+  return [
+    `Output mode: ${plan.outputMode}`,
+    'Sources:',
+    ...sources,
+    'Steps:',
+    ...nodeLines(plan.root, newSeen()).map((line) => `  ${line}`),
+  ].join('\n')
 }
 
 /** The same of a relation that is run once. */
@@ -28,12 +36,18 @@ function nodeLines(node: PhysicalNode, seen: Map<PhysicalNode, number>): string[
 
 function titleOf(node: PhysicalNode): string {
   switch (node.kind) {
-    case 'source': return `Source ${node.source}`
-    case 'scan': return `Scan ${node.scan.format} ${node.scan.paths.join(', ')}`
-    case 'local': return node.local.relation === undefined ? `Local rows (${node.local.batch?.length ?? 0})` : `Relation ${node.local.relation}`
-    case 'fragment': return 'SQL'
-    case 'event-time': return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
-    case 'aggregate': return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
+    case 'source':
+      return `Source ${node.source}`
+    case 'scan':
+      return `Scan ${node.scan.format} ${node.scan.paths.join(', ')}`
+    case 'local':
+      return node.local.relation === undefined ? `Local rows (${node.local.batch?.length ?? 0})` : `Relation ${node.local.relation}`
+    case 'fragment':
+      return 'SQL'
+    case 'event-time':
+      return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
+    case 'aggregate':
+      return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
   }
 }
 
@@ -46,5 +60,8 @@ function detailLines(node: PhysicalNode): string[] {
 
 function stateLines({ keys, values, eventTime }: StateSchema): string[] {
   const key = keys.map(({ name, type }, i) => `${name} ${typeText(type)}${eventTime?.key === i ? ' (event time)' : ''}`)
-  return [`state keys: ${key.join(', ') || 'none'}`, `state values: ${values.map(({ name, type, merge }) => `${name} ${typeText(type)} by ${merge}`).join(', ') || 'none'}`]
+  return [
+    `state keys: ${key.join(', ') || 'none'}`,
+    `state values: ${values.map(({ name, type, merge }) => `${name} ${typeText(type)} by ${merge}`).join(', ') || 'none'}`,
+  ]
 }

@@ -25,13 +25,27 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
   if (known !== undefined) return known
   const sql = (inner: Expression) => expressionSql(inner, scope)
   switch (e.kind) {
-    case 'literal': return literalSql(e.value, e.type)
-    case 'column': return scope.column(e.index)
-    case 'cast': return castSql(sql(e.input), e.input.type, e.type, e.mode)
-    case 'field': return fieldSql(sql(e.input), e.field)
-    case 'call': return functionSql(e.name, e.args.map((arg): SqlArgument => ({
-      sql: sql(arg), type: arg.type, nullable: arg.nullable, ...(arg.kind === 'literal' && { literal: arg.value }),
-    })), e.type)
+    case 'literal':
+      return literalSql(e.value, e.type)
+    case 'column':
+      return scope.column(e.index)
+    case 'cast':
+      return castSql(sql(e.input), e.input.type, e.type, e.mode)
+    case 'field':
+      return fieldSql(sql(e.input), e.field)
+    case 'call':
+      return functionSql(
+        e.name,
+        e.args.map(
+          (arg): SqlArgument => ({
+            sql: sql(arg),
+            type: arg.type,
+            nullable: arg.nullable,
+            ...(arg.kind === 'literal' && { literal: arg.value }),
+          }),
+        ),
+        e.type,
+      )
     case 'case': {
       const branches = e.branches.map(({ condition, value }) => `WHEN ${sql(condition)} THEN ${sql(value)}`)
       return `CASE ${branches.join(' ')}${e.otherwise ? ` ELSE ${sql(e.otherwise)}` : ''} END`

@@ -12,7 +12,12 @@ import { divideDecimals, multiplyDecimals } from './decimal-sql.ts'
 import { bind, floorDivide, orRaise, quoteIdentifier, raise, sqlType, stringLiteral } from './sql-text.ts'
 
 /** An argument: its SQL, and its value where it is a literal. */
-export interface SqlArgument { readonly sql: string; readonly type: DataType; readonly nullable: boolean; readonly literal?: LiteralValue }
+export interface SqlArgument {
+  readonly sql: string
+  readonly type: DataType
+  readonly nullable: boolean
+  readonly literal?: LiteralValue
+}
 
 type Template = (args: readonly SqlArgument[], type: DataType, name: string) => string
 
@@ -20,7 +25,10 @@ type Template = (args: readonly SqlArgument[], type: DataType, name: string) => 
 export function functionSql(name: string, args: readonly SqlArgument[], type: DataType): string {
   const template = templates.get(name)
   if (!template) {
-    throw new InvalidQueryError('UNRESOLVED_ROUTINE', { what: `the local engine has no function ${JSON.stringify(name)}`, todo: 'use one of the functions of the reference, or compute the value before the query' })
+    throw new InvalidQueryError('UNRESOLVED_ROUTINE', {
+      what: `the local engine has no function ${JSON.stringify(name)}`,
+      todo: 'use one of the functions of the reference, or compute the value before the query',
+    })
   }
   return template(args, type, name)
 }
@@ -37,18 +45,38 @@ function unsupported(what: string, todo: string): InvalidQueryError {
 const isDecimal = (type: DataType): type is DecimalType => typeof type !== 'string' && type.kind === 'decimal'
 const isFloating = (type: DataType) => type === 'float' || type === 'double'
 
-const infix = (operator: string): Template => (args) => `(${args.map((a) => a.sql).join(` ${operator} `)})`
-const prefix = (operator: string): Template => ([a]) => `(${operator} ${a!.sql})`
-const suffix = (operator: string): Template => ([a]) => `(${a!.sql} ${operator})`
-const plain = (name: string): Template => (args) => `${name}(${args.map((a) => a.sql).join(', ')})`
-const toInt = (name: string): Template => (args) => `CAST(${name}(${args.map((a) => a.sql).join(', ')}) AS INTEGER)`
+const infix =
+  (operator: string): Template =>
+  (args) =>
+    `(${args.map((a) => a.sql).join(` ${operator} `)})`
+const prefix =
+  (operator: string): Template =>
+  ([a]) =>
+    `(${operator} ${a!.sql})`
+const suffix =
+  (operator: string): Template =>
+  ([a]) =>
+    `(${a!.sql} ${operator})`
+const plain =
+  (name: string): Template =>
+  (args) =>
+    `${name}(${args.map((a) => a.sql).join(', ')})`
+const toInt =
+  (name: string): Template =>
+  (args) =>
+    `CAST(${name}(${args.map((a) => a.sql).join(', ')}) AS INTEGER)`
 
 // Arithmetic
 
-const add = (operator: '+' | '-'): Template => ([a, b], type) => (isDecimal(type) ? `CAST(${a!.sql} ${operator} ${b!.sql} AS ${sqlType(type)})` : `(${a!.sql} ${operator} ${b!.sql})`)
+const add =
+  (operator: '+' | '-'): Template =>
+  ([a, b], type) =>
+    isDecimal(type) ? `CAST(${a!.sql} ${operator} ${b!.sql} AS ${sqlType(type)})` : `(${a!.sql} ${operator} ${b!.sql})`
 
 const multiply: Template = ([a, b], type) =>
-  isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type) ? multiplyDecimals(a!.sql, a!.type, b!.sql, b!.type, type) : `(${a!.sql} * ${b!.sql})`
+  isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type)
+    ? multiplyDecimals(a!.sql, a!.type, b!.sql, b!.type, type)
+    : `(${a!.sql} * ${b!.sql})`
 
 /** `quotient`, unless the divisor is 0 and the dividend not null. A literal divisor needs no look. */
 function unlessZero(a: SqlArgument, b: SqlArgument, quotient: string, error: string): string {
@@ -60,9 +88,10 @@ function isZero(value: LiteralValue): boolean {
 }
 
 const divide: Template = ([a, b], type) => {
-  const quotient = isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type)
-    ? divideDecimals(a!.sql, a!.type, b!.sql, b!.type, type)
-    : `(${a!.sql} / ${b!.sql})`
+  const quotient =
+    isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type)
+      ? divideDecimals(a!.sql, a!.type, b!.sql, b!.type, type)
+      : `(${a!.sql} / ${b!.sql})`
   return unlessZero(a!, b!, quotient, raise('DIVIDE_BY_ZERO', 'Division by zero.'))
 }
 
@@ -70,13 +99,19 @@ const divide: Template = ([a, b], type) => {
 const remainder: Template = ([a, b], type) => {
   const rest = isDecimal(type) ? `CAST(${a!.sql} % ${b!.sql} AS ${sqlType(type)})` : `(${a!.sql} % ${b!.sql})`
   const safe = isFloating(type) || isDecimal(type) || (b!.literal !== undefined && Number(b!.literal) !== -1)
-  return unlessZero(a!, b!, safe ? rest : `CASE WHEN ${b!.sql} = -1 THEN CAST(${b!.sql} + 1 AS ${sqlType(type)}) ELSE ${rest} END`, raise('REMAINDER_BY_ZERO', 'Remainder by zero.'))
+  return unlessZero(
+    a!,
+    b!,
+    safe ? rest : `CASE WHEN ${b!.sql} = -1 THEN CAST(${b!.sql} + 1 AS ${sqlType(type)}) ELSE ${rest} END`,
+    raise('REMAINDER_BY_ZERO', 'Remainder by zero.'),
+  )
 }
 
 /** Half up at the digit that a person sees: round(1.005, 2) is 1.01, although the double lies below. */
 const round: Template = ([x, digits], type) => {
   const places = digits === undefined ? 0 : Number(digits.literal)
-  if (!Number.isInteger(places)) throw unsupported('round with a number of digits that is no literal', 'give the number of digits as a literal')
+  if (!Number.isInteger(places))
+    throw unsupported('round with a number of digits that is no literal', 'give the number of digits as a literal')
   if (isDecimal(type)) return `CAST(round(${x!.sql}, ${Math.min(places, 38)}) AS ${sqlType(type)})`
   if (!isFloating(x!.type)) return places >= 0 ? x!.sql : `round(${x!.sql}, ${places})`
   const exact = `CAST(CAST(round(CAST(CAST(${x!.sql} AS VARCHAR) AS DECIMAL(38,21)), ${places}) AS VARCHAR) AS ${sqlType(type)})`
@@ -93,24 +128,30 @@ const toWhole: Template = ([x], type, name) => {
 
 const logarithm: Template = ([x], _type, name) => `CASE WHEN ${x!.sql} > 0 THEN ${name}(${x!.sql}) END`
 const squareRoot: Template = ([x]) => `CASE WHEN ${x!.sql} < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt(${x!.sql}) END`
-const sign: Template = ([x], type) => (isFloating(x!.type) ? `CASE WHEN isnan(${x!.sql}) THEN ${x!.sql} ELSE CAST(sign(${x!.sql}) AS ${sqlType(type)}) END` : `CAST(sign(${x!.sql}) AS ${sqlType(type)})`)
+const sign: Template = ([x], type) =>
+  isFloating(x!.type)
+    ? `CASE WHEN isnan(${x!.sql}) THEN ${x!.sql} ELSE CAST(sign(${x!.sql}) AS ${sqlType(type)}) END`
+    : `CAST(sign(${x!.sql}) AS ${sqlType(type)})`
 
 // Text
 
 /** LIKE with Spark's escape character (a backslash unless given); patterns without it take SQL's fast path. */
-const like = (operator: string): Template => ([x, pattern, escaping]) => {
-  const character = escaping?.literal ?? '\\'
-  const needed = typeof pattern!.literal !== 'string' || pattern!.literal.includes(String(character))
-  return `(${x!.sql} ${operator} ${pattern!.sql}${needed ? ` ESCAPE ${stringLiteral(String(character))}` : ''})`
-}
+const like =
+  (operator: string): Template =>
+  ([x, pattern, escaping]) => {
+    const character = escaping?.literal ?? '\\'
+    const needed = typeof pattern!.literal !== 'string' || pattern!.literal.includes(String(character))
+    return `(${x!.sql} ${operator} ${pattern!.sql}${needed ? ` ESCAPE ${stringLiteral(String(character))}` : ''})`
+  }
 
 /** Positions from 1, or from the end below 0; 0 is taken for 1. What lies before the beginning counts for the length. */
 const substring: Template = ([x, position, length]) => {
   const ofBytes = x!.type === 'binary'
   const size = ofBytes ? `octet_length(${x!.sql})` : `length(${x!.sql})`
-  const cut = (from: string, count: string | undefined) => ofBytes
-    ? `from_hex(substring(hex(${x!.sql}), 2 * (${from}) - 1${count === undefined ? '' : `, 2 * (${count})`}))`
-    : `substring(${x!.sql}, ${from}${count === undefined ? '' : `, ${count}`})`
+  const cut = (from: string, count: string | undefined) =>
+    ofBytes
+      ? `from_hex(substring(hex(${x!.sql}), 2 * (${from}) - 1${count === undefined ? '' : `, 2 * (${count})`}))`
+      : `substring(${x!.sql}, ${from}${count === undefined ? '' : `, ${count}`})`
   const positionValue = position!.literal === undefined || position!.literal === null ? undefined : Number(position!.literal)
   const lengthValue = length?.literal === undefined || length.literal === null ? undefined : Number(length.literal)
   if (positionValue !== undefined && positionValue >= 0 && (length === undefined || (lengthValue !== undefined && lengthValue >= 0))) {
@@ -131,19 +172,26 @@ const concatWithSeparator: Template = ([separator, ...parts]) => {
   return `array_to_string(${lists.reduce((a, b) => `list_concat(${a}, ${b})`)}, ${separator!.sql})`
 }
 
-const concat: Template = (args, type) => (args.length === 0 ? "''" : args.length === 1 ? args[0]!.sql : `CAST((${args.map((a) => a.sql).join(' || ')}) AS ${sqlType(type)})`)
+const concat: Template = (args, type) =>
+  args.length === 0 ? "''" : args.length === 1 ? args[0]!.sql : `CAST((${args.map((a) => a.sql).join(' || ')}) AS ${sqlType(type)})`
 
 /** Java's $1 and \$ in a replacement become RE2's \1 and $. */
 const regexpReplace: Template = ([x, pattern, replacement]) => {
-  const text = typeof replacement!.literal === 'string'
-    ? stringLiteral(replacement!.literal.replace(/\\(.)|\$(\d)|\\$/g, (_, escaped: string | undefined, group: string | undefined) => (group !== undefined ? `\\${group}` : escaped === '\\' ? '\\\\' : (escaped ?? ''))))
-    : `replace(regexp_replace(replace(${replacement!.sql}, '\\$', chr(1)), '\\$([0-9])', '\\\\\\1', 'g'), chr(1), '$')`
+  const text =
+    typeof replacement!.literal === 'string'
+      ? stringLiteral(
+          replacement!.literal.replace(/\\(.)|\$(\d)|\\$/g, (_, escaped: string | undefined, group: string | undefined) =>
+            group !== undefined ? `\\${group}` : escaped === '\\' ? '\\\\' : (escaped ?? ''),
+          ),
+        )
+      : `replace(regexp_replace(replace(${replacement!.sql}, '\\$', chr(1)), '\\$([0-9])', '\\\\\\1', 'g'), chr(1), '$')`
   return `regexp_replace(${x!.sql}, ${pattern!.sql}, ${text}, 'g')`
 }
 
 const regexpExtract: Template = ([x, pattern, group]) => {
   const index = group === undefined ? 1 : Number(group.literal)
-  if (!Number.isInteger(index) || index < 0) throw unsupported('regexp_extract with a group that is no literal', 'give the group as a literal')
+  if (!Number.isInteger(index) || index < 0)
+    throw unsupported('regexp_extract with a group that is no literal', 'give the group as a literal')
   return `regexp_extract(${x!.sql}, ${pattern!.sql}, ${index})`
 }
 
@@ -154,8 +202,11 @@ const split: Template = ([x, pattern, limit]) => {
   const before = `(len(v.p) - greatest(${limit.sql}, 1) + 1)`
   const head = `v.p[1:${limit.sql} - 1]`
   const used = `coalesce(list_sum(list_transform(${head}, lambda s: length(s))), 0) + coalesce(list_sum(list_transform(v.m[1:${limit.sql} - 1], lambda s: length(s))), 0)`
-  return bind(`struct_pack(p := ${parts}, m := regexp_extract_all(${x!.sql}, ${pattern!.sql}), x := ${x!.sql})`, 'v',
-    `CASE WHEN ${limit.sql} <= 0 OR ${before} <= 1 THEN v.p ELSE list_concat(${head}, [substring(v.x, CAST(${used} AS BIGINT) + 1)]) END`)
+  return bind(
+    `struct_pack(p := ${parts}, m := regexp_extract_all(${x!.sql}, ${pattern!.sql}), x := ${x!.sql})`,
+    'v',
+    `CASE WHEN ${limit.sql} <= 0 OR ${before} <= 1 THEN v.p ELSE list_concat(${head}, [substring(v.x, CAST(${used} AS BIGINT) + 1)]) END`,
+  )
 }
 
 const trim: Template = (args, _type, name) => `${name}(${args[0]!.sql}, ${args[1]?.sql ?? "' '"})`
@@ -175,12 +226,31 @@ const sha2: Template = ([x, bits]) => {
 
 // Time
 
-const part = (sql: string): Template => ([x]) => `CAST(${sql.replace('?', x!.sql)} AS INTEGER)`
-const sinceEpoch = (unitUs: bigint): Template => ([x]) => (unitUs === 1n ? `epoch_us(${x!.sql})` : floorDivide(`epoch_us(${x!.sql})`, unitUs))
+const part =
+  (sql: string): Template =>
+  ([x]) =>
+    `CAST(${sql.replace('?', x!.sql)} AS INTEGER)`
+const sinceEpoch =
+  (unitUs: bigint): Template =>
+  ([x]) =>
+    unitUs === 1n ? `epoch_us(${x!.sql})` : floorDivide(`epoch_us(${x!.sql})`, unitUs)
 
 const truncUnits: Readonly<Record<string, string>> = {
-  year: 'year', yyyy: 'year', yy: 'year', quarter: 'quarter', month: 'month', mm: 'month', mon: 'month', week: 'week', day: 'day', dd: 'day',
-  hour: 'hour', minute: 'minute', second: 'second', millisecond: 'millisecond', microsecond: 'microsecond',
+  year: 'year',
+  yyyy: 'year',
+  yy: 'year',
+  quarter: 'quarter',
+  month: 'month',
+  mm: 'month',
+  mon: 'month',
+  week: 'week',
+  day: 'day',
+  dd: 'day',
+  hour: 'hour',
+  minute: 'minute',
+  second: 'second',
+  millisecond: 'millisecond',
+  microsecond: 'microsecond',
 }
 /** A unit that nobody knows gives null, as in Spark. */
 const dateTrunc: Template = ([unit, x], type) => {
@@ -189,7 +259,9 @@ const dateTrunc: Template = ([unit, x], type) => {
     const known = truncUnits[unit!.literal.toLowerCase()]
     return known === undefined ? `CAST(NULL AS ${sqlType(type)})` : cut(known)
   }
-  return `CASE lower(${unit!.sql}) ${Object.entries(truncUnits).map(([name, known]) => `WHEN '${name}' THEN ${cut(known)}`).join(' ')} END`
+  return `CASE lower(${unit!.sql}) ${Object.entries(truncUnits)
+    .map(([name, known]) => `WHEN '${name}' THEN ${cut(known)}`)
+    .join(' ')} END`
 }
 
 /** A text by its pattern, as a TIMESTAMP. */
@@ -205,13 +277,20 @@ const toTime: Template = ([x, format], type) => {
 }
 const unixTimestamp: Template = ([x, format]) => {
   if (x === undefined) return floorDivide('epoch_us(⟦batch_timestamp⟧)', 1_000_000n)
-  const time = x.type === 'string' ? parseTime(x, format ?? { sql: '', type: 'string', nullable: false, literal: 'yyyy-MM-dd HH:mm:ss' }) : x.type === 'date' ? `CAST(${x.sql} AS TIMESTAMP)` : x.sql
+  const time =
+    x.type === 'string'
+      ? parseTime(x, format ?? { sql: '', type: 'string', nullable: false, literal: 'yyyy-MM-dd HH:mm:ss' })
+      : x.type === 'date'
+        ? `CAST(${x.sql} AS TIMESTAMP)`
+        : x.sql
   return floorDivide(`epoch_us(${time})`, 1_000_000n)
 }
-const fromUnix = (perSecond: number): Template => ([x]) => {
-  if (perSecond === 1) return castSql(x!.sql, x!.type, 'timestamp', 'ansi')
-  return `make_timestamp(CAST(${x!.sql} AS BIGINT)${perSecond === 1000 ? ' * 1000' : ''})`
-}
+const fromUnix =
+  (perSecond: number): Template =>
+  ([x]) => {
+    if (perSecond === 1) return castSql(x!.sql, x!.type, 'timestamp', 'ansi')
+    return `make_timestamp(CAST(${x!.sql} AS BIGINT)${perSecond === 1000 ? ' * 1000' : ''})`
+  }
 
 // Nested values
 
@@ -221,7 +300,8 @@ const structOf: Template = (args, type, name) => {
   return `struct_pack(${values.map((value, i) => `${quoteIdentifier(type.fields[i]!.name)} := ${value.sql}`).join(', ')})`
 }
 const arrayOf: Template = (args, type) => (args.length === 0 ? `CAST([] AS ${sqlType(type)})` : `[${args.map((a) => a.sql).join(', ')}]`)
-const size: Template = ([x]) => `CAST(${typeof x!.type !== 'string' && x!.type.kind === 'map' ? 'cardinality' : 'len'}(${x!.sql}) AS INTEGER)`
+const size: Template = ([x]) =>
+  `CAST(${typeof x!.type !== 'string' && x!.type.kind === 'map' ? 'cardinality' : 'len'}(${x!.sql}) AS INTEGER)`
 
 /** Arrays count from 1, or from the end below 0, and fail outside; a key that a map has not gives null. */
 const elementAt: Template = ([x, key]) => {
@@ -233,40 +313,117 @@ const elementAt: Template = ([x, key]) => {
 const arrayContains: Template = ([x, value]) => {
   const mayHoldNulls = typeof x!.type === 'string' || x!.type.kind !== 'array' || x!.type.containsNull
   const found = `list_contains(${x!.sql}, ${value!.sql})`
-  return mayHoldNulls ? `CASE WHEN ${found} THEN true WHEN ${value!.sql} IS NOT NULL AND list_count(${x!.sql}) = len(${x!.sql}) THEN false END` : found
+  return mayHoldNulls
+    ? `CASE WHEN ${found} THEN true WHEN ${value!.sql} IS NOT NULL AND list_count(${x!.sql}) = len(${x!.sql}) THEN false END`
+    : found
 }
 
 const table: Readonly<Record<string, Template>> = {
-  '+': add('+'), '-': add('-'), '*': multiply, '/': divide, '%': remainder, mod: remainder, negative: prefix('-'),
-  '==': infix('='), '!=': infix('<>'), '<=>': infix('IS NOT DISTINCT FROM'), '<': infix('<'), '<=': infix('<='), '>': infix('>'), '>=': infix('>='),
-  and: infix('AND'), or: infix('OR'), not: prefix('NOT'),
-  isnull: suffix('IS NULL'), isnotnull: suffix('IS NOT NULL'), isnan: ([x]) => (x!.nullable ? `coalesce(isnan(${x!.sql}), false)` : `isnan(${x!.sql})`),
+  '+': add('+'),
+  '-': add('-'),
+  '*': multiply,
+  '/': divide,
+  '%': remainder,
+  mod: remainder,
+  negative: prefix('-'),
+  '==': infix('='),
+  '!=': infix('<>'),
+  '<=>': infix('IS NOT DISTINCT FROM'),
+  '<': infix('<'),
+  '<=': infix('<='),
+  '>': infix('>'),
+  '>=': infix('>='),
+  and: infix('AND'),
+  or: infix('OR'),
+  not: prefix('NOT'),
+  isnull: suffix('IS NULL'),
+  isnotnull: suffix('IS NOT NULL'),
+  isnan: ([x]) => (x!.nullable ? `coalesce(isnan(${x!.sql}), false)` : `isnan(${x!.sql})`),
   in: ([x, ...values]) => `(${x!.sql} IN (${values.map((v) => v.sql).join(', ')}))`,
-  coalesce: plain('coalesce'), nvl: plain('coalesce'), ifnull: plain('coalesce'), nullif: plain('nullif'),
-  greatest: plain('greatest'), least: plain('least'), if: ([c, a, b]) => `CASE WHEN ${c!.sql} THEN ${a!.sql} ELSE ${b!.sql} END`,
+  coalesce: plain('coalesce'),
+  nvl: plain('coalesce'),
+  ifnull: plain('coalesce'),
+  nullif: plain('nullif'),
+  greatest: plain('greatest'),
+  least: plain('least'),
+  if: ([c, a, b]) => `CASE WHEN ${c!.sql} THEN ${a!.sql} ELSE ${b!.sql} END`,
 
-  like: like('LIKE'), ilike: like('ILIKE'), rlike: plain('regexp_matches'), startswith: plain('starts_with'), endswith: plain('ends_with'), contains: plain('contains'),
-  upper: plain('upper'), lower: plain('lower'), length: ([x], type) => `CAST(${x!.type === 'binary' ? 'octet_length' : 'length'}(${x!.sql}) AS ${sqlType(type)})`,
-  trim, ltrim: trim, rtrim: trim, concat, concat_ws: concatWithSeparator, substring, replace: ([x, from, to]) => `replace(${x!.sql}, ${from!.sql}, ${to?.sql ?? "''"})`,
-  regexp_replace: regexpReplace, regexp_extract: regexpExtract, split, lpad: pad, rpad: pad, instr: toInt('instr'),
+  like: like('LIKE'),
+  ilike: like('ILIKE'),
+  rlike: plain('regexp_matches'),
+  startswith: plain('starts_with'),
+  endswith: plain('ends_with'),
+  contains: plain('contains'),
+  upper: plain('upper'),
+  lower: plain('lower'),
+  length: ([x], type) => `CAST(${x!.type === 'binary' ? 'octet_length' : 'length'}(${x!.sql}) AS ${sqlType(type)})`,
+  trim,
+  ltrim: trim,
+  rtrim: trim,
+  concat,
+  concat_ws: concatWithSeparator,
+  substring,
+  replace: ([x, from, to]) => `replace(${x!.sql}, ${from!.sql}, ${to?.sql ?? "''"})`,
+  regexp_replace: regexpReplace,
+  regexp_extract: regexpExtract,
+  split,
+  lpad: pad,
+  rpad: pad,
+  instr: toInt('instr'),
   // reverse() of SQL keeps an accent on its letter; Spark turns code points
   reverse: ([x]) => (x!.type === 'string' ? `array_to_string(list_reverse(string_split(${x!.sql}, '')), '')` : `list_reverse(${x!.sql})`),
-  repeat: plain('repeat'), md5: plain('md5'), sha2,
+  repeat: plain('repeat'),
+  md5: plain('md5'),
+  sha2,
 
-  abs: plain('abs'), ceil: toWhole, floor: toWhole, round, sqrt: squareRoot, exp: plain('exp'), ln: logarithm, log10: logarithm, pow: plain('pow'), sign,
+  abs: plain('abs'),
+  ceil: toWhole,
+  floor: toWhole,
+  round,
+  sqrt: squareRoot,
+  exp: plain('exp'),
+  ln: logarithm,
+  log10: logarithm,
+  pow: plain('pow'),
+  sign,
 
-  year: part('year(?)'), month: part('month(?)'), day: part('day(?)'), dayofmonth: part('day(?)'), quarter: part('quarter(?)'), dayofweek: part('dayofweek(?) + 1'),
-  dayofyear: part('dayofyear(?)'), weekofyear: part('week(?)'), hour: part('hour(?)'), minute: part('minute(?)'), second: part('second(?)'),
-  date_trunc: dateTrunc, to_date: toTime, to_timestamp: toTime, unix_timestamp: unixTimestamp,
-  unix_seconds: sinceEpoch(1_000_000n), unix_millis: sinceEpoch(1000n), unix_micros: sinceEpoch(1n),
-  timestamp_seconds: fromUnix(1), timestamp_millis: fromUnix(1000), timestamp_micros: fromUnix(1_000_000),
-  date_add: ([d, n]) => `(${d!.sql} + ${n!.sql})`, date_sub: ([d, n]) => `(${d!.sql} - ${n!.sql})`, datediff: ([end, start]) => `CAST(${end!.sql} - ${start!.sql} AS INTEGER)`,
-  current_timestamp: () => '⟦batch_timestamp⟧', current_date: () => 'CAST(⟦batch_timestamp⟧ AS DATE)',
+  year: part('year(?)'),
+  month: part('month(?)'),
+  day: part('day(?)'),
+  dayofmonth: part('day(?)'),
+  quarter: part('quarter(?)'),
+  dayofweek: part('dayofweek(?) + 1'),
+  dayofyear: part('dayofyear(?)'),
+  weekofyear: part('week(?)'),
+  hour: part('hour(?)'),
+  minute: part('minute(?)'),
+  second: part('second(?)'),
+  date_trunc: dateTrunc,
+  to_date: toTime,
+  to_timestamp: toTime,
+  unix_timestamp: unixTimestamp,
+  unix_seconds: sinceEpoch(1_000_000n),
+  unix_millis: sinceEpoch(1000n),
+  unix_micros: sinceEpoch(1n),
+  timestamp_seconds: fromUnix(1),
+  timestamp_millis: fromUnix(1000),
+  timestamp_micros: fromUnix(1_000_000),
+  date_add: ([d, n]) => `(${d!.sql} + ${n!.sql})`,
+  date_sub: ([d, n]) => `(${d!.sql} - ${n!.sql})`,
+  datediff: ([end, start]) => `CAST(${end!.sql} - ${start!.sql} AS INTEGER)`,
+  current_timestamp: () => '⟦batch_timestamp⟧',
+  current_date: () => 'CAST(⟦batch_timestamp⟧ AS DATE)',
   window_time: ([w]) => `make_timestamp(epoch_us(${fieldSql(w!.sql, 'end')}) - 1)`,
   timestamp_add_us: ([x, us]) => `make_timestamp(epoch_us(${x!.sql}) + ${us!.sql})`,
 
-  struct: structOf, named_struct: structOf, array: arrayOf, size, element_at: elementAt, array_contains: arrayContains,
-  map_keys: plain('map_keys'), map_values: plain('map_values'),
+  struct: structOf,
+  named_struct: structOf,
+  array: arrayOf,
+  size,
+  element_at: elementAt,
+  array_contains: arrayContains,
+  map_keys: plain('map_keys'),
+  map_values: plain('map_values'),
 }
 // a Map, so that no name finds what every object inherits
 const templates: ReadonlyMap<string, Template> = new Map(Object.entries(table))

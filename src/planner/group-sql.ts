@@ -4,7 +4,7 @@ import type { NamedExpression } from '../plan/expression.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { fieldSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
-import { windowBound, type Windowed } from './select-sql.ts'
+import { type Windowed, windowBound } from './select-sql.ts'
 import { quoteIdentifier, sqlType } from './sql-text.ts'
 
 /** How one grouping key is grouped by, kept and shown. */
@@ -15,7 +15,12 @@ export interface GroupKey {
   /** What GROUP BY computes for each row: as little as tells the groups apart. */
   readonly grouped: readonly string[]
   /** The flat columns in which state keeps the key, from the grouped values. A window is two, its start and its end. */
-  readonly parts: readonly { readonly name: string; readonly type: DataType; readonly nullable: boolean; readonly sql: (grouped: readonly string[]) => string }[]
+  readonly parts: readonly {
+    readonly name: string
+    readonly type: DataType
+    readonly nullable: boolean
+    readonly sql: (grouped: readonly string[]) => string
+  }[]
   /** The user's column from the parts. */
   readonly value: (parts: readonly string[]) => string
   /** Which part decides when a group is late, if the key is an event time. */
@@ -35,16 +40,34 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
   const { name, expression: e } = key
   if (e.kind === 'window') {
     const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
-    return windowKey(name, bound, isEventTime, true, [windowed.indexOf(e)], ([n]) => windowBound(n!, e, 'start'), ([n]) => windowBound(n!, e, 'end'))
+    return windowKey(
+      name,
+      bound,
+      isEventTime,
+      true,
+      [windowed.indexOf(e)],
+      ([n]) => windowBound(n!, e, 'start'),
+      ([n]) => windowBound(n!, e, 'end'),
+    )
   }
   checkKeyType(name, e.type)
   const sql = expressionSql(e, scope)
   if (isEventTime && typeof e.type !== 'string' && e.type.kind === 'struct') {
     const bounds = [fieldSql(sql, 'start'), fieldSql(sql, 'end')]
-    return windowKey(name, e.type.fields[0]!.type, isEventTime, false, bounds, ([start]) => start!, ([, end]) => end!)
+    return windowKey(
+      name,
+      e.type.fields[0]!.type,
+      isEventTime,
+      false,
+      bounds,
+      ([start]) => start!,
+      ([, end]) => end!,
+    )
   }
   return {
-    name, isNeverNull: false, grouped: [canonicalNumber(sql, e.type)],
+    name,
+    isNeverNull: false,
+    grouped: [canonicalNumber(sql, e.type)],
     parts: [{ name, type: e.type, nullable: e.nullable, sql: ([value]) => value! }],
     value: ([part]) => part!,
     eventTimePart: isEventTime ? 0 : undefined,
@@ -53,10 +76,23 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
 
 type FromGrouped = (grouped: readonly string[]) => string
 
-function windowKey(name: string, bound: DataType, isEventTime: boolean, isNeverNull: boolean, grouped: readonly string[], start: FromGrouped, end: FromGrouped): GroupKey {
+function windowKey(
+  name: string,
+  bound: DataType,
+  isEventTime: boolean,
+  isNeverNull: boolean,
+  grouped: readonly string[],
+  start: FromGrouped,
+  end: FromGrouped,
+): GroupKey {
   return {
-    name, isNeverNull, grouped,
-    parts: [{ name: `${name}.start`, type: bound, nullable: !isNeverNull, sql: start }, { name: `${name}.end`, type: bound, nullable: !isNeverNull, sql: end }],
+    name,
+    isNeverNull,
+    grouped,
+    parts: [
+      { name: `${name}.start`, type: bound, nullable: !isNeverNull, sql: start },
+      { name: `${name}.end`, type: bound, nullable: !isNeverNull, sql: end },
+    ],
     value: ([s, e]) => {
       const struct = `struct_pack(${quoteIdentifier('start')} := ${s}, ${quoteIdentifier('end')} := ${e})`
       return isNeverNull ? struct : `CASE WHEN ${s} IS NOT NULL THEN ${struct} END`
@@ -66,7 +102,11 @@ function windowKey(name: string, bound: DataType, isEventTime: boolean, isNeverN
 }
 
 /** The cells of each key, which stand one after the other at the front of `cells`: as many for a key as `sizeOf` says. */
-export function cellsByKey(keys: readonly GroupKey[], cells: readonly string[], sizeOf: (key: GroupKey) => number): { readonly key: GroupKey; readonly own: readonly string[] }[] {
+export function cellsByKey(
+  keys: readonly GroupKey[],
+  cells: readonly string[],
+  sizeOf: (key: GroupKey) => number,
+): { readonly key: GroupKey; readonly own: readonly string[] }[] {
   let end = 0
   return keys.map((key) => {
     const start = end

@@ -2,7 +2,11 @@ import { assert } from '../base/errors.ts'
 import type { Join } from '../plan/logical-plan.ts'
 
 /** Where an output column of a join comes from; `both` is the first that is not null (the key of a full join). */
-export interface JoinColumn { readonly from: 'left' | 'right' | 'both'; readonly left: number; readonly right: number }
+export interface JoinColumn {
+  readonly from: 'left' | 'right' | 'both'
+  readonly left: number
+  readonly right: number
+}
 
 /** The output columns of a join: left then right (semi, anti: left only); with `using`, the keys once and first. */
 export function joinLayout(join: Join): JoinColumn[] {

@@ -4,7 +4,11 @@ import { decimalTextSql, fieldSql } from './cast-sql.ts'
 import { stringLiteral } from './sql-text.ts'
 
 /** A key column: its SQL and its type. `isNeverNull` saves the test for null; only for what can't be null whatever the data are. */
-export interface KeyColumnSql { readonly sql: string; readonly type: DataType; readonly isNeverNull?: boolean }
+export interface KeyColumnSql {
+  readonly sql: string
+  readonly type: DataType
+  readonly isNeverNull?: boolean
+}
 
 /** SQL for the identity (UHUGEINT) of typed key columns, under the placeholder ⟦salt⟧. The format is data/key-encoding.ts's. */
 export function keyIdSql(columns: readonly KeyColumnSql[]): string {
@@ -30,10 +34,18 @@ function texts(sql: string, type: DataType, depth: number): string[] {
   if (typeof type === 'string') return simpleTexts(sql, type)
   const name = `k${depth}`
   switch (type.kind) {
-    case 'decimal': return [type.scale === 0 ? sql : `rtrim(rtrim(${decimalTextSql(sql, type)}, '0'), '.')`, "';'"]
-    case 'array': return [`len(${sql})`, "'['", `array_to_string(list_transform(${sql}, lambda ${name}: ${orTilde(name, type.element, depth + 1)}), '')`]
-    case 'struct': return ["'('", ...type.fields.map((field) => orTilde(fieldSql(sql, field.name), field.type, depth))]
-    case 'map': throw notAKey(type)
+    case 'decimal':
+      return [type.scale === 0 ? sql : `rtrim(rtrim(${decimalTextSql(sql, type)}, '0'), '.')`, "';'"]
+    case 'array':
+      return [
+        `len(${sql})`,
+        "'['",
+        `array_to_string(list_transform(${sql}, lambda ${name}: ${orTilde(name, type.element, depth + 1)}), '')`,
+      ]
+    case 'struct':
+      return ["'('", ...type.fields.map((field) => orTilde(fieldSql(sql, field.name), field.type, depth))]
+    case 'map':
+      throw notAKey(type)
   }
 }
 
@@ -41,16 +53,25 @@ const nanBits = stringLiteral(String(0x7ff8000000000000n))
 
 function simpleTexts(sql: string, type: Extract<DataType, string>): string[] {
   switch (type) {
-    case 'boolean': return [`CASE WHEN ${sql} THEN 't' ELSE 'f' END`]
-    case 'float': case 'double': {
+    case 'boolean':
+      return [`CASE WHEN ${sql} THEN 't' ELSE 'f' END`]
+    case 'float':
+    case 'double': {
       const value = type === 'float' ? `CAST(${sql} AS DOUBLE)` : sql
       return [`CASE WHEN isnan(${value}) THEN ${nanBits} ELSE CAST(CAST(CAST(${value} + 0e0 AS BIT) AS UBIGINT) AS VARCHAR) END`, "';'"]
     }
-    case 'string': return [`strlen(${sql})`, "':'", sql]
-    case 'binary': return [`octet_length(${sql})`, "':'", `hex(${sql})`]
-    case 'date': return [`${sql} - DATE '1970-01-01'`, "';'"]
-    case 'timestamp': case 'timestamp_ntz': return [`epoch_us(${sql})`, "';'"]
-    case 'void': return ["'~'"]
-    default: return [sql, "';'"]
+    case 'string':
+      return [`strlen(${sql})`, "':'", sql]
+    case 'binary':
+      return [`octet_length(${sql})`, "':'", `hex(${sql})`]
+    case 'date':
+      return [`${sql} - DATE '1970-01-01'`, "';'"]
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return [`epoch_us(${sql})`, "';'"]
+    case 'void':
+      return ["'~'"]
+    default:
+      return [sql, "';'"]
   }
 }

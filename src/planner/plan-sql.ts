@@ -9,8 +9,23 @@ import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
 import {
-  addWindows, columnOf, isBare, isOnlyFilter, isPlain, type Names, nest, newNames, prune, renderSelect, scopeOf, type Select, type SelectColumn, selectFrom, settle,
-  windowsIn, windowStruct,
+  addWindows,
+  columnOf,
+  isBare,
+  isOnlyFilter,
+  isPlain,
+  type Names,
+  nest,
+  newNames,
+  prune,
+  renderSelect,
+  type Select,
+  type SelectColumn,
+  scopeOf,
+  selectFrom,
+  settle,
+  windowStruct,
+  windowsIn,
 } from './select-sql.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 
@@ -30,13 +45,21 @@ export function allColumns(schema: Schema): Needed {
 }
 
 /** Makes a relation an input of the SELECT. `positions[i]` is where column i of the plan lies in it. */
-export function readInput(c: Compilation, node: PhysicalNode, positions: readonly (number | undefined)[] = node.schema.fields.map((_, i) => i)): Select {
+export function readInput(
+  c: Compilation,
+  node: PhysicalNode,
+  positions: readonly (number | undefined)[] = node.schema.fields.map((_, i) => i),
+): Select {
   c.inputs.push(node)
   return selectFrom(`⟦${c.inputs.length - 1}⟧`, positions, c.names)
 }
 
 /** A plan as one relation: a Fragment, or its input itself where there is nothing to do. Only the needed columns are in it; column i of the plan is at `positions[i]`. */
-export function fragmentOf(plan: LogicalPlan, needed: Needed, boundary: Boundary): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] } {
+export function fragmentOf(
+  plan: LogicalPlan,
+  needed: Needed,
+  boundary: Boundary,
+): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] } {
   const c: Compilation = { names: newNames(), inputs: [], boundary }
   const select = compileSelect(plan, needed, c)
   const { sql, positions } = renderSelect(select)
@@ -47,8 +70,13 @@ export function fragmentOf(plan: LogicalPlan, needed: Needed, boundary: Boundary
 function isInputItself(select: Select, c: Compilation, schema: Schema): boolean {
   const input = c.inputs[0]?.schema.fields
   const columns = select.columns.filter((column) => column !== undefined)
-  return c.inputs.length === 1 && isBare(select) && select.from === '⟦0⟧ AS t0' && columns.length === input!.length
-    && columns.every((column, i) => column.sql === `t0.c${i}` && input![i]!.name === schema.fields[i]!.name)
+  return (
+    c.inputs.length === 1 &&
+    isBare(select) &&
+    select.from === '⟦0⟧ AS t0' &&
+    columns.length === input!.length &&
+    columns.every((column, i) => column.sql === `t0.c${i}` && input![i]!.name === schema.fields[i]!.name)
+  )
 }
 
 /** The needed columns of a plan's rows; the others are undefined in the result. */
@@ -58,16 +86,29 @@ export function compileSelect(plan: LogicalPlan, needed: Needed, c: Compilation)
 
 function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
   switch (plan.kind) {
-    case 'stream-scan': case 'scan': case 'local': throw new InternalError('INTERNAL_ERROR', { what: `no boundary gave the rows of a ${plan.kind}`, todo: 'report this with the query' })
-    case 'alias': case 'watermark': return compileSelect(plan.input, needed, c)
-    case 'project': return project(plan, needed, c)
-    case 'filter': return filter(plan, needed, c)
-    case 'join': return join(plan, needed, c)
-    case 'union': return union(plan, needed, c)
-    case 'aggregate': return aggregate(plan, c)
-    case 'sort': return sort(plan, needed, c)
-    case 'limit': return limit(plan, needed, c)
-    case 'distinct': return distinct(plan, c)
+    case 'stream-scan':
+    case 'scan':
+    case 'local':
+      throw new InternalError('INTERNAL_ERROR', { what: `no boundary gave the rows of a ${plan.kind}`, todo: 'report this with the query' })
+    case 'alias':
+    case 'watermark':
+      return compileSelect(plan.input, needed, c)
+    case 'project':
+      return project(plan, needed, c)
+    case 'filter':
+      return filter(plan, needed, c)
+    case 'join':
+      return join(plan, needed, c)
+    case 'union':
+      return union(plan, needed, c)
+    case 'aggregate':
+      return aggregate(plan, c)
+    case 'sort':
+      return sort(plan, needed, c)
+    case 'limit':
+      return limit(plan, needed, c)
+    case 'distinct':
+      return distinct(plan, c)
   }
 }
 
@@ -95,7 +136,15 @@ function filter(plan: Filter, needed: Needed, c: Compilation): Select {
   return { ...input, where: [...input.where, expressionSql(plan.condition, scopeOf(input))] }
 }
 
-const joinWords = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN', semi: 'SEMI JOIN', anti: 'ANTI JOIN', cross: 'CROSS JOIN' } as const
+const joinWords = {
+  inner: 'JOIN',
+  left: 'LEFT JOIN',
+  right: 'RIGHT JOIN',
+  full: 'FULL JOIN',
+  semi: 'SEMI JOIN',
+  anti: 'ANTI JOIN',
+  cross: 'CROSS JOIN',
+} as const
 
 function join(plan: Join, needed: Needed, c: Compilation): Select {
   const layout = joinLayout(plan)
@@ -103,7 +152,10 @@ function join(plan: Join, needed: Needed, c: Compilation): Select {
   const read = plan.condition ? columnsRead(plan.condition) : new Set<number>()
   const output = layout.filter((_, i) => needed.has(i))
   const leftNeeded = new Set([...[...read].filter((i) => i < leftCount), ...output.filter((o) => o.from !== 'right').map((o) => o.left)])
-  const rightNeeded = new Set([...[...read].filter((i) => i >= leftCount).map((i) => i - leftCount), ...output.filter((o) => o.from !== 'left').map((o) => o.right)])
+  const rightNeeded = new Set([
+    ...[...read].filter((i) => i >= leftCount).map((i) => i - leftCount),
+    ...output.filter((o) => o.from !== 'left').map((o) => o.right),
+  ])
   // a filter of the left rows may come after the join, unless the join makes up left rows of nulls
   const keepsLeft = plan.how !== 'right' && plan.how !== 'full'
   const leftRows = compileSelect(plan.left, leftNeeded, c)
@@ -118,7 +170,11 @@ function join(plan: Join, needed: Needed, c: Compilation): Select {
     orderBy: [],
     columns: layout.map((o, i) => {
       if (!needed.has(i)) return undefined
-      if (o.from === 'both') return { sql: `coalesce(${keyAs(left, o.left, plan.left, plan.schema, i)}, ${keyAs(right, o.right, plan.right, plan.schema, i)})`, plain: false }
+      if (o.from === 'both')
+        return {
+          sql: `coalesce(${keyAs(left, o.left, plan.left, plan.schema, i)}, ${keyAs(right, o.right, plan.right, plan.schema, i)})`,
+          plain: false,
+        }
       return o.from === 'left' ? left.columns[o.left]! : right.columns[o.right]!
     }),
   }
@@ -167,16 +223,32 @@ function distinct(plan: Distinct, c: Compilation): Select {
 function aggregate(plan: Aggregate, c: Compilation): Select {
   const { select, keys, scope } = groupedRows(plan, c)
   const grouped = keys.flatMap((key) => key.grouped)
-  const found = aggregatesIn(plan).map(({ call }) => ({ call, sql: batchAggregateSql(call, call.args.map((arg) => expressionSql(arg, scope))) }))
+  const found = aggregatesIn(plan).map(({ call }) => ({
+    call,
+    sql: batchAggregateSql(
+      call,
+      call.args.map((arg) => expressionSql(arg, scope)),
+    ),
+  }))
   const texts = [...new Set(found.map(({ sql }) => sql))]
-  const rows = selectFrom(`(${groupBySql(select, grouped, texts)})`, [...grouped, ...texts].map((_, i) => i), c.names)
+  const rows = selectFrom(
+    `(${groupBySql(select, grouped, texts)})`,
+    [...grouped, ...texts].map((_, i) => i),
+    c.names,
+  )
   const cells = rows.columns.map((column) => column!.sql)
-  const keyColumns = cellsByKey(keys, cells, (key) => key.grouped.length).map(({ key, own }) => key.value(key.parts.map((part) => part.sql(own))))
+  const keyColumns = cellsByKey(keys, cells, (key) => key.grouped.length).map(({ key, own }) =>
+    key.value(key.parts.map((part) => part.sql(own))),
+  )
   const cellOf = (call: AggregateCall) => cells[grouped.length + texts.indexOf(found.find((one) => one.call === call)!.sql)]!
   return { ...rows, columns: outputColumns(plan, keyColumns, cellOf) }
 }
 
-export interface GroupedRows { readonly select: Select; readonly keys: readonly GroupKey[]; readonly scope: SqlScope }
+export interface GroupedRows {
+  readonly select: Select
+  readonly keys: readonly GroupKey[]
+  readonly scope: SqlScope
+}
 
 /** The input of an aggregation, with its windows, and its keys over it. */
 export function groupedRows(plan: Aggregate, c: Compilation): GroupedRows {
@@ -216,12 +288,16 @@ export function outputColumns(plan: Aggregate, keys: readonly string[], aggregat
     column(index) {
       const name = plan.input.schema.fields[index]!.name
       throw new InvalidQueryError('MISSING_AGGREGATION', {
-        what: `the column ${JSON.stringify(name)} is neither a grouping key nor inside an aggregate`, todo: `group by it, or aggregate it, for example first(${name})`,
+        what: `the column ${JSON.stringify(name)} is neither a grouping key nor inside an aggregate`,
+        todo: `group by it, or aggregate it, for example first(${name})`,
       })
     },
     aggregate,
   }
   const columns = [...keys, ...plan.aggregates.map((named) => expressionSql(named.expression, scope))]
-  assert(columns.length === plan.schema.fields.length, `an aggregation gives ${columns.length} columns and not ${plan.schema.fields.length}`)
+  assert(
+    columns.length === plan.schema.fields.length,
+    `an aggregation gives ${columns.length} columns and not ${plan.schema.fields.length}`,
+  )
   return columns.map((sql) => ({ sql, plain: isPlain(sql) }))
 }

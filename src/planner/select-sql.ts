@@ -23,7 +23,9 @@ export interface SelectColumn {
 }
 
 /** Gives subqueries and inputs their names, t0, t1, … */
-export interface Names { next(): string }
+export interface Names {
+  next(): string
+}
 export function newNames(): Names {
   let count = 0
   return { next: () => `t${count++}` }
@@ -32,18 +34,27 @@ export function newNames(): Names {
 /** The columns c0, c1, … of a relation that stands in FROM as `text`; `positions[i]` is where column i of the plan lies in it. */
 export function selectFrom(text: string, positions: readonly (number | undefined)[], names: Names): Select {
   const name = names.next()
-  return { from: `${text} AS ${name}`, where: [], orderBy: [], columns: positions.map((at) => (at === undefined ? undefined : { sql: `${name}.c${at}`, plain: true })) }
+  return {
+    from: `${text} AS ${name}`,
+    where: [],
+    orderBy: [],
+    columns: positions.map((at) => (at === undefined ? undefined : { sql: `${name}.c${at}`, plain: true })),
+  }
 }
 
 /** The whole text. Columns that nobody reads are left out: column i is found at `positions[i]` of the result. */
-export function renderSelect(select: Select, options: { readonly distinct?: boolean } = {}): { readonly sql: string; readonly positions: readonly (number | undefined)[] } {
+export function renderSelect(
+  select: Select,
+  options: { readonly distinct?: boolean } = {},
+): { readonly sql: string; readonly positions: readonly (number | undefined)[] } {
   let count = 0
   const positions = select.columns.map((column) => (column === undefined ? undefined : count++))
   const list = select.columns.filter((column) => column !== undefined).map((column, i) => `${column.sql} AS c${i}`)
-  const sql = `SELECT ${options.distinct ? 'DISTINCT ' : ''}${list.length === 0 ? '1 AS c0' : list.join(', ')} FROM ${select.from}`
-    + (select.where.length === 0 ? '' : ` WHERE ${select.where.join(' AND ')}`)
-    + (select.orderBy.length === 0 ? '' : ` ORDER BY ${select.orderBy.join(', ')}`)
-    + (select.limit === undefined ? '' : ` LIMIT ${select.limit}`)
+  const sql =
+    `SELECT ${options.distinct ? 'DISTINCT ' : ''}${list.length === 0 ? '1 AS c0' : list.join(', ')} FROM ${select.from}` +
+    (select.where.length === 0 ? '' : ` WHERE ${select.where.join(' AND ')}`) +
+    (select.orderBy.length === 0 ? '' : ` ORDER BY ${select.orderBy.join(', ')}`) +
+    (select.limit === undefined ? '' : ` LIMIT ${select.limit}`)
   return { sql, positions }
 }
 

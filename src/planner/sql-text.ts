@@ -6,15 +6,30 @@ import type { LiteralValue } from '../plan/expression.ts'
 export function sqlType(type: DataType): string {
   if (typeof type === 'string') return simpleTypes[type]
   switch (type.kind) {
-    case 'decimal': return `DECIMAL(${type.precision},${type.scale})`
-    case 'array': return `${sqlType(type.element)}[]`
-    case 'map': return `MAP(${sqlType(type.key)}, ${sqlType(type.value)})`
-    case 'struct': return `STRUCT(${type.fields.map((field) => `${quoteIdentifier(field.name)} ${sqlType(field.type)}`).join(', ')})`
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'array':
+      return `${sqlType(type.element)}[]`
+    case 'map':
+      return `MAP(${sqlType(type.key)}, ${sqlType(type.value)})`
+    case 'struct':
+      return `STRUCT(${type.fields.map((field) => `${quoteIdentifier(field.name)} ${sqlType(field.type)}`).join(', ')})`
   }
 }
 const simpleTypes = {
-  boolean: 'BOOLEAN', byte: 'TINYINT', short: 'SMALLINT', int: 'INTEGER', long: 'BIGINT', float: 'FLOAT', double: 'DOUBLE',
-  string: 'VARCHAR', binary: 'BLOB', date: 'DATE', timestamp: 'TIMESTAMP', timestamp_ntz: 'TIMESTAMP', void: '"NULL"',
+  boolean: 'BOOLEAN',
+  byte: 'TINYINT',
+  short: 'SMALLINT',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  string: 'VARCHAR',
+  binary: 'BLOB',
+  date: 'DATE',
+  timestamp: 'TIMESTAMP',
+  timestamp_ntz: 'TIMESTAMP',
+  void: '"NULL"',
 } as const
 
 /** A name as SQL writes it. Names with `⟦` are refused (INVALID_IDENTIFIER): the engine's placeholders begin with it. */
@@ -39,16 +54,29 @@ export function stringLiteral(text: string): string {
 /** A value of `type` as SQL writes it, with exactly that type. */
 export function literalSql(value: LiteralValue, type: DataType): string {
   if (value === null) return type === 'void' ? 'NULL' : `CAST(NULL AS ${sqlType(type)})`
-  if (typeof value === 'object' && !(value instanceof Uint8Array)) return `CAST('${decimalText(value.unscaled, value.scale)}' AS ${sqlType(type)})`
+  if (typeof value === 'object' && !(value instanceof Uint8Array))
+    return `CAST('${decimalText(value.unscaled, value.scale)}' AS ${sqlType(type)})`
   switch (type) {
-    case 'string': return stringLiteral(String(value))
-    case 'boolean': return value ? 'true' : 'false'
-    case 'binary': return `from_hex('${Buffer.from(value as Uint8Array).toString('hex')}')`
-    case 'int': return Number(value) >= 0 ? String(value) : `CAST(${value} AS INTEGER)` // a bare -2147483648 would be a long
-    case 'float': case 'double': return floatingLiteral(Number(value), sqlType(type))
-    case 'date': return Math.abs(Number(value)) < 700_000 ? `DATE '${new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)}'` : `make_date(CAST(${value} AS INTEGER))`
-    case 'timestamp': case 'timestamp_ntz': return timestampLiteral(BigInt(value as bigint | number))
-    default: return `CAST(${value} AS ${sqlType(type)})`
+    case 'string':
+      return stringLiteral(String(value))
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'binary':
+      return `from_hex('${Buffer.from(value as Uint8Array).toString('hex')}')`
+    case 'int':
+      return Number(value) >= 0 ? String(value) : `CAST(${value} AS INTEGER)` // a bare -2147483648 would be a long
+    case 'float':
+    case 'double':
+      return floatingLiteral(Number(value), sqlType(type))
+    case 'date':
+      return Math.abs(Number(value)) < 700_000
+        ? `DATE '${new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)}'`
+        : `make_date(CAST(${value} AS INTEGER))`
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return timestampLiteral(BigInt(value as bigint | number))
+    default:
+      return `CAST(${value} AS ${sqlType(type)})`
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Schema } from '../data/schema.ts'
-import type { BatchScan, LocalRelation, OutputMode, StreamScan } from '../plan/logical-plan.ts'
 import type { StateSchema } from '../data/state-schema.ts'
+import type { BatchScan, LocalRelation, OutputMode, StreamScan } from '../plan/logical-plan.ts'
 
 /**
  * What a micro-batch does: SQL fragments, and between them the steps that only the engine can do.
@@ -27,19 +27,38 @@ export interface PlannedSource {
 export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | StatefulAggregate
 
 /** The rows that a source has in this batch. */
-export interface SourceRows { readonly kind: 'source'; readonly source: string; readonly schema: Schema }
+export interface SourceRows {
+  readonly kind: 'source'
+  readonly source: string
+  readonly schema: Schema
+}
 
 /** The rows of a bounded table, read anew in each batch. */
-export interface StaticScan { readonly kind: 'scan'; readonly scan: BatchScan; readonly schema: Schema }
+export interface StaticScan {
+  readonly kind: 'scan'
+  readonly scan: BatchScan
+  readonly schema: Schema
+}
 /** Rows that the program gave. */
-export interface StaticLocal { readonly kind: 'local'; readonly local: LocalRelation; readonly schema: Schema }
+export interface StaticLocal {
+  readonly kind: 'local'
+  readonly local: LocalRelation
+  readonly schema: Schema
+}
 
 /** One SELECT over its inputs. The columns of its result are called c0, c1, … in the order of `schema` (names may repeat or clash; positions can't). */
-export interface Fragment { readonly kind: 'fragment'; readonly inputs: readonly PhysicalNode[]; readonly sql: string; readonly schema: Schema }
+export interface Fragment {
+  readonly kind: 'fragment'
+  readonly inputs: readonly PhysicalNode[]
+  readonly sql: string
+  readonly schema: Schema
+}
 
 /** Passes its input on unchanged and measures the event times in it: min, max, avg, count. */
 export interface EventTime {
-  readonly kind: 'event-time'; readonly input: PhysicalNode; readonly schema: Schema
+  readonly kind: 'event-time'
+  readonly input: PhysicalNode
+  readonly schema: Schema
   /** Which of plan.watermarks this is: the number under which the tracker knows it. */
   readonly index: number
   readonly column: number
@@ -53,7 +72,8 @@ export interface EventTime {
  * [...keyColumns, ...accumulator columns] called c0, c1, …; `finalSql` above (a Fragment) turns them into the user's columns.
  */
 export interface StatefulAggregate {
-  readonly kind: 'aggregate'; readonly input: PhysicalNode
+  readonly kind: 'aggregate'
+  readonly input: PhysicalNode
   readonly operatorId: number
   /** SELECT over ⟦0⟧ giving columns: key_id (UHUGEINT; see docs/formats.md), k0…, a0… in the order of stateSchema. */
   readonly partialSql: string

@@ -2,12 +2,35 @@ import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateValue } from '../data/state-schema.ts'
 import type { Field } from '../data/types.ts'
-import { type Aggregate, type Distinct, type Join, isStreaming, type Limit, type LogicalPlan, type OutputMode, type Sort, type StreamScan, type Watermark, inputsOf } from '../plan/logical-plan.ts'
-import { lowerAggregate, type LoweredAggregate } from './aggregate-sql.ts'
+import {
+  type Aggregate,
+  type Distinct,
+  inputsOf,
+  isStreaming,
+  type Join,
+  type Limit,
+  type LogicalPlan,
+  type OutputMode,
+  type Sort,
+  type StreamScan,
+  type Watermark,
+} from '../plan/logical-plan.ts'
+import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
 import { expressionSql } from './expression-sql.ts'
 import { cellsByKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
-import { aggregatesIn, allColumns, type Boundary, type Compilation, fragmentOf, groupBySql, groupedRows, type Needed, outputColumns, readInput } from './plan-sql.ts'
+import {
+  aggregatesIn,
+  allColumns,
+  type Boundary,
+  type Compilation,
+  fragmentOf,
+  groupBySql,
+  groupedRows,
+  type Needed,
+  outputColumns,
+  readInput,
+} from './plan-sql.ts'
 import { newNames, type Select, selectFrom } from './select-sql.ts'
 import type { EventTime, PhysicalNode, PlannedSource, SourceRows, StatefulAggregate, StreamingPlan } from './streaming-plan.ts'
 
@@ -24,10 +47,14 @@ export function planBatch(plan: LogicalPlan): PhysicalNode {
   const sources = numberSources(plan)
   const boundary: Boundary = (node, _needed, c) => {
     switch (node.kind) {
-      case 'stream-scan': return readInput(c, sourceRows(sources, node))
-      case 'scan': return readInput(c, { kind: 'scan', scan: node, schema: node.schema })
-      case 'local': return readInput(c, { kind: 'local', local: node, schema: node.schema })
-      default: return undefined
+      case 'stream-scan':
+        return readInput(c, sourceRows(sources, node))
+      case 'scan':
+        return readInput(c, { kind: 'scan', scan: node, schema: node.schema })
+      case 'local':
+        return readInput(c, { kind: 'local', local: node, schema: node.schema })
+      default:
+        return undefined
     }
   }
   return fragmentOf(plan, allColumns(plan.schema), boundary).node
@@ -46,7 +73,10 @@ function numberSources(plan: LogicalPlan): Sources {
     if (node.kind === 'stream-scan' && !sources.has(node.token)) {
       const name = node.name ?? String(sources.size)
       if ([...sources.values()].some(({ planned }) => planned.name === name)) {
-        throw new InvalidQueryError('STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES', { what: `two sources of the query are called ${JSON.stringify(name)}`, todo: 'give each source a name of its own with readStream.name(…)' })
+        throw new InvalidQueryError('STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES', {
+          what: `two sources of the query are called ${JSON.stringify(name)}`,
+          todo: 'give each source a name of its own with readStream.name(…)',
+        })
       }
       sources.set(node.token, { planned: { name, scan: node }, rows: { kind: 'source', source: name, schema: node.schema } })
     }
@@ -79,25 +109,39 @@ class StreamPlanner {
   plan(): StreamingPlan {
     const root = fragmentOf(this.#plan, allColumns(this.#plan.schema), this.#boundary).node
     return {
-      root, sources: [...this.#sources.values()].map(({ planned }) => planned), watermarks: this.#watermarks, stateful: this.#stateful,
-      outputMode: this.#outputMode, schema: this.#plan.schema,
+      root,
+      sources: [...this.#sources.values()].map(({ planned }) => planned),
+      watermarks: this.#watermarks,
+      stateful: this.#stateful,
+      outputMode: this.#outputMode,
+      schema: this.#plan.schema,
     }
   }
 
   readonly #boundary: Boundary = (plan, needed, c) => {
     switch (plan.kind) {
-      case 'stream-scan': return readInput(c, sourceRows(this.#sources, plan))
-      case 'scan': return readInput(c, { kind: 'scan', scan: plan, schema: plan.schema })
-      case 'local': return readInput(c, { kind: 'local', local: plan, schema: plan.schema })
+      case 'stream-scan':
+        return readInput(c, sourceRows(this.#sources, plan))
+      case 'scan':
+        return readInput(c, { kind: 'scan', scan: plan, schema: plan.schema })
+      case 'local':
+        return readInput(c, { kind: 'local', local: plan, schema: plan.schema })
     }
     if (!isStreaming(plan)) return undefined
     switch (plan.kind) {
-      case 'watermark': return this.#eventTime(plan, needed, c)
-      case 'aggregate': return this.#statefulRows(plan, c)
-      case 'distinct': return this.#statefulRows(distinctAsAggregate(plan), c)
-      case 'join': return checkJoin(plan)
-      case 'sort': case 'limit': return checkOverAggregate(plan, this.#outputMode)
-      default: return undefined
+      case 'watermark':
+        return this.#eventTime(plan, needed, c)
+      case 'aggregate':
+        return this.#statefulRows(plan, c)
+      case 'distinct':
+        return this.#statefulRows(distinctAsAggregate(plan), c)
+      case 'join':
+        return checkJoin(plan)
+      case 'sort':
+      case 'limit':
+        return checkOverAggregate(plan, this.#outputMode)
+      default:
+        return undefined
     }
   }
 
@@ -108,8 +152,13 @@ class StreamPlanner {
     const { node, positions } = this.#once(plan, [...kept].sort((a, b) => a - b).join(), () => {
       const input = fragmentOf(plan.input, kept, this.#boundary)
       const measured: EventTime = {
-        kind: 'event-time', input: input.node, schema: input.node.schema, index: this.#watermarks.length,
-        column: input.positions[column]!, columnName: plan.column, delayMs: plan.delayMs,
+        kind: 'event-time',
+        input: input.node,
+        schema: input.node.schema,
+        index: this.#watermarks.length,
+        column: input.positions[column]!,
+        columnName: plan.column,
+        delayMs: plan.delayMs,
       }
       this.#watermarks.push(measured)
       return { node: measured, positions: input.positions }
@@ -126,36 +175,53 @@ class StreamPlanner {
   }
 
   #statefulAggregate(plan: Aggregate) {
-    const inner: Compilation = { names: newNames(), inputs: [], boundary: (node, needed, c) => (node === plan.input ? this.#inputOf(node, needed, c) : this.#boundary(node, needed, c)) }
+    const inner: Compilation = {
+      names: newNames(),
+      inputs: [],
+      boundary: (node, needed, c) => (node === plan.input ? this.#inputOf(node, needed, c) : this.#boundary(node, needed, c)),
+    }
     const { select, keys, scope } = groupedRows(plan, inner)
     const parts = keys.flatMap((key) => key.parts)
     const taken = new Set(parts.map((part) => part.name))
     const values: StateValue[] = []
     const partials: { readonly partial: string; readonly settle: (sql: string) => string }[] = []
     const lowered = aggregatesIn(plan).map(({ call, output }) => {
-      const aggregate = lowerAggregate(call, call.args.map((arg) => expressionSql(arg, scope)))
-      const at = aggregate.accumulators[0]!.merge === 'moments'
-        ? addMoments(aggregate, output, values, partials, taken)
-        : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
+      const aggregate = lowerAggregate(
+        call,
+        call.args.map((arg) => expressionSql(arg, scope)),
+      )
+      const at =
+        aggregate.accumulators[0]!.merge === 'moments'
+          ? addMoments(aggregate, output, values, partials, taken)
+          : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
       return { call, aggregate, at }
     })
-    const eventTimeKeys = keys.flatMap((key, i) => (key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart]))
+    const eventTimeKeys = keys.flatMap((key, i) =>
+      key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
+    )
     if (eventTimeKeys.length > 1) {
       throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
-        what: `the grouping keys ${eventTimeKeys.map((k) => parts[k]!.name).join(' and ')} both carry a watermark`, todo: 'group by one of them',
+        what: `the grouping keys ${eventTimeKeys.map((k) => parts[k]!.name).join(' and ')} both carry a watermark`,
+        todo: 'group by one of them',
       })
     }
     assert(inner.inputs.length === 1, 'an aggregation reads one relation')
     // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
     const node: StatefulAggregate = {
-      kind: 'aggregate', input: inner.inputs[0]!, operatorId: this.#stateful.length,
+      kind: 'aggregate',
+      input: inner.inputs[0]!,
+      operatorId: this.#stateful.length,
       partialSql: partialSql(select, keys, partials, inner),
       stateSchema: {
-        keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })), values,
+        keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
+        values,
         eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
       },
       outputMode: this.#outputMode,
-      schema: new Schema([...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })), ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable }))]),
+      schema: new Schema([
+        ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
+        ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
+      ]),
       global: keys.length === 0,
     }
     this.#stateful.push(node)
@@ -186,8 +252,16 @@ class StreamPlanner {
 type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
 
 /** Where the accumulator stands in the state; the same one of another aggregate is shared. */
-function addAccumulator(one: LoweredAggregate['accumulators'][number], output: string, values: StateValue[], partials: Partials, taken: Set<string>): number {
-  const known = values.findIndex((value, i) => value.merge === one.merge && partials[i]!.partial === one.partial && value.merge !== 'moments')
+function addAccumulator(
+  one: LoweredAggregate['accumulators'][number],
+  output: string,
+  values: StateValue[],
+  partials: Partials,
+  taken: Set<string>,
+): number {
+  const known = values.findIndex(
+    (value, i) => value.merge === one.merge && partials[i]!.partial === one.partial && value.merge !== 'moments',
+  )
   if (known >= 0) return known
   const { type, nullable, merge } = one
   values.push({ name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken), type, nullable, merge })
@@ -196,8 +270,16 @@ function addAccumulator(one: LoweredAggregate['accumulators'][number], output: s
 }
 
 /** n, mean and m2 stay neighbours, since they merge as one. */
-function addMoments({ accumulators }: LoweredAggregate, output: string, values: StateValue[], partials: Partials, taken: Set<string>): number[] {
-  const known = values.findIndex((value, i) => value.merge === 'moments' && accumulators.every((one, k) => partials[i + k]?.partial === one.partial))
+function addMoments(
+  { accumulators }: LoweredAggregate,
+  output: string,
+  values: StateValue[],
+  partials: Partials,
+  taken: Set<string>,
+): number[] {
+  const known = values.findIndex(
+    (value, i) => value.merge === 'moments' && accumulators.every((one, k) => partials[i + k]?.partial === one.partial),
+  )
   if (known >= 0) return [known, known + 1, known + 2]
   return accumulators.map((one) => {
     values.push({ name: freeName(`${output}.${one.suffix}`, taken), type: one.type, nullable: one.nullable, merge: one.merge })
@@ -215,11 +297,20 @@ function freeName(wanted: string, taken: Set<string>): string {
 /** One row a group: a plain GROUP BY inside; identities, window ends and checked sums outside, where there are only groups left. */
 function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys'], partials: Partials, c: Compilation): string {
   const grouped = keys.flatMap((key) => key.grouped)
-  const inner = groupBySql(select, grouped, partials.map(({ partial }) => partial))
-  const rows = selectFrom(`(${inner})`, [...grouped, ...partials].map((_, i) => i), c.names)
+  const inner = groupBySql(
+    select,
+    grouped,
+    partials.map(({ partial }) => partial),
+  )
+  const rows = selectFrom(
+    `(${inner})`,
+    [...grouped, ...partials].map((_, i) => i),
+    c.names,
+  )
   const cells = rows.columns.map((column) => column!.sql)
   const parts = cellsByKey(keys, cells, (key) => key.grouped.length).flatMap(({ key, own }) =>
-    key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull })))
+    key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull })),
+  )
   const list = [
     `${keyIdSql(parts)} AS key_id`,
     ...parts.map(({ sql }, i) => `${sql} AS k${i}`),
@@ -230,7 +321,8 @@ function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys']
 
 function distinctAsAggregate(plan: Distinct): Aggregate {
   const keys = plan.schema.fields.map((field, index) => ({
-    name: field.name, expression: { kind: 'column' as const, name: field.name, index, type: field.type, nullable: field.nullable },
+    name: field.name,
+    expression: { kind: 'column' as const, name: field.name, index, type: field.type, nullable: field.nullable },
     ...(field.watermarkDelayMs !== undefined && { watermarkDelayMs: field.watermarkDelayMs }),
   }))
   return { kind: 'aggregate', input: plan.input, schema: plan.schema, keys, aggregates: [] }
@@ -244,15 +336,18 @@ function checkJoin(plan: Join): undefined {
   const what = left && right ? `a ${plan.how} join of two streams` : `a ${plan.how} join with the stream on the ${left ? 'left' : 'right'}`
   throw new InvalidQueryError('UNSUPPORTED_STREAMING_JOIN', {
     what: `${what} can't run`,
-    todo: left && right ? 'join with a bounded table' : `with the stream on the ${left ? 'left' : 'right'} a join can be ${allowed.join(', ')}`,
+    todo:
+      left && right ? 'join with a bounded table' : `with the stream on the ${left ? 'left' : 'right'} a join can be ${allowed.join(', ')}`,
   })
 }
 
 /** Order and number only mean something over a result that is given whole in every batch. */
 function checkOverAggregate(plan: Sort | Limit, mode: OutputMode): undefined {
-  const overAggregate = (node: LogicalPlan): boolean => node.kind === 'aggregate' || node.kind === 'distinct' || inputsOf(node).some(overAggregate)
+  const overAggregate = (node: LogicalPlan): boolean =>
+    node.kind === 'aggregate' || node.kind === 'distinct' || inputsOf(node).some(overAggregate)
   if (mode === 'complete' && overAggregate(plan.input)) return undefined
   throw new InvalidQueryError(plan.kind === 'sort' ? 'STREAMING_SORT' : 'STREAMING_LIMIT', {
-    what: `${plan.kind === 'sort' ? 'orderBy' : 'limit'} can't run on a stream in ${mode} mode`, todo: 'use it above an aggregation, in complete mode, or on the rows of foreachBatch',
+    what: `${plan.kind === 'sort' ? 'orderBy' : 'limit'} can't run on a stream in ${mode} mode`,
+    todo: 'use it above an aggregation, in complete mode, or on the rows of foreachBatch',
   })
 }

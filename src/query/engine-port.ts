@@ -7,9 +7,7 @@ import type { StreamingQuery } from './streaming-query.ts'
 
 export type Trigger =
   /** A batch as soon as the last is done (0) or at each multiple of the interval. */
-  | { readonly kind: 'processing-time'; readonly intervalMs: number }
-  | { readonly kind: 'available-now' }
-  | { readonly kind: 'once' }
+  { readonly kind: 'processing-time'; readonly intervalMs: number } | { readonly kind: 'available-now' } | { readonly kind: 'once' }
 
 /** What `writeStream….start()` hands over. */
 export interface StartQuery {

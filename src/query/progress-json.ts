@@ -1,8 +1,23 @@
 import type { QueryProgress } from './query-progress.ts'
 
 const order = [
-  'id', 'runId', 'name', 'timestamp', 'batchId', 'batchDuration', 'numInputRows', 'inputRowsPerSecond', 'processedRowsPerSecond', 'durationMs', 'eventTime',
-  'stateOperators', 'sources', 'sink', 'observedMetrics', 'isReplay', 'isIdle',
+  'id',
+  'runId',
+  'name',
+  'timestamp',
+  'batchId',
+  'batchDuration',
+  'numInputRows',
+  'inputRowsPerSecond',
+  'processedRowsPerSecond',
+  'durationMs',
+  'eventTime',
+  'stateOperators',
+  'sources',
+  'sink',
+  'observedMetrics',
+  'isReplay',
+  'isIdle',
 ] as const satisfies readonly (keyof QueryProgress)[]
 /** Left out where they are empty. */
 const maps = new Set(['durationMs', 'eventTime', 'customMetrics', 'metrics', 'observedMetrics'])

@@ -1,10 +1,21 @@
 import type { QueryProgress } from './query-progress.ts'
 
 /** Sent before `start()` returns. */
-export interface QueryStartedEvent { readonly id: string; readonly runId: string; readonly name: string | null; readonly timestamp: string }
-export interface QueryProgressEvent { readonly progress: QueryProgress }
+export interface QueryStartedEvent {
+  readonly id: string
+  readonly runId: string
+  readonly name: string | null
+  readonly timestamp: string
+}
+export interface QueryProgressEvent {
+  readonly progress: QueryProgress
+}
 /** Sent at most every `spark.sql.streaming.noDataProgressEventInterval` (10 s) while there is nothing to do. */
-export interface QueryIdleEvent { readonly id: string; readonly runId: string; readonly timestamp: string }
+export interface QueryIdleEvent {
+  readonly id: string
+  readonly runId: string
+  readonly timestamp: string
+}
 export interface QueryTerminatedEvent {
   readonly id: string
   readonly runId: string

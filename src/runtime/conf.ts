@@ -10,37 +10,96 @@ interface ConfKey {
 }
 
 const flag = { check: (value: string) => value === 'true' || value === 'false', expected: 'true or false' }
-const wholeNumber = (min: number) => ({ check: (value: string) => /^\d+$/.test(value) && Number(value) >= min, expected: `a whole number from ${min} up` })
+const wholeNumber = (min: number) => ({
+  check: (value: string) => /^\d+$/.test(value) && Number(value) >= min,
+  expected: `a whole number from ${min} up`,
+})
 const duration = { check: (value: string) => durationMs(value) !== null, expected: 'a duration such as 500ms, 10s, 1min' }
 const oneOf = (...values: string[]) => ({ check: (value: string) => values.includes(value), expected: values.join(' or ') })
 const text = { check: () => true, expected: 'text' }
 
 /** Every configuration key that an engine knows, under Spark's names where Spark has them. */
 export const confKeys: Readonly<Record<string, ConfKey>> = {
-  'spark.sql.shuffle.partitions': { ...wholeNumber(1), default: String(availableParallelism()), meaning: 'partitions of the state; may change at any restart, at most millrace.keyGroups' },
-  'spark.sql.streaming.checkpointLocation': { ...text, default: '', meaning: 'folder under which each query without a checkpointLocation of its own gets one' },
-  'spark.sql.streaming.forceDeleteTempCheckpointLocation': { ...flag, default: 'false', meaning: 'remove a temporary checkpoint after a failure too' },
+  'spark.sql.shuffle.partitions': {
+    ...wholeNumber(1),
+    default: String(availableParallelism()),
+    meaning: 'partitions of the state; may change at any restart, at most millrace.keyGroups',
+  },
+  'spark.sql.streaming.checkpointLocation': {
+    ...text,
+    default: '',
+    meaning: 'folder under which each query without a checkpointLocation of its own gets one',
+  },
+  'spark.sql.streaming.forceDeleteTempCheckpointLocation': {
+    ...flag,
+    default: 'false',
+    meaning: 'remove a temporary checkpoint after a failure too',
+  },
   'spark.sql.streaming.pollingDelay': { ...duration, default: '10ms', meaning: 'pause between two looks at sources that had nothing new' },
-  'spark.sql.streaming.noDataMicroBatches.enabled': { ...flag, default: 'true', meaning: 'run a batch without data where the watermark has moved and state can be evicted' },
-  'spark.sql.streaming.noDataProgressEventInterval': { ...duration, default: '10s', meaning: 'least time between two progresses or idle events while there is nothing to do' },
-  'spark.sql.streaming.minBatchesToRetain': { ...wholeNumber(1), default: '100', meaning: 'batches whose log entries and state versions are kept' },
-  'spark.sql.streaming.multipleWatermarkPolicy': { ...oneOf('min', 'max'), default: 'min', meaning: 'how several watermarks become one; pinned by the checkpoint' },
+  'spark.sql.streaming.noDataMicroBatches.enabled': {
+    ...flag,
+    default: 'true',
+    meaning: 'run a batch without data where the watermark has moved and state can be evicted',
+  },
+  'spark.sql.streaming.noDataProgressEventInterval': {
+    ...duration,
+    default: '10s',
+    meaning: 'least time between two progresses or idle events while there is nothing to do',
+  },
+  'spark.sql.streaming.minBatchesToRetain': {
+    ...wholeNumber(1),
+    default: '100',
+    meaning: 'batches whose log entries and state versions are kept',
+  },
+  'spark.sql.streaming.multipleWatermarkPolicy': {
+    ...oneOf('min', 'max'),
+    default: 'min',
+    meaning: 'how several watermarks become one; pinned by the checkpoint',
+  },
   'spark.sql.streaming.numRecentProgressUpdates': { ...wholeNumber(1), default: '100', meaning: 'length of recentProgress' },
   'spark.sql.streaming.stateStore.providerClass': {
     ...oneOf('memory', 'org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider'),
     default: 'memory',
     meaning: 'where state is held while the query runs; pinned by the checkpoint',
   },
-  'spark.sql.streaming.stateStore.maintenanceInterval': { ...duration, default: '1min', meaning: 'time between two snapshots of changed state' },
-  'spark.sql.streaming.fileSink.log.compactInterval': { ...wholeNumber(1), default: '10', meaning: 'entries of an output log between two compactions' },
-  'spark.sql.streaming.fileSink.log.deletion': { ...flag, default: 'true', meaning: 'remove entries of an output log that a compaction holds' },
+  'spark.sql.streaming.stateStore.maintenanceInterval': {
+    ...duration,
+    default: '1min',
+    meaning: 'time between two snapshots of changed state',
+  },
+  'spark.sql.streaming.fileSink.log.compactInterval': {
+    ...wholeNumber(1),
+    default: '10',
+    meaning: 'entries of an output log between two compactions',
+  },
+  'spark.sql.streaming.fileSink.log.deletion': {
+    ...flag,
+    default: 'true',
+    meaning: 'remove entries of an output log that a compaction holds',
+  },
   'spark.sql.streaming.fileSink.log.cleanupDelay': { ...duration, default: '10min', meaning: 'age at which they are removed' },
-  'spark.sql.streaming.fileSource.log.compactInterval': { ...wholeNumber(1), default: '10', meaning: 'entries of the log of files seen between two compactions' },
-  'spark.sql.streaming.fileSource.log.deletion': { ...flag, default: 'true', meaning: 'remove entries of that log that a compaction holds' },
+  'spark.sql.streaming.fileSource.log.compactInterval': {
+    ...wholeNumber(1),
+    default: '10',
+    meaning: 'entries of the log of files seen between two compactions',
+  },
+  'spark.sql.streaming.fileSource.log.deletion': {
+    ...flag,
+    default: 'true',
+    meaning: 'remove entries of that log that a compaction holds',
+  },
   'spark.sql.streaming.fileSource.log.cleanupDelay': { ...duration, default: '10min', meaning: 'age at which they are removed' },
   'millrace.keyGroups': { ...wholeNumber(1), default: '128', meaning: 'key groups of a new checkpoint; fixed for its life' },
-  'millrace.stateStore.changelogTailBytes': { ...wholeNumber(1), default: String(16 * 1024 * 1024), meaning: 'bytes of changelog (and half of the state) after which a snapshot is taken early' },
-  'millrace.leaseDuration': { ...duration, default: '30s', meaning: 'how long a run on another machine is taken to be alive after its last sign of life' },
+  'millrace.stateStore.changelogTailBytes': {
+    ...wholeNumber(1),
+    default: String(16 * 1024 * 1024),
+    meaning: 'bytes of changelog (and half of the state) after which a snapshot is taken early',
+  },
+  'millrace.leaseDuration': {
+    ...duration,
+    default: '30s',
+    meaning: 'how long a run on another machine is taken to be alive after its last sign of life',
+  },
 }
 
 /** Checked configuration of one engine. */
@@ -75,7 +134,10 @@ function checkKey(key: string, value: string): void {
     const near = nearest(key, Object.keys(confKeys))
     throw new InvalidQueryError('SQL_CONF_NOT_FOUND', {
       what: `the engine has no configuration "${key}"`,
-      todo: near.length > 0 ? `did you mean ${near.map((name) => `"${name}"`).join(' or ')}?` : 'leave it out; docs/configuration lists what there is',
+      todo:
+        near.length > 0
+          ? `did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`
+          : 'leave it out; docs/configuration lists what there is',
     })
   }
   if (known.check(value)) return

@@ -1,6 +1,6 @@
 import { assert } from '../base/errors.ts'
 import { type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
-import { aggregateBatch, type AggregateResult, type BatchWatermarks } from '../operators/aggregate.ts'
+import { type AggregateResult, aggregateBatch, type BatchWatermarks } from '../operators/aggregate.ts'
 import type { PhysicalNode, SourceRows, StatefulAggregate } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'

@@ -17,7 +17,8 @@ export function asMillraceError(error: unknown): MillraceError {
 
 function todoOf(code: string): string {
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'make room on the disk and start the query again: it goes on where it stood'
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return 'give this user the right to read and write there, then start the query again'
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return 'give this user the right to read and write there, then start the query again'
   if (code === 'EMFILE' || code === 'ENFILE') return 'raise the limit of open files, then start the query again'
   return 'mend the disk or the path, then start the query again: it goes on where it stood'
 }

@@ -8,13 +8,13 @@ import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-t
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { Trigger } from '../query/engine-port.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
+import type { BatchStep, StepObserver } from '../query/steps.ts'
 import type { Sink, SinkCommit } from '../sinks/sink.ts'
 import type { Offset, ReadLimit, Source } from '../sources/source.ts'
 import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { Evaluation } from './evaluate.ts'
 import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
-import type { BatchStep, StepObserver } from '../query/steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
 
@@ -141,8 +141,13 @@ export class MicroBatchExecution {
       // openCheckpoint has made sure that it is there, but for batch 0
       const before = await checkpoint.offsets.get(planned.batchId - 1)
       if (decision.kind === 'replay') {
-        this.#isDataAvailable = Object.keys(planned.entry.sources).some((name) => !sameOffset(planned.entry.sources[name], before?.sources[name]))
-        if (decision.missingCommits > 0) this.#parts.warn(`the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`)
+        this.#isDataAvailable = Object.keys(planned.entry.sources).some(
+          (name) => !sameOffset(planned.entry.sources[name], before?.sources[name]),
+        )
+        if (decision.missingCommits > 0)
+          this.#parts.warn(
+            `the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`,
+          )
         this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
@@ -379,7 +384,9 @@ export class MicroBatchExecution {
         this.#reporter.time('getBatch', async () => {
           const source = sources.get(node.source)!
           const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
-          const rows = sameOffset(start, end) ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] } : await source.rows(start, end)
+          const rows = sameOffset(start, end)
+            ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
+            : await source.rows(start, end)
           return sql.source(node.source, rows, node.schema)
         }),
       relation: () => {
@@ -439,7 +446,11 @@ export class MicroBatchExecution {
 
   #newTracker(startMs: number): WatermarkTracker {
     const { plan, settings } = this.#parts
-    return new WatermarkTracker(plan.watermarks.map((mark) => mark.delayMs), settings.watermarkPolicy, startMs)
+    return new WatermarkTracker(
+      plan.watermarks.map((mark) => mark.delayMs),
+      settings.watermarkPolicy,
+      startMs,
+    )
   }
 }
 
@@ -450,6 +461,8 @@ function sameOffset(a: Offset | null | undefined, b: Offset | null | undefined):
 /** JSON with object keys in order, so that equal offsets have equal texts. */
 function canonical(value: unknown): string {
   return JSON.stringify(value ?? null, (_key, part: unknown) =>
-    part && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+    part && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
   )
 }

@@ -109,11 +109,24 @@ export class ProgressReporter {
   }
 
   /** The progress of a trigger that found nothing to do: what stands as after the last batch of this run, what happens as zero. `batchId` is the next batch's. */
-  idleProgress({ batchId, offsets, watermarkMs }: { readonly batchId: number; readonly offsets: Offsets; readonly watermarkMs: number }): QueryProgress {
+  idleProgress({
+    batchId,
+    offsets,
+    watermarkMs,
+  }: {
+    readonly batchId: number
+    readonly offsets: Offsets
+    readonly watermarkMs: number
+  }): QueryProgress {
     return {
       ...this.#progressOf({ batchId, start: offsets, end: offsets }, new Map()),
       eventTime: this.#hasRunBatch ? eventTimeOf(this.#plan, new Map(), watermarkMs) : {},
-      stateOperators: this.#lastStateOperators.map((operator) => ({ ...operator, numRowsUpdated: 0, numRowsRemoved: 0, numRowsDroppedByWatermark: 0 })),
+      stateOperators: this.#lastStateOperators.map((operator) => ({
+        ...operator,
+        numRowsUpdated: 0,
+        numRowsRemoved: 0,
+        numRowsDroppedByWatermark: 0,
+      })),
       sink: { description: this.#sink.description, numOutputRows: this.#lastNumOutputRows < 0 ? -1 : 0, metrics: {} },
       isIdle: true,
     }
@@ -137,15 +150,17 @@ export class ProgressReporter {
       numInputRows,
       ...rates(numInputRows, durationMs, sinceMs),
       durationMs: Object.fromEntries(phases) as Record<string, number>,
-      sources: [...this.#sources].map(([name, source]): SourceProgress => ({
-        description: source.description,
-        startOffset: batch.start[name] ?? null,
-        endOffset: batch.end[name] ?? null,
-        latestOffset: source.reportLatestOffset?.() ?? null,
-        numInputRows: inputRows.get(name) ?? 0,
-        ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
-        metrics: source.metrics?.(batch.end[name] ?? null) ?? {},
-      })),
+      sources: [...this.#sources].map(
+        ([name, source]): SourceProgress => ({
+          description: source.description,
+          startOffset: batch.start[name] ?? null,
+          endOffset: batch.end[name] ?? null,
+          latestOffset: source.reportLatestOffset?.() ?? null,
+          numInputRows: inputRows.get(name) ?? 0,
+          ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
+          metrics: source.metrics?.(batch.end[name] ?? null) ?? {},
+        }),
+      ),
       observedMetrics: {},
     }
   }

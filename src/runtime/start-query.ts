@@ -8,8 +8,16 @@ import type { Files } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
+import {
+  keyGroupsKey,
+  newSalt,
+  pinnedConf,
+  providerClassKey,
+  saltKey,
+  shufflePartitionsKey,
+  watermarkPolicyKey,
+} from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
-import { keyGroupsKey, newSalt, pinnedConf, providerClassKey, saltKey, shufflePartitionsKey, watermarkPolicyKey } from '../checkpoint/pinned-conf.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -19,6 +27,7 @@ import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { ForeachBatchInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
+import type { QueryProgress } from '../query/query-progress.ts'
 import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
@@ -33,9 +42,8 @@ import { version } from '../version.ts'
 import type { Conf } from './conf.ts'
 import { LocalQuery } from './local-query.ts'
 import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
-import type { QueryIdentity } from './progress-reporter.ts'
-import type { QueryProgress } from '../query/query-progress.ts'
 import type { NamedRelations } from './named-relations.ts'
+import type { QueryIdentity } from './progress-reporter.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -59,7 +67,10 @@ export interface QueryEnvironment {
 export async function startQuery(spec: StartQuery, environment: QueryEnvironment): Promise<StreamingQuery> {
   const { manager, conf, random } = environment
   if (!isStreaming(spec.plan)) {
-    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', { what: 'writeStream was called on a DataFrame that reads no stream', todo: 'use write for batch DataFrames' })
+    throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', {
+      what: 'writeStream was called on a DataFrame that reads no stream',
+      todo: 'use write for batch DataFrames',
+    })
   }
   checkStreaming(spec.plan, spec.outputMode)
   const plan = planStreaming(optimize(spec.plan), spec.outputMode)
@@ -73,8 +84,11 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
     const checkpoint = await openQueryCheckpoint(spec, location.folder, environment)
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
-    const execution = await openExecution(spec, plan, checkpoint, identity, sinkFormat, environment, opened, (progress) => query.keep(progress))
-    const explain = (extended: boolean) => (extended ? `== Logical Plan ==\n${explainLogical(spec.plan)}\n\n` : '') + explainStreamingPlan(plan)
+    const execution = await openExecution(spec, plan, checkpoint, identity, sinkFormat, environment, opened, (progress) =>
+      query.keep(progress),
+    )
+    const explain = (extended: boolean) =>
+      (extended ? `== Logical Plan ==\n${explainLogical(spec.plan)}\n\n` : '') + explainStreamingPlan(plan)
     const query: LocalQuery = new LocalQuery(identity, execution, explain, conf.number('spark.sql.streaming.numRecentProgressUpdates'))
     await execution.recover()
     manager.register(query)
@@ -88,7 +102,12 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
         manager.unregister(query)
         const { exception } = query
         manager.tell((listener) =>
-          listener.onQueryTerminated?.({ id: query.id, runId: query.runId, exception: exception?.message ?? null, errorClassOnException: exception?.code ?? null }),
+          listener.onQueryTerminated?.({
+            id: query.id,
+            runId: query.runId,
+            exception: exception?.message ?? null,
+            errorClassOnException: exception?.code ?? null,
+          }),
         )
       }
     })
@@ -111,7 +130,11 @@ interface SinkFormat {
 function findSink(spec: StartQuery, providers: readonly SinkProvider[]): SinkFormat {
   const instance = spec.instance as SinkInstance | ForeachBatchInstance | undefined
   if (instance?.kind === 'sink') {
-    return { outputModes: instance.outputModes, allowsTemporaryCheckpoint: true, open: (context) => instance.open(context as never) as Promise<Sink> }
+    return {
+      outputModes: instance.outputModes,
+      allowsTemporaryCheckpoint: true,
+      open: (context) => instance.open(context as never) as Promise<Sink>,
+    }
   }
   const provider = providers.find((each) => each.formats.includes(spec.format.toLowerCase()))
   if (provider) return provider
@@ -211,7 +234,8 @@ async function openExecution(
     sources.set(name, source)
     opened.push(source)
   }
-  const foreach = (spec.instance as ForeachBatchInstance | undefined)?.kind === 'foreach-batch' ? (spec.instance as ForeachBatchInstance) : null
+  const foreach =
+    (spec.instance as ForeachBatchInstance | undefined)?.kind === 'foreach-batch' ? (spec.instance as ForeachBatchInstance) : null
   let relationName = ''
   const context: SinkContext = {
     format: spec.format,
@@ -267,7 +291,8 @@ async function openExecution(
     warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
     onIdle: (progress, isFirst) => {
       keep(progress)
-      if (!isFirst) manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp: progress.timestamp }))
+      if (!isFirst)
+        manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp: progress.timestamp }))
     },
   }
   return new MicroBatchExecution(parts)
@@ -283,7 +308,13 @@ function findSource(format: string, providers: readonly SourceProvider[]): Sourc
 }
 
 /** The state as it stood before a batch. */
-function openState(plan: StreamingPlan, checkpoint: Checkpoint, batchId: number, pinned: Readonly<Record<string, string>>, environment: QueryEnvironment): Promise<QueryState> {
+function openState(
+  plan: StreamingPlan,
+  checkpoint: Checkpoint,
+  batchId: number,
+  pinned: Readonly<Record<string, string>>,
+  environment: QueryEnvironment,
+): Promise<QueryState> {
   const { conf, files, clock } = environment
   return openQueryState({
     files,

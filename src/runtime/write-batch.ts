@@ -17,7 +17,11 @@ interface Engine {
  * failure leaves the old rows (perhaps beside some new files without a `_SUCCESS` marker) and never none.
  * InvalidQueryError PATH_ALREADY_EXISTS where the mode is errorifexists and the folder has files.
  */
-export async function writeBatch(write: WriteBatch, engine: Engine, { files, random }: { readonly files: Files; readonly random: Random }): Promise<void> {
+export async function writeBatch(
+  write: WriteBatch,
+  engine: Engine,
+  { files, random }: { readonly files: Files; readonly random: Random },
+): Promise<void> {
   const format = write.format.toLowerCase() as FileFormat
   if (!(format in endings)) {
     throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
@@ -29,12 +33,17 @@ export async function writeBatch(write: WriteBatch, engine: Engine, { files, ran
   const old = await filesBelow(files, folder)
   if (old.length > 0 && write.mode === 'ignore') return
   if (old.length > 0 && write.mode === 'errorifexists') {
-    throw new InvalidQueryError('PATH_ALREADY_EXISTS', { what: `${folder} already holds ${old.length} files`, todo: "choose another folder, or say .mode('append') or .mode('overwrite')" })
+    throw new InvalidQueryError('PATH_ALREADY_EXISTS', {
+      what: `${folder} already holds ${old.length} files`,
+      todo: "choose another folder, or say .mode('append') or .mode('overwrite')",
+    })
   }
   await files.makeFolder(folder)
   const id = random.uuid()
   const fileName = (index: number) => `part-${String(index).padStart(5, '0')}-${id}.${endings[format]}`
-  const written = await engine.runBatch(write.plan, (rows) => rows.writeFiles({ format, folder, fileName, partitionBy: write.partitionBy, options: write.options }))
+  const written = await engine.runBatch(write.plan, (rows) =>
+    rows.writeFiles({ format, folder, fileName, partitionBy: write.partitionBy, options: write.options }),
+  )
   await files.sync(written.map((file) => join(folder, file.path)))
   if (write.mode === 'overwrite') for (const path of old) await files.delete(path)
   await files.replace(join(folder, '_SUCCESS'), '')

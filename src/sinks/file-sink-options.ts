@@ -37,31 +37,44 @@ export function fileSinkOptions(context: Pick<SinkContext, 'format' | 'options' 
   if (format === 'text') checkText(context.schema, context.partitionBy)
   const compression = (options.text('compression') ?? '').toLowerCase()
   return {
-    format, folder,
-    ending: endings[format] + (format === 'parquet' ? '' : compressions[compression] ?? ''),
+    format,
+    folder,
+    ending: endings[format] + (format === 'parquet' ? '' : (compressions[compression] ?? '')),
     retentionMs: options.durationMs('retention'),
     adoptOutput: options.flag('adoptOutput', false),
-    formatOptions: Object.fromEntries(writeOptions[format].flatMap((name) => {
-      const value = options.text(name)
-      return value === undefined ? [] : [[name, value]]
-    })),
+    formatOptions: Object.fromEntries(
+      writeOptions[format].flatMap((name) => {
+        const value = options.text(name)
+        return value === undefined ? [] : [[name, value]]
+      }),
+    ),
   }
 }
 
 function checkPartitions(schema: Schema, partitionBy: readonly string[]): void {
   const repeated = partitionBy.find((name, i) => partitionBy.indexOf(name) !== i)
-  if (repeated !== undefined) throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', { what: `partitionBy names "${repeated}" twice`, todo: 'name each column once' })
+  if (repeated !== undefined)
+    throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', { what: `partitionBy names "${repeated}" twice`, todo: 'name each column once' })
   for (const name of partitionBy) {
     const type = schema.typeOf(name)
     if (type === undefined) {
-      throw new InvalidQueryError('PARTITION_COLUMN_NOT_FOUND_IN_SCHEMA', { what: `partitionBy names "${name}", and the columns are ${schema.names.join(', ')}`, todo: 'name one of the columns' })
+      throw new InvalidQueryError('PARTITION_COLUMN_NOT_FOUND_IN_SCHEMA', {
+        what: `partitionBy names "${name}", and the columns are ${schema.names.join(', ')}`,
+        todo: 'name one of the columns',
+      })
     }
     if (typeof type !== 'string' && type.kind !== 'decimal') {
-      throw new InvalidQueryError('INVALID_PARTITION_COLUMN_DATA_TYPE', { what: `partitionBy names "${name}", which is a ${typeText(type)}`, todo: 'partition by a column of a simple type' })
+      throw new InvalidQueryError('INVALID_PARTITION_COLUMN_DATA_TYPE', {
+        what: `partitionBy names "${name}", which is a ${typeText(type)}`,
+        todo: 'partition by a column of a simple type',
+      })
     }
   }
   if (partitionBy.length > 0 && partitionBy.length === schema.fields.length) {
-    throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', { what: `partitionBy names every column (${partitionBy.join(', ')}), so the files would hold none`, todo: 'leave at least one column out of it' })
+    throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', {
+      what: `partitionBy names every column (${partitionBy.join(', ')}), so the files would hold none`,
+      todo: 'leave at least one column out of it',
+    })
   }
 }
 

@@ -91,10 +91,12 @@ class FileSink implements Sink {
     const written = await rows.writeFiles({ format, folder, fileName, partitionBy, options: formatOptions })
     const paths = written.map((file) => join(folder, file.path))
     if (paths.length > 0) await files.sync(paths)
-    const entries = await Promise.all(written.map(async (file, i): Promise<SinkFileEntry> => {
-      const entry = await files.stat(paths[i]!)
-      return { path: paths[i]!, sizeBytes: file.sizeBytes, modifiedMs: entry?.modifiedMs ?? this.#context.clock.nowMs(), action: 'add' }
-    }))
+    const entries = await Promise.all(
+      written.map(async (file, i): Promise<SinkFileEntry> => {
+        const entry = await files.stat(paths[i]!)
+        return { path: paths[i]!, sizeBytes: file.sizeBytes, modifiedMs: entry?.modifiedMs ?? this.#context.clock.nowMs(), action: 'add' }
+      }),
+    )
     return { entries, numRows: written.reduce((sum, file) => sum + file.numRows, 0) }
   }
 

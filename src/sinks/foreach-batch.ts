@@ -35,6 +35,9 @@ export const foreachBatchProvider: SinkProvider = {
   allowsTemporaryCheckpoint: true,
   async open({ instance }) {
     if (typeof instance === 'function') return foreachBatchSink(instance as ForeachBatchFunction)
-    throw new InvalidQueryError('FOREACH_BATCH_FUNCTION_MISSING', { what: 'format "foreachBatch" was given no function', todo: 'use writeStream.foreachBatch(async (rows, batchId) => { … })' })
+    throw new InvalidQueryError('FOREACH_BATCH_FUNCTION_MISSING', {
+      what: 'format "foreachBatch" was given no function',
+      todo: 'use writeStream.foreachBatch(async (rows, batchId) => { … })',
+    })
   },
 }

@@ -15,7 +15,13 @@ export function partOf(path: string): { readonly batchId: number; readonly epoch
  * Deletes the parts of this query that earlier runs wrote and no log entry names. A part of a batch that is not in the log yet stays: the
  * run that wrote it may only have been frozen, and its entry, should it win, names the file.
  */
-export async function removeLitter(folder: string, queryId: string, epoch: number, log: CompactibleLog<SinkFileEntry>, files: Files): Promise<void> {
+export async function removeLitter(
+  folder: string,
+  queryId: string,
+  epoch: number,
+  log: CompactibleLog<SinkFileEntry>,
+  files: Files,
+): Promise<void> {
   const named = new Set((await log.readAll()).map((entry) => entry.path))
   await visit(folder, files, async (path, name) => {
     const found = partOf(name)

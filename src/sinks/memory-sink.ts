@@ -51,14 +51,22 @@ export const memorySinkProvider: SinkProvider = {
   allowsTemporaryCheckpoint: true,
   async open({ options, queryName, schema, outputMode, recovering, instance }) {
     new Options('the memory sink', options, queryOptions)
-    if (queryName === null) throw new InvalidQueryError('QUERY_NAME_REQUIRED', { what: 'a query into memory has no name, and its table is called like the query', todo: "set .queryName('…')" })
+    if (queryName === null)
+      throw new InvalidQueryError('QUERY_NAME_REQUIRED', {
+        what: 'a query into memory has no name, and its table is called like the query',
+        todo: "set .queryName('…')",
+      })
     if (recovering && outputMode !== 'complete') {
       throw new InvalidQueryError('MEMORY_SINK_RECOVERY_UNSUPPORTED', {
         what: `the checkpoint of query "${queryName}" has been used before, and the rows that earlier runs put into memory are gone`,
         todo: 'start with a new checkpoint, or write to files',
       })
     }
-    if (!(instance instanceof Map)) throw new InvalidQueryError('MEMORY_TABLES_MISSING', { what: 'the memory sink was opened without the engine’s tables', todo: 'give a Map as the instance' })
+    if (!(instance instanceof Map))
+      throw new InvalidQueryError('MEMORY_TABLES_MISSING', {
+        what: 'the memory sink was opened without the engine’s tables',
+        todo: 'give a Map as the instance',
+      })
     const table = new MemoryTable(schema, outputMode)
     ;(instance as MemoryTables).set(queryName, table)
     return new MemorySink(table)
@@ -74,7 +82,9 @@ class MemorySink implements Sink {
   }
   async addBatch({ batchId, rows }: SinkBatch): Promise<SinkCommit> {
     const objects = await rows.toObjects()
-    return this.#table.add(batchId, objects) ? { status: 'committed', numOutputRows: objects.length } : { status: 'already-committed', numOutputRows: -1 }
+    return this.#table.add(batchId, objects)
+      ? { status: 'committed', numOutputRows: objects.length }
+      : { status: 'already-committed', numOutputRows: -1 }
   }
   async stop(): Promise<void> {}
 }

@@ -11,7 +11,13 @@ const ownerFile = '.millrace-query'
  * read as "my batch 7 is there already", and its rows would be dropped. So the output remembers its query.
  * InvalidQueryError SINK_OWNED_BY_ANOTHER_QUERY, or SINK_OWNER_UNKNOWN for a log without an id. Gives whether the id is written already.
  */
-export async function checkOwner(folder: string, queryId: string, log: { readonly latestId: number }, adopt: boolean, files: Files): Promise<boolean> {
+export async function checkOwner(
+  folder: string,
+  queryId: string,
+  log: { readonly latestId: number },
+  adopt: boolean,
+  files: Files,
+): Promise<boolean> {
   const owner = await readOwner(folder, files)
   if (owner !== undefined && owner !== queryId) throw ownedByAnother(folder, owner, queryId)
   if (owner === undefined && log.latestId >= 0 && !adopt) {

@@ -6,4 +6,10 @@ import { noopSinkProvider } from './noop-sink.ts'
 import type { SinkProvider } from './sink.ts'
 
 /** The sinks that every engine knows. */
-export const sinkProviders: readonly SinkProvider[] = [fileSinkProvider, foreachBatchProvider, memorySinkProvider, consoleSinkProvider, noopSinkProvider]
+export const sinkProviders: readonly SinkProvider[] = [
+  fileSinkProvider,
+  foreachBatchProvider,
+  memorySinkProvider,
+  consoleSinkProvider,
+  noopSinkProvider,
+]

@@ -37,7 +37,9 @@ export class FileLister {
     if (this.#sinkLog) return this.#fromSinkLog(isSeen)
     if (!isGlob(path)) return this.#fromRoot(path, isSeen)
     const roots = (await expandGlob(path, files)).filter((entry) => !isHidden(entry.name))
-    const found = await Promise.all(roots.map((root) => root.isDirectory ? this.#inFolder(root.path, isSeen) : this.#ifWanted(root, isSeen)))
+    const found = await Promise.all(
+      roots.map((root) => (root.isDirectory ? this.#inFolder(root.path, isSeen) : this.#ifWanted(root, isSeen))),
+    )
     return found.flat()
   }
 
@@ -61,8 +63,10 @@ export class FileLister {
     const { log, readId } = this.#sinkLog!
     await log.refresh()
     const entries = await log.readAfter(readId)
-    this.#pendingFromLog = [...this.#pendingFromLog, ...liveFiles(entries).map(({ path, sizeBytes, modifiedMs }) => ({ path, sizeBytes, modifiedMs }))]
-      .filter((file) => !isSeen(file.path) && this.#isWantedName(file.path.slice(file.path.lastIndexOf('/') + 1)))
+    this.#pendingFromLog = [
+      ...this.#pendingFromLog,
+      ...liveFiles(entries).map(({ path, sizeBytes, modifiedMs }) => ({ path, sizeBytes, modifiedMs })),
+    ].filter((file) => !isSeen(file.path) && this.#isWantedName(file.path.slice(file.path.lastIndexOf('/') + 1)))
     this.#sinkLog!.readId = log.latestId
     return this.#pendingFromLog
   }
@@ -82,12 +86,14 @@ export class FileLister {
       const path = folder + separator + name
       if (!isSeen(path) && (mayBeFolder || this.#isWantedName(name))) unseen.push(path)
     }
-    const found = await Promise.all(unseen.map(async (path) => {
-      const entry = await files.stat(path)
-      if (entry === undefined) return []                     // gone again since the folder was listed
-      if (!entry.isDirectory) return this.#ifWanted({ ...entry, path }, isSeen)
-      return recursive || entry.name.includes('=') ? this.#inFolder(path, isSeen) : []
-    }))
+    const found = await Promise.all(
+      unseen.map(async (path) => {
+        const entry = await files.stat(path)
+        if (entry === undefined) return [] // gone again since the folder was listed
+        if (!entry.isDirectory) return this.#ifWanted({ ...entry, path }, isSeen)
+        return recursive || entry.name.includes('=') ? this.#inFolder(path, isSeen) : []
+      }),
+    )
     return found.flat()
   }
 

@@ -20,8 +20,20 @@ export interface FileSourceOptions {
   readonly format: Readonly<Record<string, string>>
 }
 
-const sourceOptions = ['path', 'maxFilesPerTrigger', 'maxBytesPerTrigger', 'latestFirst', 'maxFileAge', 'fileNameOnly', 'recursiveFileLookup', 'pathGlobFilter',
-  'maxCachedFiles', 'discardCachedInputRatio', 'cleanSource', 'sourceArchiveDir']
+const sourceOptions = [
+  'path',
+  'maxFilesPerTrigger',
+  'maxBytesPerTrigger',
+  'latestFirst',
+  'maxFileAge',
+  'fileNameOnly',
+  'recursiveFileLookup',
+  'pathGlobFilter',
+  'maxCachedFiles',
+  'discardCachedInputRatio',
+  'cleanSource',
+  'sourceArchiveDir',
+]
 
 /** Checks and reads the options of a file stream. All errors are InvalidQueryError. */
 export function fileSourceOptions(format: FileFormat, given: Readonly<Record<string, string>>): FileSourceOptions {
@@ -38,7 +50,12 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
   }
   refuseCleanSource(options)
   const latestFirst = options.flag('latestFirst', false)
-  const readLimit: ReadLimit = maxFiles !== undefined ? { kind: 'max-files', count: maxFiles } : maxBytes !== undefined ? { kind: 'max-bytes', bytes: maxBytes } : { kind: 'all' }
+  const readLimit: ReadLimit =
+    maxFiles !== undefined
+      ? { kind: 'max-files', count: maxFiles }
+      : maxBytes !== undefined
+        ? { kind: 'max-bytes', bytes: maxBytes }
+        : { kind: 'all' }
   const maxFileAgeMs = options.durationMs('maxFileAge') ?? 7 * 86_400_000
   return {
     path: folder,
@@ -67,8 +84,10 @@ function refuseCleanSource(options: Options): void {
 /** The options that are the reader's, under the spelling of the list. */
 function formatOptions(format: FileFormat, given: Readonly<Record<string, string>>): Record<string, string> {
   const spelling = new Map(readOptions[format].map((name) => [name.toLowerCase(), name]))
-  return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => {
-    const spelt = spelling.get(name.toLowerCase())
-    return spelt === undefined ? [] : [[spelt, value]]
-  }))
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => {
+      const spelt = spelling.get(name.toLowerCase())
+      return spelt === undefined ? [] : [[spelt, value]]
+    }),
+  )
 }

@@ -16,17 +16,29 @@ import type { Offset, ReadLimit, Source } from './source.ts'
 const schema = new Schema([{ name: 'n', type: 'long', nullable: true }])
 const all: ReadLimit = { kind: 'all' }
 
-interface Setup { readonly in: string; readonly log: string; open(more?: Partial<SourceContext>): Promise<Source>; put(name: string, at?: number, content?: string): Promise<void> }
+interface Setup {
+  readonly in: string
+  readonly log: string
+  open(more?: Partial<SourceContext>): Promise<Source>
+  put(name: string, at?: number, content?: string): Promise<void>
+}
 
 async function setup(folder: string, options: Record<string, string> = {}): Promise<Setup> {
   const [input, log] = [join(folder, 'in'), join(folder, 'checkpoint/sources/0')]
   await mkdir(input, { recursive: true })
   const context: SourceContext = {
-    format: 'json', schema, options: { path: input, ...options }, metadataFolder: log, files: new LocalFiles(), clock: new ManualClock(1e12),
-    checkFence: async () => {}, conf: () => undefined,
+    format: 'json',
+    schema,
+    options: { path: input, ...options },
+    metadataFolder: log,
+    files: new LocalFiles(),
+    clock: new ManualClock(1e12),
+    checkFence: async () => {},
+    conf: () => undefined,
   }
   return {
-    in: input, log,
+    in: input,
+    log,
     open: (more = {}) => fileSourceProvider.open({ ...context, ...more }),
     async put(name, at, content = '{"n":1}\n') {
       await mkdir(join(input, name, '..'), { recursive: true })
@@ -42,9 +54,13 @@ async function names(source: Source, start: Offset | null, end: Offset): Promise
   return batch.files.map((file) => basename(file.path))
 }
 /** The files of each batch until nothing is left. */
-async function drain(source: Source, start: Offset | null = null, limit = source.readLimit): Promise<{ batches: string[][]; end: Offset | null }> {
+async function drain(
+  source: Source,
+  start: Offset | null = null,
+  limit = source.readLimit,
+): Promise<{ batches: string[][]; end: Offset | null }> {
   const batches: string[][] = []
-  for (let end = start; ;) {
+  for (let end = start; ; ) {
     const next = await source.latestOffset(end, limit)
     if (JSON.stringify(next) === JSON.stringify(end)) return { batches, end }
     batches.push(await names(source, end, next!))
@@ -54,21 +70,28 @@ async function drain(source: Source, start: Offset | null = null, limit = source
 }
 
 describe('conformance', () => {
-  for (const [title, options] of [['one file a batch', { maxFilesPerTrigger: '1' }], ['bytes', { maxBytesPerTrigger: '20' }], ['newest first', { latestFirst: 'true', maxFilesPerTrigger: '1' }]] as const) {
+  for (const [title, options] of [
+    ['one file a batch', { maxFilesPerTrigger: '1' }],
+    ['bytes', { maxBytesPerTrigger: '20' }],
+    ['newest first', { latestFirst: 'true', maxFilesPerTrigger: '1' }],
+  ] as const) {
     describe(title, () => {
-      runChecks(sourceConformance(async () => {
-        const folder = await tempFolder()
-        const it = await setup(folder.path, options)
-        let count = 0
-        return {
-          open: () => it.open(),
-          addData: async () => {
-            for (let i = 0; i < 2; i++) await it.put(`${String(count++).padStart(3, '0')}.json`, 1e9 + count, `{"n":${count}}\n`)
-          },
-          limit: 'maxBytesPerTrigger' in options ? { kind: 'max-bytes', bytes: 20 } : { kind: 'max-files', count: 1 },
-          close: folder.remove,
-        }
-      }), { test, skip: test.skip })
+      runChecks(
+        sourceConformance(async () => {
+          const folder = await tempFolder()
+          const it = await setup(folder.path, options)
+          let count = 0
+          return {
+            open: () => it.open(),
+            addData: async () => {
+              for (let i = 0; i < 2; i++) await it.put(`${String(count++).padStart(3, '0')}.json`, 1e9 + count, `{"n":${count}}\n`)
+            },
+            limit: 'maxBytesPerTrigger' in options ? { kind: 'max-bytes', bytes: 20 } : { kind: 'max-files', count: 1 },
+            close: folder.remove,
+          }
+        }),
+        { test, skip: test.skip },
+      )
     })
   }
 })
@@ -76,14 +99,26 @@ describe('conformance', () => {
 test('files come by modification time, then path; hidden and temporary ones do not', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path)
-  for (const [name, at] of [['c', 1], ['b', 2], ['a', 2], ['.hidden', 1], ['_SUCCESS', 1], ['x.tmp', 1], ['y._COPYING_', 1]] as const) await it.put(name, at)
+  for (const [name, at] of [
+    ['c', 1],
+    ['b', 2],
+    ['a', 2],
+    ['.hidden', 1],
+    ['_SUCCESS', 1],
+    ['x.tmp', 1],
+    ['y._COPYING_', 1],
+  ] as const)
+    await it.put(name, at)
   await it.put('sub/deep', 1)
   await it.put('_p=1/q', 3)
   expect((await drain(await it.open())).batches).toEqual([['c', 'a', 'b', 'q']])
 })
 
 test('L3: one file a trigger, the oldest first, or with latestFirst the newest', async () => {
-  for (const [latestFirst, expected] of [['false', [['1.txt'], ['2.txt']]], ['true', [['2.txt'], ['1.txt']]]] as const) {
+  for (const [latestFirst, expected] of [
+    ['false', [['1.txt'], ['2.txt']]],
+    ['true', [['2.txt'], ['1.txt']]],
+  ] as const) {
     await using folder = await tempFolder()
     const it = await setup(folder.path, { latestFirst, maxFilesPerTrigger: '1' })
     await it.put('1.txt', 100)
@@ -101,7 +136,9 @@ test('the log of files seen is Spark’s, with the size besides', async () => {
   await it.put('a [1]%.json', 1234.5)
   expect(await source.latestOffset(null, all)).toEqual({ logOffset: 0 })
   const text = await readFile(join(it.log, '0'), 'utf8')
-  expect(text.slice(0, -'"00000000"}'.length)).toBe(`v1\n{"path":"file://${it.in}/a%20%5B1%5D%25.json","timestamp":1234500,"batchId":0,"size":8,"last":true,"crc32":`)
+  expect(text.slice(0, -'"00000000"}'.length)).toBe(
+    `v1\n{"path":"file://${it.in}/a%20%5B1%5D%25.json","timestamp":1234500,"batchId":0,"size":8,"last":true,"crc32":`,
+  )
   expect(await names(await it.open(), null, { logOffset: 0 })).toEqual(['a [1]%.json'])
   expect(source.description).toBe(`FileStreamSource[${it.in}]`)
 })
@@ -135,7 +172,12 @@ test('entries whose offset was never planned come next, within the limit one by 
 test('compaction and cleaning keep every file known, and replay what was planned last', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path)
-  const conf = (key: string) => ({ 'spark.sql.streaming.fileSource.log.compactInterval': '3', 'spark.sql.streaming.fileSource.log.cleanupDelay': '0ms', 'spark.sql.streaming.minBatchesToRetain': '2' })[key]
+  const conf = (key: string) =>
+    ({
+      'spark.sql.streaming.fileSource.log.compactInterval': '3',
+      'spark.sql.streaming.fileSource.log.cleanupDelay': '0ms',
+      'spark.sql.streaming.minBatchesToRetain': '2',
+    })[key]
   let source = await it.open({ conf, clock: new ManualClock(Date.now() + 1e6) })
   let start: Offset | null = null
   for (let i = 0; i < 20; i++) {
@@ -165,7 +207,13 @@ test('maxFilesPerTrigger reuses a listing while enough is left; what came meanwh
 test('maxBytesPerTrigger takes at least one file', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path, { maxBytesPerTrigger: '10' })
-  for (const [name, bytes] of [['a', 100], ['b', 4], ['c', 6], ['d', 1]] as const) await it.put(name, name.charCodeAt(0), `${'x'.repeat(bytes)}`)
+  for (const [name, bytes] of [
+    ['a', 100],
+    ['b', 4],
+    ['c', 6],
+    ['d', 1],
+  ] as const)
+    await it.put(name, name.charCodeAt(0), `${'x'.repeat(bytes)}`)
   expect((await drain(await it.open())).batches).toEqual([['a'], ['b', 'c'], ['d']])
 })
 
@@ -197,10 +245,19 @@ test('fileNameOnly: a name is read once, wherever it lies', async () => {
 test('pathGlobFilter, recursiveFileLookup, partition folders and patterns in the path', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path)
-  for (const name of ['a.json', 'b.csv', 'sub/c.json', 'day=1/d.json', '2024/01/e.json', '2024/02/f.json', '2025/01/g.json']) await it.put(name, 1)
-  const found = async (options: Record<string, string>) => (await drain(await it.open({ options, metadataFolder: join(folder.path, String(Math.random())) }))).batches.flat().sort()
+  for (const name of ['a.json', 'b.csv', 'sub/c.json', 'day=1/d.json', '2024/01/e.json', '2024/02/f.json', '2025/01/g.json'])
+    await it.put(name, 1)
+  const found = async (options: Record<string, string>) =>
+    (await drain(await it.open({ options, metadataFolder: join(folder.path, String(Math.random())) }))).batches.flat().sort()
   expect(await found({ path: it.in, pathGlobFilter: '*.json' })).toEqual(['a.json', 'd.json'])
-  expect(await found({ path: it.in, PATHGLOBFILTER: '*.{json,xml}', recursiveFileLookup: 'true' })).toEqual(['a.json', 'c.json', 'd.json', 'e.json', 'f.json', 'g.json'])
+  expect(await found({ path: it.in, PATHGLOBFILTER: '*.{json,xml}', recursiveFileLookup: 'true' })).toEqual([
+    'a.json',
+    'c.json',
+    'd.json',
+    'e.json',
+    'f.json',
+    'g.json',
+  ])
   expect(await found({ path: `${it.in}/2024/*` })).toEqual(['e.json', 'f.json'])
   expect(await found({ path: `${it.in}/{2024/02,2025/0[1-3]}/?.json` })).toEqual(['f.json', 'g.json'])
   expect(await found({ path: `${it.in}/*` })).toEqual(['a.json', 'b.csv', 'c.json', 'd.json'])
@@ -214,7 +271,16 @@ test('pathGlobFilter, recursiveFileLookup, partition folders and patterns in the
 test('an output folder is read through its log, also after it was compacted', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path)
-  const line = (name: string, action = 'add') => JSON.stringify({ path: `file://${it.in}/${name}`, size: 8, isDir: false, modificationTime: 5000, blockReplication: 1, blockSize: 1, action })
+  const line = (name: string, action = 'add') =>
+    JSON.stringify({
+      path: `file://${it.in}/${name}`,
+      size: 8,
+      isDir: false,
+      modificationTime: 5000,
+      blockReplication: 1,
+      blockSize: 1,
+      action,
+    })
   for (const name of ['a', 'b', 'c', 'litter']) await it.put(name, 5)
   await mkdir(join(it.in, '_spark_metadata'))
   const source = await it.open()
@@ -234,16 +300,28 @@ test('a file that vanished or changed before its batch is an UnavailableError th
   const source = await it.open()
   const end = await source.latestOffset(null, all)
   await appendFile(join(it.in, 'a'), 'more')
-  await expect(source.rows(null, end)).rejects.toMatchObject({ name: 'UnavailableError', code: 'FAILED_READ_FILE.FILE_CHANGED', message: expect.stringMatching(/in\/a had 8 bytes.*has 12/) })
+  await expect(source.rows(null, end)).rejects.toMatchObject({
+    name: 'UnavailableError',
+    code: 'FAILED_READ_FILE.FILE_CHANGED',
+    message: expect.stringMatching(/in\/a had 8 bytes.*has 12/),
+  })
   await rename(join(it.in, 'a'), join(it.in, 'b'))
-  await expect((await it.open()).rows(null, end)).rejects.toMatchObject({ name: 'UnavailableError', code: 'FAILED_READ_FILE.FILE_NOT_EXIST', message: expect.stringContaining('in/a') })
+  await expect((await it.open()).rows(null, end)).rejects.toMatchObject({
+    name: 'UnavailableError',
+    code: 'FAILED_READ_FILE.FILE_NOT_EXIST',
+    message: expect.stringContaining('in/a'),
+  })
 })
 
 test('a run that was superseded writes no entry; one whose predecessor wrote late goes on from there', async () => {
   await using folder = await tempFolder()
   const it = await setup(folder.path)
   await it.put('a', 1)
-  const fenced = await it.open({ checkFence: async () => { throw new FencedError('X', { what: 'w', todo: 't' }) } })
+  const fenced = await it.open({
+    checkFence: async () => {
+      throw new FencedError('X', { what: 'w', todo: 't' })
+    },
+  })
   await expect(fenced.latestOffset(null, all)).rejects.toBeInstanceOf(FencedError)
   await expect(readdir(it.log)).rejects.toThrow('ENOENT')
   const older = await it.open()
@@ -267,7 +345,7 @@ test('a crash before and after every change loses no file and reads none twice',
       try {
         for (;;) {
           const end: Offset | null = await dying.latestOffset(start, dying.readLimit)
-          read.push(...await names(dying, start, end!))
+          read.push(...(await names(dying, start, end!)))
           start = end
         }
       } catch (error) {
@@ -284,7 +362,10 @@ describe('what cannot be trusted is refused', () => {
     const it = await setup(folder.path)
     await it.put('a')
     const source = await it.open()
-    await expect(source.latestOffset({ logOffset: 3 }, all)).rejects.toMatchObject({ code: 'SOURCE_LOG_BEHIND_OFFSETS', message: expect.stringContaining(it.log) })
+    await expect(source.latestOffset({ logOffset: 3 }, all)).rejects.toMatchObject({
+      code: 'SOURCE_LOG_BEHIND_OFFSETS',
+      message: expect.stringContaining(it.log),
+    })
     await expect(source.rows(null, { logOffset: 0 })).rejects.toMatchObject({ code: 'BATCH_METADATA_NOT_FOUND' })
   })
   test('a torn log', async () => {
@@ -298,21 +379,34 @@ describe('what cannot be trusted is refused', () => {
 
 describe('options', () => {
   const cases: [Record<string, string>, string, RegExp][] = [
-    [{}, 'MISSING_OPTION', /path/], [{ path: 'in', maxFilePerTrigger: '1' }, 'UNKNOWN_OPTION', /maxFilesPerTrigger/], [{ path: 'in', maxFilesPerTrigger: '0' }, 'INVALID_OPTION_VALUE', /"0"/],
-    [{ path: 'in', maxFilesPerTrigger: '1', maxBytesPerTrigger: '1' }, 'INCOMPATIBLE_OPTIONS', /both/], [{ path: 'in', latestFirst: 'yes' }, 'INVALID_OPTION_VALUE', /true or false/],
-    [{ path: 'in', maxFileAge: 'soon' }, 'INVALID_OPTION_VALUE', /soon/], [{ path: 'in', cleanSource: 'delete' }, 'UNSUPPORTED_OPTION', /delete/], [{ path: 'in', modifiedBefore: '2020' }, 'UNKNOWN_OPTION', /modifiedBefore/],
+    [{}, 'MISSING_OPTION', /path/],
+    [{ path: 'in', maxFilePerTrigger: '1' }, 'UNKNOWN_OPTION', /maxFilesPerTrigger/],
+    [{ path: 'in', maxFilesPerTrigger: '0' }, 'INVALID_OPTION_VALUE', /"0"/],
+    [{ path: 'in', maxFilesPerTrigger: '1', maxBytesPerTrigger: '1' }, 'INCOMPATIBLE_OPTIONS', /both/],
+    [{ path: 'in', latestFirst: 'yes' }, 'INVALID_OPTION_VALUE', /true or false/],
+    [{ path: 'in', maxFileAge: 'soon' }, 'INVALID_OPTION_VALUE', /soon/],
+    [{ path: 'in', cleanSource: 'delete' }, 'UNSUPPORTED_OPTION', /delete/],
+    [{ path: 'in', modifiedBefore: '2020' }, 'UNKNOWN_OPTION', /modifiedBefore/],
     [{ path: 'in', discardCachedInputRatio: '2' }, 'INVALID_OPTION_VALUE', /from 0 to 1/],
   ]
   for (const [options, code, message] of cases) {
     test(JSON.stringify(options), () => {
-      expect(() => fileSourceProvider.schemaOf('json', schema, options)).toThrow(expect.objectContaining({ name: 'InvalidQueryError', code, message: expect.stringMatching(message) }))
+      expect(() => fileSourceProvider.schemaOf('json', schema, options)).toThrow(
+        expect.objectContaining({ name: 'InvalidQueryError', code, message: expect.stringMatching(message) }),
+      )
     })
   }
   test('a schema is needed, and its columns may be null', () => {
     const given = new Schema([{ name: 'a', type: { kind: 'array', element: 'int', containsNull: false }, nullable: false }])
-    expect(fileSourceProvider.schemaOf('json', given, { path: 'in' }).fields).toEqual([{ name: 'a', type: { kind: 'array', element: 'int', containsNull: true }, nullable: true }])
-    expect(() => fileSourceProvider.schemaOf('json', undefined, { path: 'in' })).toThrow(expect.objectContaining({ code: 'UNABLE_TO_INFER_SCHEMA' }))
+    expect(fileSourceProvider.schemaOf('json', given, { path: 'in' }).fields).toEqual([
+      { name: 'a', type: { kind: 'array', element: 'int', containsNull: true }, nullable: true },
+    ])
+    expect(() => fileSourceProvider.schemaOf('json', undefined, { path: 'in' })).toThrow(
+      expect.objectContaining({ code: 'UNABLE_TO_INFER_SCHEMA' }),
+    )
     expect(fileSourceProvider.schemaOf('text', undefined, { path: 'in' }).names).toEqual(['value'])
-    expect(() => fileSourceProvider.schemaOf('text', schema, { path: 'in' })).toThrow(expect.objectContaining({ code: 'INVALID_SCHEMA.TEXT' }))
+    expect(() => fileSourceProvider.schemaOf('text', schema, { path: 'in' })).toThrow(
+      expect.objectContaining({ code: 'INVALID_SCHEMA.TEXT' }),
+    )
   })
 })

@@ -44,10 +44,19 @@ export async function openFileSource(context: SourceContext): Promise<Source> {
   const { files, clock, conf, queryId, metadataFolder: folder } = context
   const options = fileSourceOptions(format, context.options)
   if (!isGlob(options.path) && !(await files.stat(options.path))) {
-    throw new InvalidQueryError('PATH_NOT_FOUND', { what: `${options.path}, which a stream of ${format} files reads, is not there`, todo: 'check the path, or create the folder first: it may be empty' })
+    throw new InvalidQueryError('PATH_NOT_FOUND', {
+      what: `${options.path}, which a stream of ${format} files reads, is not there`,
+      todo: 'check the path, or create the folder first: it may be empty',
+    })
   }
   const log = await CompactibleLog.open<FileLogEntry>({
-    files, clock, folder, encode: encodeEntry, decode: decodeEntry, idOf: (entry) => entry.batchId, ...(queryId === undefined ? {} : { owner: queryId }),
+    files,
+    clock,
+    folder,
+    encode: encodeEntry,
+    decode: decodeEntry,
+    idOf: (entry) => entry.batchId,
+    ...(queryId === undefined ? {} : { owner: queryId }),
     ...compactibleLogSettings('fileSource', conf),
   })
   return new FileSource(context, format, options, log, await log.takeOver())
@@ -68,7 +77,13 @@ class FileSource implements Source {
   #forgot = false
   #outstanding = { files: 0, bytes: 0 }
 
-  constructor(context: SourceContext, format: FileFormat, options: FileSourceOptions, log: CompactibleLog<FileLogEntry>, entries: readonly FileLogEntry[]) {
+  constructor(
+    context: SourceContext,
+    format: FileFormat,
+    options: FileSourceOptions,
+    log: CompactibleLog<FileLogEntry>,
+    entries: readonly FileLogEntry[],
+  ) {
     this.#context = context
     this.#format = format
     this.#options = options
@@ -76,7 +91,12 @@ class FileSource implements Source {
     this.schema = context.schema
     this.description = `FileStreamSource[${options.path}]`
     this.readLimit = options.readLimit
-    this.#lister = new FileLister({ path: options.path, recursive: options.recursive, nameFilter: options.nameFilter, files: context.files })
+    this.#lister = new FileLister({
+      path: options.path,
+      recursive: options.recursive,
+      nameFilter: options.nameFilter,
+      files: context.files,
+    })
     this.#seen = new SeenFiles(options.maxFileAgeMs, options.fileNameOnly)
     this.#remember(entries)
   }
@@ -86,13 +106,13 @@ class FileSource implements Source {
     this.#refuseOffsetBeyondLog(from)
     if (this.#log.latestId > from && limit.kind !== 'all') return offsetOf(from + 1)
     const taken = this.#take(await this.#findFiles(limit), limit)
-    if (taken.length > 0 && !await this.#addToLog(taken)) return this.latestOffset(start, limit)
+    if (taken.length > 0 && !(await this.#addToLog(taken))) return this.latestOffset(start, limit)
     return this.#log.latestId > from ? offsetOf(this.#log.latestId) : start
   }
 
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
     const entries: FileLogEntry[] = []
-    for (let id = logOffsetOf(start) + 1; id <= logOffsetOf(end); id++) entries.push(...await this.#entriesOf(id))
+    for (let id = logOffsetOf(start) + 1; id <= logOffsetOf(end); id++) entries.push(...(await this.#entriesOf(id)))
     const files = await Promise.all(entries.map((entry) => this.#unchanged(entry)))
     return { kind: 'files', format: this.#format, files, options: this.#options.format }
   }
@@ -136,9 +156,18 @@ class FileSource implements Source {
     const taken = files.slice(next, end)
     const left = { files: files.length - end, bytes: bytesLeft - taken.reduce((sum, file) => sum + file.sizeBytes, 0) }
     const worth = this.#options.discardCachedInputRatio
-    const enough = limit.kind === 'max-files' ? left.files >= limit.count * worth : limit.kind === 'max-bytes' ? left.bytes >= limit.bytes * worth : false
+    const enough =
+      limit.kind === 'max-files'
+        ? left.files >= limit.count * worth
+        : limit.kind === 'max-bytes'
+          ? left.bytes >= limit.bytes * worth
+          : false
     this.#outstanding = left
-    this.#queue = frozen ? { files, next: end, bytesLeft: left.bytes, frozen } : enough && !this.#options.latestFirst ? this.#cached(files, end, left.bytes) : null
+    this.#queue = frozen
+      ? { files, next: end, bytesLeft: left.bytes, frozen }
+      : enough && !this.#options.latestFirst
+        ? this.#cached(files, end, left.bytes)
+        : null
     return taken
   }
 
@@ -151,7 +180,9 @@ class FileSource implements Source {
   /** False where the entry exists already: another run wrote it in between, and what it lists comes next. */
   async #addToLog(taken: readonly FoundFile[]): Promise<boolean> {
     const id = this.#log.latestId + 1
-    const entries = taken.map((file): FileLogEntry => ({ path: file.path, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs, batchId: id }))
+    const entries = taken.map(
+      (file): FileLogEntry => ({ path: file.path, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs, batchId: id }),
+    )
     const { oldestAllowedMs } = this.#seen
     await this.#context.checkFence()
     const added = await this.#log.add(id, entries, this.#forgot ? (entry) => entry.modifiedMs >= oldestAllowedMs : undefined)
@@ -162,8 +193,11 @@ class FileSource implements Source {
     }
     await this.#context.checkFence()
     await this.#log.refresh()
-    for (let each = id; each <= this.#log.latestId; each++) this.#remember((await this.#log.read(each))?.filter((entry) => entry.batchId === each) ?? [])
-    const left = this.#queue?.frozen ? [...taken, ...this.#queue.files.slice(this.#queue.next)].filter((file) => !this.#seen.has(file.path)) : null
+    for (let each = id; each <= this.#log.latestId; each++)
+      this.#remember((await this.#log.read(each))?.filter((entry) => entry.batchId === each) ?? [])
+    const left = this.#queue?.frozen
+      ? [...taken, ...this.#queue.files.slice(this.#queue.next)].filter((file) => !this.#seen.has(file.path))
+      : null
     this.#queue = left && queueOf(left, true)
     return false
   }
@@ -172,7 +206,11 @@ class FileSource implements Source {
     const oldest = this.#log.latestId - cachedOffsets
     for (const entry of entries) this.#seen.add(entry.path, entry.modifiedMs)
     this.#forgot = this.#seen.purge() || this.#forgot
-    for (const [id, own] of Map.groupBy(entries.filter((entry) => entry.batchId > oldest), (entry) => entry.batchId)) this.#entries.set(id, own)
+    for (const [id, own] of Map.groupBy(
+      entries.filter((entry) => entry.batchId > oldest),
+      (entry) => entry.batchId,
+    ))
+      this.#entries.set(id, own)
     for (const id of this.#entries.keys()) {
       if (id > oldest) break
       this.#entries.delete(id)

@@ -19,7 +19,9 @@ import type { Offset } from './source.ts'
 const connection = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
 async function runSql(batch: SourceBatch): Promise<[number, number][]> {
   if (batch.kind !== 'sql') throw new Error(batch.kind)
-  const reader = await connection.runAndReadAll(`SELECT epoch_us("timestamp"), "value", typeof("timestamp"), typeof("value") FROM (${batch.sql})`)
+  const reader = await connection.runAndReadAll(
+    `SELECT epoch_us("timestamp"), "value", typeof("timestamp"), typeof("value") FROM (${batch.sql})`,
+  )
   const rows = reader.getRowsJS()
   expect(rows.length).toBe(batch.numRows)
   for (const row of rows) expect([row[2], row[3]]).toEqual(['TIMESTAMP', 'BIGINT'])
@@ -28,7 +30,17 @@ async function runSql(batch: SourceBatch): Promise<[number, number][]> {
 const rowsOf = async (batch: SourceBatch) => (await runSql(batch)).map((row) => JSON.stringify(row))
 
 function context(format: string, folder: string, more: Partial<SourceContext> = {}): SourceContext {
-  return { format, schema: rateSchema, options: {}, metadataFolder: `${folder}/sources/0`, files: new LocalFiles(), clock: new ManualClock(), checkFence: async () => {}, conf: () => undefined, ...more }
+  return {
+    format,
+    schema: rateSchema,
+    options: {},
+    metadataFolder: `${folder}/sources/0`,
+    files: new LocalFiles(),
+    clock: new ManualClock(),
+    checkFence: async () => {},
+    conf: () => undefined,
+    ...more,
+  }
 }
 const all = { kind: 'all' } as const
 
@@ -39,18 +51,24 @@ async function blockCount(rows: Promise<SourceBatch>): Promise<number> {
 
 describe('rate', () => {
   describe('conformance', () => {
-    runChecks(sourceConformance(async () => {
-      const folder = await tempFolder()
-      const clock = new ManualClock(1_700_000_000_123)
-      // the source begins with its first look at the clock
-      await (await rateProvider.open(context('rate', folder.path, { clock }))).latestOffset(null, all)
-      return {
-        open: () => rateProvider.open(context('rate', folder.path, { clock, options: { rowsPerSecond: '3' } })),
-        addData: async () => clock.advance(2000),
-        rowsOf: async (batch) => (await runSql(batch)).map(([, value]) => String(value)),
-        close: folder.remove,
-      }
-    }, { 'a limit is kept, and is never so small that nothing moves': 'the rate source has no limit: time makes its batches' }), { test, skip: test.skip })
+    runChecks(
+      sourceConformance(
+        async () => {
+          const folder = await tempFolder()
+          const clock = new ManualClock(1_700_000_000_123)
+          // the source begins with its first look at the clock
+          await (await rateProvider.open(context('rate', folder.path, { clock }))).latestOffset(null, all)
+          return {
+            open: () => rateProvider.open(context('rate', folder.path, { clock, options: { rowsPerSecond: '3' } })),
+            addData: async () => clock.advance(2000),
+            rowsOf: async (batch) => (await runSql(batch)).map(([, value]) => String(value)),
+            close: folder.remove,
+          }
+        },
+        { 'a limit is kept, and is never so small that nothing moves': 'the rate source has no limit: time makes its batches' },
+      ),
+      { test, skip: test.skip },
+    )
   })
 
   test('rows stand evenly in the seconds of their batch, counted from the first start', async () => {
@@ -61,15 +79,25 @@ describe('rate', () => {
     expect(await source.latestOffset(null, all)).toBeNull()
     clock.advance(2999)
     expect(await source.latestOffset(null, all)).toBe(2)
-    expect(await runSql(await source.rows(null, 2))).toEqual([[10_500, 0], [11_000, 1], [11_500, 2], [12_000, 3]])
+    expect(await runSql(await source.rows(null, 2))).toEqual([
+      [10_500, 0],
+      [11_000, 1],
+      [11_500, 2],
+      [12_000, 3],
+    ])
     const restarted = await rateProvider.open(context('rate', folder.path, { clock, options }))
     clock.advance(1)
     expect(await restarted.latestOffset(2, all)).toBe(3)
-    expect(await runSql(await restarted.rows(2, 3))).toEqual([[12_500, 4], [13_000, 5]])
+    expect(await runSql(await restarted.rows(2, 3))).toEqual([
+      [12_500, 4],
+      [13_000, 5],
+    ])
   })
 
   test('the rate ramps up as Spark’s does', () => {
-    expect([0, 1, 2, 3, 4, 5, 6].map((second) => Number(valueAtSecond(second, { rowsPerSecond: 10, rampUpSeconds: 4 })))).toEqual([0, 2, 6, 12, 20, 30, 40])
+    expect([0, 1, 2, 3, 4, 5, 6].map((second) => Number(valueAtSecond(second, { rowsPerSecond: 10, rampUpSeconds: 4 })))).toEqual([
+      0, 2, 6, 12, 20, 30, 40,
+    ])
     expect(valueAtSecond(10, { rowsPerSecond: 10 ** 15, rampUpSeconds: 0 })).toBe(10n ** 16n)
   })
 
@@ -77,7 +105,8 @@ describe('rate', () => {
     await using folder = await tempFolder()
     const killed = new SimFileSystem(folder.path)
     killed.crashAt({ matches: ({ kind }) => kind === 'link', when: 'after' })
-    const on = (sim: SimFileSystem, nowMs: number) => rateProvider.open(context('rate', folder.path, { clock: new ManualClock(nowMs), files: new LocalFiles(sim) }))
+    const on = (sim: SimFileSystem, nowMs: number) =>
+      rateProvider.open(context('rate', folder.path, { clock: new ManualClock(nowMs), files: new LocalFiles(sim) }))
     await expect((await on(killed, 10_000)).latestOffset(null, all)).rejects.toThrow('simulated crash')
     const second = await killed.restart()
     expect(await (await on(second, 12_000)).latestOffset(null, all)).toBe(2)
@@ -110,15 +139,18 @@ describe('rate-micro-batch', () => {
 
   describe('conformance', () => {
     const endless = 'there is always a next batch'
-    runChecks(sourceConformance(async () => ({ open, addData: async () => {}, rowsOf, limit: all }), {
-      'before the first data there is nothing to read': endless,
-      'new data move the offset, and no new data leave it where it is': endless,
-      'after a restart the same offsets give the same rows': endless,
-      'a crash before the offset was used neither loses nor doubles rows': endless,
-      'batches are cut from the whole, whatever restarts lie between': endless,
-      'a limit is kept, and is never so small that nothing moves': endless,
-      'AvailableNow reads what was there at its start and nothing newer': endless,
-    }), { test, skip: test.skip })
+    runChecks(
+      sourceConformance(async () => ({ open, addData: async () => {}, rowsOf, limit: all }), {
+        'before the first data there is nothing to read': endless,
+        'new data move the offset, and no new data leave it where it is': endless,
+        'after a restart the same offsets give the same rows': endless,
+        'a crash before the offset was used neither loses nor doubles rows': endless,
+        'batches are cut from the whole, whatever restarts lie between': endless,
+        'a limit is kept, and is never so small that nothing moves': endless,
+        'AvailableNow reads what was there at its start and nothing newer': endless,
+      }),
+      { test, skip: test.skip },
+    )
   })
 
   test('L4: batch n has the values 10n to 10n+9 at 1000+50n ms; a restart goes on exactly', async () => {
@@ -148,15 +180,25 @@ describe('rate-micro-batch', () => {
 })
 
 describe('memory', () => {
-  const schema = new Schema([{ name: 'n', type: 'long', nullable: false }, { name: 'at', type: 'timestamp', nullable: true }])
+  const schema = new Schema([
+    { name: 'n', type: 'long', nullable: false },
+    { name: 'at', type: 'timestamp', nullable: true },
+  ])
   const open = (stream: MemoryStream) => memoryProvider.open(context('memory', '/nowhere', { schema, instance: stream }))
 
   describe('conformance', () => {
-    runChecks(sourceConformance(async () => {
-      const stream = new MemoryStream(schema)
-      let n = 0
-      return { open: () => open(stream), addData: async () => void stream.addData({ n: n++ }, { n: n++, at: new Date(n) }), limit: { kind: 'max-rows', count: 3 } }
-    }), { test, skip: test.skip })
+    runChecks(
+      sourceConformance(async () => {
+        const stream = new MemoryStream(schema)
+        let n = 0
+        return {
+          open: () => open(stream),
+          addData: async () => void stream.addData({ n: n++ }, { n: n++, at: new Date(n) }),
+          limit: { kind: 'max-rows', count: 3 },
+        }
+      }),
+      { test, skip: test.skip },
+    )
   })
 
   test('a block for each call, -1 before the first; columns are taken as they are', async () => {

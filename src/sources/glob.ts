@@ -31,14 +31,20 @@ async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
     return entry ? [{ ...entry, path, name: basename(path) }] : []
   }
   const { root } = parse(pattern)
-  const steps = pattern.slice(root.length).split(sep).filter((step) => step !== '')
+  const steps = pattern
+    .slice(root.length)
+    .split(sep)
+    .filter((step) => step !== '')
   const fixed = steps.findIndex(hasWildcard)
   let folders = [join(root, ...steps.slice(0, fixed).map(unescaped))]
   for (const [i, step] of steps.slice(fixed).entries()) {
     const isLast = fixed + i === steps.length - 1
     const lists = await Promise.all(folders.map((folder) => matching(folder, step, files)))
     if (isLast) return lists.flat()
-    folders = lists.flat().filter((entry) => entry.isDirectory).map((entry) => entry.path)
+    folders = lists
+      .flat()
+      .filter((entry) => entry.isDirectory)
+      .map((entry) => entry.path)
   }
   return []
 }

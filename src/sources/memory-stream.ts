@@ -1,11 +1,11 @@
 import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
+import { Options } from '../base/options.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Row } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { typeText } from '../data/types.ts'
 import { rowsToColumns } from '../data/values.ts'
-import { Options } from '../base/options.ts'
 import type { SourceProvider } from './provider.ts'
 import type { Offset, ReadLimit, Source } from './source.ts'
 
@@ -34,7 +34,10 @@ export class MemoryStream<T extends object = Row> {
   addColumns(batch: ColumnBatch): number {
     const [have, want] = [columnsText(batch.schema), columnsText(this.schema)]
     if (have === want && batch.columns.length === this.schema.fields.length) return this.#add(batch)
-    throw new InvalidQueryError('DATATYPE_MISMATCH', { what: `the columns are ${have}, and the stream's schema is ${want}`, todo: 'give the columns of the schema, in its order' })
+    throw new InvalidQueryError('DATATYPE_MISMATCH', {
+      what: `the columns are ${have}, and the stream's schema is ${want}`,
+      todo: 'give the columns of the schema, in its order',
+    })
   }
 
   /** The offset of the newest block, -1 where there is none. */
@@ -67,7 +70,11 @@ export class MemoryStream<T extends object = Row> {
 
   /** A source over this stream, as a query opens it. */
   toSource(): Source {
-    const source = new MemorySource(this, (reader) => this.#readers.delete(reader), () => this.#dropCommitted())
+    const source = new MemorySource(
+      this,
+      (reader) => this.#readers.delete(reader),
+      () => this.#dropCommitted(),
+    )
     this.#readers.add(source)
     return source
   }
@@ -90,11 +97,17 @@ export const memoryProvider: SourceProvider = {
   schemaOf(_format, userSchema, options) {
     new Options('the memory source', options, [])
     if (userSchema) return userSchema
-    throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', { what: 'a memory stream was given no schema', todo: 'create it with one: new MemoryStream(schema)' })
+    throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
+      what: 'a memory stream was given no schema',
+      todo: 'create it with one: new MemoryStream(schema)',
+    })
   },
   async open({ instance }) {
     if (instance instanceof MemoryStream) return instance.toSource()
-    throw new InvalidQueryError('MEMORY_STREAM_MISSING', { what: 'format "memory" was read without a MemoryStream', todo: 'create a MemoryStream and read from that' })
+    throw new InvalidQueryError('MEMORY_STREAM_MISSING', {
+      what: 'format "memory" was read without a MemoryStream',
+      todo: 'create a MemoryStream and read from that',
+    })
   },
 }
 

@@ -13,7 +13,12 @@ interface MicroBatchOptions {
 }
 
 function microBatchOptions(given: Readonly<Record<string, string>>): MicroBatchOptions {
-  const options = new Options('the rate-micro-batch source', given, ['rowsPerBatch', 'numPartitions', 'startTimestamp', 'advanceMillisPerBatch'])
+  const options = new Options('the rate-micro-batch source', given, [
+    'rowsPerBatch',
+    'numPartitions',
+    'startTimestamp',
+    'advanceMillisPerBatch',
+  ])
   options.required('rowsPerBatch', ".option('rowsPerBatch', 100)")
   options.wholeNumber('numPartitions', 1)
   return {
@@ -69,7 +74,11 @@ class RateMicroBatchSource implements Source {
     const to = this.#position(end)
     if (from.offset > to.offset) throw malformedState('OFFSET', `offset ${from.offset}`, `offset ${to.offset}`)
     if (from.timestamp > to.timestamp) throw malformedState('TIMESTAMP', `time ${from.timestamp}`, `time ${to.timestamp}`)
-    return { kind: 'sql', sql: generate(`make_timestamp(CAST(${from.timestamp} AS BIGINT) * 1000)`, BigInt(from.offset), BigInt(to.offset)), numRows: to.offset - from.offset }
+    return {
+      kind: 'sql',
+      sql: generate(`make_timestamp(CAST(${from.timestamp} AS BIGINT) * 1000)`, BigInt(from.offset), BigInt(to.offset)),
+      numRows: to.offset - from.offset,
+    }
   }
 
   /** There is always a next batch; an AvailableNow run takes one, as in Spark. */

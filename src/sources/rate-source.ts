@@ -7,7 +7,10 @@ import { refuseSchema } from './refuse-schema.ts'
 import type { Offset, ReadLimit, Source } from './source.ts'
 
 /** The columns of both rate sources. */
-export const rateSchema = new Schema([{ name: 'timestamp', type: 'timestamp', nullable: true }, { name: 'value', type: 'long', nullable: true }])
+export const rateSchema = new Schema([
+  { name: 'timestamp', type: 'timestamp', nullable: true },
+  { name: 'value', type: 'long', nullable: true },
+])
 
 interface RateOptions {
   readonly rowsPerSecond: number
@@ -17,7 +20,10 @@ interface RateOptions {
 function rateOptions(given: Readonly<Record<string, string>>): RateOptions {
   const options = new Options('the rate source', given, ['rowsPerSecond', 'rampUpTime', 'numPartitions'])
   options.wholeNumber('numPartitions', 1)
-  return { rowsPerSecond: options.wholeNumber('rowsPerSecond', 1) ?? 1, rampUpSeconds: Math.floor((options.durationMs('rampUpTime', 's') ?? 0) / 1000) }
+  return {
+    rowsPerSecond: options.wholeNumber('rowsPerSecond', 1) ?? 1,
+    rampUpSeconds: Math.floor((options.durationMs('rampUpTime', 's') ?? 0) / 1000),
+  }
 }
 
 /** `rate`: so many rows a second since the query's first start, numbered from 0. An offset is whole seconds since then. */
@@ -109,7 +115,7 @@ export function generate(timestampSql: string, first: bigint, last: bigint): str
 export function valueAtSecond(seconds: number, { rowsPerSecond, rampUpSeconds }: RateOptions): bigint {
   const delta = BigInt(Math.floor(rowsPerSecond / (rampUpSeconds + 1)))
   const ramped = BigInt(Math.min(seconds, rampUpSeconds))
-  return (ramped * (ramped + 1n) / 2n) * delta + BigInt(Math.max(0, seconds - rampUpSeconds)) * BigInt(rowsPerSecond)
+  return ((ramped * (ramped + 1n)) / 2n) * delta + BigInt(Math.max(0, seconds - rampUpSeconds)) * BigInt(rowsPerSecond)
 }
 
 function startFile(context: SourceContext): string {

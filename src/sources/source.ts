@@ -1,5 +1,5 @@
-import type { SourceBatch } from '../data/source-batch.ts'
 import type { Schema } from '../data/schema.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
 
 /** A position in a source: any plain JSON value. The source alone gives it meaning; equality is equality of canonical JSON. */
 export type Offset = unknown

@@ -5,18 +5,33 @@ import { bindings, type LogicalType } from './bindings.ts'
 import { quoteName } from './sql-text.ts'
 
 const simpleTypes = {
-  boolean: 'BOOLEAN', byte: 'TINYINT', short: 'SMALLINT', int: 'INTEGER', long: 'BIGINT', float: 'FLOAT', double: 'DOUBLE',
-  string: 'VARCHAR', binary: 'BLOB', date: 'DATE', timestamp: 'TIMESTAMP', timestamp_ntz: 'TIMESTAMP', void: 'INTEGER',
+  boolean: 'BOOLEAN',
+  byte: 'TINYINT',
+  short: 'SMALLINT',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  string: 'VARCHAR',
+  binary: 'BLOB',
+  date: 'DATE',
+  timestamp: 'TIMESTAMP',
+  timestamp_ntz: 'TIMESTAMP',
+  void: 'INTEGER',
 } as const
 
 /** The DuckDB type that holds a type's values. `instant` names the one for `timestamp`, which files tell apart from timestamp_ntz. */
 export function duckType(type: DataType, instant: 'TIMESTAMP' | 'TIMESTAMPTZ' = 'TIMESTAMP'): string {
   if (typeof type === 'string') return type === 'timestamp' ? instant : simpleTypes[type]
   switch (type.kind) {
-    case 'decimal': return `DECIMAL(${type.precision}, ${type.scale})`
-    case 'array': return `${duckType(type.element, instant)}[]`
-    case 'map': return `MAP(${duckType(type.key, instant)}, ${duckType(type.value, instant)})`
-    case 'struct': return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${duckType(field.type, instant)}`).join(', ')})`
+    case 'decimal':
+      return `DECIMAL(${type.precision}, ${type.scale})`
+    case 'array':
+      return `${duckType(type.element, instant)}[]`
+    case 'map':
+      return `MAP(${duckType(type.key, instant)}, ${duckType(type.value, instant)})`
+    case 'struct':
+      return `STRUCT(${type.fields.map((field) => `${quoteName(field.name)} ${duckType(field.type, instant)}`).join(', ')})`
   }
 }
 
@@ -37,14 +52,39 @@ export function emptySelect(schema: Schema): string {
 
 /** Ids of DuckDB's types, as its C interface numbers them. */
 export const typeId = {
-  boolean: 1, tinyint: 2, smallint: 3, integer: 4, bigint: 5, float: 10, double: 11, timestamp: 12, date: 13, varchar: 17, blob: 18,
-  decimal: 19, list: 24, struct: 25, map: 26, uhugeint: 32, sqlNull: 36,
+  boolean: 1,
+  tinyint: 2,
+  smallint: 3,
+  integer: 4,
+  bigint: 5,
+  float: 10,
+  double: 11,
+  timestamp: 12,
+  date: 13,
+  varchar: 17,
+  blob: 18,
+  decimal: 19,
+  list: 24,
+  struct: 25,
+  map: 26,
+  uhugeint: 32,
+  sqlNull: 36,
 } as const
 
 const simpleIds = {
-  boolean: typeId.boolean, byte: typeId.tinyint, short: typeId.smallint, int: typeId.integer, long: typeId.bigint, float: typeId.float,
-  double: typeId.double, string: typeId.varchar, binary: typeId.blob, date: typeId.date, timestamp: typeId.timestamp,
-  timestamp_ntz: typeId.timestamp, void: typeId.integer,
+  boolean: typeId.boolean,
+  byte: typeId.tinyint,
+  short: typeId.smallint,
+  int: typeId.integer,
+  long: typeId.bigint,
+  float: typeId.float,
+  double: typeId.double,
+  string: typeId.varchar,
+  binary: typeId.blob,
+  date: typeId.date,
+  timestamp: typeId.timestamp,
+  timestamp_ntz: typeId.timestamp,
+  void: typeId.integer,
 } as const
 
 export function typeIdOf(type: DataType): number {
@@ -56,10 +96,17 @@ export function typeIdOf(type: DataType): number {
 export function logicalType(type: DataType): LogicalType {
   if (typeof type === 'string') return bindings.create_logical_type(simpleIds[type] as never)
   switch (type.kind) {
-    case 'decimal': return bindings.create_decimal_type(type.precision, type.scale)
-    case 'array': return bindings.create_list_type(logicalType(type.element))
-    case 'map': return bindings.create_map_type(logicalType(type.key), logicalType(type.value))
-    case 'struct': return bindings.create_struct_type(type.fields.map((field) => logicalType(field.type)), type.fields.map((field) => field.name))
+    case 'decimal':
+      return bindings.create_decimal_type(type.precision, type.scale)
+    case 'array':
+      return bindings.create_list_type(logicalType(type.element))
+    case 'map':
+      return bindings.create_map_type(logicalType(type.key), logicalType(type.value))
+    case 'struct':
+      return bindings.create_struct_type(
+        type.fields.map((field) => logicalType(field.type)),
+        type.fields.map((field) => field.name),
+      )
   }
 }
 
@@ -71,7 +118,9 @@ export function checkType(found: LogicalType, expected: DataType, column: string
   if (typeof expected !== 'string' && expected.kind === 'decimal') {
     const scale = bindings.decimal_scale(found)
     const width = bindings.decimal_width(found)
-    assert(scale === expected.scale && width === expected.precision,
-      `column ${column} came out as decimal(${width},${scale}), and the plan says ${typeText(expected)}`)
+    assert(
+      scale === expected.scale && width === expected.precision,
+      `column ${column} came out as decimal(${width},${scale}), and the plan says ${typeText(expected)}`,
+    )
   }
 }

@@ -14,56 +14,79 @@ const known: readonly Known[] = [
   },
   {
     pattern: /(?:No files found that match the pattern "([\s\S]*?)"|Cannot open file "([\s\S]*?)": No such file or directory)/,
-    error: ([, pattern, path], text, cause) => new UnavailableError('FILE_NOT_EXIST', {
-      what: `the file ${unescapePath(path ?? pattern ?? text)} is not there`,
-      todo: 'bring it back; files must stay until the batches that read them are committed', cause,
-    }),
+    error: ([, pattern, path], text, cause) =>
+      new UnavailableError('FILE_NOT_EXIST', {
+        what: `the file ${unescapePath(path ?? pattern ?? text)} is not there`,
+        todo: 'bring it back; files must stay until the batches that read them are committed',
+        cause,
+      }),
   },
   {
     pattern: /Out of Memory Error: ([\s\S]*)/,
-    error: ([, what], _text, cause) => new UnavailableError('OUT_OF_MEMORY', {
-      what: `a statement needed more memory than the SQL engine may use: ${firstLine(what!)}`,
-      todo: 'take fewer files or rows a batch (maxFilesPerTrigger, maxBytesPerTrigger), or raise the memory limit', cause,
-    }),
+    error: ([, what], _text, cause) =>
+      new UnavailableError('OUT_OF_MEMORY', {
+        what: `a statement needed more memory than the SQL engine may use: ${firstLine(what!)}`,
+        todo: 'take fewer files or rows a batch (maxFilesPerTrigger, maxBytesPerTrigger), or raise the memory limit',
+        cause,
+      }),
   },
   {
     pattern: /maximum_object_size/,
-    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
-      what: `a JSON record is longer than 16 MiB: ${firstLine(text)}`, todo: 'split the record', cause,
-    }),
+    error: (_match, text, cause) =>
+      new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+        what: `a JSON record is longer than 16 MiB: ${firstLine(text)}`,
+        todo: 'split the record',
+        cause,
+      }),
   },
   {
     pattern: /quoted new lines/,
-    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
-      what: `a quoted CSV field holds a line break: ${/file = .*/.exec(text)?.[0] ?? firstLine(text)}`, todo: 'read the files with the option multiLine=true', cause,
-    }),
+    error: (_match, text, cause) =>
+      new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+        what: `a quoted CSV field holds a line break: ${/file = .*/.exec(text)?.[0] ?? firstLine(text)}`,
+        todo: 'read the files with the option multiLine=true',
+        cause,
+      }),
   },
   {
     pattern: /Malformed JSON|JSON transform error|Invalid unicode|CSV Error|Error when converting column|invalid unicode|not utf-8/i,
-    error: (_match, text, cause) => new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
-      what: firstLine(text), todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)', cause,
-    }),
+    error: (_match, text, cause) =>
+      new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+        what: firstLine(text),
+        todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)',
+        cause,
+      }),
   },
   {
     pattern: /(?:Conversion Error|Invalid Input Error: Could not (?:convert|cast)[^:]*): ?([\s\S]*)|Failed to cast value/,
     error: ([, what], text, cause) => {
       const line = firstLine(what ?? text)
       if (/out of range|overflow/i.test(line) && !/string/i.test(line)) return overflow(line, cause)
-      return new InvalidQueryError('CAST_INVALID_INPUT', { what: line, todo: 'mend the value, or use try_cast, which gives null for it', cause })
+      return new InvalidQueryError('CAST_INVALID_INPUT', {
+        what: line,
+        todo: 'mend the value, or use try_cast, which gives null for it',
+        cause,
+      })
     },
   },
   { pattern: /Out of Range Error: ([\s\S]*)/, error: ([, what], _text, cause) => overflow(firstLine(what!), cause) },
   {
     pattern: /IO Error: ([\s\S]*)/,
-    error: ([, what], _text, cause) => new UnavailableError('FAILED_READ_FILE', {
-      what: firstLine(what!), todo: 'check that the file is whole and that the disk works and has space', cause,
-    }),
+    error: ([, what], _text, cause) =>
+      new UnavailableError('FAILED_READ_FILE', {
+        what: firstLine(what!),
+        todo: 'check that the file is whole and that the disk works and has space',
+        cause,
+      }),
   },
   {
     pattern: /(No magic bytes|too small to be a Parquet file|Parquet|Snappy|ZSTD)[\s\S]*/i,
-    error: (_match, text, cause) => new UnavailableError('FAILED_READ_FILE', {
-      what: firstLine(text), todo: 'check that the file is whole and in the format that the source names', cause,
-    }),
+    error: (_match, text, cause) =>
+      new UnavailableError('FAILED_READ_FILE', {
+        what: firstLine(text),
+        todo: 'check that the file is whole and in the format that the source names',
+        cause,
+      }),
   },
 ]
 
@@ -79,12 +102,18 @@ export function sqlError(cause: unknown, sql: string): MillraceError {
     }
   }
   return new InternalError('INTERNAL_ERROR', {
-    what: `DuckDB refused a statement: ${text}\n  SQL: ${sql.length > 4000 ? `${sql.slice(0, 4000)}…` : sql}`, todo: 'report this with the query', cause,
+    what: `DuckDB refused a statement: ${text}\n  SQL: ${sql.length > 4000 ? `${sql.slice(0, 4000)}…` : sql}`,
+    todo: 'report this with the query',
+    cause,
   })
 }
 
 function overflow(what: string, cause: unknown): InvalidQueryError {
-  return new InvalidQueryError('ARITHMETIC_OVERFLOW', { what, todo: 'cast to a wider type first, or use the try_ form of the function', cause })
+  return new InvalidQueryError('ARITHMETIC_OVERFLOW', {
+    what,
+    todo: 'cast to a wider type first, or use the try_ form of the function',
+    cause,
+  })
 }
 function todoOf(code: string): string {
   return todos[code] ?? 'change the expression or the data so that it has a value, or use the try_ form of the function'

@@ -5,8 +5,10 @@ import type { EventTimeStats } from './sql-batch.ts'
 
 /** The columns of `statsSelect`. */
 export const statsSchema = new Schema([
-  { name: 'count', type: 'long', nullable: false }, { name: 'min', type: 'long', nullable: true },
-  { name: 'max', type: 'long', nullable: true }, { name: 'avg', type: 'double', nullable: true },
+  { name: 'count', type: 'long', nullable: false },
+  { name: 'min', type: 'long', nullable: true },
+  { name: 'max', type: 'long', nullable: true },
+  { name: 'avg', type: 'double', nullable: true },
 ])
 
 /** Measures an event time; a window counts by its end, a null as 1970. */

@@ -5,6 +5,8 @@ export const hiveNull = '__HIVE_DEFAULT_PARTITION__'
 
 /** Escapes control characters and those that mean something in a path or pattern. */
 export function escapePart(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
-  return text.replace(/[\u0000-\u001f"#%'*/:=?\\\u007f{[\]^]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  return text.replace(
+    /[\u0000-\u001f"#%'*/:=?\\\u007f{[\]^]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }

@@ -5,7 +5,9 @@ import type { DataType, Field } from '../data/types.ts'
 /** The schema of files with the columns of their folders: after the others, or in the place of a column of the same name. Only folders that every file has count. */
 export function withPartitions(schema: Schema, files: readonly (readonly (readonly [name: string, value: string | null])[])[]): Schema {
   const names = (files[0] ?? []).map(([name]) => name).filter((name) => files.every((parts) => parts.some(([other]) => other === name)))
-  const fields = names.map((name): Field => ({ name, type: typeOfValues(files.map((parts) => parts.find(([other]) => other === name)![1])), nullable: true }))
+  const fields = names.map(
+    (name): Field => ({ name, type: typeOfValues(files.map((parts) => parts.find(([other]) => other === name)![1])), nullable: true }),
+  )
   const own = (field: Field) => fields.find(({ name }) => name.toLowerCase() === field.name.toLowerCase())
   const kept = schema.fields.map((field) => own(field) ?? field)
   return new Schema([...kept, ...fields.filter((field) => !kept.includes(field))])

@@ -1,11 +1,19 @@
-import { type DuckDBType, DuckDBTypeId, type DuckDBDecimalType, type DuckDBListType, type DuckDBMapType, type DuckDBStructType, DuckDBLogicalType } from '@duckdb/node-api'
+import {
+  type DuckDBDecimalType,
+  type DuckDBListType,
+  DuckDBLogicalType,
+  type DuckDBMapType,
+  type DuckDBStructType,
+  type DuckDBType,
+  DuckDBTypeId,
+} from '@duckdb/node-api'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileFormat } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, decimal, type Field, struct } from '../data/types.ts'
 import { bindings, type Result } from './bindings.ts'
-import { hiveArgument, type InputFile } from './read-request.ts'
 import { FormatOptions } from './options.ts'
+import { hiveArgument, type InputFile } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
 
 /** A SELECT of no rows whose columns are those of the files. */
@@ -13,7 +21,8 @@ export function inferenceSelect(format: FileFormat, files: readonly InputFile[],
   const paths = quotePaths(files.map((file) => file.path))
   const given = new FormatOptions(options)
   switch (format) {
-    case 'parquet': return `SELECT * FROM read_parquet(${paths}, union_by_name = true, ${hiveArgument([])}) LIMIT 0`
+    case 'parquet':
+      return `SELECT * FROM read_parquet(${paths}, union_by_name = true, ${hiveArgument([])}) LIMIT 0`
     case 'json': {
       const shape = given.flag('multiLine', false) ? 'auto' : 'newline_delimited'
       return `SELECT * FROM read_json(${paths}, format = '${shape}', sample_size = -1, map_inference_threshold = -1, union_by_name = true, ${hiveArgument([])}) LIMIT 0`
@@ -22,7 +31,8 @@ export function inferenceSelect(format: FileFormat, files: readonly InputFile[],
       const all = given.flag('inferSchema', false) ? 'all_varchar = false' : 'all_varchar = true'
       return `SELECT * FROM read_csv(${paths}, header = ${given.flag('header', false)}, delim = ${quoteText(given.text('sep') ?? given.text('delimiter') ?? ',')}, sample_size = -1, ${all}, ${hiveArgument([])}) LIMIT 0`
     }
-    case 'text': return `SELECT '' AS value LIMIT 0`
+    case 'text':
+      return `SELECT '' AS value LIMIT 0`
   }
 }
 
@@ -40,31 +50,66 @@ export function schemaOf(result: Result, format: FileFormat, header: boolean): S
 function dataType(type: DuckDBType, format: FileFormat, name: string): DataType {
   const inner = (each: DuckDBType) => dataType(each, format, name)
   switch (type.typeId) {
-    case DuckDBTypeId.BOOLEAN: return 'boolean'
-    case DuckDBTypeId.TINYINT: return 'byte'
-    case DuckDBTypeId.SMALLINT: case DuckDBTypeId.UTINYINT: return 'short'
-    case DuckDBTypeId.INTEGER: case DuckDBTypeId.USMALLINT: return 'int'
-    case DuckDBTypeId.BIGINT: case DuckDBTypeId.UINTEGER: return 'long'
-    case DuckDBTypeId.UBIGINT: return decimal(20, 0)
-    case DuckDBTypeId.HUGEINT: case DuckDBTypeId.UHUGEINT: return format === 'json' ? 'double' : decimal(38, 0)
-    case DuckDBTypeId.FLOAT: return 'float'
-    case DuckDBTypeId.DOUBLE: return 'double'
-    case DuckDBTypeId.VARCHAR: case DuckDBTypeId.UUID: case DuckDBTypeId.ENUM: case DuckDBTypeId.TIME: case DuckDBTypeId.SQLNULL: return 'string'
-    case DuckDBTypeId.BLOB: return 'binary'
+    case DuckDBTypeId.BOOLEAN:
+      return 'boolean'
+    case DuckDBTypeId.TINYINT:
+      return 'byte'
+    case DuckDBTypeId.SMALLINT:
+    case DuckDBTypeId.UTINYINT:
+      return 'short'
+    case DuckDBTypeId.INTEGER:
+    case DuckDBTypeId.USMALLINT:
+      return 'int'
+    case DuckDBTypeId.BIGINT:
+    case DuckDBTypeId.UINTEGER:
+      return 'long'
+    case DuckDBTypeId.UBIGINT:
+      return decimal(20, 0)
+    case DuckDBTypeId.HUGEINT:
+    case DuckDBTypeId.UHUGEINT:
+      return format === 'json' ? 'double' : decimal(38, 0)
+    case DuckDBTypeId.FLOAT:
+      return 'float'
+    case DuckDBTypeId.DOUBLE:
+      return 'double'
+    case DuckDBTypeId.VARCHAR:
+    case DuckDBTypeId.UUID:
+    case DuckDBTypeId.ENUM:
+    case DuckDBTypeId.TIME:
+    case DuckDBTypeId.SQLNULL:
+      return 'string'
+    case DuckDBTypeId.BLOB:
+      return 'binary'
     // Spark takes text in JSON for text, also where it looks like a time
-    case DuckDBTypeId.DATE: return format === 'json' ? 'string' : 'date'
-    case DuckDBTypeId.TIMESTAMP_TZ: return format === 'json' ? 'string' : 'timestamp'
+    case DuckDBTypeId.DATE:
+      return format === 'json' ? 'string' : 'date'
+    case DuckDBTypeId.TIMESTAMP_TZ:
+      return format === 'json' ? 'string' : 'timestamp'
     // a Parquet timestamp that is not adjusted to UTC, and a CSV one without a zone
-    case DuckDBTypeId.TIMESTAMP: case DuckDBTypeId.TIMESTAMP_S: case DuckDBTypeId.TIMESTAMP_MS: case DuckDBTypeId.TIMESTAMP_NS:
+    case DuckDBTypeId.TIMESTAMP:
+    case DuckDBTypeId.TIMESTAMP_S:
+    case DuckDBTypeId.TIMESTAMP_MS:
+    case DuckDBTypeId.TIMESTAMP_NS:
       return format === 'json' ? 'string' : format === 'parquet' ? 'timestamp_ntz' : 'timestamp'
-    case DuckDBTypeId.DECIMAL: return decimal((type as DuckDBDecimalType).width, (type as DuckDBDecimalType).scale)
-    case DuckDBTypeId.LIST: return { kind: 'array', element: inner((type as DuckDBListType).valueType), containsNull: true }
-    case DuckDBTypeId.MAP: return { kind: 'map', key: inner((type as DuckDBMapType).keyType), value: inner((type as DuckDBMapType).valueType), valueContainsNull: true }
+    case DuckDBTypeId.DECIMAL:
+      return decimal((type as DuckDBDecimalType).width, (type as DuckDBDecimalType).scale)
+    case DuckDBTypeId.LIST:
+      return { kind: 'array', element: inner((type as DuckDBListType).valueType), containsNull: true }
+    case DuckDBTypeId.MAP:
+      return {
+        kind: 'map',
+        key: inner((type as DuckDBMapType).keyType),
+        value: inner((type as DuckDBMapType).valueType),
+        valueContainsNull: true,
+      }
     case DuckDBTypeId.STRUCT: {
       const { entryNames, entryTypes } = type as DuckDBStructType
       return struct(entryNames.map((field, i) => ({ name: field, type: inner(entryTypes[i]!), nullable: true })))
     }
     default:
-      throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', { what: `column ${name} has the type ${type}, which no type of Millrace holds`, todo: 'give the schema and leave the column out' })
+      throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', {
+        what: `column ${name} has the type ${type}, which no type of Millrace holds`,
+        todo: 'give the schema and leave the column out',
+      })
   }
 }

@@ -18,8 +18,10 @@ function jsonValue(type: DataType, value: string, keepNulls: boolean, depth = 0)
   if (typeof type !== 'string') {
     const item = (of: DataType, from: string) => `coalesce(${jsonValue(of, from, keepNulls, depth + 1)}, 'null')`
     switch (type.kind) {
-      case 'decimal': return `CAST(${value} AS VARCHAR)`
-      case 'array': return `('[' || array_to_string(list_transform(${value}, lambda ${inner}: ${item(type.element, inner)}), ',') || ']')`
+      case 'decimal':
+        return `CAST(${value} AS VARCHAR)`
+      case 'array':
+        return `('[' || array_to_string(list_transform(${value}, lambda ${inner}: ${item(type.element, inner)}), ',') || ']')`
       case 'map':
         return `('{' || array_to_string(list_transform(map_entries(${value}), lambda ${inner}: CAST(to_json(CAST(${inner}."key" AS VARCHAR)) AS VARCHAR) || ':' || ${item(type.value, `${inner}."value"`)}), ',') || '}')`
       case 'struct': {
@@ -29,13 +31,22 @@ function jsonValue(type: DataType, value: string, keepNulls: boolean, depth = 0)
     }
   }
   switch (type) {
-    case 'string': return `CAST(to_json(${value}) AS VARCHAR)`
-    case 'binary': return `('"' || base64(${value}) || '"')`
-    case 'date': return `('"' || CAST(${value} AS VARCHAR) || '"')`
-    case 'timestamp': case 'timestamp_ntz': return `('"' || ${isoTime(type, value)} || '"')`
-    case 'float': case 'double': return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' WHEN ${value} < 0 THEN '"-Infinity"' END`
-    case 'void': return 'NULL::VARCHAR'
-    default: return `CAST(${value} AS VARCHAR)`
+    case 'string':
+      return `CAST(to_json(${value}) AS VARCHAR)`
+    case 'binary':
+      return `('"' || base64(${value}) || '"')`
+    case 'date':
+      return `('"' || CAST(${value} AS VARCHAR) || '"')`
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return `('"' || ${isoTime(type, value)} || '"')`
+    case 'float':
+    case 'double':
+      return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' WHEN ${value} < 0 THEN '"-Infinity"' END`
+    case 'void':
+      return 'NULL::VARCHAR'
+    default:
+      return `CAST(${value} AS VARCHAR)`
   }
 }
 

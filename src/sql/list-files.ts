@@ -4,9 +4,9 @@ import type { FileEntry, Files } from '../base/files.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { Schema } from '../data/schema.ts'
-import type { InputFile } from './read-request.ts'
 import { hiveNull } from './hive-path.ts'
 import { FormatOptions } from './options.ts'
+import type { InputFile } from './read-request.ts'
 
 export interface TableFiles {
   readonly files: readonly InputFile[]
@@ -56,10 +56,13 @@ function belowBase(path: string, roots: readonly string[]): string {
   return steps.slice(Math.min(depth, steps.length - 1)).join('/')
 }
 function folderParts(path: string): [name: string, value: string][] {
-  return path.split('/').slice(0, -1).flatMap((part) => {
-    const at = part.indexOf('=')
-    return at > 0 ? [[decode(part.slice(0, at)), decode(part.slice(at + 1))]] : []
-  })
+  return path
+    .split('/')
+    .slice(0, -1)
+    .flatMap((part) => {
+      const at = part.indexOf('=')
+      return at > 0 ? [[decode(part.slice(0, at)), decode(part.slice(at + 1))]] : []
+    })
 }
 
 function decode(text: string): string {
@@ -89,7 +92,7 @@ async function filesOfFolder(files: Files, folder: string, recursive: boolean): 
   for (const entry of await files.list(folder)) {
     if (isHidden(entry.name)) continue
     if (!entry.isDirectory) found.push(fileOf(entry))
-    else if (recursive || entry.name.includes('=')) found.push(...await filesOfFolder(files, entry.path, recursive))
+    else if (recursive || entry.name.includes('=')) found.push(...(await filesOfFolder(files, entry.path, recursive)))
   }
   return found
 }
@@ -135,7 +138,9 @@ async function expand(files: Files, pattern: string): Promise<FileEntry[]> {
 function expandBraces(pattern: string): string[] {
   const match = /\{([^{}]*)\}/.exec(pattern)
   if (!match) return [pattern]
-  return match[1]!.split(',').flatMap((choice) => expandBraces(pattern.slice(0, match.index) + choice + pattern.slice(match.index + match[0].length)))
+  return match[1]!
+    .split(',')
+    .flatMap((choice) => expandBraces(pattern.slice(0, match.index) + choice + pattern.slice(match.index + match[0].length)))
 }
 function matcherOf(part: string): RegExp {
   const source = part.replace(/\*|\?|\[[^\]]*\]|[^*?[]+|\[/g, (token) => {

@@ -13,9 +13,16 @@ import { chunkRows, writeChunk } from './write-vectors.ts'
 /** Up to how many rows a batch is read in place. */
 export const smallRows = 4096
 
-interface Loaded { readonly schema: Schema; readonly batches: readonly ColumnBatch[]; readonly rows: number }
+interface Loaded {
+  readonly schema: Schema
+  readonly batches: readonly ColumnBatch[]
+  readonly rows: number
+}
 /** Where a scan stands. */
-interface Scan { batch: number; row: number }
+interface Scan {
+  batch: number
+  row: number
+}
 
 const functionName = 'millrace_rows'
 
@@ -27,7 +34,11 @@ export class LoadedRows {
   /** Keeps the columns for statements to read, until `remove`. Nothing is copied: they must not change. */
   add(schema: Schema, batches: readonly ColumnBatch[]): bigint {
     const id = ++this.#last
-    this.#loaded.set(id, { schema, batches: batches.filter((batch) => batch.length > 0), rows: batches.reduce((sum, batch) => sum + batch.length, 0) })
+    this.#loaded.set(id, {
+      schema,
+      batches: batches.filter((batch) => batch.length > 0),
+      rows: batches.reduce((sum, batch) => sum + batch.length, 0),
+    })
     return id
   }
   remove(id: bigint): void {
@@ -43,29 +54,39 @@ export class LoadedRows {
     const scan = bindings.create_table_function()
     bindings.table_function_set_name(scan, functionName)
     bindings.table_function_add_parameter(scan, bindings.create_logical_type(5 as never))
-    bindings.table_function_set_bind(scan, (info) => orReport((message) => bindings.bind_set_error(info, message), () => {
-      const id = bindings.get_int64(bindings.bind_get_parameter(info, 0))
-      const loaded = this.#loaded.get(id)
-      assert(loaded, `rows ${id} are gone`)
-      loaded.schema.fields.forEach(({ type }, i) => bindings.bind_add_result_column(info, columnName(i), logicalType(type)))
-      bindings.bind_set_cardinality(info, loaded.rows, true)
-      bindings.bind_set_bind_data(info, loaded)
-    }))
+    bindings.table_function_set_bind(scan, (info) =>
+      orReport(
+        (message) => bindings.bind_set_error(info, message),
+        () => {
+          const id = bindings.get_int64(bindings.bind_get_parameter(info, 0))
+          const loaded = this.#loaded.get(id)
+          assert(loaded, `rows ${id} are gone`)
+          loaded.schema.fields.forEach(({ type }, i) => bindings.bind_add_result_column(info, columnName(i), logicalType(type)))
+          bindings.bind_set_cardinality(info, loaded.rows, true)
+          bindings.bind_set_bind_data(info, loaded)
+        },
+      ),
+    )
     bindings.table_function_set_init(scan, (info) => {
       bindings.init_set_init_data(info, { batch: 0, row: 0 } satisfies Scan)
       bindings.init_set_max_threads(info, 1)
     })
-    bindings.table_function_set_function(scan, (info, output) => orReport((message) => bindings.function_set_error(info, message), () => {
-      const { batches } = bindings.function_get_bind_data(info) as Loaded
-      const at = bindings.function_get_init_data(info) as Scan
-      const batch = batches[at.batch]
-      const rows = batch === undefined ? 0 : Math.min(chunkRows, batch.length - at.row)
-      bindings.data_chunk_set_size(output, rows)
-      if (batch === undefined) return
-      writeChunk(output, batch, at.row, rows)
-      at.row += rows
-      if (at.row === batch.length) Object.assign(at, { batch: at.batch + 1, row: 0 } satisfies Scan)
-    }))
+    bindings.table_function_set_function(scan, (info, output) =>
+      orReport(
+        (message) => bindings.function_set_error(info, message),
+        () => {
+          const { batches } = bindings.function_get_bind_data(info) as Loaded
+          const at = bindings.function_get_init_data(info) as Scan
+          const batch = batches[at.batch]
+          const rows = batch === undefined ? 0 : Math.min(chunkRows, batch.length - at.row)
+          bindings.data_chunk_set_size(output, rows)
+          if (batch === undefined) return
+          writeChunk(output, batch, at.row, rows)
+          at.row += rows
+          if (at.row === batch.length) Object.assign(at, { batch: at.batch + 1, row: 0 } satisfies Scan)
+        },
+      ),
+    )
     bindings.register_table_function(connection, scan)
   }
 }

@@ -42,15 +42,43 @@ export function invalidOption(name: string, value: string, todo: string): Invali
 export function fileFormat(format: string): FileFormat {
   const name = format.toLowerCase()
   if (name === 'parquet' || name === 'json' || name === 'csv' || name === 'text') return name
-  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', { what: `there is no file format "${format}"`, todo: 'use parquet, json, csv or text' })
+  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+    what: `there is no file format "${format}"`,
+    todo: 'use parquet, json, csv or text',
+  })
 }
 
 /** Letters of Spark's date and time patterns -> strptime's. Longest first. */
 const patternParts: readonly (readonly [string, string])[] = [
-  ['yyyy', '%Y'], ['uuuu', '%Y'], ['yy', '%y'], ['MMMM', '%B'], ['MMM', '%b'], ['MM', '%m'], ['M', '%-m'], ['dd', '%d'], ['d', '%-d'],
-  ['HH', '%H'], ['H', '%-H'], ['hh', '%I'], ['h', '%-I'], ['mm', '%M'], ['m', '%-M'], ['ss', '%S'], ['s', '%-S'],
-  ['SSSSSSSSS', '%n'], ['SSSSSS', '%f'], ['SSS', '%g'], ['XXX', '%z'], ['XX', '%z'], ['X', '%z'], ['xxx', '%z'], ['Z', '%z'], ['VV', '%Z'], ['a', '%p'],
-  ['EEEE', '%A'], ['EEE', '%a'],
+  ['yyyy', '%Y'],
+  ['uuuu', '%Y'],
+  ['yy', '%y'],
+  ['MMMM', '%B'],
+  ['MMM', '%b'],
+  ['MM', '%m'],
+  ['M', '%-m'],
+  ['dd', '%d'],
+  ['d', '%-d'],
+  ['HH', '%H'],
+  ['H', '%-H'],
+  ['hh', '%I'],
+  ['h', '%-I'],
+  ['mm', '%M'],
+  ['m', '%-M'],
+  ['ss', '%S'],
+  ['s', '%-S'],
+  ['SSSSSSSSS', '%n'],
+  ['SSSSSS', '%f'],
+  ['SSS', '%g'],
+  ['XXX', '%z'],
+  ['XX', '%z'],
+  ['X', '%z'],
+  ['xxx', '%z'],
+  ['Z', '%z'],
+  ['VV', '%Z'],
+  ['a', '%p'],
+  ['EEEE', '%A'],
+  ['EEE', '%a'],
 ]
 
 /** Spark's date or time pattern as strptime's; with optional sections all the forms that it allows, fullest first. */
@@ -58,12 +86,13 @@ export function timePatterns(name: string, pattern: string): string[] {
   const open = pattern.indexOf('[')
   if (open >= 0) {
     const close = pattern.indexOf(']', open)
-    if (close < 0 || pattern.slice(open + 1, close).includes('[')) throw invalidOption(name, pattern, 'nested or open optional sections are not supported')
+    if (close < 0 || pattern.slice(open + 1, close).includes('['))
+      throw invalidOption(name, pattern, 'nested or open optional sections are not supported')
     const [before, inside, after] = [pattern.slice(0, open), pattern.slice(open + 1, close), pattern.slice(close + 1)]
     return [...timePatterns(name, before + inside + after), ...timePatterns(name, before + after)]
   }
   let result = ''
-  for (let i = 0; i < pattern.length;) {
+  for (let i = 0; i < pattern.length; ) {
     const character = pattern[i]!
     if (character === "'") {
       const end = pattern.indexOf("'", i + 1)

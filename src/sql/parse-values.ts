@@ -27,10 +27,12 @@ export function parseTimestamp(text: string, formats: readonly string[] | null):
 /** Forms that Spark reads and DuckDB's cast does not: `2001`, `2001-02`, no seconds, seconds since 1970 (a number in JSON). Only looked
  *  at where the cast gave nothing. */
 function rareTimestamp(text: string): string {
-  return `CASE WHEN regexp_full_match(${text}, '-?[0-9]{7,12}') THEN make_timestamptz(${text}::BIGINT * 1000000)`
-    + ` WHEN regexp_full_match(${text}, '[0-9]{4}') THEN try_cast(${text} || '-01-01' AS TIMESTAMPTZ)`
-    + ` WHEN regexp_full_match(${text}, '[0-9]{4}-[0-9]{1,2}') THEN try_cast(${text} || '-01' AS TIMESTAMPTZ)`
-    + ` WHEN ${text} IS NOT NULL THEN try_cast(regexp_replace(trim(${text}), '^([0-9-]+[T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-].*)?$', '\\1:00\\2') AS TIMESTAMPTZ) END`
+  return (
+    `CASE WHEN regexp_full_match(${text}, '-?[0-9]{7,12}') THEN make_timestamptz(${text}::BIGINT * 1000000)` +
+    ` WHEN regexp_full_match(${text}, '[0-9]{4}') THEN try_cast(${text} || '-01-01' AS TIMESTAMPTZ)` +
+    ` WHEN regexp_full_match(${text}, '[0-9]{4}-[0-9]{1,2}') THEN try_cast(${text} || '-01' AS TIMESTAMPTZ)` +
+    ` WHEN ${text} IS NOT NULL THEN try_cast(regexp_replace(trim(${text}), '^([0-9-]+[T ][0-9]{1,2}:[0-9]{1,2})(Z|[+-].*)?$', '\\1:00\\2') AS TIMESTAMPTZ) END`
+  )
 }
 
 export function parseTimestampNtz(text: string, formats: readonly string[] | null): string {
@@ -47,16 +49,27 @@ function formatList(formats: readonly string[]): string {
 /** A CSV field. DuckDB's own casts round fractions, trim blanks and know more spellings than Spark does. */
 export function parseField(text: string, type: DataType, formats: TimeFormats): string {
   switch (type) {
-    case 'string': return text
-    case 'void': return 'NULL'
-    case 'boolean': return `CASE lower(${text}) WHEN 'true' THEN true WHEN 'false' THEN false END`
-    case 'byte': case 'short': case 'int': case 'long':
+    case 'string':
+      return text
+    case 'void':
+      return 'NULL'
+    case 'boolean':
+      return `CASE lower(${text}) WHEN 'true' THEN true WHEN 'false' THEN false END`
+    case 'byte':
+    case 'short':
+    case 'int':
+    case 'long':
       return `CASE WHEN ltrim(${text}, '+-0123456789') = '' THEN try_cast(${text} AS ${duckType(type)}) END`
-    case 'timestamp': return parseTimestamp(text, formats.timestamp)
-    case 'timestamp_ntz': return parseTimestampNtz(text, formats.timestampNtz)
-    case 'date': return parseDate(text, formats.date)
-    case 'binary': return `encode(${text})`
-    default: return `try_cast(${text} AS ${duckType(type)})`
+    case 'timestamp':
+      return parseTimestamp(text, formats.timestamp)
+    case 'timestamp_ntz':
+      return parseTimestampNtz(text, formats.timestampNtz)
+    case 'date':
+      return parseDate(text, formats.date)
+    case 'binary':
+      return `encode(${text})`
+    default:
+      return `try_cast(${text} AS ${duckType(type)})`
   }
 }
 

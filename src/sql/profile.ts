@@ -62,7 +62,11 @@ function flatten(node: ProfileNode): ProfileNode[] {
 }
 function matches(node: ProfileNode, signature: ScanSignature): boolean {
   const info = node.extra_info ?? {}
-  return info['Function'] === signature.reader && info['Filename(s)'] === signature.files && Number(info['Total Files Read']) === signature.fileCount
+  return (
+    info['Function'] === signature.reader &&
+    info['Filename(s)'] === signature.files &&
+    Number(info['Total Files Read']) === signature.fileCount
+  )
 }
 
 export function signatureOf(reader: string, paths: readonly string[]): ScanSignature {

@@ -11,29 +11,35 @@
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
-import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
+import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
 import type { ParseMode } from './options.ts'
-import { guarded, parseDate, parseTimestamp, parseTimestampNtz, timeFormats, type TimeFormats } from './parse-values.ts'
+import { guarded, parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
+import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 
 export async function readJson(request: ReadRequest): Promise<FileScan> {
   const { files, options } = request
   if (options.text('columnNameOfCorruptRecord') !== undefined) {
-    throw new InvalidQueryError('INVALID_OPTION_VALUE', { what: 'columnNameOfCorruptRecord is not supported', todo: 'leave it out; malformed records become rows of nulls' })
+    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+      what: 'columnNameOfCorruptRecord is not supported',
+      todo: 'leave it out; malformed records become rows of nulls',
+    })
   }
   const mode = options.mode()
   const format = options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
   const groups = await groupByBuffer(files)
-  if (mode === 'DROPMALFORMED') return { select: groups.map((group) => selectStrict(request, format, group)).join(' UNION ALL '), files, count: { kind: 'table' } }
+  if (mode === 'DROPMALFORMED')
+    return { select: groups.map((group) => selectStrict(request, format, group)).join(' UNION ALL '), files, count: { kind: 'table' } }
   const scans: string[] = []
   const signatures: ScanSignature[] = []
   for (const { paths, maxRecordBytes } of groups) {
     const ignoreErrors = mode === 'PERMISSIVE' && format === 'newline_delimited'
-    scans.push(`SELECT ${selectColumns(request, mode).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request)},`
-      + ` ignore_errors = ${ignoreErrors}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`)
+    scans.push(
+      `SELECT ${selectColumns(request, mode).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request)},` +
+        ` ignore_errors = ${ignoreErrors}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`,
+    )
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { select: scans.join(' UNION ALL '), files, count: { kind: 'profile', signatures } }
@@ -46,7 +52,9 @@ function compression({ options }: ReadRequest): string {
 
 /** The struct literal of `columns`. DuckDB refuses an empty one, so a schema of folders alone reads a field that no record has. */
 function readColumns(request: ReadRequest): string {
-  const columns = request.schema.fields.flatMap(({ name, type }, i) => (isPartition(request, i) ? [] : [`${quoteText(name)}: '${readType(type).replaceAll("'", "''")}'`]))
+  const columns = request.schema.fields.flatMap(({ name, type }, i) =>
+    isPartition(request, i) ? [] : [`${quoteText(name)}: '${readType(type).replaceAll("'", "''")}'`],
+  )
   return `{${columns.length > 0 ? columns.join(', ') : `'\u0001': 'VARCHAR'`}}`
 }
 
@@ -65,19 +73,29 @@ function selectColumns(request: ReadRequest, mode: ParseMode): string[] {
   return request.schema.fields.map(({ name, type }, i) => {
     if (isPartition(request, i)) return partitionColumn(request, i)
     const column = quoteName(name)
-    const value = isParsed(type) ? guarded(parsed(column, type, formats), column, type, name, mode) : typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})`
+    const value = isParsed(type)
+      ? guarded(parsed(column, type, formats), column, type, name, mode)
+      : typeof type === 'string'
+        ? column
+        : `CAST(${column} AS ${duckType(type)})`
     return `${value} AS ${columnName(i)}`
   })
 }
 
 function parsed(text: string, type: DataType, formats: TimeFormats): string {
   switch (type) {
-    case 'timestamp': return parseTimestamp(text, formats.timestamp)
-    case 'timestamp_ntz': return parseTimestampNtz(text, formats.timestampNtz)
-    case 'date': return parseDate(text, formats.date)
-    case 'binary': return `try(from_base64(${text}))`
-    case 'void': return 'NULL'
-    default: return `try_cast(${text} AS ${duckType(type)})`
+    case 'timestamp':
+      return parseTimestamp(text, formats.timestamp)
+    case 'timestamp_ntz':
+      return parseTimestampNtz(text, formats.timestampNtz)
+    case 'date':
+      return parseDate(text, formats.date)
+    case 'binary':
+      return `try(from_base64(${text}))`
+    case 'void':
+      return 'NULL'
+    default:
+      return `try_cast(${text} AS ${duckType(type)})`
   }
 }
 
@@ -92,9 +110,12 @@ function selectStrict(request: ReadRequest, format: string, { paths, maxRecordBy
     if (isPartition(request, i)) return partitionColumn(request, i)
     return `${isParsed(type) ? parsed(field(name), type, formats) : `CAST(${field(name)} AS ${duckType(type)})`} AS ${columnName(i)}`
   })
-  const present = fields.map(({ name, i }) => `coalesce(json_type(json, ${quoteText(`$.${JSON.stringify(name)}`)}), 'NULL') <> 'NULL' AS p${i}`)
-  const inner = `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(paths)}, format = '${format}',`
-    + ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(partitions)}${compression(request)}) WHERE json_type(json) = 'OBJECT'`
+  const present = fields.map(
+    ({ name, i }) => `coalesce(json_type(json, ${quoteText(`$.${JSON.stringify(name)}`)}), 'NULL') <> 'NULL' AS p${i}`,
+  )
+  const inner =
+    `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(paths)}, format = '${format}',` +
+    ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(partitions)}${compression(request)}) WHERE json_type(json) = 'OBJECT'`
   const kept = fields.map(({ i }) => ` AND (NOT p${i} OR ${columnName(i)} IS NOT NULL)`).join('')
   return `SELECT ${schema.fields.map((_, i) => columnName(i)).join(', ')} FROM (SELECT ${[...values, ...present].join(', ')} FROM (${inner})) WHERE true${kept}`
 }

@@ -9,7 +9,9 @@ import { quoteName, quotePaths } from './sql-text.ts'
 
 export function readParquet(request: ReadRequest): FileScan {
   const { files, schema, partitions } = request
-  const declared = schema.fields.map(({ name, type }, i) => `NULL::${isPartition(request, i) ? 'VARCHAR' : duckType(type)} AS ${quoteName(name)}`)
+  const declared = schema.fields.map(
+    ({ name, type }, i) => `NULL::${isPartition(request, i) ? 'VARCHAR' : duckType(type)} AS ${quoteName(name)}`,
+  )
   const values = schema.fields.map(({ name, type }, i) => {
     if (isPartition(request, i)) return partitionColumn(request, i)
     const column = quoteName(name)
@@ -19,6 +21,8 @@ export function readParquet(request: ReadRequest): FileScan {
   })
   const scan = `read_parquet(${quotePaths(files.map((file) => file.path))}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
   return {
-    select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`, files, count: { kind: 'parquet' },
+    select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`,
+    files,
+    count: { kind: 'parquet' },
   }
 }

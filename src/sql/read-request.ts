@@ -5,7 +5,10 @@ import type { FormatOptions } from './options.ts'
 import type { ScanSignature } from './profile.ts'
 import { quoteName } from './sql-text.ts'
 
-export interface InputFile { readonly path: string; readonly sizeBytes: number }
+export interface InputFile {
+  readonly path: string
+  readonly sizeBytes: number
+}
 
 /** Files as a SELECT with the columns c0, c1, … of a schema. */
 export interface FileScan {
@@ -13,7 +16,10 @@ export interface FileScan {
   readonly files: readonly InputFile[]
   /** How one learns how many rows it delivers: from the profile of the statement that reads it (the sum of these scans), from the
    *  Parquet files' own metadata, or by counting it once it is a table (`table`: it is made one before anything else reads it). */
-  readonly count: { readonly kind: 'profile'; readonly signatures: readonly ScanSignature[] } | { readonly kind: 'parquet' } | { readonly kind: 'table' }
+  readonly count:
+    | { readonly kind: 'profile'; readonly signatures: readonly ScanSignature[] }
+    | { readonly kind: 'parquet' }
+    | { readonly kind: 'table' }
   /** A statement to run before reading, which raises where the files are not what the options say. */
   readonly check?: string
 }

@@ -2,9 +2,9 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
 import { columnName, duckType } from './duck-types.ts'
+import { escapePart, hiveNull } from './hive-path.ts'
 import { type FileScan, isPartition, type ReadRequest } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
-import { escapePart, hiveNull } from './hive-path.ts'
 
 export function readText(request: ReadRequest): FileScan {
   const { files, schema, options } = request
@@ -15,15 +15,20 @@ export function readText(request: ReadRequest): FileScan {
       todo: 'give no schema, or one string column',
     })
   }
-  const columns = (value: string) => schema.fields.map((_, i) => (isPartition(request, i) ? folderColumn(request, i) : `${value} AS ${columnName(i)}`)).join(', ')
+  const columns = (value: string) =>
+    schema.fields.map((_, i) => (isPartition(request, i) ? folderColumn(request, i) : `${value} AS ${columnName(i)}`)).join(', ')
   const from = `read_text(${quotePaths(files.map((file) => file.path))})`
   if (options.flag('wholetext', false)) return { select: `SELECT ${columns('content')} FROM ${from}`, files, count: { kind: 'table' } }
   const separator = options.text('lineSep')
   const mark = separator === undefined ? 'chr(10)' : quoteText(separator)
-  const content = separator === undefined ? `CASE WHEN contains(content, chr(13)) THEN replace(replace(content, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE content END` : 'content'
+  const content =
+    separator === undefined
+      ? `CASE WHEN contains(content, chr(13)) THEN replace(replace(content, chr(13) || chr(10), chr(10)), chr(13), chr(10)) ELSE content END`
+      : 'content'
   // what follows the last separator is a line only where it is not empty
-  const lines = `SELECT * EXCLUDE (text), string_split(CASE WHEN suffix(text, ${mark}) THEN left(text, length(text) - length(${mark})) ELSE text END, ${mark}) AS lines`
-    + ` FROM (SELECT *, ${content} AS text FROM ${from}) WHERE text <> ''`
+  const lines =
+    `SELECT * EXCLUDE (text), string_split(CASE WHEN suffix(text, ${mark}) THEN left(text, length(text) - length(${mark})) ELSE text END, ${mark}) AS lines` +
+    ` FROM (SELECT *, ${content} AS text FROM ${from}) WHERE text <> ''`
   return { select: `SELECT ${columns('line')} FROM (SELECT *, unnest(lines) AS line FROM (${lines}))`, files, count: { kind: 'table' } }
 }
 

@@ -7,14 +7,25 @@
  * values and nothing else, so only memory that belongs to the result is read.
  */
 import { assert } from '../base/errors.ts'
-import { type BytesColumn, type Column, type ColumnBatch, columnKind, type FixedArray, type FixedColumn, fixedArray } from '../data/column-batch.ts'
+import {
+  type BytesColumn,
+  type Column,
+  type ColumnBatch,
+  columnKind,
+  type FixedArray,
+  type FixedColumn,
+  fixedArray,
+} from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
 import { bindings, type DataChunk, type Result, type Vector } from './bindings.ts'
 import { checkType, typeId } from './duck-types.ts'
 import { readNested } from './nested-values.ts'
 
-interface Chunk { readonly chunk: DataChunk; readonly rows: number }
+interface Chunk {
+  readonly chunk: DataChunk
+  readonly rows: number
+}
 
 /** All rows of a materialised result, whose columns from number `first` on have the types of `schema`. */
 export function readColumns(result: Result, schema: Schema, first = 0): ColumnBatch {
@@ -63,9 +74,12 @@ function chunksOf(result: Result): { chunks: Chunk[]; length: number } {
 function readColumn(chunks: readonly Chunk[], index: number, type: DataType, length: number): Column {
   if (type === 'void') return { kind: 'values', type, values: new Array<null>(length).fill(null) }
   switch (columnKind(type)) {
-    case 'fixed': return readFixed(chunks, index, type, length)
-    case 'bytes': return readBytes(chunks, index, type, length)
-    case 'values': return { kind: 'values', type, values: chunks.flatMap(({ chunk, rows }) => readNested(chunk, index, type, rows)) }
+    case 'fixed':
+      return readFixed(chunks, index, type, length)
+    case 'bytes':
+      return readBytes(chunks, index, type, length)
+    case 'values':
+      return { kind: 'values', type, values: chunks.flatMap(({ chunk, rows }) => readNested(chunk, index, type, rows)) }
   }
 }
 
@@ -102,7 +116,7 @@ function nullBits(vector: Vector, rows: number): Uint8Array | null {
   const whole = rows >> 3
   for (let i = 0; i < whole; i++) if (bits[i] !== 0xff) return bits
   const rest = (1 << (rows & 7)) - 1
-  return (bits[whole] ?? 0) & rest ^ rest ? bits : null
+  return ((bits[whole] ?? 0) & rest) ^ rest ? bits : null
 }
 
 /** Marks the nulls of one chunk in a byte a row; the array is made when the first null comes. */

@@ -7,7 +7,12 @@ import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
 
 /** Where a relation's rows are. A SELECT becomes a table when it is materialised, for all who hold the relation. */
 export type Form =
-  | { readonly kind: 'table'; /** Or a call that gives its rows. */ readonly name: string; readonly rows: number | undefined; readonly columns?: ColumnBatch }
+  | {
+      readonly kind: 'table' /** Or a call that gives its rows. */
+      readonly name: string
+      readonly rows: number | undefined
+      readonly columns?: ColumnBatch
+    }
   | { readonly kind: 'select'; readonly sql: string; readonly inputs: readonly SqlRelation[] }
   /** Files that are read where the text stands. */
   | { readonly kind: 'files'; readonly scan: FileScan; readonly source: string | null }
@@ -32,9 +37,12 @@ export class SqlRelation implements Relation {
   get select(): string {
     const { form } = this
     switch (form.kind) {
-      case 'table': return `SELECT * FROM ${form.name}`
-      case 'files': return form.scan.select
-      case 'select': return fillPlaceholders(form.sql, (name) => form.inputs[Number(name)]!.text)
+      case 'table':
+        return `SELECT * FROM ${form.name}`
+      case 'files':
+        return form.scan.select
+      case 'select':
+        return fillPlaceholders(form.sql, (name) => form.inputs[Number(name)]!.text)
     }
   }
 }

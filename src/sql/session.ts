@@ -1,6 +1,6 @@
-import { bindings, type Result } from './bindings.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
+import { bindings, type Result } from './bindings.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
 import { LoadedRows, smallRows } from './loaded-rows.ts'

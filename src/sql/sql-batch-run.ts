@@ -7,19 +7,19 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
+import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { scanFiles } from './file-scan.ts'
-import { type FileScan } from './read-request.ts'
 import { isRecursive, listTableFiles, partitionsOf } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
 import { fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
+import type { FileScan } from './read-request.ts'
 import { readColumns, readKeyIds } from './read-vectors.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
-import { SqlRowSet } from './sql-row-set.ts'
 import type { Session } from './session.ts'
 import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
+import { SqlRowSet } from './sql-row-set.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
-import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 
 /** A statement that has run: its result, or its profile where it read files whose rows have to be counted. */
 export type Ran = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'profile'; readonly profile: Profile }
@@ -53,8 +53,10 @@ export class SqlBatchRun implements SqlBatch {
   }
   async #openSource(name: string, batch: SourceBatch, schema: Schema): Promise<SourceRows> {
     switch (batch.kind) {
-      case 'objects': return this.#loadedSource([rowsToColumns(schema, batch.rows)], schema)
-      case 'columns': return this.#loadedSource(batch.batches, schema)
+      case 'objects':
+        return this.#loadedSource([rowsToColumns(schema, batch.rows)], schema)
+      case 'columns':
+        return this.#loadedSource(batch.batches, schema)
       case 'sql': {
         const inputs: SqlRelation[] = []
         const columns = schema.fields.map((_, i) => `c${i}`).join(', ')
@@ -105,7 +107,7 @@ export class SqlBatchRun implements SqlBatch {
       await this.#makeTable(own)
     }
     const stats = own.form.kind === 'table' && own.form.columns ? statsOfColumn(own.form.columns, column) : undefined
-    return { relation, stats: stats ?? await this.#stats(own.schema, column, own.text, '') }
+    return { relation, stats: stats ?? (await this.#stats(own.schema, column, own.text, '')) }
   }
   /** Both statements in one call, where no profile of the first one is needed. */
   async #makeMeasuredTable(relation: SqlRelation, column: number): Promise<EventTimeStats> {
@@ -129,7 +131,11 @@ export class SqlBatchRun implements SqlBatch {
     if (own.form.kind !== 'table' && rowsRead(own) <= smallRows) await this.#makeTable(own)
   }
 
-  async keyedColumns(sql: string, inputs: readonly Relation[], schema: Schema): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
+  async keyedColumns(
+    sql: string,
+    inputs: readonly Relation[],
+    schema: Schema,
+  ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
     const query = SqlRelation.of(this.fragment(sql, inputs, schema))
     const result = await this.select(query)
     return { keyIds: readKeyIds(result), rows: readColumns(result, schema, 1) }
@@ -160,9 +166,10 @@ export class SqlBatchRun implements SqlBatch {
   async #countSource({ scan, relation }: SourceRows): Promise<number> {
     if (relation.form.kind === 'table' && relation.form.rows !== undefined) return relation.form.rows
     if (scan!.files.every((file) => file.sizeBytes === 0)) return 0
-    const count = scan!.count.kind === 'parquet'
-      ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan!.files.map((file) => file.path))})`
-      : `SELECT count(*) FROM ${relation.text}`
+    const count =
+      scan!.count.kind === 'parquet'
+        ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan!.files.map((file) => file.path))})`
+        : `SELECT count(*) FROM ${relation.text}`
     return numberOf(await this.session.run(count))
   }
 

@@ -36,7 +36,11 @@ export interface SqlBatch {
   /** Computes the rows of a relation now where they are few, so that whoever asks later need not wait; otherwise does nothing. */
   prefetch(relation: Relation): Promise<void>
   /** Runs a SELECT with ⟦0⟧ … whose first column is key_id (UHUGEINT): the identities as words (most significant first), the other columns as `schema` says. */
-  keyedColumns(sql: string, inputs: readonly Relation[], schema: Schema): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }>
+  keyedColumns(
+    sql: string,
+    inputs: readonly Relation[],
+    schema: Schema,
+  ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }>
   /** Columns of the engine's own become a relation. */
   load(batch: ColumnBatch): Promise<Relation>
   /** The rows as a sink sees them. */

@@ -3,11 +3,11 @@ import type { Files } from '../base/files.ts'
 import type { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
 import { sqlError } from './errors.ts'
-import { inferenceSelect, schemaOf } from './infer-schema.ts'
-import { LoadedRows } from './loaded-rows.ts'
 import { withPartitions } from './infer-partitions.ts'
+import { inferenceSelect, schemaOf } from './infer-schema.ts'
 import { isRecursive, listTableFiles, partitionValues } from './list-files.ts'
-import { fileFormat, FormatOptions } from './options.ts'
+import { LoadedRows } from './loaded-rows.ts'
+import { FormatOptions, fileFormat } from './options.ts'
 import { Session } from './session.ts'
 import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
 import { SqlBatchRun } from './sql-batch-run.ts'
@@ -56,7 +56,10 @@ export class SqlEngine {
     const name = fileFormat(format)
     const files = await listTableFiles(this.#files, paths, isRecursive(options))
     if (files.length === 0 && name !== 'text') {
-      throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', { what: `there are no files in ${paths.join(', ')} to take a schema from`, todo: 'give the schema' })
+      throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
+        what: `there are no files in ${paths.join(', ')} to take a schema from`,
+        todo: 'give the schema',
+      })
     }
     const session = await this.#session()
     try {

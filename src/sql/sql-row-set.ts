@@ -62,9 +62,10 @@ export class SqlRowSet implements RowSet {
     checkWrite(this.schema, write)
     if (this.#used || write.partitionBy.length > 0) await this.#keep()
     this.#used = true
-    const written = write.partitionBy.length > 0
-      ? await writePartitions(this.#batch, this.#files, this.#relation, write)
-      : await writeOne(this.#batch, this.#files, this.#relation, write)
+    const written =
+      write.partitionBy.length > 0
+        ? await writePartitions(this.#batch, this.#files, this.#relation, write)
+        : await writeOne(this.#batch, this.#files, this.#relation, write)
     this.#rows = written.reduce((sum, file) => sum + file.numRows, 0)
     return written
   }

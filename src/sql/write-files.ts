@@ -18,22 +18,34 @@ export function checkWrite(schema: Schema, { format, partitionBy, options }: Wri
   const seen = new Set<string>()
   for (const name of schema.names) {
     if (seen.has(name.toLowerCase())) {
-      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', { what: `the rows to write have the column ${quoteName(name)} twice`, todo: 'rename or drop one; case makes no difference' })
+      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
+        what: `the rows to write have the column ${quoteName(name)} twice`,
+        todo: 'rename or drop one; case makes no difference',
+      })
     }
     seen.add(name.toLowerCase())
   }
   for (const name of partitionBy) {
     const type = schema.typeOf(name)
     if (type === undefined) {
-      throw new InvalidQueryError('COLUMN_NOT_FOUND', { what: `partitionBy names ${quoteName(name)}, and the columns are ${schema.names.map(quoteName).join(', ')}`, todo: 'name a column of the rows' })
+      throw new InvalidQueryError('COLUMN_NOT_FOUND', {
+        what: `partitionBy names ${quoteName(name)}, and the columns are ${schema.names.map(quoteName).join(', ')}`,
+        todo: 'name a column of the rows',
+      })
     }
     if (type === 'binary' || type === 'void' || (typeof type !== 'string' && type.kind !== 'decimal')) {
-      throw new InvalidQueryError('INVALID_PARTITION_COLUMN_DATA_TYPE', { what: `column ${quoteName(name)} of type ${typeText(type)} can't name folders`, todo: 'partition by another column, or cast it to string' })
+      throw new InvalidQueryError('INVALID_PARTITION_COLUMN_DATA_TYPE', {
+        what: `column ${quoteName(name)} of type ${typeText(type)} can't name folders`,
+        todo: 'partition by another column, or cast it to string',
+      })
     }
   }
   const kept = schema.fields.filter((field) => !partitionBy.includes(field.name))
   if (kept.length === 0) {
-    throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', { what: 'every column is in partitionBy, and nothing is left for the files', todo: 'leave at least one column out' })
+    throw new InvalidQueryError('ALL_PARTITION_COLUMNS_NOT_ALLOWED', {
+      what: 'every column is in partitionBy, and nothing is left for the files',
+      todo: 'leave at least one column out',
+    })
   }
   checkTypes(format, new Schema(kept))
   copyOptions(format, new FormatOptions(options))
@@ -41,11 +53,17 @@ export function checkWrite(schema: Schema, { format, partitionBy, options }: Wri
 
 function checkTypes(format: FileFormat, schema: Schema): void {
   if (format === 'text' && schema.fields.length !== 1) {
-    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', { what: `the text format holds one column, and the rows have ${schema.fields.length}`, todo: 'select one string column' })
+    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', {
+      what: `the text format holds one column, and the rows have ${schema.fields.length}`,
+      todo: 'select one string column',
+    })
   }
   for (const { name, type } of schema.fields) {
     if (canHold(format, type)) continue
-    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', { what: `the ${format} format can't hold column ${quoteName(name)} of type ${typeText(type)}`, todo: 'cast it, or use another format' })
+    throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', {
+      what: `the ${format} format can't hold column ${quoteName(name)} of type ${typeText(type)}`,
+      todo: 'cast it, or use another format',
+    })
   }
 }
 function canHold(format: FileFormat, type: DataType): boolean {
@@ -74,23 +92,31 @@ export async function writePartitions(batch: SqlBatchRun, files: Files, relation
   const names = keys.map((_, i) => `p${i}`)
   const sorted = batch.session.nextTable()
   const folders = keys.map((index, i) => `nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
-  await batch.session.run(`CREATE TEMP TABLE ${sorted} AS SELECT *, ${folders.join(', ')} FROM ${relation.text} ORDER BY ${names.join(', ')}`)
+  await batch.session.run(
+    `CREATE TEMP TABLE ${sorted} AS SELECT *, ${folders.join(', ')} FROM ${relation.text} ORDER BY ${names.join(', ')}`,
+  )
   const ranges = await rangesOf(batch, sorted, names)
   const result: WrittenFile[] = []
   for (const [index, { values, first, last }] of ranges.entries()) {
-    const folder = write.partitionBy.map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}`).join('/')
+    const folder = write.partitionBy
+      .map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}`)
+      .join('/')
     const path = `${folder}/${write.fileName(index)}`
     await makeFolder(files, folderOf(`${write.folder}/${path}`))
     const copy = copyStatement(`${sorted} WHERE rowid BETWEEN ${first} AND ${last}`, schema, write, `${write.folder}/${path}`)
     const rows = rowsOf({ kind: 'result', result: await batch.session.run(copy) })
     assert(rows === last - first + 1, `partition ${folder} has rows ${first} to ${last} of its table, and ${rows} were written`)
-    result.push(...await written(files, write.folder, path, rows))
+    result.push(...(await written(files, write.folder, path, rows)))
   }
   await batch.session.run(`DROP TABLE ${sorted}`)
   return result
 }
 
-interface Range { readonly values: readonly (string | null)[]; readonly first: number; readonly last: number }
+interface Range {
+  readonly values: readonly (string | null)[]
+  readonly first: number
+  readonly last: number
+}
 
 async function rangesOf(batch: SqlBatchRun, sorted: string, names: readonly string[]): Promise<Range[]> {
   const sql = `SELECT ${names.join(', ')}, min(rowid), max(rowid), count(*) FROM ${sorted} GROUP BY ${names.join(', ')} ORDER BY min(rowid)`
@@ -114,18 +140,32 @@ async function written(files: Files, folder: string, path: string, numRows: numb
 
 function copyStatement(from: string, schema: Schema, write: WriteFiles, path: string): string {
   const options = new FormatOptions(write.options)
-  const fields = schema.fields.map((field, i) => ({ ...field, column: columnName(i) })).filter((field) => !write.partitionBy.includes(field.name))
+  const fields = schema.fields
+    .map((field, i) => ({ ...field, column: columnName(i) }))
+    .filter((field) => !write.partitionBy.includes(field.name))
   return `COPY (SELECT ${copyColumns(write.format, fields, options)} FROM ${from}) TO ${quoteText(path)} (${copyOptions(write.format, options)}, USE_TMP_FILE false)`
 }
 
-interface WrittenField { readonly name: string; readonly type: DataType; readonly column: string }
+interface WrittenField {
+  readonly name: string
+  readonly type: DataType
+  readonly column: string
+}
 
 function copyColumns(format: FileFormat, fields: readonly WrittenField[], options: FormatOptions): string {
   switch (format) {
-    case 'parquet': return fields.map(({ name, type, column }) => `${parquetValue(type, column)} AS ${quoteName(name)}`).join(', ')
-    case 'csv': return fields.map(({ name, type, column }) => `${csvValue(type, column, options)} AS ${quoteName(name)}`).join(', ')
-    case 'json': return `${jsonRecord(fields, fields.map((field) => field.column), !options.flag('ignoreNullFields', true))} AS "value"`
-    case 'text': return `coalesce(${fields[0]!.column}, '') AS "value"`
+    case 'parquet':
+      return fields.map(({ name, type, column }) => `${parquetValue(type, column)} AS ${quoteName(name)}`).join(', ')
+    case 'csv':
+      return fields.map(({ name, type, column }) => `${csvValue(type, column, options)} AS ${quoteName(name)}`).join(', ')
+    case 'json':
+      return `${jsonRecord(
+        fields,
+        fields.map((field) => field.column),
+        !options.flag('ignoreNullFields', true),
+      )} AS "value"`
+    case 'text':
+      return `coalesce(${fields[0]!.column}, '') AS "value"`
   }
 }
 
@@ -148,20 +188,32 @@ function csvValue(type: DataType, column: string, options: FormatOptions): strin
 function copyOptions(format: FileFormat, options: FormatOptions): string {
   const compression = compressionOf(format, options)
   switch (format) {
-    case 'parquet': return `FORMAT parquet, COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+    case 'parquet':
+      return `FORMAT parquet, COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
     // control characters never stand raw in JSON, so nothing is ever quoted
-    case 'json': case 'text': return `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '', NULLSTR '', COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+    case 'json':
+    case 'text':
+      return `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '', NULLSTR '', COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
     case 'csv': {
       const quote = options.character(['quote'], '"')
-      return `FORMAT csv, HEADER ${options.flag('header', false)}, DELIMITER ${quoteText((options.text('sep') ?? options.text('delimiter') ?? ',').replaceAll('\\t', '\t'))},`
-        + ` QUOTE ${quoteText(quote)}, ESCAPE ${quoteText(options.character(['escape'], '\\'))}, NULLSTR ${quoteText(options.text('nullValue') ?? '')},`
-        + ` ${options.flag('quoteAll', false) ? 'FORCE_QUOTE *, ' : ''}COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+      return (
+        `FORMAT csv, HEADER ${options.flag('header', false)}, DELIMITER ${quoteText((options.text('sep') ?? options.text('delimiter') ?? ',').replaceAll('\\t', '\t'))},` +
+        ` QUOTE ${quoteText(quote)}, ESCAPE ${quoteText(options.character(['escape'], '\\'))}, NULLSTR ${quoteText(options.text('nullValue') ?? '')},` +
+        ` ${options.flag('quoteAll', false) ? 'FORCE_QUOTE *, ' : ''}COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+      )
     }
   }
 }
 
 const parquetCodecs: Readonly<Record<string, string>> = {
-  none: 'uncompressed', uncompressed: 'uncompressed', snappy: 'snappy', gzip: 'gzip', zstd: 'zstd', brotli: 'brotli', lz4: 'lz4', lz4_raw: 'lz4_raw',
+  none: 'uncompressed',
+  uncompressed: 'uncompressed',
+  snappy: 'snappy',
+  gzip: 'gzip',
+  zstd: 'zstd',
+  brotli: 'brotli',
+  lz4: 'lz4',
+  lz4_raw: 'lz4_raw',
 }
 const textCodecs: Readonly<Record<string, string>> = { none: 'none', uncompressed: 'none', gzip: 'gzip', zstd: 'zstd' }
 

@@ -45,9 +45,10 @@ function writeColumn(chunk: DataChunk, index: number, column: Column, name: stri
 type Fixed = Extract<Column, { kind: 'fixed' }>['data']
 
 function writeFixed(vector: Vector, type: DataType, data: Fixed, start: number, rows: number): void {
-  const from = typeof type !== 'string' && type.kind === 'decimal' && type.precision <= 9
-    ? narrowed(data as BigInt64Array, type.precision, start, rows)
-    : data.subarray(start, start + rows)
+  const from =
+    typeof type !== 'string' && type.kind === 'decimal' && type.precision <= 9
+      ? narrowed(data as BigInt64Array, type.precision, start, rows)
+      : data.subarray(start, start + rows)
   bindings.copy_data_to_vector(vector, 0, from.buffer as ArrayBuffer, from.byteOffset, from.byteLength)
 }
 
@@ -107,7 +108,8 @@ function lendHeap(vector: Vector, column: BytesColumn, name: string, bytes: Uint
   const words = new Uint32Array(entry.buffer, entry.byteOffset, 4)
   if (words[0] !== bytes.length) {
     throw new InvalidQueryError('INVALID_UTF8_STRING', {
-      what: `column ${name} (${typeText(column.type)}) holds bytes that are no UTF-8 text`, todo: 'give the column the type binary, or valid text',
+      what: `column ${name} (${typeText(column.type)}) holds bytes that are no UTF-8 text`,
+      todo: 'give the column the type binary, or valid text',
     })
   }
   return words[3]! * 4294967296 + words[2]!

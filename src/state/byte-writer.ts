@@ -63,7 +63,8 @@ export class ByteReader {
     this.#bytes = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
   }
   take(count: number): Uint8Array {
-    if (!(count >= 0) || this.#at + count > this.#bytes.length) throw new RangeError(`${count} bytes at ${this.#at} go past the end at ${this.#bytes.length}`)
+    if (!(count >= 0) || this.#at + count > this.#bytes.length)
+      throw new RangeError(`${count} bytes at ${this.#at} go past the end at ${this.#bytes.length}`)
     this.#at += count
     return this.#bytes.subarray(this.#at - count, this.#at)
   }

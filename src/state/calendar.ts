@@ -36,8 +36,19 @@ const outside = -2
 export function createCalendar({ stride, eventTime, links }: RecordLayout): Calendar | null {
   if (eventTime === null) return null
   return {
-    widening: 0, first: 0, end: 0, numbers: new Float64Array(0), heads: new Int32Array(0), earliest: new Float64Array(0), recent: 0,
-    stride, time: eventTime.offset, next: links, previous: links + 1, nullWord: eventTime.nullWord, nullBit: eventTime.nullBit,
+    widening: 0,
+    first: 0,
+    end: 0,
+    numbers: new Float64Array(0),
+    heads: new Int32Array(0),
+    earliest: new Float64Array(0),
+    recent: 0,
+    stride,
+    time: eventTime.offset,
+    next: links,
+    previous: links + 1,
+    nullWord: eventTime.nullWord,
+    nullBit: eventTime.nullBit,
   }
 }
 
@@ -103,7 +114,11 @@ export function takeDue(calendar: Calendar, words: Int32Array, high: number, low
     count = takeChain(calendar, words, calendar.heads[calendar.first]!, due, count)
     calendar.first++
   }
-  if (calendar.first < calendar.end && calendar.numbers[calendar.first] === last && approximately(high, low) >= calendar.earliest[calendar.first]!) {
+  if (
+    calendar.first < calendar.end &&
+    calendar.numbers[calendar.first] === last &&
+    approximately(high, low) >= calendar.earliest[calendar.first]!
+  ) {
     count = takeFromChain(calendar, calendar.first, words, high, low, due, count)
     if (calendar.heads[calendar.first] === none) calendar.first++
   }
@@ -120,7 +135,15 @@ function takeChain({ stride, next, previous }: Calendar, words: Int32Array, head
   return count
 }
 
-function takeFromChain(calendar: Calendar, bucket: number, words: Int32Array, high: number, low: number, due: Uint32Array, from: number): number {
+function takeFromChain(
+  calendar: Calendar,
+  bucket: number,
+  words: Int32Array,
+  high: number,
+  low: number,
+  due: Uint32Array,
+  from: number,
+): number {
   const { stride, next, previous, time, heads } = calendar
   let count = from
   let earliest = Infinity
@@ -130,7 +153,7 @@ function takeFromChain(calendar: Calendar, bucket: number, words: Int32Array, hi
     const following = words[at + next]!
     const rowHigh = words[at + time + 1]!
     const rowLow = words[at + time]!
-    if (rowHigh < high || (rowHigh === high && (rowLow >>> 0) <= (low >>> 0))) {
+    if (rowHigh < high || (rowHigh === high && rowLow >>> 0 <= low >>> 0)) {
       due[count++] = slot
       words[at + previous] = outside
     } else {

@@ -54,7 +54,9 @@ const trailerBytes = 16
 
 /** Writes a changelog into `writer`, which is cleared first. `encode` writes a section and says how much is in it; an empty one writes nothing. */
 export function encodeChangelog(
-  writer: ByteWriter, header: ChangelogHeader, places: readonly SectionPlace[],
+  writer: ByteWriter,
+  header: ChangelogHeader,
+  places: readonly SectionPlace[],
   encode: (writer: ByteWriter, place: SectionPlace) => { readonly upserts: number; readonly removed: number },
 ): void {
   writer.clear()
@@ -102,7 +104,10 @@ export interface ExpectedChangelog {
 }
 
 /** A changelog's header and sections. CorruptCheckpointError names the file where it is damaged, of a newer release, or not the one that was asked for. */
-export function decodeChangelog(content: Uint8Array, expected: ExpectedChangelog): { readonly header: ChangelogHeader; readonly sections: ChangelogSection[] } {
+export function decodeChangelog(
+  content: Uint8Array,
+  expected: ExpectedChangelog,
+): { readonly header: ChangelogHeader; readonly sections: ChangelogSection[] } {
   try {
     const bytes = content.byteOffset % 8 === 0 ? content : new Uint8Array(content)
     const header = decodeHeader(bytes, expected)
@@ -127,9 +132,13 @@ function decodeHeader(bytes: Uint8Array, expected: ExpectedChangelog): Changelog
   const header = JSON.parse(Buffer.from(text).toString('utf8')) as ChangelogHeader
   if (header.queryId !== expected.queryId) throw foreignFile(path, `it is of query ${header.queryId}, this is query ${expected.queryId}`)
   if (header.version !== expected.version || header.epoch !== expected.epoch) {
-    throw foreignFile(path, `it holds version ${header.version} of run ${header.epoch}, wanted was version ${expected.version} of run ${expected.epoch}`)
+    throw foreignFile(
+      path,
+      `it holds version ${header.version} of run ${header.epoch}, wanted was version ${expected.version} of run ${expected.epoch}`,
+    )
   }
-  if (header.keyGroups !== expected.keyGroups) throw foreignFile(path, `it has ${header.keyGroups} key groups, this checkpoint has ${expected.keyGroups}`)
+  if (header.keyGroups !== expected.keyGroups)
+    throw foreignFile(path, `it has ${header.keyGroups} key groups, this checkpoint has ${expected.keyGroups}`)
   return header
 }
 
@@ -146,13 +155,20 @@ function decodeFooter(bytes: Uint8Array, path: string): readonly SectionEntry[] 
   return sections
 }
 
-function decodeSection(bytes: Uint8Array, entry: SectionEntry, header: ChangelogHeader, { path, schemaOf }: ExpectedChangelog): ChangelogSection {
+function decodeSection(
+  bytes: Uint8Array,
+  entry: SectionEntry,
+  header: ChangelogHeader,
+  { path, schemaOf }: ExpectedChangelog,
+): ChangelogSection {
   const { operatorId, firstGroup, lastGroup, upserts, removed, offset, bytes: size } = entry
   const content = bytes.subarray(offset, offset + size)
-  if (crc32(content) !== entry.crc32) throw damagedFile(path, `the checksum of its section for operator ${operatorId}, key groups ${firstGroup} to ${lastGroup}, is wrong`)
+  if (crc32(content) !== entry.crc32)
+    throw damagedFile(path, `the checksum of its section for operator ${operatorId}, key groups ${firstGroup} to ${lastGroup}, is wrong`)
   const schemaId = header.schemas[operatorId]
   const schema = schemaId === undefined ? undefined : schemaOf(operatorId, schemaId)
-  if (schema === undefined) throw foreignFile(path, `it has operator ${operatorId} in state schema ${schemaId}, which this checkpoint lacks`)
+  if (schema === undefined)
+    throw foreignFile(path, `it has operator ${operatorId} in state schema ${schemaId}, which this checkpoint lacks`)
   const reader = new ByteReader(content)
   if (reader.word() !== upserts || reader.word() !== removed) throw damagedFile(path, 'a section and the footer disagree')
   const keyIds = reader.words(upserts * 4)

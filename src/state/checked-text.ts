@@ -35,5 +35,7 @@ export function decodeChecked(file: CheckedFile, content: Uint8Array, newestVers
 }
 
 function checksum({ queryId, name }: CheckedFile, text: string): string {
-  return crc32(text, crc32(`${queryId}\n${name}\n`)).toString(16).padStart(8, '0')
+  return crc32(text, crc32(`${queryId}\n${name}\n`))
+    .toString(16)
+    .padStart(8, '0')
 }

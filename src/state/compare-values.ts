@@ -1,5 +1,5 @@
-import { toPhysical } from '../data/values.ts'
 import type { DataType } from '../data/types.ts'
+import { toPhysical } from '../data/values.ts'
 
 /**
  * Orders two values of a 'values' column, as Spark orders them: null first, NaN above all numbers, strings by UTF-8 bytes, arrays and structs

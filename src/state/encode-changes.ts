@@ -7,10 +7,17 @@ import type { ColumnLayout, RecordLayout } from './record-layout.ts'
 import { copyBytes } from './string-heap.ts'
 
 /** Rows of one group, by their slots. */
-interface GroupRows { readonly group: KeyGroup; readonly slots: Uint32Array }
+interface GroupRows {
+  readonly group: KeyGroup
+  readonly slots: Uint32Array
+}
 
 /** Writes what changed in the groups since the last commit: counts, key ids, removed ids, columns. Nothing is written where nothing changed. */
-export function encodeChanges(writer: ByteWriter, layout: RecordLayout, groups: readonly KeyGroup[]): { readonly upserts: number; readonly removed: number } {
+export function encodeChanges(
+  writer: ByteWriter,
+  layout: RecordLayout,
+  groups: readonly KeyGroup[],
+): { readonly upserts: number; readonly removed: number } {
   let upserts = 0
   let removed = 0
   const changed: GroupRows[] = []
@@ -39,7 +46,8 @@ export function encodeChanges(writer: ByteWriter, layout: RecordLayout, groups: 
 
 function encodeColumn(writer: ByteWriter, column: ColumnLayout, changed: readonly GroupRows[], rows: number): void {
   const { storage, type } = column
-  if (storage === 'values' || type === 'boolean' || type === 'byte' || type === 'short') return writeColumn(writer, gatherColumn(column, rows, picked(changed, rows)), rows)
+  if (storage === 'values' || type === 'boolean' || type === 'byte' || type === 'short')
+    return writeColumn(writer, gatherColumn(column, rows, picked(changed, rows)), rows)
   let heapBytes = 0
   if (storage === 'bytes') for (const part of changed) heapBytes += sumLengths(part, column.offset)
   const hasNulls = column.nullBit !== 0 && changed.some((part) => anyNull(part, column))
@@ -89,7 +97,17 @@ function picked(changed: readonly GroupRows[], rows: number) {
 
 // Loops over one group's rows; each returns where the next group's go.
 
-function takeIds(out: Int32Array, start: number, { group: { words, layout: { stride } }, slots }: GroupRows): number {
+function takeIds(
+  out: Int32Array,
+  start: number,
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++) {
     const at = slots[k]! * stride
@@ -100,7 +118,18 @@ function takeIds(out: Int32Array, start: number, { group: { words, layout: { str
   }
   return to
 }
-function takePairs(out: Int32Array, start: number, { group: { words, layout: { stride } }, slots }: GroupRows, offset: number): number {
+function takePairs(
+  out: Int32Array,
+  start: number,
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  offset: number,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++) {
     const at = slots[k]! * stride + offset
@@ -109,31 +138,94 @@ function takePairs(out: Int32Array, start: number, { group: { words, layout: { s
   }
   return to
 }
-function takeWords(out: Int32Array, start: number, { group: { words, layout: { stride } }, slots }: GroupRows, offset: number): number {
+function takeWords(
+  out: Int32Array,
+  start: number,
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  offset: number,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++) out[to++] = words[slots[k]! * stride + offset]!
   return to
 }
-function takeValidity(out: Uint8Array, start: number, { group: { words, layout: { stride } }, slots }: GroupRows, { nullWord, nullBit }: ColumnLayout): number {
+function takeValidity(
+  out: Uint8Array,
+  start: number,
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  { nullWord, nullBit }: ColumnLayout,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++) out[to++] = (words[slots[k]! * stride + nullWord]! & nullBit) === 0 ? 1 : 0
   return to
 }
-function anyNull({ group: { words, layout: { stride } }, slots }: GroupRows, { nullWord, nullBit }: ColumnLayout): boolean {
+function anyNull(
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  { nullWord, nullBit }: ColumnLayout,
+): boolean {
   for (let k = 0; k < slots.length; k++) if ((words[slots[k]! * stride + nullWord]! & nullBit) !== 0) return true
   return false
 }
-function sumLengths({ group: { words, layout: { stride } }, slots }: GroupRows, offset: number): number {
+function sumLengths(
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  offset: number,
+): number {
   let sum = 0
   for (let k = 0; k < slots.length; k++) sum += words[slots[k]! * stride + offset + 1]! >>> 0
   return sum
 }
-function takeEnds(out: Int32Array, start: number, { group: { words, layout: { stride } }, slots }: GroupRows, offset: number): number {
+function takeEnds(
+  out: Int32Array,
+  start: number,
+  {
+    group: {
+      words,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  offset: number,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++, to++) out[to] = out[to - 1]! + words[slots[k]! * stride + offset + 1]!
   return to
 }
-function takeBytes(out: Uint8Array, start: number, { group: { words, heap, layout: { stride } }, slots }: GroupRows, offset: number): number {
+function takeBytes(
+  out: Uint8Array,
+  start: number,
+  {
+    group: {
+      words,
+      heap,
+      layout: { stride },
+    },
+    slots,
+  }: GroupRows,
+  offset: number,
+): number {
   let to = start
   for (let k = 0; k < slots.length; k++) {
     const at = slots[k]! * stride + offset

@@ -29,7 +29,9 @@ export class FileQueryState implements QueryState {
     this.#operators = operators
     this.#maintenance = maintenance
     const ranges = partitionRanges(settings.keyGroups, settings.partitions)
-    this.#places = [...operators.keys()].flatMap((operatorId) => ranges.map(([firstGroup, lastGroup]) => ({ operatorId, firstGroup, lastGroup })))
+    this.#places = [...operators.keys()].flatMap((operatorId) =>
+      ranges.map(([firstGroup, lastGroup]) => ({ operatorId, firstGroup, lastGroup })),
+    )
     this.#version = settings.version
     this.#baseEpoch = baseEpoch
   }
@@ -49,8 +51,11 @@ export class FileQueryState implements QueryState {
     const bytes = this.#writer.length
     await checkFence()
     await this.#writeSchemas()
-    if (!await files.createExclusive(path, this.#writer.content)) {
-      throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', { what: `${path} was there already, though only this run may write it`, todo: 'stop one of the two runs of this checkpoint' })
+    if (!(await files.createExclusive(path, this.#writer.content))) {
+      throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
+        what: `${path} was there already, though only this run may write it`,
+        todo: 'stop one of the two runs of this checkpoint',
+      })
     }
     this.#maintenance.noteCommit(version, bytes)
     for (const { store } of this.#operators.values()) store.committed(version)
@@ -72,9 +77,12 @@ export class FileQueryState implements QueryState {
   #encode(version: number): void {
     const { queryId, epoch, keyGroups } = this.#settings
     const schemas = Object.fromEntries([...this.#operators].map(([operatorId, { schemaId }]) => [operatorId, schemaId]))
-    encodeChangelog(this.#writer, { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas }, this.#places, (writer, place) => (
-      this.#operators.get(place.operatorId)!.store.encodeChanges(writer, place.firstGroup, place.lastGroup)
-    ))
+    encodeChangelog(
+      this.#writer,
+      { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas },
+      this.#places,
+      (writer, place) => this.#operators.get(place.operatorId)!.store.encodeChanges(writer, place.firstGroup, place.lastGroup),
+    )
   }
 
   async afterCommit(): Promise<void> {

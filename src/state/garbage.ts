@@ -26,8 +26,9 @@ export interface GarbageQuestion {
 
 /** The manifest from which the oldest retained version would be loaded: it and everything it needs stay. */
 export function baseManifest({ manifests }: StateInventory, { oldestRetainedVersion, epochOf }: GarbageQuestion): VersionFile | undefined {
-  return manifests.filter((file) => file.version <= oldestRetainedVersion && counts(file, epochOf(file.version)))
-    .reduce<VersionFile | undefined>((best, file) => best === undefined || isNewer(file, best) ? file : best, undefined)
+  return manifests
+    .filter((file) => file.version <= oldestRetainedVersion && counts(file, epochOf(file.version)))
+    .reduce<VersionFile | undefined>((best, file) => (best === undefined || isNewer(file, best) ? file : best), undefined)
 }
 
 export function findGarbage(inventory: StateInventory, question: GarbageQuestion): VersionFile[] {
@@ -40,12 +41,16 @@ export function findGarbage(inventory: StateInventory, question: GarbageQuestion
   if (base === undefined || baseContent === undefined) return inventory.changelogs.filter((file) => ours(file) && isLitter(file))
   const through = exactThrough(baseContent)
   const kept = inventory.manifests.filter((file) => file === base || file.version > base.version)
-  const named = new Set(kept.flatMap((file) => [...snapshotsOf(question.manifestOf(file) ?? empty)].map(({ name }) => question.pathOf(name))))
+  const named = new Set(
+    kept.flatMap((file) => [...snapshotsOf(question.manifestOf(file) ?? empty)].map(({ name }) => question.pathOf(name))),
+  )
   const readAll = kept.every((file) => question.manifestOf(file) !== undefined)
   return [
     ...inventory.changelogs.filter((file) => ours(file) && (file.version <= through || isLitter(file))),
     ...inventory.manifests.filter((file) => ours(file) && file !== base && file.version <= base.version),
-    ...inventory.snapshots.filter((file) => readAll && ours(file) && file.version <= base.version && !named.has(file.path) && !question.inUse.has(file.path)),
+    ...inventory.snapshots.filter(
+      (file) => readAll && ours(file) && file.version <= base.version && !named.has(file.path) && !question.inUse.has(file.path),
+    ),
   ]
 }
 const empty: Manifest = { version: 0, epoch: 0, operators: new Map() }

@@ -75,7 +75,11 @@ function gatherWords(target: Int32Array, offset: number, { group: { words }, at,
   for (let k = from; k < to; k++) if (places[k]! >= 0) target[places[k]!] = words[at[k]! + offset]!
 }
 /** boolean, byte, short: seldom seen, so they share a loop. */
-function gatherSmall(target: Uint8Array | Int8Array | Int16Array, offset: number, { group: { words }, at, places, from, to }: Picked): void {
+function gatherSmall(
+  target: Uint8Array | Int8Array | Int16Array,
+  offset: number,
+  { group: { words }, at, places, from, to }: Picked,
+): void {
   for (let k = from; k < to; k++) if (places[k]! >= 0) target[places[k]!] = words[at[k]! + offset]!
 }
 
@@ -91,7 +95,12 @@ function gatherStrings(offset: number, length: number, parts: readonly Picked[])
 function gatherLengths(offsets: Uint32Array, offset: number, { group: { words }, at, places, from, to }: Picked): void {
   for (let k = from; k < to; k++) if (places[k]! >= 0) offsets[places[k]! + 1] = words[at[k]! + offset + 1]!
 }
-function gatherBytes(target: Uint8Array, starts: Uint32Array, offset: number, { group: { words, heap }, at, places, from, to }: Picked): void {
+function gatherBytes(
+  target: Uint8Array,
+  starts: Uint32Array,
+  offset: number,
+  { group: { words, heap }, at, places, from, to }: Picked,
+): void {
   for (let k = from; k < to; k++) {
     const s = at[k]! + offset
     if (places[k]! >= 0) copyBytes(target, starts[places[k]!]!, heap.bytes, words[s]! >>> 0, words[s + 1]! >>> 0)

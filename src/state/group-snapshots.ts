@@ -45,7 +45,7 @@ export class GroupSnapshots {
     for (let g = 0; g < this.#version.length; g++) {
       if (this.#version[g] === version) continue
       this.#changed[g] = version
-      this.#pending[g] = Infinity                                       // how much is not known; a snapshot is worth it
+      this.#pending[g] = Infinity // how much is not known; a snapshot is worth it
     }
   }
 
@@ -78,7 +78,8 @@ export class GroupSnapshots {
     const end = partitions.find(([first, last]) => first <= firstGroup && firstGroup <= last)![1]
     let lastGroup = firstGroup
     let rows = this.store.groups[firstGroup]!.rows
-    while (lastGroup < end && this.#due[lastGroup + 1] === 1 && rows + this.store.groups[lastGroup + 1]!.rows <= maxRows) rows += this.store.groups[++lastGroup]!.rows
+    while (lastGroup < end && this.#due[lastGroup + 1] === 1 && rows + this.store.groups[lastGroup + 1]!.rows <= maxRows)
+      rows += this.store.groups[++lastGroup]!.rows
     this.#due.fill(0, firstGroup, lastGroup + 1)
     return { operatorId: this.operatorId, firstGroup, lastGroup, rows }
   }

@@ -41,10 +41,22 @@ const fullest = 0.6
 
 export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
   return {
-    number, layout, spread: (number * 0.6180339887498949) % 1, rows: 0, capacity: 0,
-    words: new Int32Array(0), doubles: new Float64Array(0), floats: new Float32Array(0), index: new Uint32Array(0),
-    heap: { bytes: new Uint8Array(0), used: 0, dead: 0 }, values: Array.from({ length: layout.valuesCount }, () => []), calendar: createCalendar(layout),
-    changed: new Uint32Array(0), changedCount: 0, removed: new Int32Array(0), removedCount: 0,
+    number,
+    layout,
+    spread: (number * 0.6180339887498949) % 1,
+    rows: 0,
+    capacity: 0,
+    words: new Int32Array(0),
+    doubles: new Float64Array(0),
+    floats: new Float32Array(0),
+    index: new Uint32Array(0),
+    heap: { bytes: new Uint8Array(0), used: 0, dead: 0 },
+    values: Array.from({ length: layout.valuesCount }, () => []),
+    calendar: createCalendar(layout),
+    changed: new Uint32Array(0),
+    changedCount: 0,
+    removed: new Int32Array(0),
+    removedCount: 0,
   }
 }
 
@@ -52,8 +64,15 @@ export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
 const valueBytesEstimate = 64
 
 export function groupBytes({ words, index, heap, values, calendar, changed, removed, rows }: KeyGroup): number {
-  return words.byteLength + index.byteLength + heap.bytes.byteLength + values.length * rows * valueBytesEstimate + changed.byteLength + removed.byteLength
-    + (calendar === null ? 0 : calendarBytes(calendar))
+  return (
+    words.byteLength +
+    index.byteLength +
+    heap.bytes.byteLength +
+    values.length * rows * valueBytesEstimate +
+    changed.byteLength +
+    removed.byteLength +
+    (calendar === null ? 0 : calendarBytes(calendar))
+  )
 }
 
 /** Makes room for at least one more row. */
@@ -118,9 +137,20 @@ export function linkNewRows({ calendar, words, rows }: KeyGroup, from: number): 
  * is full and returns the position it got to; the caller grows the group and goes on.
  */
 export function findOrInsert(
-  group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, at: Uint32Array, fresh: Uint8Array,
+  group: KeyGroup,
+  keyIds: Int32Array,
+  order: Uint32Array,
+  from: number,
+  to: number,
+  at: Uint32Array,
+  fresh: Uint8Array,
 ): number {
-  const { words, index, capacity, layout: { stride } } = group
+  const {
+    words,
+    index,
+    capacity,
+    layout: { stride },
+  } = group
   const size = index.length
   const scale = size / 4294967296
   let rows = group.rows
@@ -134,7 +164,7 @@ export function findOrInsert(
     let place = ((b >>> 0) * scale) | 0
     let record = -1
     for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
-      if (((entry >>> 24) ^ c & 0xff) === 0) {
+      if (((entry >>> 24) ^ (c & 0xff)) === 0) {
         const w = ((entry & slotBits) - 1) * stride
         if (words[w + 1] === b && words[w] === a && words[w + 2] === c && words[w + 3] === d) {
           record = w
@@ -167,14 +197,18 @@ export function findOrInsert(
  * Returns a number of no meaning, so that nothing is optimised away.
  */
 export function touchPlaces(group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, at: Uint32Array): number {
-  const { words, index, layout: { stride } } = group
+  const {
+    words,
+    index,
+    layout: { stride },
+  } = group
   const scale = index.length / 4294967296
   let sum = 0
   if (index.length === 0) return sum
   for (let k = from; k < to; k++) {
     const key = 4 * order[k]!
     const entry = index[((keyIds[key + 1]! >>> 0) * scale) | 0]!
-    at[k] = entry === 0 || ((entry >>> 24) ^ keyIds[key + 2]! & 0xff) !== 0 ? 0 : ((entry & slotBits) - 1) * stride
+    at[k] = entry === 0 || ((entry >>> 24) ^ (keyIds[key + 2]! & 0xff)) !== 0 ? 0 : ((entry & slotBits) - 1) * stride
   }
   for (let k = from; k < to; k++) sum ^= words[at[k]!]! ^ words[at[k]! + stride - 1]!
   return sum
@@ -191,7 +225,12 @@ export function findKeys({ words, index, layout: { stride } }: KeyGroup, keyIds:
     let place = ((keyIds[key + 1]! >>> 0) * scale) | 0
     for (let entry = index[place]!; entry !== 0; entry = index[place]!) {
       const w = ((entry & slotBits) - 1) * stride
-      if (words[w + 1] === keyIds[key + 1] && words[w] === keyIds[key] && words[w + 2] === keyIds[key + 2] && words[w + 3] === keyIds[key + 3]) {
+      if (
+        words[w + 1] === keyIds[key + 1] &&
+        words[w] === keyIds[key] &&
+        words[w + 2] === keyIds[key + 2] &&
+        words[w + 3] === keyIds[key + 3]
+      ) {
         slots[found++] = (entry & slotBits) - 1
         break
       }
@@ -226,7 +265,12 @@ export function removeRows(group: KeyGroup, slots: Uint32Array): void {
 }
 
 function removeRow(group: KeyGroup, slot: number): void {
-  const { index, words, heap, layout: { stride, strings } } = group
+  const {
+    index,
+    words,
+    heap,
+    layout: { stride, strings },
+  } = group
   const at = slot * stride
   for (const offset of strings) heap.dead += words[at + offset + 1]! >>> 0
   freePlace(index, words, stride, placeOf(index, words, stride, slot))
@@ -272,7 +316,8 @@ function freePlace(index: Uint32Array, words: Int32Array, stride: number, place:
 // ---- what changed since the last commit -----------------------------------------------------------------------------------------------------
 
 export function noteChanged(group: KeyGroup, slot: number): void {
-  if (group.changedCount === group.changed.length) group.changed = resized(group.changed, Math.max(16, Math.ceil(group.changedCount * growth)))
+  if (group.changedCount === group.changed.length)
+    group.changed = resized(group.changed, Math.max(16, Math.ceil(group.changedCount * growth)))
   group.changed[group.changedCount++] = slot
 }
 
@@ -280,7 +325,11 @@ export function noteChanged(group: KeyGroup, slot: number): void {
 export function noteRemoved(group: KeyGroup, slots: Uint32Array): void {
   const needed = 4 * (group.removedCount + slots.length)
   if (needed > group.removed.length) group.removed = resized(group.removed, Math.ceil(needed * growth))
-  const { removed, words, layout: { stride } } = group
+  const {
+    removed,
+    words,
+    layout: { stride },
+  } = group
   let to = 4 * group.removedCount
   for (let k = 0; k < slots.length; k++) {
     const at = slots[k]! * stride
@@ -294,7 +343,12 @@ export function noteRemoved(group: KeyGroup, slots: Uint32Array): void {
 
 /** Leaves in `changed` each slot once that holds a changed row; returns how many. */
 export function settleChanged(group: KeyGroup): number {
-  const { changed, words, rows, layout: { stride } } = group
+  const {
+    changed,
+    words,
+    rows,
+    layout: { stride },
+  } = group
   let count = 0
   for (let k = 0; k < group.changedCount; k++) {
     const slot = changed[k]!
@@ -310,7 +364,12 @@ export function settleChanged(group: KeyGroup): number {
 
 /** The changes are durable: forgets them, and gives back lists that one large batch has blown up. */
 export function forgetChanges(group: KeyGroup): void {
-  const { changed, words, changedCount, layout: { stride } } = group
+  const {
+    changed,
+    words,
+    changedCount,
+    layout: { stride },
+  } = group
   for (let k = 0; k < changedCount; k++) words[changed[k]! * stride + statusWord]! &= ~dirty
   if (changed.length > 1024 && changed.length > 4 * changedCount) group.changed = new Uint32Array(0)
   if (group.removed.length > 4096 && group.removed.length > 16 * group.removedCount) group.removed = new Int32Array(0)

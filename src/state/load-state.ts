@@ -40,9 +40,14 @@ const readAhead = 4
 export async function loadState(settings: StateSettings, targets: ReadonlyMap<number, LoadTarget>): Promise<LoadedState> {
   const { files, folder, version } = settings
   const [changelogs, manifests, ...others] = await Promise.all(
-    ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) => files.list(join(folder, name))),
+    ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) =>
+      files.list(join(folder, name)),
+    ),
   )
-  const temporaries = [changelogs!, manifests!, ...others].flat().filter(({ name }) => isTemporary(name)).map(({ path }) => path)
+  const temporaries = [changelogs!, manifests!, ...others]
+    .flat()
+    .filter(({ name }) => isTemporary(name))
+    .map(({ path }) => path)
   const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
   if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), tail: [] }
   const manifest = await newestManifest(settings, found.manifests)
@@ -53,7 +58,10 @@ export async function loadState(settings: StateSettings, targets: ReadonlyMap<nu
 }
 
 /** The newest manifest that says something of the wanted version's past. */
-async function newestManifest({ files, folder, queryId, version, epochOf }: StateSettings, manifests: readonly VersionFile[]): Promise<Manifest | null> {
+async function newestManifest(
+  { files, folder, queryId, version, epochOf }: StateSettings,
+  manifests: readonly VersionFile[],
+): Promise<Manifest | null> {
   const candidates = manifests.filter((file) => file.version <= version).sort((a, b) => b.version - a.version || b.epoch - a.epoch)
   for (const file of candidates) {
     const epoch = await epochOf(file.version)
@@ -73,11 +81,15 @@ async function loadSnapshots(settings: StateSettings, manifest: Manifest, target
     if (!targets.has(operatorId)) throw foreignFile(manifestPath, `it has state of an operator ${operatorId}, which the query lacks`)
   }
   const snapshots = [...snapshotsOf(manifest)]
-  await inOrder(snapshots, (file) => readSnapshot(settings, file, manifestPath), (file, content) => {
-    const { store, schemaOf } = targets.get(file.operatorId)!
-    const ranges = manifest.operators.get(file.operatorId)!.filter((range) => range.file === file)
-    putSnapshot(settings, file, content, store, schemaOf(file.schemaId), ranges)
-  })
+  await inOrder(
+    snapshots,
+    (file) => readSnapshot(settings, file, manifestPath),
+    (file, content) => {
+      const { store, schemaOf } = targets.get(file.operatorId)!
+      const ranges = manifest.operators.get(file.operatorId)!.filter((range) => range.file === file)
+      putSnapshot(settings, file, content, store, schemaOf(file.schemaId), ranges)
+    },
+  )
 }
 
 async function readSnapshot({ files, folder }: StateSettings, file: SnapshotFile, manifestPath: string): Promise<Uint8Array> {
@@ -89,7 +101,11 @@ async function readSnapshot({ files, folder }: StateSettings, file: SnapshotFile
 }
 
 function putSnapshot(
-  { folder, queryId, keyGroups }: StateSettings, file: SnapshotFile, content: Uint8Array, store: MemoryStateStore, schema: StateSchema | undefined,
+  { folder, queryId, keyGroups }: StateSettings,
+  file: SnapshotFile,
+  content: Uint8Array,
+  store: MemoryStateStore,
+  schema: StateSchema | undefined,
   ranges: readonly GroupRange[],
 ): void {
   const { operatorId, version, epoch, schemaId } = file
@@ -104,7 +120,11 @@ function putSnapshot(
 }
 
 async function replayChangelogs(
-  settings: StateSettings, from: number, manifest: Manifest | null, targets: ReadonlyMap<number, LoadTarget>, changelogs: readonly VersionFile[],
+  settings: StateSettings,
+  from: number,
+  manifest: Manifest | null,
+  targets: ReadonlyMap<number, LoadTarget>,
+  changelogs: readonly VersionFile[],
 ): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
   const { files, folder, version, epochOf, queryId, keyGroups } = settings
   const epochs = new Map<number, number>()
@@ -112,7 +132,7 @@ async function replayChangelogs(
   const through = new Map([...targets].map(([operatorId]) => [operatorId, throughOf(manifest?.operators.get(operatorId) ?? [], keyGroups)]))
   const versions = Array.from({ length: version - from }, (_, i) => from + 1 + i)
   const read = async (v: number) => {
-    const epoch = await epochOf(v) ?? newestEpoch(changelogs, v)
+    const epoch = (await epochOf(v)) ?? newestEpoch(changelogs, v)
     if (epoch === undefined) throw missingChangelog(changelogPath(folder, v, 0).replace(/0$/, '<run>'))
     const path = changelogPath(folder, v, epoch)
     return { epoch, path, content: await readOr(files, path, () => missingChangelog(path)) }
@@ -123,13 +143,13 @@ async function replayChangelogs(
     checkLineage(path, header, epochs)
     for (const { operatorId, firstGroup, lastGroup, changes } of sections) {
       const exact = through.get(operatorId)!
-      const wanted = Uint8Array.from(exact, (known) => known < v ? 1 : 0)
+      const wanted = Uint8Array.from(exact, (known) => (known < v ? 1 : 0))
       if (wanted.subarray(firstGroup, lastGroup + 1).includes(1)) targets.get(operatorId)!.store.apply(changes, wanted)
     }
     epochs.set(v, epoch)
     tail.push({ version: v, epoch, path, bytes: content.length })
   })
-  if (!epochs.has(version)) epochs.set(version, await epochOf(version) ?? manifest!.epoch)
+  if (!epochs.has(version)) epochs.set(version, (await epochOf(version)) ?? manifest!.epoch)
   return { epochs, tail }
 }
 
@@ -158,7 +178,7 @@ async function inOrder<T, R>(items: readonly T[], read: (item: T) => Promise<R>,
   for (let i = 0, next = 0; i < items.length; i++) {
     for (; next < items.length && next < i + readAhead; next++) {
       const promise = read(items[next]!)
-      promise.catch(() => {})                                           // it is awaited in its turn, or never if an earlier one fails
+      promise.catch(() => {}) // it is awaited in its turn, or never if an earlier one fails
       reading.push(promise)
     }
     use(items[i]!, await reading.shift()!)

@@ -49,9 +49,15 @@ export function writeManifest(files: Files, folder: string, queryId: string, man
   const name = manifestName(manifest.version, manifest.epoch)
   const snapshots = [...snapshotsOf(manifest)]
   const operators = [...manifest.operators].map(([operatorId, ranges]) => ({
-    operatorId, groups: ranges.map(({ first, last, through, file }) => [first, last, through, file === null ? -1 : snapshots.indexOf(file)]),
+    operatorId,
+    groups: ranges.map(({ first, last, through, file }) => [first, last, through, file === null ? -1 : snapshots.indexOf(file)]),
   }))
-  const text = encodeChecked({ queryId, name, path: name }, manifestFormat, { version: manifest.version, epoch: manifest.epoch, snapshots, operators })
+  const text = encodeChecked({ queryId, name, path: name }, manifestFormat, {
+    version: manifest.version,
+    epoch: manifest.epoch,
+    snapshots,
+    operators,
+  })
   return files.createExclusive(join(folder, name), text)
 }
 
@@ -59,13 +65,17 @@ export async function readManifest(files: Files, folder: string, queryId: string
   const name = manifestName(version, epoch)
   const path = join(folder, name)
   const content = decodeChecked({ queryId, name, path }, await files.read(path), manifestFormat) as {
-    snapshots: SnapshotFile[]; operators: { operatorId: number; groups: [number, number, number, number][] }[]
+    snapshots: SnapshotFile[]
+    operators: { operatorId: number; groups: [number, number, number, number][] }[]
   }
   try {
-    const operators = content.operators.map(({ operatorId, groups }): [number, GroupRange[]] => [operatorId, groups.map(([first, last, through, file]) => {
-      if (file >= content.snapshots.length) throw new Error(`it names a snapshot ${file} that it does not have`)
-      return { first, last, through, file: file < 0 ? null : content.snapshots[file]! }
-    })])
+    const operators = content.operators.map(({ operatorId, groups }): [number, GroupRange[]] => [
+      operatorId,
+      groups.map(([first, last, through, file]) => {
+        if (file >= content.snapshots.length) throw new Error(`it names a snapshot ${file} that it does not have`)
+        return { first, last, through, file: file < 0 ? null : content.snapshots[file]! }
+      }),
+    ])
     return { version, epoch, operators: new Map(operators) }
   } catch (error) {
     throw damagedFile(path, error instanceof Error ? error.message : String(error), error)

@@ -1,20 +1,33 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StateSchema } from '../data/state-schema.ts'
-import { columnsToRows } from '../data/values.ts'
 import { decimal } from '../data/types.ts'
+import { columnsToRows } from '../data/values.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
-import { everySchema, keyed, plainRow, plainRows, someRows, someTime, StateModel } from './state-test-kit.ts'
+import { everySchema, keyed, plainRow, plainRows, StateModel, someRows, someTime } from './state-test-kit.ts'
 
-const oneValue = (type: StateSchema['values'][number]['type'], merge: StateSchema['values'][number]['merge'], nullable = true): StateSchema => ({
-  keys: [{ name: 'id', type: 'int', nullable: false }], values: [{ name: 'v', type, nullable, merge }], eventTime: null,
+const oneValue = (
+  type: StateSchema['values'][number]['type'],
+  merge: StateSchema['values'][number]['merge'],
+  nullable = true,
+): StateSchema => ({
+  keys: [{ name: 'id', type: 'int', nullable: false }],
+  values: [{ name: 'v', type, nullable, merge }],
+  eventTime: null,
 })
 function mergeAll(schema: StateSchema, values: readonly unknown[]): unknown {
   const store = new MemoryStateStore(schema, 4)
   let last: unknown
   for (const v of values) last = columnsToRows(store.merge(keyed(schema, [{ id: 1, v }])))[0]!['v']
-  const atOnce = columnsToRows(new MemoryStateStore(schema, 4).merge(keyed(schema, values.map((v) => ({ id: 1, v })))))
+  const atOnce = columnsToRows(
+    new MemoryStateStore(schema, 4).merge(
+      keyed(
+        schema,
+        values.map((v) => ({ id: 1, v })),
+      ),
+    ),
+  )
   expect(atOnce).toHaveLength(1)
   expect(atOnce[0]!['v']).toEqual(last)
   return last
@@ -25,23 +38,26 @@ test('any merges and evictions leave what a plain map has', () => {
     { weight: 3, arbitrary: someRows(everySchema, 120, 40).map((rows) => ({ kind: 'merge' as const, rows })) },
     { weight: 1, arbitrary: someTime.map((us) => ({ kind: 'evict' as const, us })) },
   )
-  fc.assert(fc.property(fc.array(step, { maxLength: 12, size: 'max' }), fc.constantFrom(1, 3, 16, 128), (steps, keyGroups) => {
-    const store = new MemoryStateStore(everySchema, keyGroups)
-    const model = new StateModel(everySchema)
-    for (const action of steps) {
-      if (action.kind === 'merge') {
-        const expected = model.merge(action.rows)
-        expect(columnsToRows(store.merge(keyed(everySchema, action.rows))).map(plainRow)).toEqual(expected)
-      } else {
-        const expected = model.evict(action.us)
-        const { rows, removed } = store.evict(action.us, true)
-        expect(removed).toBe(expected.length)
-        expect(plainRows([rows])).toEqual(expected)
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12, size: 'max' }), fc.constantFrom(1, 3, 16, 128), (steps, keyGroups) => {
+      const store = new MemoryStateStore(everySchema, keyGroups)
+      const model = new StateModel(everySchema)
+      for (const action of steps) {
+        if (action.kind === 'merge') {
+          const expected = model.merge(action.rows)
+          expect(columnsToRows(store.merge(keyed(everySchema, action.rows))).map(plainRow)).toEqual(expected)
+        } else {
+          const expected = model.evict(action.us)
+          const { rows, removed } = store.evict(action.us, true)
+          expect(removed).toBe(expected.length)
+          expect(plainRows([rows])).toEqual(expected)
+        }
+        expect(store.numRows).toBe(model.rows.size)
+        expect(plainRows(store.scan())).toEqual(model.all())
       }
-      expect(store.numRows).toBe(model.rows.size)
-      expect(plainRows(store.scan())).toEqual(model.all())
-    }
-  }), { numRuns: 40 })
+    }),
+    { numRuns: 40 },
+  )
 })
 
 test('many keys come and go, and the table shrinks with them', () => {
@@ -75,7 +91,7 @@ test('rows spread thinly over time are forgotten one by one, whatever the width 
     const timeOf = (i: number) => 1_699_999_000_000 + (i < 100 ? i * Math.min(stepMs, 61_000) : i * stepMs)
     const store = new MemoryStateStore(schema, 2)
     const model = new StateModel(schema)
-    const rows = Array.from({ length: 300 }, (_, id) => ({ id, at: new Date(timeOf(id * 7 % 300)), name: null, flag: null, count: 1n }))
+    const rows = Array.from({ length: 300 }, (_, id) => ({ id, at: new Date(timeOf((id * 7) % 300)), name: null, flag: null, count: 1n }))
     model.merge(columnsToRows(keyed(schema, rows).rows))
     store.merge(keyed(schema, rows), false)
     for (let i = 0; i < 310; i += 3) {
@@ -93,26 +109,47 @@ describe('sums', () => {
     expect(mergeAll(sum, [-(2n ** 63n), 2n ** 63n - 1n])).toBe(-1n)
     expect(mergeAll(sum, [0xffff_ffffn, 1n, -1n, -0x1_0000_0000n])).toBe(-1n)
     expect(mergeAll(sum, [null, 5n, null])).toBe(5n)
-    for (const values of [[2n ** 63n - 1n, 1n], [-(2n ** 63n), -1n]]) {
-      expect(() => mergeAll(sum, values)).toThrow(expect.objectContaining({ name: 'InvalidQueryError', code: 'ARITHMETIC_OVERFLOW', what: expect.stringContaining(String(values[0])) }))
+    for (const values of [
+      [2n ** 63n - 1n, 1n],
+      [-(2n ** 63n), -1n],
+    ]) {
+      expect(() => mergeAll(sum, values)).toThrow(
+        expect.objectContaining({
+          name: 'InvalidQueryError',
+          code: 'ARITHMETIC_OVERFLOW',
+          what: expect.stringContaining(String(values[0])),
+        }),
+      )
     }
   })
   test('of any longs are those of bigint arithmetic', () => {
-    fc.assert(fc.property(fc.array(fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }), { minLength: 1, maxLength: 6 }), (values) => {
-      let sum = 0n
-      const fits = values.every((value) => BigInt.asIntN(64, sum += value) === sum)
-      if (fits) expect(mergeAll(oneValue('long', 'sum'), values)).toBe(sum)
-      else expect(() => mergeAll(oneValue('long', 'sum'), values)).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }), { minLength: 1, maxLength: 6 }), (values) => {
+        let sum = 0n
+        const fits = values.every((value) => BigInt.asIntN(64, (sum += value)) === sum)
+        if (fits) expect(mergeAll(oneValue('long', 'sum'), values)).toBe(sum)
+        else expect(() => mergeAll(oneValue('long', 'sum'), values)).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
+      }),
+    )
   })
   test('of decimals and small integers keep within their type', () => {
     expect(String(mergeAll(oneValue(decimal(4, 2), 'sum'), ['99.98', '0.01']))).toBe('99.99')
-    expect(() => mergeAll(oneValue(decimal(4, 2), 'sum'), ['99.99', '0.01'])).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
+    expect(() => mergeAll(oneValue(decimal(4, 2), 'sum'), ['99.99', '0.01'])).toThrow(
+      expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }),
+    )
     expect(String(mergeAll(oneValue(decimal(18, 0), 'sum'), ['-999999999999999998', '-1']))).toBe('-999999999999999999')
-    expect(() => mergeAll(oneValue(decimal(18, 0), 'sum'), ['-999999999999999999', '-1'])).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
-    expect(() => mergeAll(oneValue(decimal(20, 0), 'sum'), ['99999999999999999999', '1'])).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
+    expect(() => mergeAll(oneValue(decimal(18, 0), 'sum'), ['-999999999999999999', '-1'])).toThrow(
+      expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }),
+    )
+    expect(() => mergeAll(oneValue(decimal(20, 0), 'sum'), ['99999999999999999999', '1'])).toThrow(
+      expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }),
+    )
     expect(mergeAll(oneValue('short', 'sum'), [32766, 1])).toBe(32767)
-    for (const [type, most] of [['byte', 127], ['short', 32767], ['int', 2147483647]] as const) {
+    for (const [type, most] of [
+      ['byte', 127],
+      ['short', 32767],
+      ['int', 2147483647],
+    ] as const) {
       expect(() => mergeAll(oneValue(type, 'sum'), [most, 1])).toThrow(expect.objectContaining({ code: 'ARITHMETIC_OVERFLOW' }))
     }
   })
@@ -123,7 +160,7 @@ test('min and max: NaN above all, zeros equal, strings by bytes', () => {
   expect(mergeAll(oneValue('double', 'max'), [1, Number.NaN, Infinity])).toBeNaN()
   expect(mergeAll(oneValue('float', 'max'), [null, -1, null])).toBe(-1)
   expect(mergeAll(oneValue('double', 'min'), [0, -0])).toBe(0)
-  expect(mergeAll(oneValue('string', 'max'), ['\uffff', '😀'])).toBe('😀')                     // UTF-16 has them the other way round
+  expect(mergeAll(oneValue('string', 'max'), ['\uffff', '😀'])).toBe('😀') // UTF-16 has them the other way round
   expect(mergeAll(oneValue('string', 'min'), ['b', 'ab', 'abc', null])).toBe('ab')
   expect(mergeAll(oneValue('long', 'min'), [1n, -1n, 2n ** 40n])).toBe(-1n)
 })
@@ -137,7 +174,8 @@ test('first and last skip nulls, replace takes them', () => {
 
 test('moments merge as one, whatever the split, without losing digits', () => {
   const schema: StateSchema = {
-    keys: [{ name: 'id', type: 'int', nullable: false }], eventTime: null,
+    keys: [{ name: 'id', type: 'int', nullable: false }],
+    eventTime: null,
     values: ['n', 'mean', 'm2'].map((name) => ({ name, type: 'double', nullable: true, merge: 'moments' })),
   }
   const moments = (values: readonly number[]) => {
@@ -145,9 +183,14 @@ test('moments merge as one, whatever the split, without losing digits', () => {
     return { id: 1, n: values.length, mean, m2: values.reduce((sum, v) => sum + (v - mean) ** 2, 0) }
   }
   const parts = [[1e9 + 4, 1e9 + 7], [1e9 + 13], [1e9 + 16]]
-  const neutral = [{ id: 1, n: null, mean: null, m2: null }, { id: 1, n: 0, mean: 0, m2: 0 }]
+  const neutral = [
+    { id: 1, n: null, mean: null, m2: null },
+    { id: 1, n: 0, mean: 0, m2: 0 },
+  ]
   const store = new MemoryStateStore(schema, 2)
-  const [row] = columnsToRows(store.merge(keyed(schema, [neutral[0]!, moments(parts[0]!), neutral[1]!, moments(parts[1]!), neutral[0]!, moments(parts[2]!)])))
+  const [row] = columnsToRows(
+    store.merge(keyed(schema, [neutral[0]!, moments(parts[0]!), neutral[1]!, moments(parts[1]!), neutral[0]!, moments(parts[2]!)])),
+  )
   expect(row).toEqual({ id: 1, n: 4, mean: 1e9 + 10, m2: expect.closeTo(90, 6) })
   expect(columnsToRows(store.merge(keyed(schema, neutral)))[0]).toEqual(row)
 })
@@ -155,7 +198,14 @@ test('moments merge as one, whatever the split, without losing digits', () => {
 test('without collect the touched rows are counted only', () => {
   const schema = oneValue('long', 'sum')
   const store = new MemoryStateStore(schema, 4)
-  const touched = store.merge(keyed(schema, [{ id: 1, v: 1n }, { id: 2, v: 1n }, { id: 1, v: 1n }]), false)
+  const touched = store.merge(
+    keyed(schema, [
+      { id: 1, v: 1n },
+      { id: 2, v: 1n },
+      { id: 1, v: 1n },
+    ]),
+    false,
+  )
   expect(touched.length).toBe(2)
   expect(touched.columns).toEqual([])
 })
@@ -171,10 +221,16 @@ test('a store is of no use after a merge has failed half-way', () => {
 
 test('rows of other columns, and nulls where there are none, are refused', () => {
   const store = new MemoryStateStore(oneValue('long', 'sum', false), 4)
-  expect(() => store.merge(keyed(oneValue('int', 'sum'), [{ id: 1, v: 1 }]))).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR', what: expect.stringContaining('int') }))
-  expect(() => store.merge(keyed(oneValue('long', 'sum'), [{ id: 1, v: null }]))).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR', what: expect.stringContaining('"v"') }))
+  expect(() => store.merge(keyed(oneValue('int', 'sum'), [{ id: 1, v: 1 }]))).toThrow(
+    expect.objectContaining({ code: 'INTERNAL_ERROR', what: expect.stringContaining('int') }),
+  )
+  expect(() => store.merge(keyed(oneValue('long', 'sum'), [{ id: 1, v: null }]))).toThrow(
+    expect.objectContaining({ code: 'INTERNAL_ERROR', what: expect.stringContaining('"v"') }),
+  )
   expect(() => new MemoryStateStore(oneValue('string', 'sum'), 4)).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR' }))
-  expect(() => new MemoryStateStore({ ...oneValue('long', 'sum'), eventTime: { key: 0 } }, 4)).toThrow(expect.objectContaining({ code: 'INTERNAL_ERROR' }))
+  expect(() => new MemoryStateStore({ ...oneValue('long', 'sum'), eventTime: { key: 0 } }, 4)).toThrow(
+    expect.objectContaining({ code: 'INTERNAL_ERROR' }),
+  )
 })
 
 test('heaps of strings that grow and shrink are kept small', () => {

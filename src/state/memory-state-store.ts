@@ -12,13 +12,34 @@ import type { ByteWriter } from './byte-writer.ts'
 import { encodeChanges } from './encode-changes.ts'
 import { gatherBatch, type Picked } from './gather.ts'
 import {
-  createKeyGroup, dueSlots, findKeys, findOrInsert, forgetChanges, groupBytes, growGroup, type KeyGroup, linkNewRows, noteRemoved, removeRows,
-  touchPlaces, unlinkRows,
+  createKeyGroup,
+  dueSlots,
+  findKeys,
+  findOrInsert,
+  forgetChanges,
+  groupBytes,
+  growGroup,
+  type KeyGroup,
+  linkNewRows,
+  noteRemoved,
+  removeRows,
+  touchPlaces,
+  unlinkRows,
 } from './key-group.ts'
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
 import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
-import { countDistinct, createSortedRows, fillFolding, forEachPart, markDirty, placeDistinct, sortByGroup, type SortedRows, sortedRowsBytes } from './row-sort.ts'
+import {
+  countDistinct,
+  createSortedRows,
+  fillFolding,
+  forEachPart,
+  markDirty,
+  placeDistinct,
+  type SortedRows,
+  sortByGroup,
+  sortedRowsBytes,
+} from './row-sort.ts'
 import type { KeyedBatch, StateStore } from './state-store.ts'
 
 /** What a batch changed in some key groups, as a changelog has it. Removals come first, then the touched rows as they then stood. */
@@ -29,7 +50,10 @@ export interface StateChanges {
 }
 
 /** Some rows of one group. */
-interface GroupRows { readonly group: KeyGroup; readonly slots: Uint32Array }
+interface GroupRows {
+  readonly group: KeyGroup
+  readonly slots: Uint32Array
+}
 
 const noColumns = new Schema([])
 
@@ -96,7 +120,9 @@ export class MemoryStateStore implements StateStore {
       markDirty(group, segment.at, segment.from, segment.to)
     })
     this.#endChange()
-    return collect ? this.#touchedRows(length) : { schema: noColumns, length: countDistinct(this.#sorted, this.groups, length), columns: [] }
+    return collect
+      ? this.#touchedRows(length)
+      : { schema: noColumns, length: countDistinct(this.#sorted, this.groups, length), columns: [] }
   }
 
   /** A key's columns are written where it is new; values go by their operation. */
@@ -200,7 +226,7 @@ export class MemoryStateStore implements StateStore {
     const ids = signed(keyIds)
     const count = ids.length / 4
     if (count === 0) return
-    const { order } = this.#sorted = sortByGroup(ids, count, this.keyGroups, this.#sorted)
+    const { order } = (this.#sorted = sortByGroup(ids, count, this.keyGroups, this.#sorted))
     forEachPart(this.#sorted, this.groups, count, (group, from, to) => {
       if (wanted?.[group.number] === 0) return
       const slots = distinctDescending(findKeys(group, ids, order.subarray(from, to)))
@@ -216,11 +242,15 @@ export class MemoryStateStore implements StateStore {
   }
 
   /** Finds or inserts the keys of a batch group by group, and lets `write` fill the columns of each group's rows. */
-  #forEachSegment(batch: KeyedBatch, wanted: Uint8Array | null, write: (group: KeyGroup, sources: readonly SourceColumn[], segment: Segment) => void): void {
+  #forEachSegment(
+    batch: KeyedBatch,
+    wanted: Uint8Array | null,
+    write: (group: KeyGroup, sources: readonly SourceColumn[], segment: Segment) => void,
+  ): void {
     const ids = signed(batch.keyIds)
     const sources = batch.rows.columns.map(sourceColumn)
     const { length } = batch.rows
-    const { order, at, fresh } = this.#sorted = sortByGroup(ids, length, this.keyGroups, this.#sorted)
+    const { order, at, fresh } = (this.#sorted = sortByGroup(ids, length, this.keyGroups, this.#sorted))
     const segment: Segment = { order, at, action: fresh, from: 0, to: 0 }
     forEachPart(this.#sorted, this.groups, length, (group, from, to) => {
       if (wanted?.[group.number] === 0) return
@@ -264,12 +294,15 @@ export class MemoryStateStore implements StateStore {
 
   #checkBatch({ keyIds, rows }: KeyedBatch): void {
     const fields = this.rowSchema.fields
-    const fits = keyIds.length >= rows.length * 4 && rows.columns.length === fields.length
-      && rows.columns.every((column, c) => sameType(column.type, fields[c]!.type))
+    const fits =
+      keyIds.length >= rows.length * 4 &&
+      rows.columns.length === fields.length &&
+      rows.columns.every((column, c) => sameType(column.type, fields[c]!.type))
     if (fits) return
     throw new InternalError('INTERNAL_ERROR', {
-      what: `rows for the state have the columns (${rows.columns.map((column) => typeText(column.type)).join(', ')}) and ${keyIds.length / 4} keys for `
-        + `${rows.length} rows; its schema is (${fields.map((field) => typeText(field.type)).join(', ')})`,
+      what:
+        `rows for the state have the columns (${rows.columns.map((column) => typeText(column.type)).join(', ')}) and ${keyIds.length / 4} keys for ` +
+        `${rows.length} rows; its schema is (${fields.map((field) => typeText(field.type)).join(', ')})`,
       todo: 'report this with the query and its checkpoint folder',
     })
   }
@@ -283,8 +316,14 @@ export class MemoryStateStore implements StateStore {
   #sumOverflow(group: KeyGroup, c: number, source: SourceColumn, { order, at }: Segment, k: number): InvalidQueryError {
     const column = this.layout.columns[c]!
     const type = typeText(column.type)
-    const added = source.storage === 'values' ? source.values[order[k]!] : numberAt(column, source.words, order[k]! * (source.storage === 'pair' ? 2 : 1))
-    const stands = source.storage === 'values' ? group.values[column.offset]![at[k]! / this.layout.stride] : numberAt(column, group.words, at[k]! + column.offset)
+    const added =
+      source.storage === 'values'
+        ? source.values[order[k]!]
+        : numberAt(column, source.words, order[k]! * (source.storage === 'pair' ? 2 : 1))
+    const stands =
+      source.storage === 'values'
+        ? group.values[column.offset]![at[k]! / this.layout.stride]
+        : numberAt(column, group.words, at[k]! + column.offset)
     return new InvalidQueryError('ARITHMETIC_OVERFLOW', {
       what: `the sum "${this.rowSchema.fields[c]!.name}" of one key leaves the range of ${type}: it stands at ${stands}, with ${added} to add`,
       todo: 'sum a wider type: cast the column to decimal(38,0) or to double inside sum()',

@@ -34,9 +34,17 @@ export type Kernel = (group: KeyGroup, column: ColumnLayout, source: SourceColum
 
 /** The kernel of an operation on a type; InternalError where there is none, for the planner must not ask for it. */
 export function kernelOf(op: MergeOp, column: ColumnLayout): Kernel {
-  const kernel = op === 'first' || op === 'last' || op === 'replace' ? copyKernels[column.storage] : op === 'moments' ? undefined : arithmetic(op, column)
+  const kernel =
+    op === 'first' || op === 'last' || op === 'replace'
+      ? copyKernels[column.storage]
+      : op === 'moments'
+        ? undefined
+        : arithmetic(op, column)
   if (kernel) return kernel
-  throw new InternalError('INTERNAL_ERROR', { what: `state can't merge a column of type ${typeText(column.type)} by "${op}"`, todo: 'report this with the query' })
+  throw new InternalError('INTERNAL_ERROR', {
+    what: `state can't merge a column of type ${typeText(column.type)} by "${op}"`,
+    todo: 'report this with the query',
+  })
 }
 
 function arithmetic(op: 'sum' | 'min' | 'max', { storage, type }: ColumnLayout): Kernel | undefined {
@@ -48,8 +56,10 @@ function arithmetic(op: 'sum' | 'min' | 'max', { storage, type }: ColumnLayout):
     case 'word':
       if (op === 'sum') return type === 'int' || type === 'short' || type === 'byte' ? sumIntegers : undefined
       return op === 'min' ? minWords : maxWords
-    case 'float': return { sum: sumFloats, min: minFloats, max: maxFloats }[op]
-    case 'bytes': return op === 'sum' ? undefined : op === 'min' ? minBytes : maxBytes
+    case 'float':
+      return { sum: sumFloats, min: minFloats, max: maxFloats }[op]
+    case 'bytes':
+      return op === 'sum' ? undefined : op === 'min' ? minBytes : maxBytes
     case 'values':
       if (op === 'sum') return isDecimal(type) ? sumBigints : undefined
       return op === 'min' ? minValues : maxValues
@@ -61,7 +71,12 @@ function isDecimal(type: DataType): boolean {
 
 // ---- copying: keys, first, last, replace ----------------------------------------------------------------------------------------------------
 
-function copyPairs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function copyPairs(
+  { words }: KeyGroup,
+  { offset }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     if (action[k] === skip) continue
     const t = at[k]! + offset
@@ -71,7 +86,12 @@ function copyPairs({ words }: KeyGroup, { offset }: ColumnLayout, { words: sourc
   }
   return -1
 }
-function copyWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function copyWords(
+  { words }: KeyGroup,
+  { offset }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) if (action[k] !== skip) words[at[k]! + offset] = source[order[k]!]!
   return -1
 }
@@ -92,7 +112,11 @@ function copyValues(group: KeyGroup, { offset }: ColumnLayout, { values }: Sourc
   return -1
 }
 export const copyKernels: Readonly<Record<Storage, Kernel>> = {
-  pair: copyPairs, word: copyWords, float: copyWords, bytes: copyStrings, values: copyValues,
+  pair: copyPairs,
+  word: copyWords,
+  float: copyWords,
+  bytes: copyStrings,
+  values: copyValues,
 }
 
 function reserveStrings({ heap, words, rows, layout }: KeyGroup, { offsets }: SourceColumn, { order, action, from, to }: Segment): void {
@@ -115,7 +139,12 @@ function putString({ words, heap }: KeyGroup, t: number, source: Uint8Array, sta
 
 // ---- long, timestamp, decimal up to 18 digits -----------------------------------------------------------------------------------------------
 
-function sumLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function sumLongs(
+  { words }: KeyGroup,
+  { offset }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -159,7 +188,13 @@ function minLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source
 function maxLongs({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, segment: Segment): number {
   return pickLongs(words, offset, source, segment, false)
 }
-function pickLongs(words: Int32Array, offset: number, source: Int32Array, { order, at, action, from, to }: Segment, smaller: boolean): number {
+function pickLongs(
+  words: Int32Array,
+  offset: number,
+  source: Int32Array,
+  { order, at, action, from, to }: Segment,
+  smaller: boolean,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -168,7 +203,7 @@ function pickLongs(words: Int32Array, offset: number, source: Int32Array, { orde
     if (what === combine) {
       const kept = words[t + 1]!
       const other = source[s + 1]!
-      const isLess = other < kept || (other === kept && (source[s]! >>> 0) < (words[t]! >>> 0))
+      const isLess = other < kept || (other === kept && source[s]! >>> 0 < words[t]! >>> 0)
       if (isLess !== smaller) continue
     }
     words[t] = source[s]!
@@ -179,7 +214,12 @@ function pickLongs(words: Int32Array, offset: number, source: Int32Array, { orde
 
 // ---- double and float: NaN is above all numbers, -0 equals 0 ----------------------------------------------------------------------------------
 
-function sumDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function sumDoubles(
+  { doubles }: KeyGroup,
+  { offset }: ColumnLayout,
+  { doubles: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -188,7 +228,12 @@ function sumDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: 
   }
   return -1
 }
-function minDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function minDoubles(
+  { doubles }: KeyGroup,
+  { offset }: ColumnLayout,
+  { doubles: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -198,7 +243,12 @@ function minDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: 
   }
   return -1
 }
-function maxDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function maxDoubles(
+  { doubles }: KeyGroup,
+  { offset }: ColumnLayout,
+  { doubles: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -208,7 +258,12 @@ function maxDoubles({ doubles }: KeyGroup, { offset }: ColumnLayout, { doubles: 
   }
   return -1
 }
-function sumFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function sumFloats(
+  { floats }: KeyGroup,
+  { offset }: ColumnLayout,
+  { floats: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -217,7 +272,12 @@ function sumFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: sou
   }
   return -1
 }
-function minFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function minFloats(
+  { floats }: KeyGroup,
+  { offset }: ColumnLayout,
+  { floats: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -227,7 +287,12 @@ function minFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: sou
   }
   return -1
 }
-function maxFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function maxFloats(
+  { floats }: KeyGroup,
+  { offset }: ColumnLayout,
+  { floats: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -240,7 +305,10 @@ function maxFloats({ floats }: KeyGroup, { offset }: ColumnLayout, { floats: sou
 
 /** Columns of doubles n, mean, m2 that merge as one. Actions are those of n: null and 0 are neutral. */
 export function mergeMoments(
-  { doubles }: KeyGroup, columns: readonly ColumnLayout[], sources: readonly SourceColumn[], { order, at, action, from, to }: Segment,
+  { doubles }: KeyGroup,
+  columns: readonly ColumnLayout[],
+  sources: readonly SourceColumn[],
+  { order, at, action, from, to }: Segment,
 ): void {
   const [nOffset, meanOffset, m2Offset] = columns.map(({ offset }) => offset) as [number, number, number]
   const [ns, means, m2s] = sources.map((source) => source.doubles) as [Float64Array, Float64Array, Float64Array]
@@ -260,15 +328,20 @@ export function mergeMoments(
       const total = nA + nB
       const d = means[r]! - doubles[mean]!
       doubles[n] = total
-      doubles[mean]! += d * nB / total
-      doubles[m2]! += m2s[r]! + d * d * nA * nB / total
+      doubles[mean]! += (d * nB) / total
+      doubles[m2]! += m2s[r]! + (d * d * nA * nB) / total
     }
   }
 }
 
 // ---- int, date, short, byte, boolean --------------------------------------------------------------------------------------------------------
 
-function sumIntegers({ words }: KeyGroup, { offset, type }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function sumIntegers(
+  { words }: KeyGroup,
+  { offset, type }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   const max = type === 'int' ? 0x7fff_ffff : type === 'short' ? 0x7fff : 0x7f
   for (let k = from; k < to; k++) {
     const what = action[k]!
@@ -280,7 +353,12 @@ function sumIntegers({ words }: KeyGroup, { offset, type }: ColumnLayout, { word
   }
   return -1
 }
-function minWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function minWords(
+  { words }: KeyGroup,
+  { offset }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -289,7 +367,12 @@ function minWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source
   }
   return -1
 }
-function maxWords({ words }: KeyGroup, { offset }: ColumnLayout, { words: source }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function maxWords(
+  { words }: KeyGroup,
+  { offset }: ColumnLayout,
+  { words: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   for (let k = from; k < to; k++) {
     const what = action[k]!
     if (what === skip) continue
@@ -335,7 +418,12 @@ function compareBytes(a: Uint8Array, aStart: number, aLength: number, b: Uint8Ar
 
 // ---- JavaScript values: decimals over 18 digits, nested types -------------------------------------------------------------------------------
 
-function sumBigints(group: KeyGroup, { offset, type }: ColumnLayout, { values }: SourceColumn, { order, at, action, from, to }: Segment): number {
+function sumBigints(
+  group: KeyGroup,
+  { offset, type }: ColumnLayout,
+  { values }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
   const sums = group.values[offset] as (bigint | null)[]
   const { stride } = group.layout
   const bound = 10n ** BigInt((type as { precision: number }).precision)
@@ -356,7 +444,11 @@ function maxValues(group: KeyGroup, column: ColumnLayout, { values }: SourceColu
   return pickValues(group, column, values, segment, false)
 }
 function pickValues(
-  group: KeyGroup, { offset, type }: ColumnLayout, values: readonly unknown[], { order, at, action, from, to }: Segment, smaller: boolean,
+  group: KeyGroup,
+  { offset, type }: ColumnLayout,
+  values: readonly unknown[],
+  { order, at, action, from, to }: Segment,
+  smaller: boolean,
 ): number {
   const kept = group.values[offset]!
   const { stride } = group.layout

@@ -8,7 +8,13 @@ import type { ColumnLayout, SourceColumn } from './record-layout.ts'
  * `replace` takes it, and so do new keys.
  */
 export function nullActions(
-  op: MergeOp | 'key', group: KeyGroup, column: ColumnLayout, source: SourceColumn, segment: Segment, fresh: Uint8Array, out: Uint8Array,
+  op: MergeOp | 'key',
+  group: KeyGroup,
+  column: ColumnLayout,
+  source: SourceColumn,
+  segment: Segment,
+  fresh: Uint8Array,
+  out: Uint8Array,
 ): void {
   const both = op === 'key' || op === 'first' ? skip : op === 'last' || op === 'replace' ? copy : combine
   if (column.storage === 'values') valuesActions(group, column.offset, source.values, op, both, segment, fresh, out)
@@ -16,8 +22,14 @@ export function nullActions(
 }
 
 function recordActions(
-  { words, heap }: KeyGroup, { storage, offset, nullWord, nullBit }: ColumnLayout, sourceValid: Uint8Array | null, op: MergeOp | 'key', both: number,
-  { order, at, from, to }: Segment, fresh: Uint8Array, out: Uint8Array,
+  { words, heap }: KeyGroup,
+  { storage, offset, nullWord, nullBit }: ColumnLayout,
+  sourceValid: Uint8Array | null,
+  op: MergeOp | 'key',
+  both: number,
+  { order, at, from, to }: Segment,
+  fresh: Uint8Array,
+  out: Uint8Array,
 ): void {
   for (let k = from; k < to; k++) {
     const status = at[k]! + nullWord
@@ -39,8 +51,14 @@ function recordActions(
 
 /** 'values' hold their nulls themselves, and a null is copied like any other value. */
 function valuesActions(
-  group: KeyGroup, offset: number, values: readonly unknown[], op: MergeOp | 'key', both: number, { order, at, from, to }: Segment,
-  fresh: Uint8Array, out: Uint8Array,
+  group: KeyGroup,
+  offset: number,
+  values: readonly unknown[],
+  op: MergeOp | 'key',
+  both: number,
+  { order, at, from, to }: Segment,
+  fresh: Uint8Array,
+  out: Uint8Array,
 ): void {
   const kept = group.values[offset]!
   const { stride } = group.layout

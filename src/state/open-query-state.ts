@@ -7,7 +7,7 @@ import { MemoryStateStore } from './memory-state-store.ts'
 import { foreignFile } from './state-errors.ts'
 import { schemaName } from './state-files.ts'
 import { StateMaintenance } from './state-maintenance.ts'
-import { type OpenState, settingsOf, type StateOperator, type StateSettings } from './state-options.ts'
+import { type OpenState, type StateOperator, type StateSettings, settingsOf } from './state-options.ts'
 import { compatibleSchema, readSchemas, type StoredSchema } from './state-schema-file.ts'
 import type { QueryState } from './state-store.ts'
 
@@ -20,45 +20,68 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
   const operators = await openOperators(settings)
   const loaded = await loadState(settings, operators)
   for (const { store } of operators.values()) store.committed(settings.version)
-  return new FileQueryState(settings, operators, new StateMaintenance(settings, operators, loaded), loaded.epochs.get(settings.version) ?? 0)
+  return new FileQueryState(
+    settings,
+    operators,
+    new StateMaintenance(settings, operators, loaded),
+    loaded.epochs.get(settings.version) ?? 0,
+  )
 }
 
 async function openOperators(settings: StateSettings): Promise<Map<number, OpenOperator>> {
   const stored = await storedSchemas(settings)
   if (settings.version > 0) checkOperators(settings.operators, stored)
-  return new Map(settings.operators.map((operator) => [operator.operatorId, openOperator(settings, operator, stored.get(operator.operatorId) ?? [])]))
+  return new Map(
+    settings.operators.map((operator) => [operator.operatorId, openOperator(settings, operator, stored.get(operator.operatorId) ?? [])]),
+  )
 }
 
 /** The schemas of every operator that the checkpoint has state of. */
 async function storedSchemas({ files, folder, queryId }: StateSettings): Promise<Map<number, StoredSchema[]>> {
   const entries = await files.list(folder)
-  const ids = entries.filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name)).map(({ name }) => Number(name)).sort((a, b) => a - b)
+  const ids = entries
+    .filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name))
+    .map(({ name }) => Number(name))
+    .sort((a, b) => a - b)
   const schemas = await Promise.all(ids.map(async (id) => [id, await readSchemas(files, folder, queryId, id)] as const))
   return new Map(schemas.filter(([, versions]) => versions.length > 0))
 }
 
 function openOperator(
-  { folder, keyGroups, version }: StateSettings, { operatorId, name, schema }: StateOperator, schemas: readonly StoredSchema[],
+  { folder, keyGroups, version }: StateSettings,
+  { operatorId, name, schema }: StateOperator,
+  schemas: readonly StoredSchema[],
 ): OpenOperator {
   const newest = schemas.at(-1)
   const schemaId = newest?.schemaId ?? 0
   if (newest !== undefined && newest.keyGroups !== keyGroups && version > 0) {
-    throw foreignFile(join(folder, schemaName(operatorId, schemaId)), `it has ${newest.keyGroups} key groups, the checkpoint has ${keyGroups}`)
+    throw foreignFile(
+      join(folder, schemaName(operatorId, schemaId)),
+      `it has ${newest.keyGroups} key groups, the checkpoint has ${keyGroups}`,
+    )
   }
   // at version 0 there is no state in any schema, whatever an earlier start has begun
   const effective = newest === undefined || version === 0 ? schema : compatibleSchema(name, schema, newest.schema)
   const byId = new Map<number, StateSchema>([...schemas.map((stored) => [stored.schemaId, stored.schema] as const), [schemaId, effective]])
   const first = { operatorId, operatorName: name, schemaId, keyGroups, schema }
   return {
-    store: new MemoryStateStore(effective, keyGroups, version), schemaId, schemaOf: (id) => byId.get(id),
+    store: new MemoryStateStore(effective, keyGroups, version),
+    schemaId,
+    schemaOf: (id) => byId.get(id),
     newSchema: version === 0 && JSON.stringify(newest) !== JSON.stringify(first) ? first : null,
   }
 }
 
 /** The stateful operators of a query must be those that its state was written by. */
 function checkOperators(operators: readonly StateOperator[], schemas: ReadonlyMap<number, readonly StoredSchema[]>): void {
-  const stored = [...schemas.values()].map((versions) => versions.at(-1)!).map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`).join(', ')
-  const wanted = operators.toSorted((a, b) => a.operatorId - b.operatorId).map(({ operatorId, name }) => `${operatorId} ${name}`).join(', ')
+  const stored = [...schemas.values()]
+    .map((versions) => versions.at(-1)!)
+    .map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`)
+    .join(', ')
+  const wanted = operators
+    .toSorted((a, b) => a.operatorId - b.operatorId)
+    .map(({ operatorId, name }) => `${operatorId} ${name}`)
+    .join(', ')
   if (stored === wanted) return
   throw new InvalidQueryError('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA', {
     what: `the checkpoint has state of the operators (${stored}), and the query has (${wanted})`,

@@ -6,7 +6,7 @@
 import { assert } from '../base/errors.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import { bool, byte, decodeThrift, encodeThrift, i32, i64, list, struct, text, type ThriftStruct, type ThriftValue } from './thrift.ts'
+import { bool, byte, decodeThrift, encodeThrift, i32, i64, list, struct, type ThriftStruct, type ThriftValue, text } from './thrift.ts'
 
 /** How a column of a Parquet file holds its values. */
 export interface ParquetColumn {
@@ -26,7 +26,11 @@ const physicalTypes = { boolean: 0, int32: 1, int64: 2, float: 4, double: 5, byt
 /** The column that holds a type of ours. Nested types are JSON text. */
 export function parquetColumn(name: string, type: DataType, nullable: boolean): ParquetColumn {
   const column = (physical: ParquetColumn['physical'], logical?: ThriftValue, converted?: number): ParquetColumn => ({
-    name, nullable, physical, logical, ...(converted === undefined ? {} : { converted }),
+    name,
+    nullable,
+    physical,
+    logical,
+    ...(converted === undefined ? {} : { converted }),
   })
   if (typeof type !== 'string') {
     if (type.kind !== 'decimal') return column('bytes', struct([12, struct()]), 19)
@@ -35,19 +39,32 @@ export function parquetColumn(name: string, type: DataType, nullable: boolean): 
     return { ...base, digits: type }
   }
   switch (type) {
-    case 'boolean': return column('boolean')
-    case 'byte': return column('int32', integer(8), 15)
-    case 'short': return column('int32', integer(16), 16)
-    case 'int': return column('int32')
-    case 'date': return column('int32', struct([6, struct()]), 6)
-    case 'long': return column('int64')
-    case 'timestamp': return column('int64', timestamp(true), 10)
-    case 'timestamp_ntz': return column('int64', timestamp(false))
-    case 'float': return column('float')
-    case 'double': return column('double')
-    case 'string': return column('bytes', struct([1, struct()]), 0)
-    case 'binary': return column('bytes')
-    case 'void': throw new Error(`no Parquet column for ${typeText(type)}`)
+    case 'boolean':
+      return column('boolean')
+    case 'byte':
+      return column('int32', integer(8), 15)
+    case 'short':
+      return column('int32', integer(16), 16)
+    case 'int':
+      return column('int32')
+    case 'date':
+      return column('int32', struct([6, struct()]), 6)
+    case 'long':
+      return column('int64')
+    case 'timestamp':
+      return column('int64', timestamp(true), 10)
+    case 'timestamp_ntz':
+      return column('int64', timestamp(false))
+    case 'float':
+      return column('float')
+    case 'double':
+      return column('double')
+    case 'string':
+      return column('bytes', struct([1, struct()]), 0)
+    case 'binary':
+      return column('bytes')
+    case 'void':
+      throw new Error(`no Parquet column for ${typeText(type)}`)
   }
 }
 function integer(bits: number): ThriftValue {
@@ -59,7 +76,11 @@ function timestamp(isUtc: boolean): ThriftValue {
 
 const magic = 'PAR1'
 
-interface Chunk { readonly column: ParquetColumn; readonly start: number; readonly end: number }
+interface Chunk {
+  readonly column: ParquetColumn
+  readonly start: number
+  readonly end: number
+}
 
 /** Writes one Parquet file into a ByteWriter: each column in turn, page by page, then the metadata. */
 export class ParquetWriter {
@@ -78,8 +99,12 @@ export class ParquetWriter {
       const parts = page(i)
       const size = parts.reduce((sum, part) => sum + part.length, 0)
       assert(size <= 0x7fff_ffff, `a page of a snapshot would have ${size} bytes`)
-      const header = struct([1, i32(0)], [2, i32(size)], [3, i32(size)],
-        [5, struct([1, i32(pages[i]!)], [2, i32(0)], [3, i32(3)], [4, i32(3)])])
+      const header = struct(
+        [1, i32(0)],
+        [2, i32(size)],
+        [3, i32(size)],
+        [5, struct([1, i32(pages[i]!)], [2, i32(0)], [3, i32(3)], [4, i32(3)])],
+      )
       this.#writer.bytes(encodeThrift(header))
       for (const part of parts) this.#writer.bytes(part)
     }
@@ -88,15 +113,42 @@ export class ParquetWriter {
 
   /** Ends the file. `properties` are its key-value metadata. */
   end(rows: number, properties: Readonly<Record<string, string>>): void {
-    const columns = this.#chunks.map(({ column, start, end }) => struct([2, i64(start)], [3, struct(
-      [1, i32(physicalTypes[column.physical])], [2, list('i32', [i32(0), i32(3)])], [3, list('text', [text(column.name)])], [4, i32(0)],
-      [5, i64(rows)], [6, i64(end - start)], [7, i64(end - start)], [9, i64(start)],
-    )]))
+    const columns = this.#chunks.map(({ column, start, end }) =>
+      struct(
+        [2, i64(start)],
+        [
+          3,
+          struct(
+            [1, i32(physicalTypes[column.physical])],
+            [2, list('i32', [i32(0), i32(3)])],
+            [3, list('text', [text(column.name)])],
+            [4, i32(0)],
+            [5, i64(rows)],
+            [6, i64(end - start)],
+            [7, i64(end - start)],
+            [9, i64(start)],
+          ),
+        ],
+      ),
+    )
     const bytes = this.#chunks.reduce((sum, { start, end }) => sum + end - start, 0)
     const schema = [struct([4, text('state')], [5, i32(this.#chunks.length)]), ...this.#chunks.map(({ column }) => schemaElement(column))]
-    const metadata = encodeThrift(struct([1, i32(2)], [2, list('struct', schema)], [3, i64(rows)],
-      [4, list('struct', rows === 0 ? [] : [struct([1, list('struct', columns)], [2, i64(bytes)], [3, i64(rows)])])],
-      [5, list('struct', Object.entries(properties).map(([key, value]) => struct([1, text(key)], [2, text(value)])))], [6, text('Millrace')]))
+    const metadata = encodeThrift(
+      struct(
+        [1, i32(2)],
+        [2, list('struct', schema)],
+        [3, i64(rows)],
+        [4, list('struct', rows === 0 ? [] : [struct([1, list('struct', columns)], [2, i64(bytes)], [3, i64(rows)])])],
+        [
+          5,
+          list(
+            'struct',
+            Object.entries(properties).map(([key, value]) => struct([1, text(key)], [2, text(value)])),
+          ),
+        ],
+        [6, text('Millrace')],
+      ),
+    )
     this.#writer.bytes(metadata)
     this.#writer.word(metadata.length)
     this.#writer.text(magic)
@@ -104,8 +156,16 @@ export class ParquetWriter {
 }
 
 function schemaElement({ name, physical, width, nullable, converted, digits, logical }: ParquetColumn): ThriftValue {
-  return struct([1, i32(physicalTypes[physical])], [2, width === undefined ? undefined : i32(width)], [3, i32(nullable ? 1 : 0)], [4, text(name)],
-    [6, converted === undefined ? undefined : i32(converted)], [7, digits && i32(digits.scale)], [8, digits && i32(digits.precision)], [10, logical])
+  return struct(
+    [1, i32(physicalTypes[physical])],
+    [2, width === undefined ? undefined : i32(width)],
+    [3, i32(nullable ? 1 : 0)],
+    [4, text(name)],
+    [6, converted === undefined ? undefined : i32(converted)],
+    [7, digits && i32(digits.scale)],
+    [8, digits && i32(digits.precision)],
+    [10, logical],
+  )
 }
 
 /** A file of ParquetWriter as read: its properties, and the pages of each column. */

@@ -7,11 +7,15 @@ import type { StateSchema } from '../data/state-schema.ts'
 import { openQueryState } from './open-query-state.ts'
 import type { OpenState, StateOperator } from './state-options.ts'
 import type { QueryState } from './state-store.ts'
-import { everySchema, keyed, MemoryFiles, plainRow, plainRows, someRows, someTime, StateModel } from './state-test-kit.ts'
+import { everySchema, keyed, MemoryFiles, plainRow, plainRows, StateModel, someRows, someTime } from './state-test-kit.ts'
 
 const countSchema: StateSchema = {
-  keys: [{ name: 'id', type: 'int', nullable: false }, { name: 'at', type: 'timestamp', nullable: true }],
-  values: [{ name: 'count', type: 'long', nullable: false, merge: 'sum' }], eventTime: { key: 1 },
+  keys: [
+    { name: 'id', type: 'int', nullable: false },
+    { name: 'at', type: 'timestamp', nullable: true },
+  ],
+  values: [{ name: 'count', type: 'long', nullable: false, merge: 'sum' }],
+  eventTime: { key: 1 },
 }
 const folder = '/checkpoint/state'
 
@@ -31,8 +35,19 @@ class Lab {
   }
   open(more: Partial<OpenState> = {}): Promise<QueryState> {
     return openQueryState({
-      files: this.files, folder, queryId: 'query-1', epoch: this.epoch, version: this.version, epochOf: async (version) => this.commits.get(version),
-      operators: this.operators, keyGroups: 16, partitions: 3, checkFence: async () => {}, clock: this.clock, ...this.options, ...more,
+      files: this.files,
+      folder,
+      queryId: 'query-1',
+      epoch: this.epoch,
+      version: this.version,
+      epochOf: async (version) => this.commits.get(version),
+      operators: this.operators,
+      keyGroups: 16,
+      partitions: 3,
+      checkFence: async () => {},
+      clock: this.clock,
+      ...this.options,
+      ...more,
     })
   }
   async start(more: Partial<OpenState> = {}): Promise<void> {
@@ -48,7 +63,14 @@ class Lab {
     await this.state.afterCommit()
   }
   async count(...ids: number[]): Promise<void> {
-    await this.batch((state) => state.store(0).merge(keyed(countSchema, ids.map((id) => countRow(id)))))
+    await this.batch((state) =>
+      state.store(0).merge(
+        keyed(
+          countSchema,
+          ids.map((id) => countRow(id)),
+        ),
+      ),
+    )
   }
   rows(operatorId = 0): string[] {
     return plainRows(this.state.store(operatorId).scan())
@@ -67,7 +89,8 @@ class Lab {
 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 const countRow = (id: number): Row => ({ id, at: new Date(1_700_000_000_000 + id * 1000), count: 1n })
-const corrupt = (code: string, path: string) => expect.objectContaining({ name: 'CorruptCheckpointError', code, what: expect.stringContaining(path) })
+const corrupt = (code: string, path: string) =>
+  expect.objectContaining({ name: 'CorruptCheckpointError', code, what: expect.stringContaining(path) })
 
 let lab: Lab
 beforeEach(() => {
@@ -96,56 +119,79 @@ test('state comes back from its changelogs at any version, by any number of part
 test('any mix of merges, evictions, snapshots, restarts, lost batches and other partition counts keeps the state', async () => {
   const step = fc.oneof(
     { weight: 6, arbitrary: someRows(everySchema, 200, 25).map((rows) => ({ kind: 'batch' as const, rows })) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('evict' as const), us: someTime, before: someRows(everySchema, 200, 15), after: someRows(everySchema, 200, 15) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('evict' as const),
+        us: someTime,
+        before: someRows(everySchema, 200, 15),
+        after: someRows(everySchema, 200, 15),
+      }),
+    },
     { weight: 3, arbitrary: fc.constantFrom({ kind: 'snapshot' as const }, { kind: 'step' as const }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('restart' as const), partitions: fc.integer({ min: 1, max: 16 }), back: fc.integer({ min: 0, max: 3 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('restart' as const),
+        partitions: fc.integer({ min: 1, max: 16 }),
+        back: fc.integer({ min: 0, max: 3 }),
+      }),
+    },
     { weight: 1, arbitrary: someRows(everySchema, 200, 10).map((rows) => ({ kind: 'lost' as const, rows })) },
   )
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25, size: 'max' }), fc.integer({ min: 1, max: 40 }), async (steps, maxSnapshotRows) => {
-    const lab = new Lab(everySchema, { ...everySchema, eventTime: null })
-    lab.options = { maxSnapshotRows, minBatchesToRetain: 4, maintenanceIntervalMs: 10 }
-    await lab.start()
-    const models = [new StateModel(everySchema), new StateModel(everySchema)]
-    const history = [models.map((model) => model.copy())]
-    for (const action of steps) {
-      if (action.kind === 'batch') {
-        await lab.batch((state) => models.forEach((model, operatorId) => {
-          model.merge(action.rows)
-          state.store(operatorId).merge(keyed(everySchema, action.rows), false)
-        }))
-        history.push(models.map((model) => model.copy()))
-      } else if (action.kind === 'evict') {
-        // keys come, go, come back and go again within one batch
-        await lab.batch((state) => {
-          for (const rows of [action.before, action.after]) {
-            models[0]!.merge(rows)
-            state.store(0).merge(keyed(everySchema, rows), false)
-            if (rows === action.before || action.after.length % 2 === 0) expect(state.store(0).evict(action.us, false).removed).toBe(models[0]!.evict(action.us).length)
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25, size: 'max' }), fc.integer({ min: 1, max: 40 }), async (steps, maxSnapshotRows) => {
+      const lab = new Lab(everySchema, { ...everySchema, eventTime: null })
+      lab.options = { maxSnapshotRows, minBatchesToRetain: 4, maintenanceIntervalMs: 10 }
+      await lab.start()
+      const models = [new StateModel(everySchema), new StateModel(everySchema)]
+      const history = [models.map((model) => model.copy())]
+      for (const action of steps) {
+        if (action.kind === 'batch') {
+          await lab.batch((state) =>
+            models.forEach((model, operatorId) => {
+              model.merge(action.rows)
+              state.store(operatorId).merge(keyed(everySchema, action.rows), false)
+            }),
+          )
+          history.push(models.map((model) => model.copy()))
+        } else if (action.kind === 'evict') {
+          // keys come, go, come back and go again within one batch
+          await lab.batch((state) => {
+            for (const rows of [action.before, action.after]) {
+              models[0]!.merge(rows)
+              state.store(0).merge(keyed(everySchema, rows), false)
+              if (rows === action.before || action.after.length % 2 === 0)
+                expect(state.store(0).evict(action.us, false).removed).toBe(models[0]!.evict(action.us).length)
+            }
+          })
+          history.push(models.map((model) => model.copy()))
+        } else if (action.kind === 'snapshot') await lab.snapshot()
+        else if (action.kind === 'step') {
+          lab.clock.advance(20)
+          await lab.state.afterCommit()
+        } else if (action.kind === 'lost') {
+          lab.state.store(0).merge(keyed(everySchema, action.rows), false)
+          await lab.state.commit() // and no commits/N: the process dies
+          await lab.start()
+        } else {
+          const version = Math.max(0, lab.version - action.back)
+          if (action.back > 0) {
+            const old = await lab.open({ version, partitions: action.partitions })
+            models.forEach((_, operatorId) =>
+              expect(plainRows(old.store(operatorId).scan())).toEqual([...history[version]![operatorId]!.values()].map(plainRow).sort()),
+            )
           }
-        })
-        history.push(models.map((model) => model.copy()))
-      } else if (action.kind === 'snapshot') await lab.snapshot()
-      else if (action.kind === 'step') {
-        lab.clock.advance(20)
-        await lab.state.afterCommit()
-      } else if (action.kind === 'lost') {
-        lab.state.store(0).merge(keyed(everySchema, action.rows), false)
-        await lab.state.commit()                                        // and no commits/N: the process dies
-        await lab.start()
-      } else {
-        const version = Math.max(0, lab.version - action.back)
-        if (action.back > 0) {
-          const old = await lab.open({ version, partitions: action.partitions })
-          models.forEach((_, operatorId) => expect(plainRows(old.store(operatorId).scan())).toEqual([...history[version]![operatorId]!.values()].map(plainRow).sort()))
+          await lab.start({ partitions: action.partitions })
         }
-        await lab.start({ partitions: action.partitions })
+        models.forEach((model, operatorId) => expect(lab.rows(operatorId)).toEqual(model.all()))
       }
+      await lab.state.close()
+      await lab.start()
       models.forEach((model, operatorId) => expect(lab.rows(operatorId)).toEqual(model.all()))
-    }
-    await lab.state.close()
-    await lab.start()
-    models.forEach((model, operatorId) => expect(lab.rows(operatorId)).toEqual(model.all()))
-  }), { numRuns: 30 })
+    }),
+    { numRuns: 30 },
+  )
 })
 
 describe('snapshots', () => {
@@ -156,7 +202,11 @@ describe('snapshots', () => {
     expect(lab.paths('snapshots')).toEqual([])
     await lab.snapshot()
     expect(lab.state.metrics).toMatchObject({ lastSnapshotVersion: 6, changelogTailBytes: 0, snapshotsWritten: 3 })
-    expect(lab.paths('/snapshots/').map((path) => path.slice(path.lastIndexOf('/') + 1))).toEqual(['6-1-0-4.parquet', '6-1-10-15.parquet', '6-1-5-9.parquet'])
+    expect(lab.paths('/snapshots/').map((path) => path.slice(path.lastIndexOf('/') + 1))).toEqual([
+      '6-1-0-4.parquet',
+      '6-1-10-15.parquet',
+      '6-1-5-9.parquet',
+    ])
     for (let n = 0; n < 3; n++) await lab.count(n)
     await lab.snapshot()
     expect(lab.paths('/changelog/').map((path) => path.slice(path.lastIndexOf('/') + 1))).toEqual(['7-1', '8-1', '9-1'])
@@ -193,7 +243,9 @@ describe('snapshots', () => {
       await settled()
     }
     expect(lab.state.metrics.lastSnapshotVersion).toBeGreaterThan(0)
-    expect(lab.state.metrics.changelogTailBytes).toBeLessThan(lab.paths('/changelog/').reduce((sum, path) => sum + lab.files.content.get(path)!.length, 0))
+    expect(lab.state.metrics.changelogTailBytes).toBeLessThan(
+      lab.paths('/changelog/').reduce((sum, path) => sum + lab.files.content.get(path)!.length, 0),
+    )
     const rows = lab.rows()
     await lab.start()
     expect(lab.rows()).toEqual(rows)
@@ -218,7 +270,8 @@ describe('snapshots', () => {
       if (n % 2 === 1) await lab.snapshot()
       expected[n + 1] = lab.rows()
     }
-    for (let version = 1; version <= 8; version++) expect(plainRows((await lab.open({ version })).store(0).scan())).toEqual(expected[version])
+    for (let version = 1; version <= 8; version++)
+      expect(plainRows((await lab.open({ version })).store(0).scan())).toEqual(expected[version])
   })
 })
 
@@ -301,28 +354,38 @@ describe('runs', () => {
 })
 
 test('nothing that a retained version needs is ever removed', async () => {
-  const step = fc.oneof(fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 }), fc.constantFrom('snapshot' as const, 'restart' as const, 'lost' as const))
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }), fc.integer({ min: 0, max: 4 }), async (steps, minBatchesToRetain) => {
-    const lab = new Lab(countSchema)
-    lab.options = { minBatchesToRetain, maxSnapshotRows: 10 }
-    await lab.start()
-    const history = [lab.rows()]
-    for (const action of steps) {
-      if (action === 'snapshot') await lab.snapshot()
-      else if (action === 'restart') await lab.start()
-      else if (action === 'lost') {
-        await lab.state.commit()
+  const step = fc.oneof(
+    fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 }),
+    fc.constantFrom('snapshot' as const, 'restart' as const, 'lost' as const),
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }),
+      fc.integer({ min: 0, max: 4 }),
+      async (steps, minBatchesToRetain) => {
+        const lab = new Lab(countSchema)
+        lab.options = { minBatchesToRetain, maxSnapshotRows: 10 }
         await lab.start()
-      } else {
-        await lab.count(...action)
-        history[lab.version] = lab.rows()
-      }
-    }
-    await lab.snapshot()
-    for (let version = Math.max(0, lab.version - minBatchesToRetain); version <= lab.version; version++) {
-      expect(plainRows((await lab.open({ version })).store(0).scan())).toEqual(history[version])
-    }
-  }), { numRuns: 30 })
+        const history = [lab.rows()]
+        for (const action of steps) {
+          if (action === 'snapshot') await lab.snapshot()
+          else if (action === 'restart') await lab.start()
+          else if (action === 'lost') {
+            await lab.state.commit()
+            await lab.start()
+          } else {
+            await lab.count(...action)
+            history[lab.version] = lab.rows()
+          }
+        }
+        await lab.snapshot()
+        for (let version = Math.max(0, lab.version - minBatchesToRetain); version <= lab.version; version++) {
+          expect(plainRows((await lab.open({ version })).store(0).scan())).toEqual(history[version])
+        }
+      },
+    ),
+    { numRuns: 30 },
+  )
 })
 
 describe('damage', () => {
@@ -344,7 +407,10 @@ describe('damage', () => {
         const flipped = whole.slice()
         flipped[at]! ^= 1 << (at % 8)
         lab.files.content.set(path, flipped)
-        if (isNeeded) await expect(load(), `${path} at ${at} of ${whole.length}`).rejects.toThrow(expect.objectContaining({ name: 'CorruptCheckpointError', what: expect.stringContaining(path) }))
+        if (isNeeded)
+          await expect(load(), `${path} at ${at} of ${whole.length}`).rejects.toThrow(
+            expect.objectContaining({ name: 'CorruptCheckpointError', what: expect.stringContaining(path) }),
+          )
       }
       lab.files.content.set(path, whole)
     }
@@ -355,7 +421,9 @@ describe('damage', () => {
       const whole = lab.files.content.get(path)!
       for (let length = 0; length < whole.length; length++) {
         lab.files.content.set(path, whole.slice(0, length))
-        await expect(load(), `${path} cut at ${length} of ${whole.length}`).rejects.toThrow(expect.objectContaining({ name: 'CorruptCheckpointError', what: expect.stringContaining(path) }))
+        await expect(load(), `${path} cut at ${length} of ${whole.length}`).rejects.toThrow(
+          expect.objectContaining({ name: 'CorruptCheckpointError', what: expect.stringContaining(path) }),
+        )
       }
       lab.files.content.set(path, Uint8Array.from([...whole, 0]))
       await expect(load(), `${path} made longer`).rejects.toThrow(expect.objectContaining({ name: 'CorruptCheckpointError' }))
@@ -407,7 +475,9 @@ describe('damage', () => {
 })
 
 describe('schemas', () => {
-  const withOperators = (change: (schema: StateSchema) => StateSchema) => ({ operators: [{ operatorId: 0, name: 'stateStoreSave', schema: change(countSchema) }] })
+  const withOperators = (change: (schema: StateSchema) => StateSchema) => ({
+    operators: [{ operatorId: 0, name: 'stateStoreSave', schema: change(countSchema) }],
+  })
   const key = (schema: StateSchema, more: object) => ({ ...schema, keys: [schema.keys[0]!, { ...schema.keys[1]!, ...more }] })
   const count = (schema: StateSchema, more: object) => ({ ...schema, values: [{ ...schema.values[0]!, ...more }] })
   beforeEach(async () => {
@@ -420,23 +490,45 @@ describe('schemas', () => {
     expect([...state.store(0).scan()][0]!.schema.names).toEqual(['id', 'time', 'n'])
   })
   test('types, operations, numbers of columns and new nulls may not', async () => {
-    const refused = (more: Partial<OpenState>, code: string) => expect(lab.open(more)).rejects.toThrow(expect.objectContaining({ name: 'InvalidQueryError', code }))
-    await refused(withOperators((schema) => key(schema, { type: 'long' })), 'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE')
-    await refused(withOperators((schema) => ({ ...schema, keys: schema.keys.slice(0, 1), eventTime: null })), 'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE')
-    await refused(withOperators((schema) => count(schema, { type: 'double' })), 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE')
-    await refused(withOperators((schema) => count(schema, { merge: 'max' })), 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE')
-    await refused(withOperators((schema) => count(schema, { nullable: true })), 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE')
+    const refused = (more: Partial<OpenState>, code: string) =>
+      expect(lab.open(more)).rejects.toThrow(expect.objectContaining({ name: 'InvalidQueryError', code }))
+    await refused(
+      withOperators((schema) => key(schema, { type: 'long' })),
+      'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE',
+    )
+    await refused(
+      withOperators((schema) => ({ ...schema, keys: schema.keys.slice(0, 1), eventTime: null })),
+      'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE',
+    )
+    await refused(
+      withOperators((schema) => count(schema, { type: 'double' })),
+      'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    )
+    await refused(
+      withOperators((schema) => count(schema, { merge: 'max' })),
+      'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    )
+    await refused(
+      withOperators((schema) => count(schema, { nullable: true })),
+      'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    )
   })
   test('the operators must be those of the checkpoint', async () => {
     const code = 'STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA'
     await expect(lab.open({ operators: [] })).rejects.toThrow(expect.objectContaining({ code }))
-    await expect(lab.open({ operators: [{ operatorId: 0, name: 'dedupe', schema: countSchema }] })).rejects.toThrow(expect.objectContaining({ code }))
-    await expect(lab.open({ operators: [...lab.operators, { operatorId: 1, name: 'stateStoreSave', schema: countSchema }] })).rejects.toThrow(expect.objectContaining({ code }))
+    await expect(lab.open({ operators: [{ operatorId: 0, name: 'dedupe', schema: countSchema }] })).rejects.toThrow(
+      expect.objectContaining({ code }),
+    )
+    await expect(
+      lab.open({ operators: [...lab.operators, { operatorId: 1, name: 'stateStoreSave', schema: countSchema }] }),
+    ).rejects.toThrow(expect.objectContaining({ code }))
   })
   test('the number of key groups is fixed, and no partition may be without one', async () => {
     await expect(lab.open({ keyGroups: 8 })).rejects.toThrow(expect.objectContaining({ name: 'CorruptCheckpointError' }))
     for (const partitions of [0, 17, Number.NaN]) {
-      await expect(lab.open({ partitions })).rejects.toThrow(expect.objectContaining({ name: 'InvalidQueryError', code: 'STATE_STORE_INVALID_PARTITION_COUNT' }))
+      await expect(lab.open({ partitions })).rejects.toThrow(
+        expect.objectContaining({ name: 'InvalidQueryError', code: 'STATE_STORE_INVALID_PARTITION_COUNT' }),
+      )
     }
   })
   test('nothing is on disk before the first commit, and until then the schema is free', async () => {
@@ -444,7 +536,7 @@ describe('schemas', () => {
     await fresh.start()
     expect(fresh.paths()).toEqual([])
     fresh.state.store(0).merge(keyed(countSchema, [countRow(1)]))
-    await fresh.state.commit()                                          // the process dies before commits/0
+    await fresh.state.commit() // the process dies before commits/0
     fresh.operators = [{ operatorId: 0, name: 'stateStoreSave', schema: everySchema }]
     await fresh.start()
     await fresh.batch()

@@ -73,13 +73,20 @@ export function layoutOf(schema: StateSchema): RecordLayout {
   const layouts = columns.map(({ type }, c): ColumnLayout => {
     const bit = nullables[c] ? nulls++ : -1
     return {
-      type, storage: storages[c]!, offset: storages[c] === 'values' ? values++ : offsets.get(c)!,
-      nullWord: bit < 0 ? 0 : statusWord + (bit >> 5), nullBit: bit < 0 ? 0 : 1 << (bit & 31),
+      type,
+      storage: storages[c]!,
+      offset: storages[c] === 'values' ? values++ : offsets.get(c)!,
+      nullWord: bit < 0 ? 0 : statusWord + (bit >> 5),
+      nullBit: bit < 0 ? 0 : 1 << (bit & 31),
     }
   })
   return {
-    stride: end + (end % 2), columns: layouts, links, eventTime: schema.eventTime === null ? null : layouts[schema.eventTime.key]!,
-    strings: layouts.filter((layout) => layout.storage === 'bytes').map((layout) => layout.offset), valuesCount: values,
+    stride: end + (end % 2),
+    columns: layouts,
+    links,
+    eventTime: schema.eventTime === null ? null : layouts[schema.eventTime.key]!,
+    strings: layouts.filter((layout) => layout.storage === 'bytes').map((layout) => layout.offset),
+    valuesCount: values,
   }
 }
 
@@ -87,9 +94,16 @@ function storageOf(type: DataType): Storage {
   const kind = columnKind(type)
   if (kind !== 'fixed') return kind
   switch (type) {
-    case 'boolean': case 'byte': case 'short': case 'int': case 'date': return 'word'
-    case 'float': return 'float'
-    default: return 'pair'
+    case 'boolean':
+    case 'byte':
+    case 'short':
+    case 'int':
+    case 'date':
+      return 'word'
+    case 'float':
+      return 'float'
+    default:
+      return 'pair'
   }
 }
 
@@ -107,7 +121,12 @@ export interface SourceColumn {
   readonly values: readonly unknown[]
 }
 const nothing = {
-  words: new Int32Array(0), doubles: new Float64Array(0), floats: new Float32Array(0), offsets: new Uint32Array(0), heap: new Uint8Array(0), values: [],
+  words: new Int32Array(0),
+  doubles: new Float64Array(0),
+  floats: new Float32Array(0),
+  offsets: new Uint32Array(0),
+  heap: new Uint8Array(0),
+  values: [],
 }
 
 export function sourceColumn(column: Column): SourceColumn {

@@ -54,7 +54,10 @@ export function encodeColumnPage(scratch: ByteWriter, group: KeyGroup, column: C
 }
 
 /** The slots whose value isn't null, or null where all have one. */
-function presentSlots({ words, values, rows, layout: { stride } }: KeyGroup, { storage, offset, nullWord, nullBit }: ColumnLayout): Uint32Array | null {
+function presentSlots(
+  { words, values, rows, layout: { stride } }: KeyGroup,
+  { storage, offset, nullWord, nullBit }: ColumnLayout,
+): Uint32Array | null {
   if (storage !== 'values' && nullBit === 0) return null
   const slots = new Uint32Array(rows)
   let count = 0
@@ -80,15 +83,23 @@ function levelBits(present: Uint32Array, rows: number): Uint8Array {
   return out
 }
 
-function encodeValues(scratch: ByteWriter, group: KeyGroup, { type, storage, offset }: ColumnLayout, present: Uint32Array | null): Uint8Array {
+function encodeValues(
+  scratch: ByteWriter,
+  group: KeyGroup,
+  { type, storage, offset }: ColumnLayout,
+  present: Uint32Array | null,
+): Uint8Array {
   const count = present?.length ?? group.rows
   switch (storage) {
-    case 'pair': return takePairs(group, offset, present, scratch.reserveWords(count * 2))
-    case 'word': case 'float': {
+    case 'pair':
+      return takePairs(group, offset, present, scratch.reserveWords(count * 2))
+    case 'word':
+    case 'float': {
       const words = takeWords(group, offset, present, scratch.reserveWords(count))
       return type === 'boolean' ? packBits(words) : asBytes(words)
     }
-    case 'bytes': return takeStrings(scratch, group, offset, present, count)
+    case 'bytes':
+      return takeStrings(scratch, group, offset, present, count)
     case 'values': {
       const kept = group.values[offset]!
       const values = Array.from({ length: count }, (_, i) => kept[present === null ? i : present[i]!])
@@ -121,7 +132,11 @@ function packBits(words: Int32Array): Uint8Array {
 
 /** Each string after its length in 4 bytes. */
 function takeStrings(
-  scratch: ByteWriter, { words, heap, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, count: number,
+  scratch: ByteWriter,
+  { words, heap, layout: { stride } }: KeyGroup,
+  offset: number,
+  present: Uint32Array | null,
+  count: number,
 ): Uint8Array {
   let bytes = 4 * count
   for (let i = 0; i < count; i++) bytes += words[(present === null ? i : present[i]!) * stride + offset + 1]! >>> 0
@@ -183,11 +198,16 @@ function readLevels(levels: Uint8Array, rows: number): Uint32Array | null {
   if ((levels[0]! & 1) === 0) return null
   const slots = new Uint32Array(rows)
   let count = 0
-  for (let slot = 0; slot < rows; slot++) if ((levels[at + 1 + (slot >> 3)]! >> (slot & 7) & 1) === 1) slots[count++] = slot
+  for (let slot = 0; slot < rows; slot++) if (((levels[at + 1 + (slot >> 3)]! >> (slot & 7)) & 1) === 1) slots[count++] = slot
   return slots.subarray(0, count)
 }
 
-function markNulls({ words, layout: { stride } }: KeyGroup, { storage, nullWord, nullBit }: ColumnLayout, present: Uint32Array, rows: number): void {
+function markNulls(
+  { words, layout: { stride } }: KeyGroup,
+  { storage, nullWord, nullBit }: ColumnLayout,
+  present: Uint32Array,
+  rows: number,
+): void {
   if (storage === 'values') return
   for (let slot = 0; slot < rows; slot++) words[slot * stride + nullWord]! |= nullBit
   for (let i = 0; i < present.length; i++) words[present[i]! * stride + nullWord]! &= ~nullBit
@@ -196,11 +216,15 @@ function markNulls({ words, layout: { stride } }: KeyGroup, { storage, nullWord,
 function decodeValues(group: KeyGroup, column: ColumnLayout, page: Uint8Array, present: Uint32Array | null, count: number): void {
   const { type, storage, offset } = column
   switch (storage) {
-    case 'pair': return putPairs(group, offset, present, new Int32Array(new Uint8Array(page).buffer))
-    case 'word': case 'float':
+    case 'pair':
+      return putPairs(group, offset, present, new Int32Array(new Uint8Array(page).buffer))
+    case 'word':
+    case 'float':
       return putWords(group, offset, present, type === 'boolean' ? unpackBits(page, count) : new Int32Array(new Uint8Array(page).buffer))
-    case 'bytes': return putStrings(group, offset, present, page, count)
-    case 'values': return putValues(group, column, present, page, count)
+    case 'bytes':
+      return putStrings(group, offset, present, page, count)
+    case 'values':
+      return putValues(group, column, present, page, count)
   }
 }
 
@@ -215,10 +239,16 @@ function putWords({ words, layout: { stride } }: KeyGroup, offset: number, prese
   for (let i = 0; i < source.length; i++) words[(present === null ? i : present[i]!) * stride + offset] = source[i]!
 }
 function unpackBits(page: Uint8Array, count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => page[i >> 3]! >> (i & 7) & 1)
+  return Int32Array.from({ length: count }, (_, i) => (page[i >> 3]! >> (i & 7)) & 1)
 }
 
-function putStrings({ words, heap, rows, layout: { stride, strings } }: KeyGroup, offset: number, present: Uint32Array | null, page: Uint8Array, count: number): void {
+function putStrings(
+  { words, heap, rows, layout: { stride, strings } }: KeyGroup,
+  offset: number,
+  present: Uint32Array | null,
+  page: Uint8Array,
+  count: number,
+): void {
   reserveHeap(heap, page.length - 4 * count, words, rows, stride, strings)
   for (let i = 0, from = 0; i < count; i++) {
     const length = lengthAt(page, from)

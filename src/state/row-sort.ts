@@ -1,6 +1,7 @@
 /** A batch's rows by key group, and what becomes of each of them: arrays by position in the sorted batch, kept from batch to batch. */
-import { combine, copy } from './merge-kernels.ts'
+
 import { type KeyGroup, noteChanged } from './key-group.ts'
+import { combine, copy } from './merge-kernels.ts'
 import { dirty, seen, statusWord } from './record-layout.ts'
 
 /**
@@ -33,9 +34,16 @@ export interface SortedRows {
 
 export function createSortedRows(rows: number, keyGroups: number): SortedRows {
   return {
-    starts: new Uint32Array(keyGroups + 1), groupOf: new Uint16Array(rows), order: new Uint32Array(rows), at: new Uint32Array(rows),
-    fresh: new Uint8Array(rows), folding: new Uint8Array(rows), copying: new Uint8Array(rows).fill(copy), nulls: new Uint8Array(rows),
-    places: new Int32Array(rows), ranks: new Uint32Array(rows),
+    starts: new Uint32Array(keyGroups + 1),
+    groupOf: new Uint16Array(rows),
+    order: new Uint32Array(rows),
+    at: new Uint32Array(rows),
+    fresh: new Uint8Array(rows),
+    folding: new Uint8Array(rows),
+    copying: new Uint8Array(rows).fill(copy),
+    nulls: new Uint8Array(rows),
+    places: new Int32Array(rows),
+    ranks: new Uint32Array(rows),
   }
 }
 
@@ -59,7 +67,13 @@ export function chunkCount(rows: number): number {
 }
 
 function sortChunk(
-  keyIds: Int32Array, from: number, to: number, keyGroups: number, starts: Uint32Array, groupOf: Uint16Array, order: Uint32Array,
+  keyIds: Int32Array,
+  from: number,
+  to: number,
+  keyGroups: number,
+  starts: Uint32Array,
+  groupOf: Uint16Array,
+  order: Uint32Array,
 ): void {
   starts.fill(0)
   for (let r = from; r < to; r++) {
@@ -86,7 +100,10 @@ export function fillFolding({ fresh, folding }: SortedRows, from: number, to: nu
 
 /** Notes the rows of a segment as changed since the last commit. */
 export function markDirty(group: KeyGroup, at: Uint32Array, from: number, to: number): void {
-  const { words, layout: { stride } } = group
+  const {
+    words,
+    layout: { stride },
+  } = group
   for (let k = from; k < to; k++) {
     const status = at[k]! + statusWord
     if ((words[status]! & dirty) !== 0) continue
@@ -98,17 +115,23 @@ export function markDirty(group: KeyGroup, at: Uint32Array, from: number, to: nu
 /** How many distinct keys a batch has touched. */
 export function countDistinct(sorted: SortedRows, groups: readonly KeyGroup[], rows: number): number {
   let distinct = 0
-  forEachPart(sorted, groups, rows, (group, from, to) => { distinct += markSeen(group.words, sorted.at, from, to) })
+  forEachPart(sorted, groups, rows, (group, from, to) => {
+    distinct += markSeen(group.words, sorted.at, from, to)
+  })
   forEachPart(sorted, groups, rows, (group, from, to) => unmark(group.words, sorted.at, from, to))
   return distinct
 }
 /** The rows of each group in each chunk, where there are any. */
 export function forEachPart(
-  { starts }: SortedRows, groups: readonly KeyGroup[], rows: number, visit: (group: KeyGroup, from: number, to: number) => void,
+  { starts }: SortedRows,
+  groups: readonly KeyGroup[],
+  rows: number,
+  visit: (group: KeyGroup, from: number, to: number) => void,
 ): void {
   for (let c = 0; c < chunkCount(rows); c++) {
     const first = c * (groups.length + 1)
-    for (let g = 0; g < groups.length; g++) if (starts[first + g]! < starts[first + g + 1]!) visit(groups[g]!, starts[first + g]!, starts[first + g + 1]!)
+    for (let g = 0; g < groups.length; g++)
+      if (starts[first + g]! < starts[first + g + 1]!) visit(groups[g]!, starts[first + g]!, starts[first + g + 1]!)
   }
 }
 function markSeen(words: Int32Array, at: Uint32Array, from: number, to: number): number {
@@ -129,7 +152,9 @@ export function placeDistinct(sorted: SortedRows, groups: readonly KeyGroup[], r
   const { order, at, places, ranks } = sorted
   ranks.fill(0, 0, rows)
   let distinct = 0
-  forEachPart(sorted, groups, rows, (group, from, to) => { distinct += markFirst(group.words, order, at, places, ranks, from, to) })
+  forEachPart(sorted, groups, rows, (group, from, to) => {
+    distinct += markFirst(group.words, order, at, places, ranks, from, to)
+  })
   forEachPart(sorted, groups, rows, (group, from, to) => unmark(group.words, at, from, to))
   if (distinct === rows) places.set(order.subarray(0, rows))
   else placeFirst(order, ranks, places, rows)
@@ -138,7 +163,13 @@ export function placeDistinct(sorted: SortedRows, groups: readonly KeyGroup[], r
 
 /** For now `places` says which positions are the first of their key. */
 function markFirst(
-  words: Int32Array, order: Uint32Array, at: Uint32Array, places: Int32Array, ranks: Uint32Array, from: number, to: number,
+  words: Int32Array,
+  order: Uint32Array,
+  at: Uint32Array,
+  places: Int32Array,
+  ranks: Uint32Array,
+  from: number,
+  to: number,
 ): number {
   let distinct = 0
   for (let k = from; k < to; k++) {

@@ -2,7 +2,7 @@
 import type { StateSchema } from '../data/state-schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { enterRows, type KeyGroup, reserveGroup } from './key-group.ts'
-import { parquetColumn, ParquetWriter, readParquet } from './parquet-file.ts'
+import { ParquetWriter, parquetColumn, readParquet } from './parquet-file.ts'
 import { decodeColumnPage, decodeIdPage, encodeColumnPage, encodeIdPage, encodeNumberPage } from './record-pages.ts'
 
 /** Whose state a snapshot holds; in the file as the property `millrace`, with the rows of each group. */
@@ -20,7 +20,13 @@ const idName = '_key_id'
 const groupName = '_key_group'
 
 /** Writes the groups' rows into `writer`, which is cleared first; `scratch` is for the pages. */
-export function encodeSnapshot(writer: ByteWriter, scratch: ByteWriter, header: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[]): void {
+export function encodeSnapshot(
+  writer: ByteWriter,
+  scratch: ByteWriter,
+  header: SnapshotHeader,
+  schema: StateSchema,
+  groups: readonly KeyGroup[],
+): void {
   const filled = groups.filter((group) => group.rows > 0)
   const counts = filled.map((group) => group.rows)
   const file = new ParquetWriter(writer)
@@ -30,10 +36,15 @@ export function encodeSnapshot(writer: ByteWriter, scratch: ByteWriter, header: 
   const names = distinctNames(schema)
   const fields = [...schema.keys, ...schema.values]
   fields.forEach(({ type, nullable }, c) => {
-    file.column(parquetColumn(names[c]!, type, nullable), counts, (i) => encodeColumnPage(scratch, filled[i]!, filled[i]!.layout.columns[c]!, nullable))
+    file.column(parquetColumn(names[c]!, type, nullable), counts, (i) =>
+      encodeColumnPage(scratch, filled[i]!, filled[i]!.layout.columns[c]!, nullable),
+    )
   })
   const properties = { ...header, groups: filled.map((group) => [group.number, group.rows]) }
-  file.end(counts.reduce((sum, rows) => sum + rows, 0), { millrace: JSON.stringify(properties) })
+  file.end(
+    counts.reduce((sum, rows) => sum + rows, 0),
+    { millrace: JSON.stringify(properties) },
+  )
 }
 
 /** The user's column names, told apart where two are the same but for case or clash with ours. */
@@ -48,21 +59,30 @@ function distinctNames(schema: StateSchema): string[] {
 }
 
 /** Puts the rows of the groups that are `wanted` (empty so far) into them. Throws where the file is not one of ours for them. */
-export function decodeSnapshot(content: Uint8Array, expected: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[], wanted: (group: number) => boolean): void {
+export function decodeSnapshot(
+  content: Uint8Array,
+  expected: SnapshotHeader,
+  schema: StateSchema,
+  groups: readonly KeyGroup[],
+  wanted: (group: number) => boolean,
+): void {
   const { properties, columns } = readParquet(content)
   const { groups: counts, ...header } = JSON.parse(properties.get('millrace') ?? '{}') as SnapshotHeader & { groups: [number, number][] }
   for (const key of Object.keys(expected) as (keyof SnapshotHeader)[]) {
     if (header[key] !== expected[key]) throw new Error(`its ${key} is ${header[key]}, and not ${expected[key]}`)
   }
   const fields = [...schema.keys, ...schema.values]
-  if (counts.length > 0 && columns.length !== fields.length + 2) throw new Error(`it has ${columns.length} columns, and not ${fields.length + 2}`)
+  if (counts.length > 0 && columns.length !== fields.length + 2)
+    throw new Error(`it has ${columns.length} columns, and not ${fields.length + 2}`)
   counts.forEach(([number, rows], page) => {
     if (!wanted(number)) return
     const group = groups[number]!
     reserveGroup(group, rows)
     group.rows = rows
     decodeIdPage(group, columns[0]!.pages[page]!.content, rows)
-    fields.forEach(({ nullable }, c) => decodeColumnPage(group, group.layout.columns[c]!, nullable, columns[c + 2]!.pages[page]!.content, rows))
+    fields.forEach(({ nullable }, c) =>
+      decodeColumnPage(group, group.layout.columns[c]!, nullable, columns[c + 2]!.pages[page]!.content, rows),
+    )
     enterRows(group, 0)
   })
 }

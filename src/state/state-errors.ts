@@ -5,19 +5,23 @@ const restore = 'restore the whole checkpoint folder from one backup, or start a
 
 export function damagedFile(path: string, what: string, cause?: unknown): CorruptCheckpointError {
   return new CorruptCheckpointError('CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED', {
-    what: `the state file ${path} is damaged: ${what}`, todo: restore, cause,
+    what: `the state file ${path} is damaged: ${what}`,
+    todo: restore,
+    cause,
   })
 }
 
 export function missingChangelog(path: string): CorruptCheckpointError {
   return new CorruptCheckpointError('CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_NOT_EXISTS', {
-    what: `the state needs the changelog ${path}, which is not there`, todo: restore,
+    what: `the state needs the changelog ${path}, which is not there`,
+    todo: restore,
   })
 }
 
 export function missingSnapshot(path: string, manifest: string): CorruptCheckpointError {
   return new CorruptCheckpointError('CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_SNAPSHOT_FILE', {
-    what: `the state needs the snapshot ${path}, which ${manifest} names and which is not there`, todo: restore,
+    what: `the state needs the snapshot ${path}, which ${manifest} names and which is not there`,
+    todo: restore,
   })
 }
 

@@ -165,18 +165,27 @@ export class StateMaintenance {
     const { operatorId, firstGroup, lastGroup } = unit
     const { store, schemaId } = this.#stores.get(operatorId)!
     const buffer = this.#buffers.pop() ?? new ByteWriter()
-    encodeSnapshot(buffer, this.#scratch, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, store.groups.slice(firstGroup, lastGroup + 1))
+    encodeSnapshot(
+      buffer,
+      this.#scratch,
+      { queryId, operatorId, version, epoch, schemaId, keyGroups },
+      store.schema,
+      store.groups.slice(firstGroup, lastGroup + 1),
+    )
     const content = buffer.content
     const name = snapshotName(operatorId, version, epoch, firstGroup, lastGroup)
     const file: SnapshotFile = { operatorId, name, version, epoch, schemaId, rows: unit.rows, bytes: content.length, crc32: crc32(content) }
-    const write = this.#writeSnapshot(file, content).then(() => {
-      snapshots.settled(unit, version, file)
-      this.#snapshotsWritten++
-      if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
-    }).catch((error) => this.#fail(error)).finally(() => {
-      this.#writes.delete(write)
-      this.#buffers.push(buffer)
-    })
+    const write = this.#writeSnapshot(file, content)
+      .then(() => {
+        snapshots.settled(unit, version, file)
+        this.#snapshotsWritten++
+        if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
+      })
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#writes.delete(write)
+        this.#buffers.push(buffer)
+      })
     this.#writes.add(write)
   }
 
@@ -184,7 +193,7 @@ export class StateMaintenance {
     const { files, folder, checkFence } = this.#settings
     const path = join(folder, file.name)
     await checkFence()
-    if (!await files.createExclusive(path, content)) throw writtenByAnother(path)
+    if (!(await files.createExclusive(path, content))) throw writtenByAnother(path)
     this.#snapshotFiles.push({ version: file.version, epoch: file.epoch, path, bytes: file.bytes })
   }
 
@@ -195,10 +204,14 @@ export class StateMaintenance {
     // of each version there is one manifest at most: more news goes into the next
     if (this.#news === 0 || this.#manifest?.version === version) return
     this.#news = 0
-    const manifest: Manifest = { version, epoch, operators: new Map(this.#snapshots.map((snapshots) => [snapshots.operatorId, snapshots.ranges(version)])) }
+    const manifest: Manifest = {
+      version,
+      epoch,
+      operators: new Map(this.#snapshots.map((snapshots) => [snapshots.operatorId, snapshots.ranges(version)])),
+    }
     await checkFence()
     const path = join(folder, manifestName(version, epoch))
-    if (!await writeManifest(files, folder, queryId, manifest)) throw writtenByAnother(path)
+    if (!(await writeManifest(files, folder, queryId, manifest))) throw writtenByAnother(path)
     this.#manifest = manifest
     this.#manifests.push({ version, epoch, path, bytes: 0 })
     this.#manifestContents.set(path, manifest)
@@ -217,8 +230,13 @@ export class StateMaintenance {
     const inventory = { changelogs: this.#changelogs, manifests: this.#manifests, snapshots: this.#snapshotFiles }
     const pathOf = (name: string) => join(folder, name)
     const question: GarbageQuestion = {
-      epoch, oldestRetainedVersion, version: this.#version, epochOf: (version) => this.#epochs.get(version), pathOf,
-      manifestOf: (file) => this.#manifestContents.get(file.path), inUse: new Set([...this.#currentFiles()].map(({ name }) => pathOf(name))),
+      epoch,
+      oldestRetainedVersion,
+      version: this.#version,
+      epochOf: (version) => this.#epochs.get(version),
+      pathOf,
+      manifestOf: (file) => this.#manifestContents.get(file.path),
+      inUse: new Set([...this.#currentFiles()].map(({ name }) => pathOf(name))),
     }
     const garbage = new Set(findGarbage(inventory, question))
     if (garbage.size === 0) return
@@ -290,7 +308,7 @@ export class StateMaintenance {
   }
 
   #inBackground(work: () => Promise<void>): void {
-    this.#background = this.#background.then(() => this.#failure ? undefined : work()).catch((error) => this.#fail(error))
+    this.#background = this.#background.then(() => (this.#failure ? undefined : work())).catch((error) => this.#fail(error))
   }
   #fail(error: unknown): void {
     this.#failure ??= { error }
@@ -305,6 +323,7 @@ export class StateMaintenance {
 
 function writtenByAnother(path: string): FencedError {
   return new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
-    what: `${path} was there already, though only this run may write it`, todo: 'stop one of the two runs of this checkpoint',
+    what: `${path} was there already, though only this run may write it`,
+    todo: 'stop one of the two runs of this checkpoint',
   })
 }

@@ -49,11 +49,19 @@ export function settingsOf(options: OpenState): StateSettings {
     })
   }
   return {
-    clock: systemClock, maintenanceIntervalMs: 60_000, minBatchesToRetain: 100, maxTailBytes: 16 << 20, maxSnapshotRows: 65_536, ...options,
+    clock: systemClock,
+    maintenanceIntervalMs: 60_000,
+    minBatchesToRetain: 100,
+    maxTailBytes: 16 << 20,
+    maxSnapshotRows: 65_536,
+    ...options,
   }
 }
 
 /** The key groups first..last of each partition. */
 export function partitionRanges(keyGroups: number, partitions: number): readonly (readonly [first: number, last: number])[] {
-  return Array.from({ length: partitions }, (_, p) => [Math.floor(p * keyGroups / partitions), Math.floor((p + 1) * keyGroups / partitions) - 1] as const)
+  return Array.from(
+    { length: partitions },
+    (_, p) => [Math.floor((p * keyGroups) / partitions), Math.floor(((p + 1) * keyGroups) / partitions) - 1] as const,
+  )
 }

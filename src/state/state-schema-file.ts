@@ -22,21 +22,27 @@ const schemaFormat = 1
 export async function writeSchema(files: Files, folder: string, queryId: string, stored: StoredSchema): Promise<void> {
   const file = fileOf(folder, queryId, stored.operatorId, stored.schemaId)
   const text = encodeChecked(file, schemaFormat, stored)
-  if (!await files.createExclusive(file.path, text)) await files.replace(file.path, text)
+  if (!(await files.createExclusive(file.path, text))) await files.replace(file.path, text)
 }
 
 /** All schemas of an operator by id; none where it has no state yet. They are made durable: the run that wrote the last one may have been killed over it. */
 export async function readSchemas(files: Files, folder: string, queryId: string, operatorId: number): Promise<StoredSchema[]> {
   const entries = await files.list(join(folder, String(operatorId), '_schema'))
-  const ids = entries.filter(({ name }) => /^\d+$/.test(name)).map(({ name }) => Number(name)).sort((a, b) => a - b)
-  const schemas = await Promise.all(ids.map(async (schemaId) => {
-    const file = fileOf(folder, queryId, operatorId, schemaId)
-    const stored = decodeChecked(file, await files.read(file.path), schemaFormat) as unknown as StoredSchema
-    if (stored.operatorId !== operatorId || stored.schemaId !== schemaId) throw foreignFile(file.path, `it is schema ${stored.schemaId} of operator ${stored.operatorId}`)
-    if (!Array.isArray(stored.schema?.keys) || !Array.isArray(stored.schema.values)) throw damagedFile(file.path, 'it holds no schema')
-    // in this order, so that a comparison by text finds no difference where there is none
-    return { operatorId, operatorName: stored.operatorName, schemaId, keyGroups: stored.keyGroups, schema: stored.schema }
-  }))
+  const ids = entries
+    .filter(({ name }) => /^\d+$/.test(name))
+    .map(({ name }) => Number(name))
+    .sort((a, b) => a - b)
+  const schemas = await Promise.all(
+    ids.map(async (schemaId) => {
+      const file = fileOf(folder, queryId, operatorId, schemaId)
+      const stored = decodeChecked(file, await files.read(file.path), schemaFormat) as unknown as StoredSchema
+      if (stored.operatorId !== operatorId || stored.schemaId !== schemaId)
+        throw foreignFile(file.path, `it is schema ${stored.schemaId} of operator ${stored.operatorId}`)
+      if (!Array.isArray(stored.schema?.keys) || !Array.isArray(stored.schema.values)) throw damagedFile(file.path, 'it holds no schema')
+      // in this order, so that a comparison by text finds no difference where there is none
+      return { operatorId, operatorName: stored.operatorName, schemaId, keyGroups: stored.keyGroups, schema: stored.schema }
+    }),
+  )
   if (ids.length > 0) await files.sync(ids.map((schemaId) => fileOf(folder, queryId, operatorId, schemaId).path))
   return schemas
 }
@@ -54,12 +60,18 @@ export function compatibleSchema(operatorName: string, wanted: StateSchema, stor
   const keys = compatible('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.keys, stored.keys)
   const values = compatible('STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.values, stored.values)
   return {
-    keys, eventTime: wanted.eventTime,
+    keys,
+    eventTime: wanted.eventTime,
     values: values.map((column, i): StateValue => ({ ...column, merge: wanted.values[i]!.merge })),
   }
 }
 
-function compatible(code: string, operatorName: string, wanted: readonly (StateColumn | StateValue)[], stored: readonly (StateColumn | StateValue)[]): StateColumn[] {
+function compatible(
+  code: string,
+  operatorName: string,
+  wanted: readonly (StateColumn | StateValue)[],
+  stored: readonly (StateColumn | StateValue)[],
+): StateColumn[] {
   const fits = wanted.length === stored.length && wanted.every((column, i) => fitsColumn(column, stored[i]!))
   if (!fits) {
     throw new InvalidQueryError(code, {
@@ -78,12 +90,22 @@ function fitsColumn(wanted: StateColumn | StateValue, stored: StateColumn | Stat
 function fitsType(wanted: DataType, stored: DataType): boolean {
   if (typeof wanted === 'string' || typeof stored === 'string') return wanted === stored
   if (wanted.kind === 'decimal') return stored.kind === 'decimal' && wanted.precision === stored.precision && wanted.scale === stored.scale
-  if (wanted.kind === 'array') return stored.kind === 'array' && (stored.containsNull || !wanted.containsNull) && fitsType(wanted.element, stored.element)
+  if (wanted.kind === 'array')
+    return stored.kind === 'array' && (stored.containsNull || !wanted.containsNull) && fitsType(wanted.element, stored.element)
   if (wanted.kind === 'map') {
-    return stored.kind === 'map' && (stored.valueContainsNull || !wanted.valueContainsNull) && fitsType(wanted.key, stored.key) && fitsType(wanted.value, stored.value)
+    return (
+      stored.kind === 'map' &&
+      (stored.valueContainsNull || !wanted.valueContainsNull) &&
+      fitsType(wanted.key, stored.key) &&
+      fitsType(wanted.value, stored.value)
+    )
   }
   const fits = (field: Field, other: Field) => fitsType(field.type, other.type) && (other.nullable || !field.nullable)
-  return stored.kind === 'struct' && wanted.fields.length === stored.fields.length && wanted.fields.every((field, i) => fits(field, stored.fields[i]!))
+  return (
+    stored.kind === 'struct' &&
+    wanted.fields.length === stored.fields.length &&
+    wanted.fields.every((field, i) => fits(field, stored.fields[i]!))
+  )
 }
 /** Names come from the query: values in memory go by them. */
 function storedType(wanted: DataType, stored: DataType): DataType {
@@ -91,5 +113,10 @@ function storedType(wanted: DataType, stored: DataType): DataType {
 }
 
 function describe(columns: readonly (StateColumn | StateValue)[]): string {
-  return columns.map((column) => `${column.name} ${typeText(column.type)}${column.nullable ? '' : ' not null'}${'merge' in column ? ` by ${column.merge}` : ''}`).join(', ')
+  return columns
+    .map(
+      (column) =>
+        `${column.name} ${typeText(column.type)}${column.nullable ? '' : ' not null'}${'merge' in column ? ` by ${column.merge}` : ''}`,
+    )
+    .join(', ')
 }

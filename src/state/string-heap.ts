@@ -13,14 +13,28 @@ export interface StringHeap {
 const maxHeapBytes = 0xffff_ffc0
 
 /** Makes room for `needed` more bytes. The rows are those of `words`: `rows` records of `stride` words with strings at `strings`. */
-export function reserveHeap(heap: StringHeap, needed: number, words: Int32Array, rows: number, stride: number, strings: readonly number[]): void {
+export function reserveHeap(
+  heap: StringHeap,
+  needed: number,
+  words: Int32Array,
+  rows: number,
+  stride: number,
+  strings: readonly number[],
+): void {
   if (heap.used + needed <= heap.bytes.length) return
   if (heap.dead > heap.used / 2 || heap.used + needed > maxHeapBytes) compactHeap(heap, needed, words, rows, stride, strings)
   else heap.bytes = resized(heap.bytes, heapSize(heap.used + needed))
 }
 
 /** Rewrites the heap without its dead bytes, with room for `extra` more. */
-export function compactHeap(heap: StringHeap, extra: number, words: Int32Array, rows: number, stride: number, strings: readonly number[]): void {
+export function compactHeap(
+  heap: StringHeap,
+  extra: number,
+  words: Int32Array,
+  rows: number,
+  stride: number,
+  strings: readonly number[],
+): void {
   const { bytes: old } = heap
   const bytes = new Uint8Array(heapSize(heap.used - heap.dead + extra))
   let used = 0
@@ -45,7 +59,7 @@ function heapSize(bytes: number): number {
       todo: 'start a new checkpoint with more key groups, or keep shorter strings in the state',
     })
   }
-  return Math.min(maxHeapBytes, Math.ceil(bytes * 1.4 / 64) * 64)
+  return Math.min(maxHeapBytes, Math.ceil((bytes * 1.4) / 64) * 64)
 }
 
 /** Copies bytes; most strings are short, and a call of `set` costs more than they do. */

@@ -29,9 +29,16 @@ export function encodeThrift(value: ThriftValue): Uint8Array {
 
 function put(out: number[], value: ThriftValue): void {
   switch (value.kind) {
-    case 'bool': out.push(value.value ? 1 : 2); break
-    case 'byte': out.push(value.value & 0xff); break
-    case 'i32': case 'i64': putVarint(out, value.value >= 0 ? value.value * 2 : -value.value * 2 - 1); break
+    case 'bool':
+      out.push(value.value ? 1 : 2)
+      break
+    case 'byte':
+      out.push(value.value & 0xff)
+      break
+    case 'i32':
+    case 'i64':
+      putVarint(out, value.value >= 0 ? value.value * 2 : -value.value * 2 - 1)
+      break
     case 'text': {
       const bytes = Buffer.from(value.value, 'utf8')
       putVarint(out, bytes.length)
@@ -46,7 +53,8 @@ function put(out: number[], value: ThriftValue): void {
       }
       for (const item of value.items) put(out, item)
       break
-    case 'struct': putFields(out, value.fields)
+    case 'struct':
+      putFields(out, value.fields)
   }
 }
 
@@ -78,7 +86,10 @@ export function decodeThrift(bytes: Uint8Array, at = 0): { readonly value: Thrif
   return { value: takeStruct(cursor), end: cursor.at }
 }
 
-interface Cursor { readonly bytes: Uint8Array; at: number }
+interface Cursor {
+  readonly bytes: Uint8Array
+  at: number
+}
 
 function takeStruct(cursor: Cursor): ThriftStruct {
   const fields = new Map<number, unknown>()
@@ -92,19 +103,30 @@ function takeStruct(cursor: Cursor): ThriftStruct {
 }
 function take(cursor: Cursor, type: number): unknown {
   switch (type) {
-    case 1: case 2: return takeByte(cursor) === 1
-    case 3: return takeByte(cursor) << 24 >> 24
-    case 4: case 5: case 6: return unzigzag(takeVarint(cursor))
-    case 7: return takeBytes(cursor, 8)
-    case 8: return takeBytes(cursor, takeVarint(cursor))
-    case 9: case 10: {
+    case 1:
+    case 2:
+      return takeByte(cursor) === 1
+    case 3:
+      return (takeByte(cursor) << 24) >> 24
+    case 4:
+    case 5:
+    case 6:
+      return unzigzag(takeVarint(cursor))
+    case 7:
+      return takeBytes(cursor, 8)
+    case 8:
+      return takeBytes(cursor, takeVarint(cursor))
+    case 9:
+    case 10: {
       const head = takeByte(cursor)
       const size = head >> 4 === 15 ? takeVarint(cursor) : head >> 4
       if (size > cursor.bytes.length) throw new RangeError(`a list of ${size} items`)
       return Array.from({ length: size }, () => take(cursor, head & 15))
     }
-    case 12: return takeStruct(cursor)
-    default: throw new Error(`thrift type ${type}`)
+    case 12:
+      return takeStruct(cursor)
+    default:
+      throw new Error(`thrift type ${type}`)
   }
 }
 function takeByte(cursor: Cursor): number {

@@ -7,7 +7,9 @@ import { fromPhysical, type Physical, toPhysical } from '../data/values.ts'
 
 /** JSON text of a value in the physical form of a 'values' column. */
 export function valueToJson(type: DataType, value: unknown): string {
-  return JSON.stringify(value == null ? null : typeof type !== 'string' && type.kind === 'decimal' ? String(value) : encodeNested(type, value))
+  return JSON.stringify(
+    value == null ? null : typeof type !== 'string' && type.kind === 'decimal' ? String(value) : encodeNested(type, value),
+  )
 }
 
 /** The inverse of valueToJson. */
@@ -21,14 +23,19 @@ function encodeNested(type: DataType, value: unknown): unknown {
   if (value == null) return null
   if (typeof type !== 'string') {
     if (type.kind === 'array') return (value as readonly unknown[]).map((item) => encodeNested(type.element, item))
-    if (type.kind === 'map') return [...(value as ReadonlyMap<unknown, unknown>)].map(([key, item]) => [encodeNested(type.key, key), encodeNested(type.value, item)])
+    if (type.kind === 'map')
+      return [...(value as ReadonlyMap<unknown, unknown>)].map(([key, item]) => [
+        encodeNested(type.key, key),
+        encodeNested(type.value, item),
+      ])
     if (type.kind === 'struct') return type.fields.map((field) => encodeNested(field.type, (value as Record<string, unknown>)[field.name]))
   }
   return encodePlain(toPhysical(type, value))
 }
 function encodePlain(value: Physical): unknown {
   if (typeof value === 'bigint') return value.toString()
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? '-0' : String(value)
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
 }
 
@@ -36,13 +43,15 @@ function decodeNested(type: DataType, value: unknown): unknown {
   if (value === null) return null
   if (typeof type !== 'string') {
     if (type.kind === 'array') return (value as unknown[]).map((item) => decodeNested(type.element, item))
-    if (type.kind === 'map') return new Map((value as [unknown, unknown][]).map(([key, item]) => [decodeNested(type.key, key), decodeNested(type.value, item)]))
-    if (type.kind === 'struct') return Object.fromEntries(type.fields.map((field, i) => [field.name, decodeNested(field.type, (value as unknown[])[i])]))
+    if (type.kind === 'map')
+      return new Map((value as [unknown, unknown][]).map(([key, item]) => [decodeNested(type.key, key), decodeNested(type.value, item)]))
+    if (type.kind === 'struct')
+      return Object.fromEntries(type.fields.map((field, i) => [field.name, decodeNested(field.type, (value as unknown[])[i])]))
   }
   return fromPhysical(type, decodePlain(type, value))
 }
 function decodePlain(type: DataType, value: unknown): Physical {
   if (typeof type !== 'string' || type === 'long' || type === 'timestamp' || type === 'timestamp_ntz') return BigInt(value as string)
   if (type === 'binary') return new Uint8Array(Buffer.from(value as string, 'base64'))
-  return type === 'float' || type === 'double' ? Number(value) : value as Physical
+  return type === 'float' || type === 'double' ? Number(value) : (value as Physical)
 }

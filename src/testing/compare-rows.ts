@@ -54,7 +54,13 @@ function valueText(value: unknown): string {
   if (value instanceof Date) return value.toISOString().replace(/\.?0+Z$/, 'Z')
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`
   if (value instanceof Uint8Array) return `x'${Buffer.from(value).toString('hex')}'`
-  if (value instanceof Map) return `{${[...value].map(([k, v]) => `${valueText(k)}: ${valueText(v)}`).sort().join(', ')}}`
+  if (value instanceof Map)
+    return `{${[...value]
+      .map(([k, v]) => `${valueText(k)}: ${valueText(v)}`)
+      .sort()
+      .join(', ')}}`
   if (Object.getPrototypeOf(value) !== Object.prototype) return String(value)
-  return `{${Object.entries(value).map(([k, v]) => `${k}: ${valueText(v)}`).join(', ')}}`
+  return `{${Object.entries(value)
+    .map(([k, v]) => `${k}: ${valueText(v)}`)
+    .join(', ')}}`
 }

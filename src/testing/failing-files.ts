@@ -27,7 +27,9 @@ export function failingFiles(files: Files, at: number, when: 'before' | 'after')
     return run()
   }
   return {
-    get changes() { return changes },
+    get changes() {
+      return changes
+    },
     read: (path) => look(() => files.read(path)),
     list: (folder) => look(() => files.list(folder)),
     stat: (path) => look(() => files.stat(path)),

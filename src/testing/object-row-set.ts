@@ -26,11 +26,15 @@ export class ObjectRowSet implements RowSet {
   async consume(): Promise<void> {}
 
   async writeFiles({ folder, fileName, partitionBy }: WriteFiles): Promise<WrittenFile[]> {
-    const partitions = Map.groupBy(columnsToRows(this.#columns), (row) => partitionBy.map((name) => `${name}=${encodeURIComponent(String(row[name]))}`).join('/'))
+    const partitions = Map.groupBy(columnsToRows(this.#columns), (row) =>
+      partitionBy.map((name) => `${name}=${encodeURIComponent(String(row[name]))}`).join('/'),
+    )
     const written: WrittenFile[] = []
     for (const [partition, rows] of partitions) {
       const path = join(partition, fileName(written.length))
-      const lines = rows.map((row) => `${JSON.stringify(Object.fromEntries(Object.entries(row).filter(([name]) => !partitionBy.includes(name))), plainValue)}\n`)
+      const lines = rows.map(
+        (row) => `${JSON.stringify(Object.fromEntries(Object.entries(row).filter(([name]) => !partitionBy.includes(name))), plainValue)}\n`,
+      )
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await writeFile(join(folder, path), lines.join(''))
       written.push({ path, sizeBytes: Buffer.byteLength(lines.join('')), numRows: rows.length })

@@ -41,9 +41,18 @@ export interface SinkConformanceOptions {
  * The heart of it is what the engine does after a crash: the last batch is delivered again, by a later run, with the same rows in
  * another order. A sink that says exactly-once shows them once, wherever the crash was.
  */
-export function sinkConformance(make: () => Promise<SinkFixture>, { guarantee, outputMode = 'append', skips = {} }: SinkConformanceOptions): ConformanceCheck[] {
-  const unmet = guarantee === 'exactly-once' ? {} : Object.fromEntries(Object.keys(exactlyOnceChecks).map((name) => [name, `the sink guarantees ${guarantee}, and this is about exactly-once`]))
-  const bind = (bodies: typeof everyCheck) => Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, (fixture: SinkFixture) => body(fixture, guarantee, outputMode)]))
+export function sinkConformance(
+  make: () => Promise<SinkFixture>,
+  { guarantee, outputMode = 'append', skips = {} }: SinkConformanceOptions,
+): ConformanceCheck[] {
+  const unmet =
+    guarantee === 'exactly-once'
+      ? {}
+      : Object.fromEntries(
+          Object.keys(exactlyOnceChecks).map((name) => [name, `the sink guarantees ${guarantee}, and this is about exactly-once`]),
+        )
+  const bind = (bodies: typeof everyCheck) =>
+    Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, (fixture: SinkFixture) => body(fixture, guarantee, outputMode)]))
   return checksOf({ ...bind(everyCheck), ...bind(exactlyOnceChecks) }, make, { ...unmet, ...skips })
 }
 
@@ -133,7 +142,10 @@ const exactlyOnceChecks: Readonly<Record<string, Body>> = {
       expected.push(2 * batchId, 2 * batchId + 1)
       for (const again of [0, 1]) {
         const sink = await open(fixture, 2 * batchId + again + 1)
-        deepStrictEqual((await add(fixture, sink, batchId, [2 * batchId, 2 * batchId + 1], outputMode)).status, again ? 'already-committed' : 'committed')
+        deepStrictEqual(
+          (await add(fixture, sink, batchId, [2 * batchId, 2 * batchId + 1], outputMode)).status,
+          again ? 'already-committed' : 'committed',
+        )
         await sink.maintain?.()
         await sink.stop()
       }
@@ -145,7 +157,8 @@ const exactlyOnceChecks: Readonly<Record<string, Body>> = {
     const [older, newer] = [await open(fixture, 1), await open(fixture, 2)]
     const results = await Promise.allSettled([add(fixture, older, 0, [1, 2, 3], outputMode), add(fixture, newer, 0, [3, 2, 1], outputMode)])
     deepStrictEqual(results.filter(isCommitted).length, 1, 'one of them commits')
-    for (const result of results) if (result.status === 'rejected') ok(result.reason instanceof FencedError, `the other gets a FencedError, not ${result.reason}`)
+    for (const result of results)
+      if (result.status === 'rejected') ok(result.reason instanceof FencedError, `the other gets a FencedError, not ${result.reason}`)
     await expectVisible(fixture, [1, 2, 3])
     await Promise.all([older.stop(), newer.stop()])
   },
@@ -222,7 +235,10 @@ async function crashEverywhere(fixture: SinkFixture, outputMode: OutputMode, bef
   ok(points > 0, 'the batch makes at least one change at which it can die; is wrapFiles used?')
 }
 
-async function dieOnce(fixture: SinkFixture, crash: { batchId: number; rows: number[]; outputMode: OutputMode; epoch: number; at: number; when: 'before' | 'after' }): Promise<boolean> {
+async function dieOnce(
+  fixture: SinkFixture,
+  crash: { batchId: number; rows: number[]; outputMode: OutputMode; epoch: number; at: number; when: 'before' | 'after' },
+): Promise<boolean> {
   let sink: Sink | undefined
   try {
     sink = await open(fixture, crash.epoch, { wrapFiles: (files) => failingFiles(files, crash.at, crash.when) })

@@ -59,7 +59,10 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
     const again = await advance(source, null)
     const rest = await source.latestOffset(again, all)
     const both = await read(fixture, source, null, rest ?? again)
-    ok(before.every((row) => both.includes(row)), 'the rows of the first answer are in the second')
+    ok(
+      before.every((row) => both.includes(row)),
+      'the rows of the first answer are in the second',
+    )
     deepStrictEqual(unique(both), both, 'no row comes twice')
   },
 
@@ -77,7 +80,10 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
     await fixture.addData()
     const second = await advance(source, first)
     const rows = [await read(fixture, source, null, first), await read(fixture, source, first, second)]
-    ok(rows.every((each) => each.length > 0), 'both batches have rows')
+    ok(
+      rows.every((each) => each.length > 0),
+      'both batches have rows',
+    )
     deepStrictEqual([await read(fixture, source, null, first), await read(fixture, source, first, second)], rows)
   },
 
@@ -98,14 +104,18 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
   async 'a crash before the offset was used neither loses nor doubles rows'(fixture) {
     await fixture.addData()
     const source = await fixture.open()
-    await advance(source, null)                                  // written down nowhere: the process dies
+    await advance(source, null) // written down nowhere: the process dies
     await fixture.addData()
     const restarted = await fixture.open()
     const found = await readAll(fixture, restarted, null, all)
     await fixture.addData()
     const rest = await readAll(fixture, restarted, found.end, all)
     const control = await fixture.open()
-    deepStrictEqual([...found.rows, ...rest.rows].sort(), await read(fixture, control, null, rest.end), 'the batches are cut from the whole')
+    deepStrictEqual(
+      [...found.rows, ...rest.rows].sort(),
+      await read(fixture, control, null, rest.end),
+      'the batches are cut from the whole',
+    )
     deepStrictEqual(unique([...found.rows, ...rest.rows]).length, found.rows.length + rest.rows.length, 'no row comes twice')
   },
 
@@ -123,7 +133,7 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
       const end: Offset | null = await source.latestOffset(start, fixture.limit ?? all)
       if (end == null || sameOffset(end, start)) continue
       if (start !== null) await source.commit(start)
-      rows.push(...await read(fixture, source, start, end))
+      rows.push(...(await read(fixture, source, start, end)))
       start = end
       offsets.push(end)
     }
@@ -133,7 +143,10 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
     deepStrictEqual(unique(rows).length, rows.length, 'no row comes twice')
     ok(rows.length > 0)
     const [before, last] = offsets.slice(-2)
-    ok((await read(fixture, source, before!, last!)).every((row) => rows.includes(row)), 'a replay of the last batch gives rows of the whole')
+    ok(
+      (await read(fixture, source, before!, last!)).every((row) => rows.includes(row)),
+      'a replay of the last batch gives rows of the whole',
+    )
   },
 
   async 'commit may be repeated, left out, and come late'(fixture) {
@@ -145,7 +158,7 @@ const checks: Readonly<Record<string, (fixture: SourceFixture) => Promise<void>>
     await fixture.addData()
     const third = await advance(source, second)
     const rows = await read(fixture, source, second, third)
-    await source.commit(second)                                  // first was left out
+    await source.commit(second) // first was left out
     await source.commit(second)
     deepStrictEqual(await read(fixture, source, second, third), rows)
   },
@@ -204,7 +217,7 @@ async function readAll(fixture: SourceFixture, source: Source, from: Offset | nu
   for (; batches < 100; batches++) {
     const next = await source.latestOffset(end, limit)
     if (next == null || sameOffset(next, end)) break
-    rows.push(...await read(fixture, source, end, next))
+    rows.push(...(await read(fixture, source, end, next)))
     end = next
   }
   return { rows, end, batches }
@@ -218,14 +231,18 @@ async function read(fixture: SourceFixture, source: Source, start: Offset | null
 
 function defaultRows(batch: SourceBatch): string[] {
   switch (batch.kind) {
-    case 'files': return batch.files.map((file) => JSON.stringify([file.path, file.sizeBytes]))
-    case 'objects': return batch.rows.map(rowText)
-    case 'columns': return batch.batches.flatMap(columnsToRows).map(rowText)
-    case 'sql': throw new Error('give the fixture a rowsOf() that runs the SQL')
+    case 'files':
+      return batch.files.map((file) => JSON.stringify([file.path, file.sizeBytes]))
+    case 'objects':
+      return batch.rows.map(rowText)
+    case 'columns':
+      return batch.batches.flatMap(columnsToRows).map(rowText)
+    case 'sql':
+      throw new Error('give the fixture a rowsOf() that runs the SQL')
   }
 }
 function rowText(row: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(row, (_, value: unknown) => typeof value === 'bigint' ? `${value}n` : value)
+  return JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }
 
 function unique(rows: readonly string[]): string[] {

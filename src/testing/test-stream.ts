@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AnyFrame } from '../api/frame-types.ts'
-import { ManualClock } from '../base/clock.ts'
+import type { ManualClock } from '../base/clock.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Row } from '../data/row-set.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
@@ -49,7 +49,11 @@ export interface StreamAction {
  * comes before every action that needs a query (adding data does not), restarts keep the checkpoint and the sink, and at the end the query is stopped.
  * Every check waits until the query has done all there is to do, the no-data batch that follows a watermark included.
  */
-export async function testStream(frame: AnyFrame<any, any>, options: TestStreamOptions | readonly StreamAction[], actions?: readonly StreamAction[]): Promise<void> {
+export async function testStream(
+  frame: AnyFrame<any, any>,
+  options: TestStreamOptions | readonly StreamAction[],
+  actions?: readonly StreamAction[],
+): Promise<void> {
   const given = Array.isArray(options) ? {} : (options as TestStreamOptions)
   const steps = Array.isArray(options) ? (options as readonly StreamAction[]) : (actions ?? [])
   const folder = given.checkpointLocation ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')))
@@ -253,7 +257,9 @@ export function stopStream(): StreamAction {
   return action('stopStream', (test) => test.stop())
 }
 /** Starts the query again on the same checkpoint, unless told otherwise. */
-export function startStream(options: { readonly trigger?: Trigger; readonly clock?: ManualClock; readonly checkpointLocation?: string } = {}): StreamAction {
+export function startStream(
+  options: { readonly trigger?: Trigger; readonly clock?: ManualClock; readonly checkpointLocation?: string } = {},
+): StreamAction {
   return action('startStream', (test) => test.start(options))
 }
 /** Waits until the query sleeps, and moves its manual clock. */
@@ -289,11 +295,15 @@ export function expectFailure(code: string): StreamAction {
       () => null,
       (reason: unknown) => reason,
     )
-    if (!(error instanceof MillraceError) || error.code !== code) throw new Error(`expected an error with the code ${code}, got ${String(error)}`)
+    if (!(error instanceof MillraceError) || error.code !== code)
+      throw new Error(`expected an error with the code ${code}, got ${String(error)}`)
   })
 }
 /** The state's rows after the last batch; the other three are summed over all batches since the last such check. */
-export function assertNumStateRows(expected: { readonly total?: number; readonly updated?: number; readonly droppedByWatermark?: number; readonly removed?: number }, operator = 0): StreamAction {
+export function assertNumStateRows(
+  expected: { readonly total?: number; readonly updated?: number; readonly droppedByWatermark?: number; readonly removed?: number },
+  operator = 0,
+): StreamAction {
   return action('assertNumStateRows', async (test) => {
     await test.settle()
     const states = test.progresses.splice(0).flatMap((progress) => progress.stateOperators[operator] ?? [])
@@ -306,7 +316,8 @@ export function assertNumStateRows(expected: { readonly total?: number; readonly
       removed: sum((state) => state.numRowsRemoved),
     }
     for (const [name, value] of Object.entries(expected)) {
-      if (actual[name as keyof typeof actual] !== value) throw new Error(`${name} is ${actual[name as keyof typeof actual]}, expected ${value} (all: ${JSON.stringify(actual)})`)
+      if (actual[name as keyof typeof actual] !== value)
+        throw new Error(`${name} is ${actual[name as keyof typeof actual]}, expected ${value} (all: ${JSON.stringify(actual)})`)
     }
   })
 }

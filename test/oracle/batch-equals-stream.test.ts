@@ -1,10 +1,19 @@
 // The oracle: any cut into batches and any restarts give what one batch query over the rows that were in time gives.
 import fc from 'fast-check'
-import { avg, count, type Engine, max, MemoryStream, min, type StreamFrame, sum, t, window } from 'millrace'
-import { addData, checkAnswer, processAllAvailable, type StreamAction, startStream, stopStream, StreamTest, testStream } from 'millrace/testing'
+import { avg, count, type Engine, MemoryStream, max, min, type StreamFrame, sum, t, window } from 'millrace'
+import {
+  addData,
+  checkAnswer,
+  processAllAvailable,
+  type StreamAction,
+  type StreamTest,
+  startStream,
+  stopStream,
+  testStream,
+} from 'millrace/testing'
 import { expect, test } from 'vitest'
-import { useEngine } from '../cases/harness.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
+import { useEngine } from '../cases/harness.ts'
 
 const engine = useEngine()
 const runs = Number(process.env['MILLRACE_ORACLE_RUNS'] ?? 25)
@@ -22,7 +31,10 @@ const event: fc.Arbitrary<Event> = fc.record({
   v: fc.option(fc.integer({ min: -1000, max: 1000 }), { nil: null, freq: 6 }),
 })
 /** Blocks of rows, with event time on the rise and a wide scatter; after some blocks the query is restarted. */
-const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 40 }), restart: fc.boolean() }), { minLength: 1, maxLength: 7 })
+const feed = fc.array(
+  fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 40 }), restart: fc.boolean() }),
+  { minLength: 1, maxLength: 7 },
+)
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
 
 const fields = { k: t.string().nullable(), at: t.timestamp().nullable(), v: t.long().nullable() }
@@ -56,16 +68,31 @@ const windowed = (frame: Frame) =>
     .select(({ window, k, rows, n, total, mean, least, most }) => ({ start: window.start, k, rows, n, total, mean, least, most }))
 
 function batchOver(events: readonly Event[], engine: Engine) {
-  return windowed(engine.createDataFrame(events.map(toRow), fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }
+  return windowed(engine.createDataFrame(events.map(toRow), fields) as never as Frame) as never as {
+    collect(): Promise<Record<string, unknown>[]>
+  }
 }
 
-function actionsOf(input: { addData(...rows: ReturnType<typeof toRow>[]): unknown }, blocks: readonly { rows: readonly Event[]; restart: boolean }[]): StreamAction[] {
-  return blocks.flatMap(({ rows, restart }) => [addData(input, ...rows.map(toRow)), processAllAvailable(), ...(restart ? [stopStream(), startStream()] : [])])
+function actionsOf(
+  input: { addData(...rows: ReturnType<typeof toRow>[]): unknown },
+  blocks: readonly { rows: readonly Event[]; restart: boolean }[],
+): StreamAction[] {
+  return blocks.flatMap(({ rows, restart }) => [
+    addData(input, ...rows.map(toRow)),
+    processAllAvailable(),
+    ...(restart ? [stopStream(), startStream()] : []),
+  ])
 }
 
 /** Runs a check and gives what the sink holds in the end. */
 function finally_(check: (test: StreamTest) => Promise<void>): StreamAction {
-  return { name: 'compare with the batch', run: async (test) => { await test.settle(); await check(test) } }
+  return {
+    name: 'compare with the batch',
+    run: async (test) => {
+      await test.settle()
+      await check(test)
+    },
+  }
 }
 function same(actual: readonly Record<string, unknown>[], expected: readonly Record<string, unknown>[]): void {
   expect(differenceOfRows(actual, expected)).toBeNull()
@@ -83,7 +110,12 @@ test('append: every closed window once, with exactly the rows in time', { timeou
       const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()
       await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), [
         ...actionsOf(input, blocks),
-        finally_(async (test) => same(test.sink.allRows, expected.filter((row) => row['k'] !== 'closing'))),
+        finally_(async (test) =>
+          same(
+            test.sink.allRows,
+            expected.filter((row) => row['k'] !== 'closing'),
+          ),
+        ),
       ])
     }),
     settings,
@@ -113,7 +145,10 @@ test('complete: the whole table, late rows counted', { timeout: 300_000 }, async
     fc.asyncProperty(feed, async (generated) => {
       const blocks = lifted(generated)
       const input = new MemoryStream(engine(), fields)
-      const expected = await batchOver(blocks.flatMap(({ rows }) => rows), engine()).collect()
+      const expected = await batchOver(
+        blocks.flatMap(({ rows }) => rows),
+        engine(),
+      ).collect()
       await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), { outputMode: 'complete' }, [
         ...actionsOf(input, blocks),
         finally_(async (test) => same(test.sink.lastBatch, expected)),
@@ -130,12 +165,16 @@ test('stateless: the rows as they are, and plain aggregation by key with null ke
       const all = blocks.flatMap(({ rows }) => rows).map(toRow)
       const input = new MemoryStream(engine(), fields)
       const kept = (frame: Frame) => frame.where(({ v }) => v.gt(0n)).select(({ k, v }) => ({ k, twice: v.mul(2n) }))
-      const keptBatch = kept(engine().createDataFrame(all, fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }
+      const keptBatch = kept(engine().createDataFrame(all, fields) as never as Frame) as never as {
+        collect(): Promise<Record<string, unknown>[]>
+      }
       await testStream(kept(input.toDF()), [...actionsOf(input, blocks), checkAnswer(...(await keptBatch.collect()))])
 
       const again = new MemoryStream(engine(), fields)
       const grouped = (frame: Frame) => frame.groupBy('k').agg(({ v }) => ({ n: count(v), total: sum(v) }))
-      const expected = await (grouped(engine().createDataFrame(all, fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }).collect()
+      const expected = await (
+        grouped(engine().createDataFrame(all, fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }
+      ).collect()
       await testStream(grouped(again.toDF()), { outputMode: 'update' }, [
         ...actionsOf(again, blocks),
         finally_(async (test) => same([...new Map(test.sink.allRows.map((row) => [JSON.stringify(row['k']), row])).values()], expected)),

@@ -1,5 +1,5 @@
 /** What the planner's tests run its SQL on. */
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { DataType } from '../../src/data/types.ts'
 import type { Expression, Literal, LiteralValue } from '../../src/plan/expression.ts'
 import { expressionSql } from '../../src/planner/expression-sql.ts'
@@ -10,7 +10,10 @@ export const salt = 'a salt'
 
 /** The text with the batch's parameters and its inputs filled in. */
 export function fillIn(sql: string, inputs: readonly string[] = []): string {
-  return inputs.reduce((text, input, i) => text.replaceAll(`⟦${i}⟧`, input), sql.replaceAll('⟦batch_timestamp⟧', batchTimestamp).replaceAll('⟦salt⟧', `'${salt}'`))
+  return inputs.reduce(
+    (text, input, i) => text.replaceAll(`⟦${i}⟧`, input),
+    sql.replaceAll('⟦batch_timestamp⟧', batchTimestamp).replaceAll('⟦salt⟧', `'${salt}'`),
+  )
 }
 
 export class DuckDb {
@@ -38,8 +41,13 @@ export class DuckDb {
     await this.connection.run(sql)
   }
   /** The expression over one row of the columns, as text; the columns come from a table, so that nothing is folded while planning. */
-  async evaluate(e: Expression, columns: readonly { readonly value: LiteralValue; readonly type: DataType }[] = []): Promise<string | null> {
-    await this.run(`CREATE OR REPLACE TEMP TABLE one_row AS SELECT 0 AS row${columns.map(({ value, type }, i) => `, ${literalSql(value, type)} AS c${i}`).join('')}`)
+  async evaluate(
+    e: Expression,
+    columns: readonly { readonly value: LiteralValue; readonly type: DataType }[] = [],
+  ): Promise<string | null> {
+    await this.run(
+      `CREATE OR REPLACE TEMP TABLE one_row AS SELECT 0 AS row${columns.map(({ value, type }, i) => `, ${literalSql(value, type)} AS c${i}`).join('')}`,
+    )
     const [row] = await this.texts(fillIn(`SELECT CAST(${expressionSql(e, { column: (i) => `t.c${i}` })} AS VARCHAR) FROM one_row AS t`))
     return row![0]!
   }

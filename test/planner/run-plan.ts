@@ -1,7 +1,7 @@
 /** Runs physical plans on DuckDB alone: enough of an engine to say whether the planner's SQL means what it should. */
 import type { StateSchema } from '../../src/data/state-schema.ts'
-import type { PhysicalNode, StatefulAggregate, StreamingPlan } from '../../src/planner/streaming-plan.ts'
 import { sqlType } from '../../src/planner/sql-text.ts'
+import type { PhysicalNode, StatefulAggregate, StreamingPlan } from '../../src/planner/streaming-plan.ts'
 import { type DuckDb, fillIn } from './duckdb.ts'
 
 /** Gives the rows of a leaf, or of an aggregation's state, as text that can stand in FROM. */
@@ -10,9 +10,15 @@ export type Relations = (node: PhysicalNode) => string
 /** One SELECT for a node and everything below it. */
 export function nestedSql(node: PhysicalNode, relations: Relations): string {
   switch (node.kind) {
-    case 'fragment': return `(${fillIn(node.sql, node.inputs.map((input) => nestedSql(input, relations)))})`
-    case 'event-time': return nestedSql(node.input, relations)
-    default: return relations(node)
+    case 'fragment':
+      return `(${fillIn(
+        node.sql,
+        node.inputs.map((input) => nestedSql(input, relations)),
+      )})`
+    case 'event-time':
+      return nestedSql(node.input, relations)
+    default:
+      return relations(node)
   }
 }
 
@@ -34,10 +40,16 @@ async function mergeBatch(duckdb: DuckDb, node: StatefulAggregate, relations: Re
   const { keys, values } = node.stateSchema
   const columns = [...keys, ...values]
   const partial = `(${fillIn(node.partialSql, [nestedSql(node.input, relations)])})`
-  await duckdb.run(`CREATE TABLE IF NOT EXISTS ${name} (key_id UHUGEINT, ${columns.map(({ type }, i) => `c${i} ${sqlType(type)}`).join(', ')})`)
+  await duckdb.run(
+    `CREATE TABLE IF NOT EXISTS ${name} (key_id UHUGEINT, ${columns.map(({ type }, i) => `c${i} ${sqlType(type)}`).join(', ')})`,
+  )
   const names = columns.map((_, i) => `c${i}`).join(', ')
-  await duckdb.run(`CREATE OR REPLACE TABLE both_${name} AS SELECT 0 AS age, key_id, ${names} FROM ${name} UNION ALL SELECT 1 AS age, * FROM ${partial}`)
-  await duckdb.run(`CREATE OR REPLACE TABLE ${name} AS SELECT key_id, ${[...keys.map((_, i) => `first(c${i}) AS c${i}`), ...mergedValues(node.stateSchema)].join(', ')} FROM both_${name} GROUP BY key_id`)
+  await duckdb.run(
+    `CREATE OR REPLACE TABLE both_${name} AS SELECT 0 AS age, key_id, ${names} FROM ${name} UNION ALL SELECT 1 AS age, * FROM ${partial}`,
+  )
+  await duckdb.run(
+    `CREATE OR REPLACE TABLE ${name} AS SELECT key_id, ${[...keys.map((_, i) => `first(c${i}) AS c${i}`), ...mergedValues(node.stateSchema)].join(', ')} FROM both_${name} GROUP BY key_id`,
+  )
 }
 
 function mergedValues({ keys, values }: StateSchema): string[] {
@@ -45,12 +57,19 @@ function mergedValues({ keys, values }: StateSchema): string[] {
   return values.map(({ merge, type }, i): string => {
     const column = `c${keys.length + i}`
     switch (merge) {
-      case 'sum': return `CAST(sum(${column}) AS ${sqlType(type)}) AS ${column}`
-      case 'min': case 'max': return `${merge}(${column}) AS ${column}`
-      case 'first': return `arg_min(${column}, age) AS ${column}`
-      case 'last': return `arg_max(${column}, age) AS ${column}`
-      case 'replace': return `arg_max_null(${column}, age) AS ${column}`
-      default: return `${mergedMoment(keys.length + i, (i - firstMoment) % 3)} AS c${keys.length + i}`
+      case 'sum':
+        return `CAST(sum(${column}) AS ${sqlType(type)}) AS ${column}`
+      case 'min':
+      case 'max':
+        return `${merge}(${column}) AS ${column}`
+      case 'first':
+        return `arg_min(${column}, age) AS ${column}`
+      case 'last':
+        return `arg_max(${column}, age) AS ${column}`
+      case 'replace':
+        return `arg_max_null(${column}, age) AS ${column}`
+      default:
+        return `${mergedMoment(keys.length + i, (i - firstMoment) % 3)} AS c${keys.length + i}`
     }
   })
 }
@@ -62,7 +81,8 @@ function mergedMoment(at: number, which: number): string {
   const [n0, n1] = [side(n!, 0), side(n!, 1)]
   const d = `(${side(mean!, 1)} - ${side(mean!, 0)})`
   if (which === 0) return `${n0} + ${n1}`
-  if (which === 1) return `CASE WHEN ${n0} + ${n1} > 0 THEN ${side(mean!, 0)} + CASE WHEN ${n0} = 0 THEN ${d} ELSE ${d} * ${n1} / (${n0} + ${n1}) END END`
+  if (which === 1)
+    return `CASE WHEN ${n0} + ${n1} > 0 THEN ${side(mean!, 0)} + CASE WHEN ${n0} = 0 THEN ${d} ELSE ${d} * ${n1} / (${n0} + ${n1}) END END`
   const between = `CASE WHEN ${n0} = 0 OR ${n1} = 0 THEN 0 ELSE ${d} * ${d} * ${n0} * ${n1} / (${n0} + ${n1}) END`
   return `CASE WHEN ${n0} + ${n1} > 0 THEN ${side(m2!, 0)} + ${side(m2!, 1)} + ${between} END`
 }

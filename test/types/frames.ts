@@ -6,11 +6,32 @@ import { ads, clicks, engine, is, perCampaign } from './queries.ts'
 
 // --- nested values
 const nested = clicks.select(({ geo, tags, props, ad_id }) => ({
-  lat: geo.lat, t0: tags.getItem(0), has: array_contains(tags, 'a'), p: props.getItem('k'), ks: map_keys(props), n: size(tags), last: element_at(tags, -1), v: element_at(props, 'k'), ad_id, s: struct({ a: ad_id, b: geo.lon }),
+  lat: geo.lat,
+  t0: tags.getItem(0),
+  has: array_contains(tags, 'a'),
+  p: props.getItem('k'),
+  ks: map_keys(props),
+  n: size(tags),
+  last: element_at(tags, -1),
+  v: element_at(props, 'k'),
+  ad_id,
+  s: struct({ a: ad_id, b: geo.lon }),
 }))
-is<InferRow<typeof nested>, {
-  lat: number; t0: string; has: boolean | null; p: string | null; ks: string[]; n: number; last: string; v: string | null; ad_id: string; s: { a: string; b: number }
-}>(true)
+is<
+  InferRow<typeof nested>,
+  {
+    lat: number
+    t0: string
+    has: boolean | null
+    p: string | null
+    ks: string[]
+    n: number
+    last: string
+    v: string | null
+    ad_id: string
+    s: { a: string; b: number }
+  }
+>(true)
 // @ts-expect-error unknown struct field
 clicks.select(({ geo }) => ({ z: geo.alt }))
 // @ts-expect-error size of a number
@@ -70,7 +91,10 @@ const fullJoin = ads.join(engine.read.parquet('x', { ad_id: t.string(), n: t.int
 is<InferRow<typeof fullJoin>, { ad_id: string; campaign_id: string | null; n: number | null }>(true)
 
 // --- replacing keeps the place and takes the new type; adding appends
-const put = clicks.select('ad_id', 'price').withColumn('price', ({ price }) => price.cast('long')).withColumns(({ ad_id }) => ({ ad_id: size(lit(null)), z: ad_id }))
+const put = clicks
+  .select('ad_id', 'price')
+  .withColumn('price', ({ price }) => price.cast('long'))
+  .withColumns(({ ad_id }) => ({ ad_id: size(lit(null)), z: ad_id }))
 is<InferRow<typeof put>, { ad_id: number | null; price: bigint | null; z: string }>(true)
 
 // --- union widens
@@ -114,7 +138,11 @@ narrow(clicks)
 // --- a schema that is not known when compiling
 async function unknown() {
   const dyn = await engine.read.parquet('x')
-  const out = dyn.filter(col('a').gt(1).and(col('b').like('x%'))).withColumn('z', col('a').mul(2)).groupBy('k').agg(() => ({ s: sum(col('z')) }))
+  const out = dyn
+    .filter(col('a').gt(1).and(col('b').like('x%')))
+    .withColumn('z', col('a').mul(2))
+    .groupBy('k')
+    .agg(() => ({ s: sum(col('z')) }))
   is<InferRow<typeof out>['s'], any>(true)
   dyn.collect()
   // @ts-expect-error still a batch

@@ -6,7 +6,10 @@ import type { Decimal } from '../../src/data/decimal.ts'
 import { ads, clicks, engine, is, numbers, type perCampaign } from './queries.ts'
 
 // --- the example of the design
-is<InferRow<typeof perCampaign>, { window: { start: Temporal.Instant; end: Temporal.Instant }; campaign_id: string | null; views: bigint; revenue: number | null }>(true)
+is<
+  InferRow<typeof perCampaign>,
+  { window: { start: Temporal.Instant; end: Temporal.Instant }; campaign_id: string | null; views: bigint; revenue: number | null }
+>(true)
 
 // --- names
 clicks.select('ad_id', 'price')
@@ -53,33 +56,116 @@ clicks.where(({ price, ad_id, event_type }) => price.gt(1).and(ad_id.eq(event_ty
 
 // --- nullability
 const mixed = clicks.select(({ price, ad_id, event_type }) => ({
-  a: price.mul(2), b: price.cast('long'), c: length(ad_id).mul(3n), d: coalesce(price, 0), e: ad_id.eq(event_type), f: price.isNull(),
-  g: when(price.gt(1), ad_id).otherwise(null), h: length(ad_id).add(length(ad_id).cast('long')), i: length(ad_id).div(2), j: ad_id.eqNullSafe(null), k: ad_id.isin('a', 'b'),
-  l: when(price.gt(1), 1).when(price.gt(2), 2n).otherwise(3), m: ad_id.try_cast('int'),
+  a: price.mul(2),
+  b: price.cast('long'),
+  c: length(ad_id).mul(3n),
+  d: coalesce(price, 0),
+  e: ad_id.eq(event_type),
+  f: price.isNull(),
+  g: when(price.gt(1), ad_id).otherwise(null),
+  h: length(ad_id).add(length(ad_id).cast('long')),
+  i: length(ad_id).div(2),
+  j: ad_id.eqNullSafe(null),
+  k: ad_id.isin('a', 'b'),
+  l: when(price.gt(1), 1).when(price.gt(2), 2n).otherwise(3),
+  m: ad_id.try_cast('int'),
 }))
-is<InferRow<typeof mixed>, {
-  a: number | null; b: bigint | null; c: bigint; d: number; e: boolean; f: boolean; g: string | null; h: bigint; i: number | null; j: boolean; k: boolean; l: bigint; m: number | null
-}>(true)
+is<
+  InferRow<typeof mixed>,
+  {
+    a: number | null
+    b: bigint | null
+    c: bigint
+    d: number
+    e: boolean
+    f: boolean
+    g: string | null
+    h: bigint
+    i: number | null
+    j: boolean
+    k: boolean
+    l: bigint
+    m: number | null
+  }
+>(true)
 
 // --- numbers: the wider operand wins, an int literal is an int
 const arithmetic = numbers.select(({ b, s, i, l, f, d, m, ni }) => ({
-  bs: b.add(s), bb: b.mul(b), si: s.add(1), il: i.add(l), ibig: i.add(3n), large: i.add(3000000000), half: i.add(1.5), ff: f.add(f), fi: f.add(i), md: m.add(d), mi: m.add(i),
-  div: i.div(l), mod: i.mod(2), n: ni.add(1), neg: s.neg(), mdiv: m.div(i),
+  bs: b.add(s),
+  bb: b.mul(b),
+  si: s.add(1),
+  il: i.add(l),
+  ibig: i.add(3n),
+  large: i.add(3000000000),
+  half: i.add(1.5),
+  ff: f.add(f),
+  fi: f.add(i),
+  md: m.add(d),
+  mi: m.add(i),
+  div: i.div(l),
+  mod: i.mod(2),
+  n: ni.add(1),
+  neg: s.neg(),
+  mdiv: m.div(i),
 }))
-is<InferRow<typeof arithmetic>, {
-  bs: number; bb: number; si: number; il: bigint; ibig: bigint; large: bigint; half: number; ff: number; fi: number; md: number; mi: Decimal
-  div: number | null; mod: number | null; n: number | null; neg: number; mdiv: Decimal | null
-}>(true)
+is<
+  InferRow<typeof arithmetic>,
+  {
+    bs: number
+    bb: number
+    si: number
+    il: bigint
+    ibig: bigint
+    large: bigint
+    half: number
+    ff: number
+    fi: number
+    md: number
+    mi: Decimal
+    div: number | null
+    mod: number | null
+    n: number | null
+    neg: number
+    mdiv: Decimal | null
+  }
+>(true)
 
 // --- literals
 const literals = ads.select(() => ({
-  int: lit(1), max: lit(2147483647), over: lit(2147483648), min: lit(-2147483648), under: lit(-2147483649), safe: lit(9007199254740991), past: lit(9007199254740993),
-  fraction: lit(1.5), big: lit(1n), text: lit('x'), yes: lit(true), at: lit(new Date()), said: lit(1, t.double()), nothing: lit(null),
+  int: lit(1),
+  max: lit(2147483647),
+  over: lit(2147483648),
+  min: lit(-2147483648),
+  under: lit(-2147483649),
+  safe: lit(9007199254740991),
+  past: lit(9007199254740993),
+  fraction: lit(1.5),
+  big: lit(1n),
+  text: lit('x'),
+  yes: lit(true),
+  at: lit(new Date()),
+  said: lit(1, t.double()),
+  nothing: lit(null),
 }))
-is<InferRow<typeof literals>, {
-  int: number; max: number; over: bigint; min: number; under: bigint; safe: bigint; past: number; fraction: number; big: bigint; text: string; yes: boolean
-  at: Temporal.Instant; said: number; nothing: null
-}>(true)
+is<
+  InferRow<typeof literals>,
+  {
+    int: number
+    max: number
+    over: bigint
+    min: number
+    under: bigint
+    safe: bigint
+    past: number
+    fraction: number
+    big: bigint
+    text: string
+    yes: boolean
+    at: Temporal.Instant
+    said: number
+    nothing: null
+  }
+>(true)
 declare const unknownNumber: number
 is<ReturnType<typeof litOfUnknown>['at0'], number | bigint>(true)
 function litOfUnknown() {
@@ -90,14 +176,37 @@ function frameOfUnknown() {
 }
 
 // --- types of values
-is<InferRow<typeof numbers>, {
-  b: number; s: number; i: number; l: bigint; f: number; d: number; m: Decimal; ni: number | null; day: Temporal.PlainDate; wall: Temporal.PlainDateTime; bin: Uint8Array
-}>(true)
-const nested = engine.read.json('x', { m: t.map(t.string(), t.long().nullable()), a: t.array(t.struct({ x: t.int() })), o: t.struct({ p: t.string().nullable() }).nullable() })
+is<
+  InferRow<typeof numbers>,
+  {
+    b: number
+    s: number
+    i: number
+    l: bigint
+    f: number
+    d: number
+    m: Decimal
+    ni: number | null
+    day: Temporal.PlainDate
+    wall: Temporal.PlainDateTime
+    bin: Uint8Array
+  }
+>(true)
+const nested = engine.read.json('x', {
+  m: t.map(t.string(), t.long().nullable()),
+  a: t.array(t.struct({ x: t.int() })),
+  o: t.struct({ p: t.string().nullable() }).nullable(),
+})
 is<InferRow<typeof nested>, { m: Map<string, bigint | null>; a: { x: number }[]; o: { p: string | null } | null }>(true)
 
 // --- rows given by the program
-const local = engine.createDataFrame([{ id: 1, at: '2020-01-01T00:00:00Z', note: null }, { id: 2n, at: new Date() }], { id: t.long(), at: t.timestamp(), note: t.string().nullable() })
+const local = engine.createDataFrame(
+  [
+    { id: 1, at: '2020-01-01T00:00:00Z', note: null },
+    { id: 2n, at: new Date() },
+  ],
+  { id: t.long(), at: t.timestamp(), note: t.string().nullable() },
+)
 is<InferRow<typeof local>, { id: bigint; at: Temporal.Instant; note: string | null }>(true)
 // @ts-expect-error id is missing
 engine.createDataFrame([{ at: new Date() }], { id: t.long(), at: t.timestamp() })

@@ -40,25 +40,44 @@ const otherKey = marked.groupBy('ad_id').count()
 otherKey.writeStream.outputMode('append')
 marked.groupBy('event_time').count().writeStream.outputMode('append')
 marked
-  .withColumnRenamed('event_time', 'ts').select('ts', 'ad_id').join(ads, 'ad_id')
-  .groupBy(({ ts }) => ({ w: window(ts, '1 minute') })).count()
+  .withColumnRenamed('event_time', 'ts')
+  .select('ts', 'ad_id')
+  .join(ads, 'ad_id')
+  .groupBy(({ ts }) => ({ w: window(ts, '1 minute') }))
+  .count()
   .writeStream.start()
 // window_time of a marked window is an event time too
-marked.select(({ event_time }) => ({ w: window(event_time, '1 minute') })).groupBy(({ w }) => ({ at: window_time(w) })).count().writeStream.start()
+marked
+  .select(({ event_time }) => ({ w: window(event_time, '1 minute') }))
+  .groupBy(({ w }) => ({ at: window_time(w) }))
+  .count()
+  .writeStream.start()
 // arithmetic loses it
-const lost = marked.withColumn('event_time', ({ event_time }) => date_trunc('hour', event_time)).groupBy('event_time').count()
+const lost = marked
+  .withColumn('event_time', ({ event_time }) => date_trunc('hour', event_time))
+  .groupBy('event_time')
+  .count()
 // @ts-expect-error the derived column carries no watermark
 lost.writeStream.outputMode('append')
 
 // so does every function but window and window_time
 function computedColumns() {
-  const computed = marked.withColumn('event_time', ({ event_time }) => coalesce(event_time, new Date(0))).groupBy('event_time').count()
+  const computed = marked
+    .withColumn('event_time', ({ event_time }) => coalesce(event_time, new Date(0)))
+    .groupBy('event_time')
+    .count()
   // @ts-expect-error a computed column carries no watermark
   computed.writeStream.start()
-  const chosen = marked.withColumn('event_time', ({ event_time, price }) => when(price.gt(1), event_time).otherwise(event_time)).groupBy('event_time').count()
+  const chosen = marked
+    .withColumn('event_time', ({ event_time, price }) => when(price.gt(1), event_time).otherwise(event_time))
+    .groupBy('event_time')
+    .count()
   // @ts-expect-error a computed column carries no watermark
   chosen.writeStream.start()
-  const cast = marked.withColumn('event_time', ({ event_time }) => event_time.cast('timestamp')).groupBy('event_time').count()
+  const cast = marked
+    .withColumn('event_time', ({ event_time }) => event_time.cast('timestamp'))
+    .groupBy('event_time')
+    .count()
   // @ts-expect-error a computed column carries no watermark
   cast.writeStream.start()
 }

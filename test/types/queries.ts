@@ -23,7 +23,17 @@ export const clicks = engine.readStream
   .json('in/')
 export const ads = engine.read.parquet('ads.parquet', { ad_id: t.string(), campaign_id: t.string() })
 export const numbers = engine.read.parquet('numbers', {
-  b: t.byte(), s: t.short(), i: t.int(), l: t.long(), f: t.float(), d: t.double(), m: t.decimal(10, 2), ni: t.int().nullable(), day: t.date(), wall: t.timestamp_ntz(), bin: t.binary(),
+  b: t.byte(),
+  s: t.short(),
+  i: t.int(),
+  l: t.long(),
+  f: t.float(),
+  d: t.double(),
+  m: t.decimal(10, 2),
+  ni: t.int().nullable(),
+  day: t.date(),
+  wall: t.timestamp_ntz(),
+  bin: t.binary(),
 })
 export const perCampaign = clicks
   .where(({ event_type }) => event_type.eq('view'))
