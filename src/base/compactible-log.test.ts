@@ -134,7 +134,7 @@ describe('what cannot be trusted is refused with the file named', () => {
   const cases: [string, string, string, RegExp][] = [
     ['an empty file', '1', '', /MALFORMED_LOG_FILE.*\/1 .*empty/],
     ['no version', '1', '{"n":1}', /MALFORMED_LOG_FILE.*\/1 /],
-    ['a newer version', '1', 'v2\n{"n":1}', /UNSUPPORTED_LOG_VERSION.*\/1 .*v2/],
+    ['a newer version', '1', 'v2\n{"n":1}', /INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION.*\/1 .*v2/],
     ['half a line', '1', 'v1\n{"n":1', /MALFORMED_LOG_FILE.*\/1 /],
     ['a line of something else', '1', 'v1\n{"m":1}', /MALFORMED_LOG_FILE.*\/1 /],
     ['null', '1', 'v1\nnull', /MALFORMED_LOG_FILE.*\/1 /],

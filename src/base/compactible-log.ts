@@ -278,7 +278,7 @@ function checkHeader(path: string, content: Uint8Array): Buffer {
   const header = bytes.toString('latin1', 0, end < 0 ? Math.min(bytes.length, 20) : Math.min(end, 20))
   if (header === 'v1') return bytes
   if (/^v[1-9]\d*$/.test(header)) {
-    throw new CorruptCheckpointError('UNSUPPORTED_LOG_VERSION', {
+    throw new CorruptCheckpointError('INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION', {
       what: `${path} has version ${header}, and this program reads up to v1`,
       todo: 'run the query with the release that wrote it, or a later one',
     })

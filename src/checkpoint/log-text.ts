@@ -41,7 +41,7 @@ export function encodeLogText(file: LogFile, version: number, header: object, li
   return `${before}"crc32":"${checksum(file, before + noChecksum + rest)}"}${rest}`
 }
 
-/** Throws CorruptCheckpointError (MALFORMED_LOG_FILE, UNSUPPORTED_LOG_VERSION) that names the file. */
+/** Throws CorruptCheckpointError (MALFORMED_LOG_FILE, INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION) that names the file. */
 export function decodeLogText(file: LogFile, content: Uint8Array, newestVersion: number): LogText {
   const text = decodeUtf8(file, content)
   if (text === '') throw malformed(file, 'it is empty')
@@ -95,7 +95,7 @@ export function malformed(file: LogFile, why: string, cause?: unknown): CorruptC
 }
 
 export function newerVersion(file: LogFile, version: number, newestVersion: number): CorruptCheckpointError {
-  return new CorruptCheckpointError('UNSUPPORTED_LOG_VERSION', {
+  return new CorruptCheckpointError('INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION', {
     what: `${file.path} has version v${version}, and this program reads up to v${newestVersion}`,
     todo: 'run the query with the release that wrote the checkpoint, or a later one',
   })

@@ -103,7 +103,7 @@ describe('offsets/N', () => {
       ['with a byte order mark', `\uFEFFv2\n${header}`, 'MALFORMED_LOG_FILE', 'first line'],
       ['something else', 'PAR1', 'MALFORMED_LOG_FILE', 'first line is "PAR1"'],
       ['of version 0', `v0\n${header}`, 'MALFORMED_LOG_FILE', 'first line'],
-      ['of a newer version', `v3\n${header}`, 'UNSUPPORTED_LOG_VERSION', /version v3, and this program reads up to v2/],
+      ['of a newer version', `v3\n${header}`, 'INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION', /version v3, and this program reads up to v2/],
       ['with Windows line ends', `v2\r\n${header}`, 'MALFORMED_LOG_FILE', 'first line'],
       ['version only', 'v2', 'MALFORMED_LOG_FILE', 'ends after its first line'],
       ['without metadata', 'v2\n\n0:1', 'MALFORMED_LOG_FILE', 'not JSON'],
@@ -202,7 +202,7 @@ describe('commits/N', () => {
       ['v1\n{"nextBatchWatermarkMs":1,"epoch":2}', 'MALFORMED_LOG_FILE', 'checksum is missing'],
       ['v1\n{"nextBatchWatermarkMs":null', 'MALFORMED_LOG_FILE', 'not JSON'],
       ['v1\n{}\n{}', 'MALFORMED_LOG_FILE', 'more than two lines'],
-      ['v2\n{"nextBatchWatermarkMs":1,"stateUniqueIds":{}}', 'UNSUPPORTED_LOG_VERSION', 'version v2'],
+      ['v2\n{"nextBatchWatermarkMs":1,"stateUniqueIds":{}}', 'INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION', 'version v2'],
     ]
     for (const [content, code, what] of cases)
       expect(

@@ -178,7 +178,7 @@ describe('is refused, and nothing is overwritten, when', () => {
       truncateSync(path(name), 0)
       await refused(corrupt('MALFORMED_LOG_FILE', path(name)))
       writeFileSync(path(name), good[path(name)]!.replace(/^v\d/, 'v9'))
-      await refused(corrupt('UNSUPPORTED_LOG_VERSION', path(name)))
+      await refused(corrupt('INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION', path(name)))
       writeFileSync(path(name), good[join(path(name), `../${0}`)]!)
       await refused(corrupt('MALFORMED_LOG_FILE', path(name)))
       writeFileSync(path(name), good[path(name)]!)

@@ -47,7 +47,7 @@ export const defaultMinBatchesToRetain = 100
  * Only temporary files are removed; whatever can't be trusted stays as it is, and the error names it.
  *
  * FencedError CONCURRENT_QUERY; InvalidQueryError INVALID_LEASE; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
- * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, MALFORMED_LOG_FILE, UNSUPPORTED_LOG_VERSION, BATCH_METADATA_NOT_FOUND, LOGS_DISAGREE,
+ * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, MALFORMED_LOG_FILE, INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION, BATCH_METADATA_NOT_FOUND, LOGS_DISAGREE,
  * MALFORMED_METADATA_FILE, CHECKPOINT_OF_ANOTHER_QUERY, RUN_RECORDS_MISSING.
  */
 export async function openCheckpoint(options: OpenCheckpointOptions): Promise<OpenCheckpoint> {
