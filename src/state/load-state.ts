@@ -67,10 +67,9 @@ async function newestManifest(
     const epoch = await epochOf(file.version)
     // where the commit log has no entry (any more), the last run that wrote this version is the one that went on with it
     if (epoch !== undefined && epoch !== file.epoch) continue
-    const manifest = await readManifest(files, folder, queryId, file.version, file.epoch)
-    // its writer may have been killed before it was durable, and what it makes needless will be removed
-    await files.sync([file.path])
-    return manifest
+    // Its writer may have been killed before it was durable. What it makes needless goes only after the next manifest has been written, in
+    // the same folder: then this one is durable too, and until then an older one serves.
+    return readManifest(files, folder, queryId, file.version, file.epoch)
   }
   return null
 }
