@@ -19,7 +19,7 @@ import { comparable, crashableEngine, newestBatch, type Place, type Scenario, wr
  * synced, in one of several ways, or nothing (the process was killed).
  *
  * After the first death readers must see whole batches: what the undisturbed run showed after as many. After the third process nothing that
- * it finished may be lost. In the end the output must be what one batch over all input gives.
+ * it finished may be lost, and none of it is run again. In the end the output must be what one batch over all input gives.
  */
 
 /** How the disk fares at a death: null is a kill, which loses nothing. */
@@ -134,7 +134,16 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
       const after = await inProcess(sim, folder, (place) => newestBatch(scenario, place))
       if (after !== before) return `the output ended at batch ${before}, and at ${after} when the power came back`
       await writeClosingRow(join(folder, 'in'))
-      await run(sim)
+      let again: number | undefined
+      await inProcess(
+        sim,
+        folder,
+        (place) => scenario.run(place),
+        ({ step, batchId }) => {
+          if (step === 'batch/run' && batchId <= before) again = batchId
+        },
+      )
+      if (again !== undefined) return `batch ${again} was finished before the power failed, and was run again`
       return inProcess(await sim.restart(), folder, async (place) => {
         const difference = differenceOfRows(comparable(await scenario.output(place)), reference.expected)
         return difference ?? (await folderProblem(scenario, place))

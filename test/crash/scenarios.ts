@@ -236,20 +236,25 @@ export const scenarios: readonly Scenario[] = [
     expected: (place) => (perKey(place, false) as never as { collect(): Promise<Row[]> }).collect(),
   },
   {
+    // folders in folders, each durable by the fsync of another one
     name: 'partitioned file sink',
     input: fiveFiles,
     intoFiles: true,
     run: (place) =>
       untilDone(
         stream(place)
+          .withColumn('known', ({ v }) => v.isNotNull())
           .writeStream.format('json')
-          .partitionBy('k')
+          .partitionBy('k', 'known')
           .trigger(availableNow)
           .option('checkpointLocation', checkpoint(place))
           .start(out(place)),
       ),
-    output: (place) => place.engine.read.json(out(place), fields).collect(),
-    expected: (place) => table(place).collect(),
+    output: (place) => place.engine.read.json(out(place), { ...fields, known: t.boolean() }).collect(),
+    expected: (place) =>
+      table(place)
+        .withColumn('known', ({ v }) => v.isNotNull())
+        .collect(),
   },
   {
     name: 'static join and windowed aggregation, append, into json',
