@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { MemoryStream, millrace, t } from 'millrace'
 import { addData, assertOnQuery, awaitTermination, checkAnswer, checkLastBatch, checkNewAnswer, execute, startStream, stopStream, testStream } from 'millrace/testing'
 import { expect, test } from 'vitest'
-import { useInputFolders } from './input-folder.ts'
 import { useEngine } from './harness.ts'
+import { useInputFolders } from './input-folder.ts'
 
 const engine = useEngine()
 const newFolder = useInputFolders()

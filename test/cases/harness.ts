@@ -1,5 +1,5 @@
-import { afterAll, beforeAll } from 'vitest'
 import { count, type Engine, MemoryStream, millrace, t, timestamp_seconds, window } from 'millrace'
+import { afterAll, beforeAll } from 'vitest'
 
 /** One engine for a file of cases. */
 export function useEngine(options: Parameters<typeof millrace.local>[0] = {}): () => Engine {

@@ -1,7 +1,7 @@
 // What StreamSuite and MicroBatchExecutionSuite of Spark 4.2.0 expect, besides the cases of group B.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { count, current_timestamp, type Engine, lit, MemoryStream, millrace, type Source, type SourceProvider, Schema, t } from 'millrace'
+import { count, current_timestamp, type Engine, lit, MemoryStream, millrace, Schema, type Source, type SourceProvider, t } from 'millrace'
 import {
   addData, advanceManualClock, assertOnQuery, awaitTermination, checkAnswer, checkLastBatch, checkNewAnswer, checkSinkBatches, editCheckpoint, ManualClock, startStream, stopStream, testStream,
 } from 'millrace/testing'

@@ -1,7 +1,7 @@
 // What StreamingAggregationSuite of Spark 4.2.0 expects, besides the cases of group B.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { avg, count, current_date, date_sub, last, lit, max, MemoryStream, millrace, min, type QueryProgress, sum, t, timestamp_seconds } from 'millrace'
+import { avg, count, current_date, date_sub, last, lit, MemoryStream, max, millrace, min, type QueryProgress, sum, t, timestamp_seconds } from 'millrace'
 import {
   addData, advanceManualClock, assertNumStateRows, assertOnQuery, checkAnswer, checkLastBatch, checkNewAnswer, clearSink, editCheckpoint, execute, ManualClock, multiAddData,
   startStream, stopStream, testStream,
