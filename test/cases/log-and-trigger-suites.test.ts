@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { count, MemoryStream, millrace, t } from 'millrace'
-import { addData, advanceManualClock, assertOnQuery, awaitTermination, checkAnswer, checkNewAnswer, editCheckpoint, ManualClock, startStream, stopStream, testStream } from 'millrace/testing'
+import { addData, assertOnQuery, awaitTermination, checkAnswer, checkNewAnswer, editCheckpoint, ManualClock, startStream, stopStream, testStream } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { nextBatchTimeMs } from '../../src/runtime/triggers.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
