@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
@@ -13,8 +13,8 @@ interface Engine {
 }
 
 /**
- * Writes a batch DataFrame as files: new part files first, durably; with `overwrite` the old ones are removed after that, so that a
- * failure leaves the old rows (perhaps beside some new files without a `_SUCCESS` marker) and never none.
+ * Writes a batch DataFrame as files: new part files first, durably, each under its name only when it is whole; with `overwrite` the old
+ * ones are removed after that, so that a failure leaves the old rows (perhaps beside some new files without a `_SUCCESS` marker) and never none.
  * InvalidQueryError PATH_ALREADY_EXISTS where the mode is errorifexists and the folder has files.
  */
 export async function writeBatch(
@@ -40,11 +40,14 @@ export async function writeBatch(
   }
   await files.makeFolder(folder)
   const id = random.uuid()
-  const fileName = (index: number) => `part-${String(index).padStart(5, '0')}-${id}.${endings[format]}`
+  // hidden until it is whole: a stream over the folder must not find half a file
+  const fileName = (index: number) => `.part-${String(index).padStart(5, '0')}-${id}.${endings[format]}`
   const written = await engine.runBatch(write.plan, (rows) =>
     rows.writeFiles({ format, folder, fileName, partitionBy: write.partitionBy, options: write.options }),
   )
-  await files.sync(written.map((file) => join(folder, file.path)))
+  const paths = written.map((file) => join(folder, file.path))
+  await files.sync(paths)
+  for (const path of paths) await files.move(path, join(dirname(path), basename(path).slice(1)))
   if (write.mode === 'overwrite') for (const path of old) await files.delete(path)
   await files.replace(join(folder, '_SUCCESS'), '')
 }

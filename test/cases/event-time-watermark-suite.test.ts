@@ -3,7 +3,17 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { count, type Engine, MemoryStream, millrace, type QueryProgress, t, timestamp_seconds, window } from 'millrace'
 import {
-  addData, assertNumStateRows, assertOnQuery, awaitTermination, checkAnswer, checkLastBatch, checkNewAnswer, multiAddData, startStream, stopStream, testStream,
+  addData,
+  assertNumStateRows,
+  assertOnQuery,
+  awaitTermination,
+  checkAnswer,
+  checkLastBatch,
+  checkNewAnswer,
+  multiAddData,
+  startStream,
+  stopStream,
+  testStream,
 } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
@@ -13,9 +23,13 @@ const engine = useEngine()
 const utc = (second: number) => new Date(second * 1000).toISOString()
 type Query = { readonly recentProgress: readonly QueryProgress[]; readonly lastProgress: QueryProgress | null }
 const eventTimeOfData = (query: Query) => query.recentProgress.filter(({ numInputRows }) => numInputRows > 0).at(-1)!.eventTime
-const assertEventStats = (expected: { readonly min: number; readonly max: number; readonly avg: number; readonly watermark: number } | null) =>
+const assertEventStats = (
+  expected: { readonly min: number; readonly max: number; readonly avg: number; readonly watermark: number } | null,
+) =>
   assertOnQuery('event time', (query) => {
-    expect(eventTimeOfData(query)).toEqual(expected === null ? {} : Object.fromEntries(Object.entries(expected).map(([key, second]) => [key, utc(second)])))
+    expect(eventTimeOfData(query)).toEqual(
+      expected === null ? {} : Object.fromEntries(Object.entries(expected).map(([key, second]) => [key, utc(second)])),
+    )
   })
 
 test('error on bad column; error on wrong type; error on nested column: the messages name what was given', () => {
@@ -23,7 +37,9 @@ test('error on bad column; error on wrong type; error on nested column: the mess
   expect(() => input.withWatermark('badColumn' as never, '1 minute')).toThrow(/badColumn/)
   expect(() => input.withWatermark('value' as never, '1 minute')).toThrow(/value.*INT/i)
   const nested = engine().createDataFrame([], { id: t.int(), nested_struct: t.struct({ timestamp: t.timestamp(), value: t.string() }) })
-  expect(() => nested.withWatermark('nested_struct.timestamp' as never, '0 seconds')).toThrow(/EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN.*nested_struct.*timestamp/s)
+  expect(() => nested.withWatermark('nested_struct.timestamp' as never, '0 seconds')).toThrow(
+    /EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN.*nested_struct.*timestamp/s,
+  )
 })
 
 test('withWatermark should work with alias-qualified column name', async () => {
@@ -37,7 +53,12 @@ test('withWatermark should work with alias-qualified column name', async () => {
     .agg(() => ({ count: count() }))
     .select(({ window, count }) => ({ start: window.start.cast('long'), count }))
   await testStream(counts, [
-    addData(input, ...rows(15)), checkAnswer(), addData(input, ...rows(10, 12, 14)), checkAnswer(), addData(input, ...rows(25)), checkAnswer([10, 3]),
+    addData(input, ...rows(15)),
+    checkAnswer(),
+    addData(input, ...rows(10, 12, 14)),
+    checkAnswer(),
+    addData(input, ...rows(25)),
+    checkAnswer([10, 3]),
   ])
 })
 
@@ -50,17 +71,27 @@ test('event time and watermark metrics: none without a watermark', async () => {
     .agg(() => ({ count: count() }))
     .select(({ window, count }) => ({ start: window.start.cast('long'), count }))
   await testStream(counts, { outputMode: 'complete' }, [
-    addData(input, ...rows(15)), checkAnswer([15, 1]), assertEventStats(null),
-    addData(input, ...rows(10, 12, 14)), checkAnswer([10, 3], [15, 1]), assertEventStats(null),
+    addData(input, ...rows(15)),
+    checkAnswer([15, 1]),
+    assertEventStats(null),
+    addData(input, ...rows(10, 12, 14)),
+    checkAnswer([10, 3], [15, 1]),
+    assertEventStats(null),
   ])
 })
 
 test('event time and watermark metrics: all four with one, the watermark being the one that the batch used', async () => {
   const input = seconds(engine())
   await testStream(windowedCount(input, 10, 5), [
-    addData(input, ...rows(15)), checkAnswer(), assertEventStats({ min: 15, max: 15, avg: 15, watermark: 0 }),
-    addData(input, ...rows(10, 12, 14)), checkAnswer(), assertEventStats({ min: 10, max: 14, avg: 12, watermark: 5 }),
-    addData(input, ...rows(25)), checkAnswer([10, 3]), assertEventStats({ min: 25, max: 25, avg: 25, watermark: 5 }),
+    addData(input, ...rows(15)),
+    checkAnswer(),
+    assertEventStats({ min: 15, max: 15, avg: 15, watermark: 0 }),
+    addData(input, ...rows(10, 12, 14)),
+    checkAnswer(),
+    assertEventStats({ min: 10, max: 14, avg: 12, watermark: 5 }),
+    addData(input, ...rows(25)),
+    checkAnswer([10, 3]),
+    assertEventStats({ min: 25, max: 25, avg: 25, watermark: 5 }),
     assertOnQuery('a no-data batch has a watermark only', (query) => expect(query.lastProgress!.eventTime).toEqual({ watermark: utc(15) })),
   ])
 })
@@ -69,22 +100,46 @@ test('event time and watermark metrics with Trigger.Once (SPARK-24699)', async (
   const input = seconds(engine())
   const once = (...values: number[]) => [addData(input, ...rows(...values)), startStream({ trigger: { kind: 'once' } }), awaitTermination()]
   await testStream(windowedCount(input, 10, 5), { trigger: { kind: 'once' } }, [
-    startStream(), awaitTermination(),
-    ...once(15), checkNewAnswer(), assertEventStats({ min: 15, max: 15, avg: 15, watermark: 0 }),
-    ...once(10, 12, 14), checkNewAnswer(), assertEventStats({ min: 10, max: 14, avg: 12, watermark: 5 }),
-    ...once(25), checkNewAnswer(), assertEventStats({ min: 25, max: 25, avg: 25, watermark: 5 }),
-    ...once(50), checkNewAnswer([10, 3]), assertEventStats({ min: 50, max: 50, avg: 50, watermark: 15 }),
-    ...once(50), checkNewAnswer([15, 1], [25, 1]), assertEventStats({ min: 50, max: 50, avg: 50, watermark: 40 }),
+    startStream(),
+    awaitTermination(),
+    ...once(15),
+    checkNewAnswer(),
+    assertEventStats({ min: 15, max: 15, avg: 15, watermark: 0 }),
+    ...once(10, 12, 14),
+    checkNewAnswer(),
+    assertEventStats({ min: 10, max: 14, avg: 12, watermark: 5 }),
+    ...once(25),
+    checkNewAnswer(),
+    assertEventStats({ min: 25, max: 25, avg: 25, watermark: 5 }),
+    ...once(50),
+    checkNewAnswer([10, 3]),
+    assertEventStats({ min: 50, max: 50, avg: 50, watermark: 15 }),
+    ...once(50),
+    checkNewAnswer([15, 1], [25, 1]),
+    assertEventStats({ min: 50, max: 50, avg: 50, watermark: 40 }),
   ])
 })
 
 test('the same over AvailableNow runs, each of which ends with its no-data batch (after SPARK-24699)', async () => {
   const input = seconds(engine())
-  const run = (...values: number[]) => [addData(input, ...rows(...values)), startStream({ trigger: { kind: 'available-now' } }), awaitTermination()]
+  const run = (...values: number[]) => [
+    addData(input, ...rows(...values)),
+    startStream({ trigger: { kind: 'available-now' } }),
+    awaitTermination(),
+  ]
   await testStream(windowedCount(input, 10, 5), { trigger: { kind: 'available-now' } }, [
-    startStream(), awaitTermination(),
-    ...run(15), checkNewAnswer(), ...run(10, 12, 14), checkNewAnswer(),
-    ...run(25), checkNewAnswer([10, 3]), ...run(50), checkNewAnswer([15, 1], [25, 1]), ...run(50), checkNewAnswer(),
+    startStream(),
+    awaitTermination(),
+    ...run(15),
+    checkNewAnswer(),
+    ...run(10, 12, 14),
+    checkNewAnswer(),
+    ...run(25),
+    checkNewAnswer([10, 3]),
+    ...run(50),
+    checkNewAnswer([15, 1], [25, 1]),
+    ...run(50),
+    checkNewAnswer(),
   ])
 })
 
@@ -99,7 +154,10 @@ test('delay in months and years handled correctly', async () => {
     .agg(() => ({ count: count() }))
     .select(({ window, count }) => ({ start: window.start.cast('long'), count }))
   await testStream(counts, [
-    addData(input, { value: now }), checkAnswer(), addData(input, { value: now }), checkAnswer(),
+    addData(input, { value: now }),
+    checkAnswer(),
+    addData(input, { value: now }),
+    checkAnswer(),
     assertOnQuery('29 months of 31 days back', (query) => {
       const { max, watermark } = eventTimeOfData(query)
       expect(Date.parse(max!)).toBe(Number(now) * 1000)
@@ -109,7 +167,9 @@ test('delay in months and years handled correctly', async () => {
 })
 
 test('delay threshold should not be negative', () => {
-  const input = seconds(engine()).toDF().withColumn('at', ({ value }) => timestamp_seconds(value))
+  const input = seconds(engine())
+    .toDF()
+    .withColumn('at', ({ value }) => timestamp_seconds(value))
   for (const delay of ['-1 year', '1 year -13 months', '1 month -40 days', '-10 seconds']) {
     expect(() => input.withWatermark('at', delay), delay).toThrow(/should not be negative/)
   }
@@ -124,14 +184,33 @@ test('SPARK-35815: Support ANSI intervals for delay threshold', async () => {
     [['10 seconds', 'interval 10 second', "interval '10' second"], 10],
     [['1 years', 'interval 1 year', "interval '1' year"], 12 * 31 * day],
     [['1 months', 'interval 1 month', "interval '1' month"], 31 * day],
-    [['1 day 2 hours 3 minutes 4 seconds', ' interval 1 day 2 hours 3 minutes 4 seconds', "\tinterval '1' day '2' hours '3' minutes '4' seconds", "interval '1 2:3:4' day to second"], day + 2 * 3600 + 3 * 60 + 4],
+    [
+      [
+        '1 day 2 hours 3 minutes 4 seconds',
+        ' interval 1 day 2 hours 3 minutes 4 seconds',
+        "\tinterval '1' day '2' hours '3' minutes '4' seconds",
+        "interval '1 2:3:4' day to second",
+      ],
+      day + 2 * 3600 + 3 * 60 + 4,
+    ],
     [[' 1 year 2 months', 'interval 1 year 2 month', "interval '1' year '2' month", "\tinterval '1-2' year to month"], 14 * 31 * day],
   ]
-  const timed = seconds(engine()).toDF().withColumn('at', ({ value }) => timestamp_seconds(value))
+  const timed = seconds(engine())
+    .toDF()
+    .withColumn('at', ({ value }) => timestamp_seconds(value))
   for (const [texts, delaySeconds] of variants) {
-    for (const delay of texts) expect(timed.withWatermark('at', delay).schema.fields.at(-1)!.watermarkDelayMs, delay).toBe(delaySeconds * 1000)
+    for (const delay of texts)
+      expect(timed.withWatermark('at', delay).schema.fields.at(-1)!.watermarkDelayMs, delay).toBe(delaySeconds * 1000)
   }
-  for (const delay of ['1 foo', 'interva 2 day', "intrval '3' day", 'interval 4 foo', "interval '5' foo", "interval '1 2:3:4' day to hour", "interval '1 2' year to month"]) {
+  for (const delay of [
+    '1 foo',
+    'interva 2 day',
+    "intrval '3' day",
+    'interval 4 foo',
+    "interval '5' foo",
+    "interval '1 2:3:4' day to hour",
+    "interval '1 2' year to month",
+  ]) {
     expect(() => timed.withWatermark('at', delay), delay).toThrow(/CANNOT_PARSE_INTERVAL/)
   }
 })
@@ -151,7 +230,10 @@ test('overriding watermark should not be allowed by default', async () => {
 
 test('EventTime watermark should be ignored in batch query', async () => {
   const found = await engine()
-    .createDataFrame(Array.from({ length: 100 }, (_, i) => ({ key: i + 1 })), { key: t.int() })
+    .createDataFrame(
+      Array.from({ length: 100 }, (_, i) => ({ key: i + 1 })),
+      { key: t.int() },
+    )
     .select(({ key }) => ({ eventTime: timestamp_seconds(key) }))
     .withWatermark('eventTime', '1 minute')
     .select(({ eventTime }) => ({ second: eventTime.cast('long') }))
@@ -185,9 +267,14 @@ test('SPARK-27340: a window that was given another name keeps its watermark', as
     .agg(() => ({ count: count() }))
     .select(({ aliasWindow, count }) => ({ start: aliasWindow.start.cast('long'), count }))
   await testStream(counts, [
-    addData(input, ...rows(10, 11, 12, 13, 14, 15)), checkNewAnswer(),
-    addData(input, ...rows(25)), checkNewAnswer([10, 5]), assertNumStateRows({ total: 2 }),
-    addData(input, ...rows(10)), checkNewAnswer(), assertNumStateRows({ total: 2, droppedByWatermark: 1 }),
+    addData(input, ...rows(10, 11, 12, 13, 14, 15)),
+    checkNewAnswer(),
+    addData(input, ...rows(25)),
+    checkNewAnswer([10, 5]),
+    assertNumStateRows({ total: 2 }),
+    addData(input, ...rows(10)),
+    checkNewAnswer(),
+    assertNumStateRows({ total: 2, droppedByWatermark: 1 }),
   ])
 })
 
@@ -195,40 +282,67 @@ test('no-data flag off: what the watermark closed waits for the next data', asyn
   await using quiet = await millrace.local({ threads: 1, conf: { 'spark.sql.streaming.noDataMicroBatches.enabled': false } })
   const input = seconds(quiet)
   await testStream(windowedCount(input, 10, 5), [
-    addData(input, ...rows(10, 11, 12, 13, 14, 15)), checkNewAnswer(),
-    addData(input, ...rows(25)), checkNewAnswer(),
-    addData(input, ...rows(25)), checkNewAnswer([10, 5]),
+    addData(input, ...rows(10, 11, 12, 13, 14, 15)),
+    checkNewAnswer(),
+    addData(input, ...rows(25)),
+    checkNewAnswer(),
+    addData(input, ...rows(25)),
+    checkNewAnswer([10, 5]),
   ])
 })
 
 function withTwoWatermarks(first: ReturnType<typeof seconds>, second: ReturnType<typeof seconds>) {
-  const timed = (input: typeof first, delay: string) => input.toDF().withColumn('at', ({ value }) => timestamp_seconds(value)).withWatermark('at', delay)
-  return timed(first, '10 seconds').union(timed(second, '15 seconds')).select(({ at }) => ({ at: at.cast('int') }))
+  const timed = (input: typeof first, delay: string) =>
+    input
+      .toDF()
+      .withColumn('at', ({ value }) => timestamp_seconds(value))
+      .withWatermark('at', delay)
+  return timed(first, '10 seconds')
+    .union(timed(second, '15 seconds'))
+    .select(({ at }) => ({ at: at.cast('int') }))
 }
 /** A batch of one row that moves nothing shows the watermark. */
 const usedWatermark = (input: ReturnType<typeof seconds>, second: number) => [
-  addData(input, ...rows(1)), assertOnQuery(`watermark ${second} s`, (query) => expect(query.lastProgress!.eventTime['watermark']).toBe(utc(second))),
+  addData(input, ...rows(1)),
+  assertOnQuery(`watermark ${second} s`, (query) => expect(query.lastProgress!.eventTime['watermark']).toBe(utc(second))),
 ]
-const withPolicy = (policy: string): Promise<Engine> => millrace.local({ threads: 1, conf: { 'spark.sql.streaming.multipleWatermarkPolicy': policy }, print: () => {} })
+const withPolicy = (policy: string): Promise<Engine> =>
+  millrace.local({ threads: 1, conf: { 'spark.sql.streaming.multipleWatermarkPolicy': policy }, print: () => {} })
 
 test('MultipleWatermarkPolicy: max', async () => {
   await using max = await withPolicy('max')
   const [input1, input2] = [seconds(max), seconds(max)]
   await testStream(withTwoWatermarks(input1, input2), [
-    multiAddData([input1, rows(20)], [input2, rows(30)]), checkLastBatch([20], [30]), ...usedWatermark(input1, 15),
-    stopStream(), startStream(), ...usedWatermark(input1, 15),
-    multiAddData([input1, rows(120)], [input2, rows(130)]), checkLastBatch([120], [130]), ...usedWatermark(input1, 115),
-    addData(input1, ...rows(150)), checkLastBatch([150]), ...usedWatermark(input1, 140),
+    multiAddData([input1, rows(20)], [input2, rows(30)]),
+    checkLastBatch([20], [30]),
+    ...usedWatermark(input1, 15),
+    stopStream(),
+    startStream(),
+    ...usedWatermark(input1, 15),
+    multiAddData([input1, rows(120)], [input2, rows(130)]),
+    checkLastBatch([120], [130]),
+    ...usedWatermark(input1, 115),
+    addData(input1, ...rows(150)),
+    checkLastBatch([150]),
+    ...usedWatermark(input1, 140),
   ])
 })
 
 test('MultipleWatermarkPolicy: min', async () => {
   const [input1, input2] = [seconds(engine()), seconds(engine())]
   await testStream(withTwoWatermarks(input1, input2), [
-    multiAddData([input1, rows(20)], [input2, rows(30)]), checkLastBatch([20], [30]), ...usedWatermark(input1, 10),
-    stopStream(), startStream(), ...usedWatermark(input1, 10),
-    multiAddData([input1, rows(120)], [input2, rows(130)]), checkLastBatch([120], [130]), ...usedWatermark(input2, 110),
-    addData(input2, ...rows(150)), checkLastBatch([150]), ...usedWatermark(input2, 110),
+    multiAddData([input1, rows(20)], [input2, rows(30)]),
+    checkLastBatch([20], [30]),
+    ...usedWatermark(input1, 10),
+    stopStream(),
+    startStream(),
+    ...usedWatermark(input1, 10),
+    multiAddData([input1, rows(120)], [input2, rows(130)]),
+    checkLastBatch([120], [130]),
+    ...usedWatermark(input2, 110),
+    addData(input2, ...rows(150)),
+    checkLastBatch([150]),
+    ...usedWatermark(input2, 110),
   ])
 })
 
@@ -238,14 +352,25 @@ test('MultipleWatermarkPolicy: recovery from checkpoints ignores session conf', 
   const [a1, a2] = [seconds(max), seconds(max)]
   const options = { checkpointLocation: checkpoint.path }
   await testStream(withTwoWatermarks(a1, a2), options, [
-    multiAddData([a1, rows(20)], [a2, rows(30)]), checkLastBatch([20], [30]), ...usedWatermark(a1, 15),
+    multiAddData([a1, rows(20)], [a2, rows(30)]),
+    checkLastBatch([20], [30]),
+    ...usedWatermark(a1, 15),
   ])
   const [b1, b2] = [seconds(engine()), seconds(engine())]
-  for (const [input, values] of [[b1, rows(20)], [b2, rows(30)], [b1, rows(1)]] as const) input.addData(...values)
+  for (const [input, values] of [
+    [b1, rows(20)],
+    [b2, rows(30)],
+    [b1, rows(1)],
+  ] as const)
+    input.addData(...values)
   await testStream(withTwoWatermarks(b1, b2), options, [
     ...usedWatermark(b1, 15),
-    multiAddData([b1, rows(120)], [b2, rows(130)]), checkLastBatch([120], [130]), ...usedWatermark(b1, 115),
-    addData(b1, ...rows(150)), checkLastBatch([150]), ...usedWatermark(b1, 140),
+    multiAddData([b1, rows(120)], [b2, rows(130)]),
+    checkLastBatch([120], [130]),
+    ...usedWatermark(b1, 115),
+    addData(b1, ...rows(150)),
+    checkLastBatch([150]),
+    ...usedWatermark(b1, 140),
   ])
 })
 

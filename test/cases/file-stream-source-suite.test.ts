@@ -2,14 +2,28 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MemoryStream, millrace, t } from 'millrace'
-import { addData, assertOnQuery, awaitTermination, checkAnswer, checkLastBatch, checkNewAnswer, execute, startStream, stopStream, testStream } from 'millrace/testing'
+import {
+  addData,
+  assertOnQuery,
+  awaitTermination,
+  checkAnswer,
+  checkLastBatch,
+  checkNewAnswer,
+  execute,
+  startStream,
+  stopStream,
+  testStream,
+} from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
 import { useInputFolders } from './input-folder.ts'
 
 const engine = useEngine()
 const newFolder = useInputFolders()
-const keeping = (path: string) => engine().readStream.text(path).where(({ value }) => value.contains('keep'))
+const keeping = (path: string) =>
+  engine()
+    .readStream.text(path)
+    .where(({ value }) => value.contains('keep'))
 const words = (...values: string[]) => values.map((value) => [value])
 
 test('FileStreamSource schema: no path', () => {
@@ -25,7 +39,9 @@ test('FileStreamSource schema: path doesn’t exist (with schema) should throw e
 test('FileStreamSource schema: text has its own, or the one string column that is given', async () => {
   const folder = await newFolder()
   expect(engine().readStream.text(folder.path).schema.fields).toEqual([{ name: 'value', type: 'string', nullable: true }])
-  expect(engine().readStream.schema({ userColumn: t.string().nullable() }).format('text').load(folder.path).schema.names).toEqual(['userColumn'])
+  expect(engine().readStream.schema({ userColumn: t.string().nullable() }).format('text').load(folder.path).schema.names).toEqual([
+    'userColumn',
+  ])
 })
 
 test('FileStreamSource schema: parquet and json, no schema', async () => {
@@ -35,23 +51,33 @@ test('FileStreamSource schema: parquet and json, no schema', async () => {
 
 test('SPARK-28651: force streaming file source to be nullable', async () => {
   const folder = await newFolder()
-  const rows = engine().readStream.schema({ foo: t.long(), s: t.struct({ a: t.int() }) }).json(folder.path)
+  const rows = engine()
+    .readStream.schema({ foo: t.long(), s: t.struct({ a: t.int() }) })
+    .json(folder.path)
   expect(rows.schema.fields.map(({ nullable }) => nullable)).toEqual([true, true])
 })
 
 test('read from text files; fault tolerance', async () => {
   const folder = await newFolder()
   await testStream(keeping(folder.path), [
-    folder.adding('drop1\nkeep2\nkeep3'), checkAnswer(...words('keep2', 'keep3')), stopStream(),
-    folder.adding('drop4\nkeep5\nkeep6'), startStream(), checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6')),
-    folder.adding('drop7\nkeep8\nkeep9'), checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6', 'keep8', 'keep9')),
+    folder.adding('drop1\nkeep2\nkeep3'),
+    checkAnswer(...words('keep2', 'keep3')),
+    stopStream(),
+    folder.adding('drop4\nkeep5\nkeep6'),
+    startStream(),
+    checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6')),
+    folder.adding('drop7\nkeep8\nkeep9'),
+    checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6', 'keep8', 'keep9')),
   ])
 })
 
 test('SPARK-21996/SPARK-43343: file names with special characters', async () => {
   for (const special of [' ', '[', '[123]', '{a,b}', '*', '%20', '#', '?', 'ä']) {
     const folder = await newFolder()
-    await testStream(keeping(folder.path), [folder.adding('drop1\nkeep2\nkeep3', `text${special}text`), checkAnswer(...words('keep2', 'keep3'))])
+    await testStream(keeping(folder.path), [
+      folder.adding('drop1\nkeep2\nkeep3', `text${special}text`),
+      checkAnswer(...words('keep2', 'keep3')),
+    ])
   }
 })
 
@@ -77,11 +103,19 @@ test('Option pathGlobFilter', async () => {
 
 test('read from json files', async () => {
   const folder = await newFolder()
-  const rows = engine().readStream.schema({ value: t.string().nullable() }).json(folder.path).where(({ value }) => value.contains('keep'))
+  const rows = engine()
+    .readStream.schema({ value: t.string().nullable() })
+    .json(folder.path)
+    .where(({ value }) => value.contains('keep'))
   await testStream(rows, [
-    folder.adding('{"value": "drop1"}\n{"value": "keep2"}\n{"value": "keep3"}'), checkAnswer(...words('keep2', 'keep3')), stopStream(),
-    folder.adding('{"value": "drop4"}\n{"value": "keep5"}\n{"value": "keep6"}'), startStream(), checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6')),
-    folder.adding('{"value": "drop7"}\n{"value": "keep8"}\n{"value": "keep9"}'), checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6', 'keep8', 'keep9')),
+    folder.adding('{"value": "drop1"}\n{"value": "keep2"}\n{"value": "keep3"}'),
+    checkAnswer(...words('keep2', 'keep3')),
+    stopStream(),
+    folder.adding('{"value": "drop4"}\n{"value": "keep5"}\n{"value": "keep6"}'),
+    startStream(),
+    checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6')),
+    folder.adding('{"value": "drop7"}\n{"value": "keep8"}\n{"value": "keep9"}'),
+    checkAnswer(...words('keep2', 'keep3', 'keep5', 'keep6', 'keep8', 'keep9')),
   ])
 })
 
@@ -90,9 +124,12 @@ test('reading from json files with changing schema', async () => {
   await folder.add('{"k": "value0"}')
   await folder.add('{"k": "value1", "v": "new"}')
   await testStream(engine().readStream.schema({ k: t.string().nullable() }).json(folder.path), [
-    folder.adding('{"k": "value2"}'), checkAnswer(...words('value0', 'value1', 'value2')),
-    folder.adding('{"k": "value3", "v": "new"}'), checkNewAnswer(['value3']),
-    folder.adding('{"v": "value4"}'), checkNewAnswer([null]),
+    folder.adding('{"k": "value2"}'),
+    checkAnswer(...words('value0', 'value1', 'value2')),
+    folder.adding('{"k": "value3", "v": "new"}'),
+    checkNewAnswer(['value3']),
+    folder.adding('{"v": "value4"}'),
+    checkNewAnswer([null]),
   ])
 })
 
@@ -100,24 +137,36 @@ test('read from parquet files with changing schema', async () => {
   const folder = await newFolder()
   const write = async (rows: { k: string; v?: number }[]) => {
     const fields = { k: t.string(), ...(rows[0]!.v === undefined ? {} : { v: t.int() }) }
-    await engine().createDataFrame(rows, fields as never).write.mode('append').parquet(folder.path)
+    await engine()
+      .createDataFrame(rows, fields as never)
+      .write.mode('append')
+      .parquet(folder.path)
   }
   await write([{ k: 'value0' }])
   await write([{ k: 'value1', v: 0 }])
   await testStream(engine().readStream.schema({ k: t.string().nullable() }).parquet(folder.path), [
-    execute('write', () => write([{ k: 'value2' }])), checkAnswer(...words('value0', 'value1', 'value2')),
-    execute('write', () => write([{ k: 'value3', v: 1 }])), checkNewAnswer(['value3']),
+    execute('write', () => write([{ k: 'value2' }])),
+    checkAnswer(...words('value0', 'value1', 'value2')),
+    execute('write', () => write([{ k: 'value3', v: 1 }])),
+    checkNewAnswer(['value3']),
   ])
 })
 
 test('read new files in nested directories with globbing', async () => {
   const folder = await newFolder()
   await testStream(keeping(`${folder.path}/*/*`), [
-    folder.adding('drop1\nkeep2', 'subdir/1'), checkAnswer(['keep2']),
-    folder.adding('keep3', 'subdir/2'), checkNewAnswer(['keep3']),
-    folder.adding('keep4', 'subdir/subsubdir/3'), checkNewAnswer(['keep4']),
-    folder.adding('keep5', 'subdir/subsubdir/4'), checkNewAnswer(['keep5']),
-    folder.adding('keep6', '5'), folder.adding('keep7', 'subdir/subsubdir/subsubsubdir/6'), folder.adding('keep8', 'subdir/7'), checkNewAnswer(['keep8']),
+    folder.adding('drop1\nkeep2', 'subdir/1'),
+    checkAnswer(['keep2']),
+    folder.adding('keep3', 'subdir/2'),
+    checkNewAnswer(['keep3']),
+    folder.adding('keep4', 'subdir/subsubdir/3'),
+    checkNewAnswer(['keep4']),
+    folder.adding('keep5', 'subdir/subsubdir/4'),
+    checkNewAnswer(['keep5']),
+    folder.adding('keep6', '5'),
+    folder.adding('keep7', 'subdir/subsubdir/subsubsubdir/6'),
+    folder.adding('keep8', 'subdir/7'),
+    checkNewAnswer(['keep8']),
   ])
 })
 
@@ -125,13 +174,20 @@ for (const globbing of [true, false]) {
   test(`read new files in partitioned table ${globbing ? 'with globbing, should not read partition data' : 'without globbing, should read partition data'}`, async () => {
     const folder = await newFolder()
     const path = globbing ? `${folder.path}/*/*` : folder.path
-    const rows = engine().readStream.schema({ value: t.string().nullable(), partition: t.string().nullable() }).json(path).where(({ value }) => value.contains('keep'))
+    const rows = engine()
+      .readStream.schema({ value: t.string().nullable(), partition: t.string().nullable() })
+      .json(path)
+      .where(({ value }) => value.contains('keep'))
     const [foo, bar] = globbing ? [null, null] : ['foo', 'bar']
     await testStream(rows, [
-      folder.adding('{"value": "drop1"}\n{"value": "keep2"}', 'partition=foo/1'), checkAnswer(['keep2', foo]),
-      folder.adding('{"value": "keep3"}', 'partition=foo/2'), checkNewAnswer(['keep3', foo]),
-      folder.adding('{"value": "keep4"}', 'partition=bar/3'), checkNewAnswer(['keep4', bar]),
-      folder.adding('{"value": "keep5"}', 'partition=bar/4'), checkNewAnswer(['keep5', bar]),
+      folder.adding('{"value": "drop1"}\n{"value": "keep2"}', 'partition=foo/1'),
+      checkAnswer(['keep2', foo]),
+      folder.adding('{"value": "keep3"}', 'partition=foo/2'),
+      checkNewAnswer(['keep3', foo]),
+      folder.adding('{"value": "keep4"}', 'partition=bar/3'),
+      checkNewAnswer(['keep4', bar]),
+      folder.adding('{"value": "keep5"}', 'partition=bar/4'),
+      checkNewAnswer(['keep5', bar]),
     ])
   })
 }
@@ -145,30 +201,49 @@ test('read data from outputs of another streaming query, its log compacted in be
     return writing.processAllAvailable()
   }
   let writing: Awaited<ReturnType<ReturnType<typeof own.readStream.text>['writeStream']['start']>>
-  await testStream(own.readStream.text(folder.path).where(({ value }) => value.contains('keep')), [
-    checkAnswer(),
-    execute('the other query starts', async () => {
-      writing = await first.toDF().writeStream.option('checkpointLocation', folder.beside('checkpoint')).format('text').start(folder.path)
-    }),
-    execute('batch 0', () => add('drop1', 'keep2')), checkAnswer(['keep2']),
-    folder.adding('should_not_keep!!!'),
-    execute('batch 1', () => add('keep3')), checkNewAnswer(['keep3']),
-    execute('batch 2', () => add('keep4')), checkNewAnswer(['keep4']),
-    execute('the other query stops', () => writing.stop()),
-  ])
+  await testStream(
+    own.readStream.text(folder.path).where(({ value }) => value.contains('keep')),
+    [
+      checkAnswer(),
+      execute('the other query starts', async () => {
+        writing = await first.toDF().writeStream.option('checkpointLocation', folder.beside('checkpoint')).format('text').start(folder.path)
+      }),
+      execute('batch 0', () => add('drop1', 'keep2')),
+      checkAnswer(['keep2']),
+      folder.adding('should_not_keep!!!'),
+      execute('batch 1', () => add('keep3')),
+      checkNewAnswer(['keep3']),
+      execute('batch 2', () => add('keep4')),
+      checkNewAnswer(['keep4']),
+      execute('the other query stops', () => writing.stop()),
+    ],
+  )
 })
 
 for (const option of ['maxFilesPerTrigger', 'maxBytesPerTrigger']) {
   test(`${option}: two files of one byte each a batch`, async () => {
     const folder = await newFolder()
-    const add = (...names: string[]) => execute(`add ${names}`, async () => {
-      for (const name of names) await folder.add(name, `${name}.txt`)
-    })
+    const add = (...names: string[]) =>
+      execute(`add ${names}`, async () => {
+        for (const name of names) await folder.add(name, `${name}.txt`)
+      })
     await testStream(engine().readStream.option(option, 2).text(folder.path), [
-      add('a', 'b', 'c'), startStream(), checkLastBatch(['c']), checkNewAnswer(['a'], ['b'], ['c']), assertOnQuery('2 batches', (query) => expect(query.lastProgress!.batchId).toBe(1)),
-      stopStream(), add('d', 'e', 'f', 'g'), startStream(), checkLastBatch(['f'], ['g']), checkNewAnswer(['d'], ['e'], ['f'], ['g']),
+      add('a', 'b', 'c'),
+      startStream(),
+      checkLastBatch(['c']),
+      checkNewAnswer(['a'], ['b'], ['c']),
+      assertOnQuery('2 batches', (query) => expect(query.lastProgress!.batchId).toBe(1)),
+      stopStream(),
+      add('d', 'e', 'f', 'g'),
+      startStream(),
+      checkLastBatch(['f'], ['g']),
+      checkNewAnswer(['d'], ['e'], ['f'], ['g']),
       assertOnQuery('2 more', (query) => expect(query.lastProgress!.batchId).toBe(3)),
-      stopStream(), add('h', 'i', 'j', 'k', 'l'), startStream(), checkLastBatch(['l']), checkNewAnswer(['h'], ['i'], ['j'], ['k'], ['l']),
+      stopStream(),
+      add('h', 'i', 'j', 'k', 'l'),
+      startStream(),
+      checkLastBatch(['l']),
+      checkNewAnswer(['h'], ['i'], ['j'], ['k'], ['l']),
       assertOnQuery('3 more', (query) => expect(query.lastProgress!.batchId).toBe(6)),
     ])
   })
@@ -182,10 +257,21 @@ for (const option of ['maxFilesPerTrigger', 'maxBytesPerTrigger']) {
   test(`${option} - ignored when using Trigger.Once`, async () => {
     const folder = await newFolder()
     const once = [startStream({ trigger: { kind: 'once' } }), awaitTermination()]
-    const oneTrigger = assertOnQuery('one trigger', (query) => expect(query.recentProgress.filter(({ numInputRows }) => numInputRows !== 0).length).toBe(1))
+    const oneTrigger = assertOnQuery('one trigger', (query) =>
+      expect(query.recentProgress.filter(({ numInputRows }) => numInputRows !== 0).length).toBe(1),
+    )
     await testStream(engine().readStream.option(option, 1).text(folder.path), [
-      folder.adding('1'), folder.adding('2'), folder.adding('3'), ...once, oneTrigger, checkAnswer(['1'], ['2'], ['3']),
-      folder.adding('4'), folder.adding('5'), ...once, oneTrigger, checkNewAnswer(['4'], ['5']),
+      folder.adding('1'),
+      folder.adding('2'),
+      folder.adding('3'),
+      ...once,
+      oneTrigger,
+      checkAnswer(['1'], ['2'], ['3']),
+      folder.adding('4'),
+      folder.adding('5'),
+      ...once,
+      oneTrigger,
+      checkNewAnswer(['4'], ['5']),
     ])
   })
   test(`${option} and latestFirst: maxFileAge is ignored`, async () => {
@@ -193,14 +279,17 @@ for (const option of ['maxFilesPerTrigger', 'maxBytesPerTrigger']) {
     await folder.add('1', '1.txt', 1_700_000_000)
     await folder.add('2', '2.txt', 1_700_003_600)
     await testStream(engine().readStream.option('latestFirst', true).option('maxFileAge', '1m').option(option, 1).text(folder.path), [
-      checkAnswer(['1'], ['2']), checkLastBatch(['1']),
+      checkAnswer(['1'], ['2']),
+      checkLastBatch(['1']),
     ])
   })
 }
 
 test('SPARK-46641: max bytes per trigger & max files per trigger - both set', async () => {
   const folder = await newFolder()
-  expect(() => engine().readStream.option('maxBytesPerTrigger', 1).option('maxFilesPerTrigger', 1).text(folder.path)).toThrow(/maxFilesPerTrigger.*maxBytesPerTrigger/s)
+  expect(() => engine().readStream.option('maxBytesPerTrigger', 1).option('maxFilesPerTrigger', 1).text(folder.path)).toThrow(
+    /maxFilesPerTrigger.*maxBytesPerTrigger/s,
+  )
 })
 
 test('SPARK-36533: Trigger.AvailableNow - multiple queries with checkpoint', async () => {
@@ -210,7 +299,15 @@ test('SPARK-36533: Trigger.AvailableNow - multiple queries with checkpoint', asy
     const query = await engine()
       .readStream.option('maxFilesPerTrigger', 1)
       .text(folder.path)
-      .writeStream.foreachBatch(async (rows) => void batches.push((await rows.collect()).map(({ value }) => value).sort().join()))
+      .writeStream.foreachBatch(
+        async (rows) =>
+          void batches.push(
+            (await rows.collect())
+              .map(({ value }) => value)
+              .sort()
+              .join(),
+          ),
+      )
       .trigger(trigger)
       .option('checkpointLocation', folder.beside('checkpoint'))
       .start()
@@ -228,7 +325,8 @@ test('SPARK-36533: Trigger.AvailableNow - multiple queries with checkpoint', asy
 test('input row metrics: a source counts its rows before any filter', async () => {
   const folder = await newFolder()
   await testStream(keeping(folder.path), [
-    folder.adding('drop1\nkeep2\nkeep3'), checkAnswer(...words('keep2', 'keep3')),
+    folder.adding('drop1\nkeep2\nkeep3'),
+    checkAnswer(...words('keep2', 'keep3')),
     assertOnQuery('3 rows in', (query) => {
       const { numInputRows, sources, sink } = query.lastProgress!
       expect([numInputRows, sources[0]!.numInputRows, sink.numOutputRows]).toEqual([3, 3, 2])
@@ -241,23 +339,43 @@ test('input row metrics: a source counts its rows before any filter', async () =
 test('SPARK-18433: option keys are case-insensitive', async () => {
   const folder = await newFolder()
   for (const n of [1, 2]) await folder.add(String(n))
-  await testStream(engine().readStream.option('maxfilespertrigger', 1).text(folder.path), [checkLastBatch(['2']), checkAnswer(['1'], ['2'])])
+  await testStream(engine().readStream.option('maxfilespertrigger', 1).text(folder.path), [
+    checkLastBatch(['2']),
+    checkAnswer(['1'], ['2']),
+  ])
 })
 
 test('SPARK-26629: multiple file sources work with restarts when a source does not have data', async () => {
   const [a, b] = [await newFolder(), await newFolder()]
   await testStream(engine().readStream.text(a.path).union(engine().readStream.text(b.path)), [
-    a.adding('source1_0'), b.adding('source2_0'), startStream(), checkNewAnswer(['source1_0'], ['source2_0']), stopStream(),
-    startStream(), a.adding('source1_1'), checkNewAnswer(['source1_1']), stopStream(),
-    startStream(), b.adding('source2_2'), checkNewAnswer(['source2_2']), stopStream(),
-    a.adding('source1_3'), b.adding('source2_3'), startStream(), checkNewAnswer(['source1_3'], ['source2_3']), stopStream(),
+    a.adding('source1_0'),
+    b.adding('source2_0'),
+    startStream(),
+    checkNewAnswer(['source1_0'], ['source2_0']),
+    stopStream(),
+    startStream(),
+    a.adding('source1_1'),
+    checkNewAnswer(['source1_1']),
+    stopStream(),
+    startStream(),
+    b.adding('source2_2'),
+    checkNewAnswer(['source2_2']),
+    stopStream(),
+    a.adding('source1_3'),
+    b.adding('source2_3'),
+    startStream(),
+    checkNewAnswer(['source1_3'], ['source2_3']),
+    stopStream(),
   ])
 })
 
 test('SPARK-31962: file stream source shouldn’t allow modifiedBefore/modifiedAfter', async () => {
   const folder = await newFolder()
   for (const option of ['modifiedBefore', 'modifiedAfter']) {
-    expect(() => engine().readStream.schema({ a: t.string().nullable() }).option(option, '2030-01-01T00:00:00').csv(folder.path), option).toThrow(new RegExp(option))
+    expect(
+      () => engine().readStream.schema({ a: t.string().nullable() }).option(option, '2030-01-01T00:00:00').csv(folder.path),
+      option,
+    ).toThrow(new RegExp(option))
   }
 })
 
@@ -265,7 +383,8 @@ test('a file that is there twice under one path is read once; one that comes bac
   const folder = await newFolder()
   let path = ''
   await testStream(engine().readStream.text(folder.path), [
-    execute('add', async () => void (path = await folder.add('1', 'a.txt'))), checkAnswer(['1']),
+    execute('add', async () => void (path = await folder.add('1', 'a.txt'))),
+    checkAnswer(['1']),
     execute('replace', async () => {
       await rm(path)
       await folder.add('2', 'a.txt')
@@ -284,7 +403,12 @@ test('"text" lines: an empty line is a row, a last line without an end too, and 
 test('read from csv files: header, separator, null value and quotes', async () => {
   const folder = await newFolder()
   await folder.add('id;name\n1;"a;b"\n2;-\n')
-  const rows = engine().readStream.schema({ id: t.int().nullable(), name: t.string().nullable() }).option('header', true).option('sep', ';').option('nullValue', '-').csv(folder.path)
+  const rows = engine()
+    .readStream.schema({ id: t.int().nullable(), name: t.string().nullable() })
+    .option('header', true)
+    .option('sep', ';')
+    .option('nullValue', '-')
+    .csv(folder.path)
   await testStream(rows, [checkAnswer([1, 'a;b'], [2, null])])
 })
 

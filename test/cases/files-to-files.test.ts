@@ -15,7 +15,12 @@ for (const format of ['parquet', 'json', 'csv'] as const) {
     await mkdir(input)
     const run = async (): Promise<number[]> => {
       const rows = engine().readStream.schema({ n: t.long(), day: t.string() }).option('maxFilesPerTrigger', 2).json(input)
-      const query = await rows.writeStream.option('checkpointLocation', checkpoint).partitionBy('day').trigger({ availableNow: true }).format(format).start(output)
+      const query = await rows.writeStream
+        .option('checkpointLocation', checkpoint)
+        .partitionBy('day')
+        .trigger({ availableNow: true })
+        .format(format)
+        .start(output)
       await query.awaitTermination()
       return query.recentProgress.filter((progress) => !progress.isIdle).map((progress) => progress.numInputRows)
     }
@@ -45,8 +50,16 @@ test('a stream over an output of a stream, with its partitions as columns', asyn
   await writeFile(path('in/a.json'), '{"n":1,"day":"x"}\n{"n":2,"day":"y"}\n')
   const schema = { n: t.long(), day: t.string() }
   const copy = async (from: string, to: string, format: 'json' | 'parquet') => {
-    const rows = engine().readStream.schema(schema).format(from === 'in' ? 'json' : 'parquet').load(path(from))
-    const query = await rows.writeStream.option('checkpointLocation', path(`checkpoint-${to}`)).partitionBy('day').trigger({ availableNow: true }).format(format).start(path(to))
+    const rows = engine()
+      .readStream.schema(schema)
+      .format(from === 'in' ? 'json' : 'parquet')
+      .load(path(from))
+    const query = await rows.writeStream
+      .option('checkpointLocation', path(`checkpoint-${to}`))
+      .partitionBy('day')
+      .trigger({ availableNow: true })
+      .format(format)
+      .start(path(to))
     await query.awaitTermination()
   }
   await copy('in', 'middle', 'parquet')

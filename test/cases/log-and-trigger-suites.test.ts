@@ -3,7 +3,18 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { count, MemoryStream, millrace, t } from 'millrace'
-import { addData, assertOnQuery, awaitTermination, checkAnswer, checkNewAnswer, editCheckpoint, ManualClock, startStream, stopStream, testStream } from 'millrace/testing'
+import {
+  addData,
+  assertOnQuery,
+  awaitTermination,
+  checkAnswer,
+  checkNewAnswer,
+  editCheckpoint,
+  ManualClock,
+  startStream,
+  stopStream,
+  testStream,
+} from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { nextBatchTimeMs } from '../../src/runtime/triggers.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
@@ -16,13 +27,25 @@ test('an offsets entry is Spark’s: version, metadata with watermark, timestamp
   const [a, b] = [seconds(engine()), seconds(engine())]
   const clock = new ManualClock(5000)
   await testStream(a.toDF().union(b.toDF()), { clock, trigger: { kind: 'processing-time', intervalMs: 1000 } }, [
-    addData(a, ...rows(1)), startStream(), checkAnswer([1]),
+    addData(a, ...rows(1)),
+    startStream(),
+    checkAnswer([1]),
     editCheckpoint(async (folder) => {
       const [version, metadata, ...sources] = await lines(folder, 'offsets/0')
       expect([version, ...sources]).toEqual(['v2', '0:0', '1:-'])
-      const { batchWatermarkMs, batchTimestampMs, conf } = JSON.parse(metadata!) as { batchWatermarkMs: number; batchTimestampMs: number; conf: Record<string, string> }
+      const { batchWatermarkMs, batchTimestampMs, conf } = JSON.parse(metadata!) as {
+        batchWatermarkMs: number
+        batchTimestampMs: number
+        conf: Record<string, string>
+      }
       expect([batchWatermarkMs, batchTimestampMs]).toEqual([0, 5000])
-      expect(Object.keys(conf)).toEqual(expect.arrayContaining(['spark.sql.streaming.stateStore.providerClass', 'spark.sql.streaming.multipleWatermarkPolicy', 'spark.sql.shuffle.partitions']))
+      expect(Object.keys(conf)).toEqual(
+        expect.arrayContaining([
+          'spark.sql.streaming.stateStore.providerClass',
+          'spark.sql.streaming.multipleWatermarkPolicy',
+          'spark.sql.shuffle.partitions',
+        ]),
+      )
       const [commitVersion, commit] = await lines(folder, 'commits/0')
       expect([commitVersion, JSON.parse(commit!)]).toEqual(['v1', expect.objectContaining({ nextBatchWatermarkMs: 0 })])
       expect(await readFile(join(folder, 'metadata'), 'utf8')).toMatch(/^\{"id":"[0-9a-f-]{36}"/)
@@ -34,7 +57,9 @@ test('deserialization of a log written by a future version', async () => {
   for (const name of ['offsets/0', 'commits/0']) {
     const input = seconds(engine())
     const query = testStream(input.toDF(), [
-      addData(input, ...rows(1)), checkAnswer([1]), stopStream(),
+      addData(input, ...rows(1)),
+      checkAnswer([1]),
+      stopStream(),
       editCheckpoint(async (folder) => {
         const text = await readFile(join(folder, name), 'utf8')
         await writeFile(join(folder, name), text.replace(/^v\d+/, 'v99999'))
@@ -48,8 +73,11 @@ test('deserialization of a log written by a future version', async () => {
 test('SPARK-46339: a directory with a number for its name is refused, where Spark passes over it', async () => {
   const input = seconds(engine())
   const query = testStream(input.toDF(), [
-    addData(input, ...rows(1)), checkAnswer([1]), stopStream(),
-    editCheckpoint(async (folder) => void (await mkdir(join(folder, 'offsets', '1')))), startStream(),
+    addData(input, ...rows(1)),
+    checkAnswer([1]),
+    stopStream(),
+    editCheckpoint(async (folder) => void (await mkdir(join(folder, 'offsets', '1')))),
+    startStream(),
   ])
   await expect(query).rejects.toThrow(/MALFORMED_LOG_FILE.*offsets\/1/s)
 })
@@ -58,7 +86,9 @@ test('L9: missing metadata with non-empty offset or commit log, and with empty o
   for (const left of [['offsets'], ['commits'], ['offsets', 'commits']]) {
     const input = seconds(engine())
     const query = testStream(input.toDF(), [
-      addData(input, ...rows(1)), checkAnswer([1]), stopStream(),
+      addData(input, ...rows(1)),
+      checkAnswer([1]),
+      stopStream(),
       editCheckpoint(async (folder) => {
         await rm(join(folder, 'metadata'))
         for (const log of ['offsets', 'commits']) if (!left.includes(log)) await rm(join(folder, log), { recursive: true })
@@ -72,16 +102,23 @@ test('L9: missing metadata with non-empty offset or commit log, and with empty o
     editCheckpoint(async (folder) => {
       for (const log of ['offsets', 'commits']) await mkdir(join(folder, log))
     }),
-    addData(input, ...rows(1)), startStream(), checkAnswer([1]),
+    addData(input, ...rows(1)),
+    startStream(),
+    checkAnswer([1]),
   ])
 })
 
 test('async log purging: both logs keep the retained batches and the newest', async () => {
   await using own = await millrace.local({ threads: 1, conf: { 'spark.sql.streaming.minBatchesToRetain': 2 } })
   const input = seconds(own)
-  const hold = (...ids: number[]) => editCheckpoint(async (folder) => {
-    for (const log of ['offsets', 'commits']) expect((await readdir(join(folder, log))).map(Number).sort((a, b) => a - b), log).toEqual(ids)
-  })
+  const hold = (...ids: number[]) =>
+    editCheckpoint(async (folder) => {
+      for (const log of ['offsets', 'commits'])
+        expect(
+          (await readdir(join(folder, log))).map(Number).sort((a, b) => a - b),
+          log,
+        ).toEqual(ids)
+    })
   const add = (value: number) => [addData(input, ...rows(value)), checkNewAnswer([value])]
   await testStream(input.toDF(), [...add(0), ...add(1), hold(0, 1), ...add(2), ...add(3), hold(1, 2, 3)])
 })
@@ -99,11 +136,29 @@ test('a checkpoint of a query with other sources', async () => {
 test('AvailableNow: what is there at the start, its no-data batch, and what comes later in the next run', async () => {
   const input = new MemoryStream(engine(), { value: t.int() })
   const run = [startStream({ trigger: { kind: 'available-now' } }), awaitTermination()]
-  const batches = (n: number) => assertOnQuery(`${n} batches`, (query) => expect(query.recentProgress.filter(({ isIdle }) => !isIdle).length).toBe(n))
-  await testStream(input.toDF().groupBy('value').agg(() => ({ n: count() })), { outputMode: 'update', trigger: { kind: 'available-now' } }, [
-    addData(input, ...rows(1, 2)), addData(input, ...rows(2)), ...run, checkNewAnswer([1, 1], [2, 2]), batches(1),
-    ...run, checkNewAnswer(), batches(0), addData(input, ...rows(2)), ...run, checkNewAnswer([2, 3]), batches(1),
-  ])
+  const batches = (n: number) =>
+    assertOnQuery(`${n} batches`, (query) => expect(query.recentProgress.filter(({ isIdle }) => !isIdle).length).toBe(n))
+  await testStream(
+    input
+      .toDF()
+      .groupBy('value')
+      .agg(() => ({ n: count() })),
+    { outputMode: 'update', trigger: { kind: 'available-now' } },
+    [
+      addData(input, ...rows(1, 2)),
+      addData(input, ...rows(2)),
+      ...run,
+      checkNewAnswer([1, 1], [2, 2]),
+      batches(1),
+      ...run,
+      checkNewAnswer(),
+      batches(0),
+      addData(input, ...rows(2)),
+      ...run,
+      checkNewAnswer([2, 3]),
+      batches(1),
+    ],
+  )
 })
 
 test('nextBatchTime, and calling it with the result of a previous call', () => {
@@ -119,10 +174,14 @@ test('L7: trigger timing: a batch of 500 ms waits for the next second, one of 15
   const input = seconds(own)
   const took = [0, 500, 1500]
   input.addData(...rows(0))
-  const query = await input.toDF().writeStream.trigger({ processingTime: 1000 }).foreachBatch(() => {
-    clock.advance(took.shift() ?? 0)
-    input.addData(...rows(1)) // so that every trigger has a batch
-  }).start()
+  const query = await input
+    .toDF()
+    .writeStream.trigger({ processingTime: 1000 })
+    .foreachBatch(() => {
+      clock.advance(took.shift() ?? 0)
+      input.addData(...rows(1)) // so that every trigger has a batch
+    })
+    .start()
   for (const timeMs of [1000, 2000, 4000]) {
     await clock.whenSleeping()
     clock.setTime(timeMs)

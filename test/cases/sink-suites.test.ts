@@ -1,7 +1,19 @@
 // What FileStreamSinkSuite, ForeachBatchSinkSuite, MemorySinkSuite and ConsoleWriteSupportSuite of Spark 4.2.0 expect.
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { concat, count, type DataFrame, type Engine, InvalidQueryError, MemoryStream, millrace, t, timestamp_seconds, UserFunctionError, window } from 'millrace'
+import {
+  concat,
+  count,
+  type DataFrame,
+  type Engine,
+  InvalidQueryError,
+  MemoryStream,
+  millrace,
+  t,
+  timestamp_seconds,
+  UserFunctionError,
+  window,
+} from 'millrace'
 import { expect, test } from 'vitest'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
 import { rows, seconds, useEngine, windowedCount } from './harness.ts'
@@ -14,7 +26,11 @@ const words = (input: MemoryStream<{ value: 'string' }>, ...values: string[]) =>
 test('unpartitioned writing and batch reading', async () => {
   await using folder = await tempFolder()
   const input = seconds(engine())
-  const query = await input.toDF().writeStream.option('checkpointLocation', join(folder.path, 'c')).format('parquet').start(join(folder.path, 'o'))
+  const query = await input
+    .toDF()
+    .writeStream.option('checkpointLocation', join(folder.path, 'c'))
+    .format('parquet')
+    .start(join(folder.path, 'o'))
   input.addData(...rows(1, 2, 3))
   await query.processAllAvailable()
   expect(byFirst(await (await engine().read.parquet(join(folder.path, 'o'))).collect())).toEqual([[1], [2], [3]])
@@ -26,11 +42,20 @@ test('SPARK-21167: encode and decode path correctly', async () => {
     await using folder = await tempFolder()
     const input = new MemoryStream(engine(), { value: t.string() })
     const output = join(folder.path, 'o')
-    const query = await input.toDF().withColumn('len', ({ value }) => value.cast('string')).writeStream.partitionBy('value').option('checkpointLocation', join(folder.path, 'c')).format('parquet').start(output)
+    const query = await input
+      .toDF()
+      .withColumn('len', ({ value }) => value.cast('string'))
+      .writeStream.partitionBy('value')
+      .option('checkpointLocation', join(folder.path, 'c'))
+      .format('parquet')
+      .start(output)
     input.addData({ value })
     await query.processAllAvailable()
     await query.stop()
-    expect(await engine().read.schema({ value: t.string().nullable(), len: t.string().nullable() }).format('parquet').load(output).collect(), value).toEqual([{ value, len: value }])
+    expect(
+      await engine().read.schema({ value: t.string().nullable(), len: t.string().nullable() }).format('parquet').load(output).collect(),
+      value,
+    ).toEqual([{ value, len: value }])
   }
 })
 
@@ -38,13 +63,26 @@ test('partitioned writing and batch reading: partition columns come last and are
   await using folder = await tempFolder()
   const input = seconds(engine())
   const output = join(folder.path, 'o')
-  const query = await input.toDF().select(({ value }) => ({ id: value, value: value.mul(1000) })).writeStream.partitionBy('id').option('checkpointLocation', join(folder.path, 'c')).format('parquet').start(output)
+  const query = await input
+    .toDF()
+    .select(({ value }) => ({ id: value, value: value.mul(1000) }))
+    .writeStream.partitionBy('id')
+    .option('checkpointLocation', join(folder.path, 'c'))
+    .format('parquet')
+    .start(output)
   input.addData(...rows(1, 2, 3))
   await query.processAllAvailable()
   await query.stop()
   const found = await engine().read.parquet(output)
-  expect(found.schema.fields.map(({ name, type }) => [name, type])).toEqual([['value', 'int'], ['id', 'int']])
-  expect(byFirst(await found.collect())).toEqual([[1000, 1], [2000, 2], [3000, 3]])
+  expect(found.schema.fields.map(({ name, type }) => [name, type])).toEqual([
+    ['value', 'int'],
+    ['id', 'int'],
+  ])
+  expect(byFirst(await found.collect())).toEqual([
+    [1000, 1],
+    [2000, 2],
+    [3000, 3],
+  ])
   expect((await readdir(output)).sort()).toEqual(['_spark_metadata', 'id=1', 'id=2', 'id=3'])
 })
 
@@ -52,20 +90,32 @@ test('a null and an empty text in a partition column are one folder, and null wh
   await using folder = await tempFolder()
   const input = new MemoryStream(engine(), { n: t.int(), part: t.string().nullable() })
   const output = join(folder.path, 'o')
-  const query = await input.toDF().writeStream.partitionBy('part').option('checkpointLocation', join(folder.path, 'c')).format('json').start(output)
+  const query = await input
+    .toDF()
+    .writeStream.partitionBy('part')
+    .option('checkpointLocation', join(folder.path, 'c'))
+    .format('json')
+    .start(output)
   input.addData({ n: 1, part: null }, { n: 2, part: '' }, { n: 3, part: 'x' })
   await query.processAllAvailable()
   await query.stop()
   expect((await readdir(output)).sort()).toEqual(['_spark_metadata', 'part=__HIVE_DEFAULT_PARTITION__', 'part=x'])
   const found = await engine().read.schema({ n: t.int().nullable(), part: t.string().nullable() }).json(output).collect()
-  expect(found.sort((a, b) => a.n! - b.n!)).toEqual([{ n: 1, part: null }, { n: 2, part: null }, { n: 3, part: 'x' }])
+  expect(found.sort((a, b) => a.n! - b.n!)).toEqual([
+    { n: 1, part: null },
+    { n: 2, part: null },
+    { n: 3, part: 'x' },
+  ])
 })
 
 test('writing with aggregation', async () => {
   await using folder = await tempFolder()
   const input = seconds(engine())
   const output = join(folder.path, 'o')
-  const query = await windowedCount(input, 10, 5).writeStream.option('checkpointLocation', join(folder.path, 'c')).format('parquet').start(output)
+  const query = await windowedCount(input, 10, 5)
+    .writeStream.option('checkpointLocation', join(folder.path, 'c'))
+    .format('parquet')
+    .start(output)
   const addAndRead = async (...values: number[]) => {
     input.addData(...rows(...values))
     await query.processAllAvailable()
@@ -73,15 +123,26 @@ test('writing with aggregation', async () => {
   }
   expect(await addAndRead(100)).toEqual([])
   expect(await addAndRead(104, 123)).toEqual([[100, 2]])
-  expect(await addAndRead(140)).toEqual([[100, 2], [120, 1]])
+  expect(await addAndRead(140)).toEqual([
+    [100, 2],
+    [120, 1],
+  ])
   await query.stop()
 })
 
 test('Update and Complete output mode not supported', async () => {
   await using folder = await tempFolder()
-  const counted = seconds(engine()).toDF().agg(() => ({ count: count() }))
+  const counted = seconds(engine())
+    .toDF()
+    .agg(() => ({ count: count() }))
   for (const mode of ['update', 'complete'] as const) {
-    await expect(counted.writeStream.format('parquet').outputMode(mode).option('checkpointLocation', join(folder.path, 'c')).start(join(folder.path, 'o') as never)).rejects.toMatchObject({
+    await expect(
+      counted.writeStream
+        .format('parquet')
+        .outputMode(mode)
+        .option('checkpointLocation', join(folder.path, 'c'))
+        .start(join(folder.path, 'o') as never),
+    ).rejects.toMatchObject({
       code: 'STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE',
     })
   }
@@ -102,7 +163,11 @@ for (const format of ['parquet', 'text', 'json', 'csv', undefined]) {
     await query.processAllAvailable()
     await query.stop()
     await writeFile(join(output, 'additional.txt'), '6\n')
-    const found = await engine().read.schema({ value: t.string().nullable() }).format(format ?? 'parquet').load(output).collect()
+    const found = await engine()
+      .read.schema({ value: t.string().nullable() })
+      .format(format ?? 'parquet')
+      .load(output)
+      .collect()
     expect(found.map(({ value }) => value).sort()).toEqual(['1', '2', '3', '4', '5'])
   })
 }
@@ -122,8 +187,17 @@ test('a batch without rows has a log entry and no file', async () => {
 test('SPARK-20460 Check name duplication in schema', async () => {
   await using folder = await tempFolder()
   await writeFile(join(folder.path, 'a.json'), '{"a":1}\n')
-  for (const names of [['a', 'a'], ['aA', 'Aa']]) {
-    expect(() => engine().read.schema(`${names[0]} INT, ${names[1]} INT` as never).json(folder.path), names.join()).toThrow(/COLUMN_ALREADY_EXISTS/)
+  for (const names of [
+    ['a', 'a'],
+    ['aA', 'Aa'],
+  ]) {
+    expect(
+      () =>
+        engine()
+          .read.schema(`${names[0]} INT, ${names[1]} INT` as never)
+          .json(folder.path),
+      names.join(),
+    ).toThrow(/COLUMN_ALREADY_EXISTS/)
   }
 })
 
@@ -131,7 +205,13 @@ test('partition columns that are not there, and all columns as partition columns
   await using folder = await tempFolder()
   const input = seconds(engine()).toDF()
   expect(() => input.writeStream.partitionBy('nope' as never)).toThrow(/nope/)
-  await expect(input.writeStream.partitionBy('value').option('checkpointLocation', join(folder.path, 'c')).format('json').start(join(folder.path, 'o'))).rejects.toThrow(/ALL_PARTITION_COLUMNS_NOT_ALLOWED/)
+  await expect(
+    input.writeStream
+      .partitionBy('value')
+      .option('checkpointLocation', join(folder.path, 'c'))
+      .format('json')
+      .start(join(folder.path, 'o')),
+  ).rejects.toThrow(/ALL_PARTITION_COLUMNS_NOT_ALLOWED/)
 })
 
 /** What foreachBatch got: its batch ids and the rows of each. */
@@ -143,27 +223,67 @@ function record() {
 test('foreachBatch with non-stateful query', async () => {
   const input = seconds(engine())
   const { seen, write } = record()
-  const query = await input.toDF().select(({ value }) => ({ value: value.add(1) })).writeStream.foreachBatch((frame, id) => write(frame.select(({ value }) => ({ value: value.add(1) })) as never, id)).start()
-  for (const block of [[1, 2, 3], [5, 6, 7]]) {
+  const query = await input
+    .toDF()
+    .select(({ value }) => ({ value: value.add(1) }))
+    .writeStream.foreachBatch((frame, id) => write(frame.select(({ value }) => ({ value: value.add(1) })) as never, id))
+    .start()
+  for (const block of [
+    [1, 2, 3],
+    [5, 6, 7],
+  ]) {
     input.addData(...rows(...block))
     await query.processAllAvailable()
   }
   await query.stop()
-  expect(seen).toEqual([[0n, [[3], [4], [5]]], [1n, [[7], [8], [9]]]])
+  expect(seen).toEqual([
+    [0n, [[3], [4], [5]]],
+    [1n, [[7], [8], [9]]],
+  ])
 })
 
-for (const [mode, second, third] of [['update', [[1, 1]], [[0, 2], [1, 2]]], ['complete', [[0, 1], [1, 1]], [[0, 2], [1, 2]]]] as const) {
+for (const [mode, second, third] of [
+  [
+    'update',
+    [[1, 1]],
+    [
+      [0, 2],
+      [1, 2],
+    ],
+  ],
+  [
+    'complete',
+    [
+      [0, 1],
+      [1, 1],
+    ],
+    [
+      [0, 2],
+      [1, 2],
+    ],
+  ],
+] as const) {
   test(`foreachBatch with stateful query in ${mode} mode`, async () => {
     const input = seconds(engine())
     const { seen, write } = record()
-    const counted = input.toDF().groupBy(({ value }) => ({ key: value.mod(2) })).agg(() => ({ value: count() }))
-    const query = await counted.writeStream.outputMode(mode).foreachBatch((frame, id) => write(frame as never, id)).start()
+    const counted = input
+      .toDF()
+      .groupBy(({ value }) => ({ key: value.mod(2) }))
+      .agg(() => ({ value: count() }))
+    const query = await counted.writeStream
+      .outputMode(mode)
+      .foreachBatch((frame, id) => write(frame as never, id))
+      .start()
     for (const block of [[0], [1], [2, 3]]) {
       input.addData(...rows(...block))
       await query.processAllAvailable()
     }
     await query.stop()
-    expect(seen).toEqual([[0n, [[0, 1]]], [1n, second], [2n, third]])
+    expect(seen).toEqual([
+      [0n, [[0, 1]]],
+      [1n, second],
+      [2n, third],
+    ])
   })
 }
 
@@ -175,7 +295,12 @@ test('foreachBatch with batch specific operations: sorted, counted, joined with 
     .toDF()
     .writeStream.foreachBatch(async (frame, id) => {
       const sorted = await frame.orderBy(({ value }) => value.desc()).collect()
-      const joined = await frame.join(frame.select(({ value }) => ({ other: value })), (l, r) => l.value.eq(r.other)).count()
+      const joined = await frame
+        .join(
+          frame.select(({ value }) => ({ other: value })),
+          (l, r) => l.value.eq(r.other),
+        )
+        .count()
       await frame.write.mode('append').json(join(folder.path, 'copy'))
       seen.push([id, sorted.map(({ value }) => value), await frame.count(), joined, (await frame.agg(() => ({ n: count() })).collect())[0]])
     })
@@ -194,28 +319,46 @@ test('foreachBatch: throws errors in invalid situations', async () => {
   const input = seconds(engine()).toDF()
   expect(() => input.writeStream.foreachBatch(null as never)).toThrow(InvalidQueryError)
   expect(() => input.writeStream.foreachBatch(() => {}).trigger({ continuous: '1 second' } as never)).toThrow(/continuous/)
-  await expect(input.writeStream.foreachBatch(() => {}).partitionBy('value').start()).rejects.toThrow(/partition/)
+  await expect(
+    input.writeStream
+      .foreachBatch(() => {})
+      .partitionBy('value')
+      .start(),
+  ).rejects.toThrow(/partition/)
 })
 
 test('foreachBatch user function error is classified, an error of the engine inside it is not', async () => {
   const input = seconds(engine())
   input.addData(...rows(1, 2, 3, 4, 5))
   const cause = new TypeError('access error')
-  const failing = await input.toDF().writeStream.foreachBatch(() => { throw cause }).start()
+  const failing = await input
+    .toDF()
+    .writeStream.foreachBatch(() => {
+      throw cause
+    })
+    .start()
   const error = (await failing.awaitTermination().catch((reason: unknown) => reason)) as UserFunctionError
   expect(error).toBeInstanceOf(UserFunctionError)
   expect([error.code, error.cause]).toEqual(['FOREACH_BATCH_USER_FUNCTION_ERROR', cause])
 
   const other = seconds(engine())
   other.addData(...rows(1))
-  const engineError = await other.toDF().writeStream.foreachBatch(async (frame) => void (await frame.select(({ value }) => ({ value: concat(value.cast('string'), 'x').cast('int') })).collect())).start()
+  const engineError = await other
+    .toDF()
+    .writeStream.foreachBatch(
+      async (frame) => void (await frame.select(({ value }) => ({ value: concat(value.cast('string'), 'x').cast('int') })).collect()),
+    )
+    .start()
   await expect(engineError.awaitTermination()).rejects.toMatchObject({ code: 'CAST_INVALID_INPUT' })
 })
 
 test('a DataFrame of foreachBatch outside its function', async () => {
   const input = seconds(engine())
   let kept: { collect(): Promise<unknown> } | null = null
-  const query = await input.toDF().writeStream.foreachBatch((frame) => void (kept = frame)).start()
+  const query = await input
+    .toDF()
+    .writeStream.foreachBatch((frame) => void (kept = frame))
+    .start()
   input.addData(...rows(1))
   await query.processAllAvailable()
   await query.stop()
@@ -240,14 +383,30 @@ for (const mode of ['append', 'update'] as const) {
 
 test('memory: registering as a table in Complete output mode', async () => {
   const input = seconds(engine())
-  const query = await input.toDF().groupBy('value').agg(() => ({ count: count() })).writeStream.format('memory').outputMode('complete').queryName('mem_complete').start()
+  const query = await input
+    .toDF()
+    .groupBy('value')
+    .agg(() => ({ count: count() }))
+    .writeStream.format('memory')
+    .outputMode('complete')
+    .queryName('mem_complete')
+    .start()
   input.addData(...rows(1, 2, 3))
   await query.processAllAvailable()
-  expect(memoryRows(engine(), 'mem_complete')).toEqual([[1, 1], [2, 1], [3, 1]])
+  expect(memoryRows(engine(), 'mem_complete')).toEqual([
+    [1, 1],
+    [2, 1],
+    [3, 1],
+  ])
   input.addData(...rows(3, 4))
   await query.processAllAvailable()
   await query.stop()
-  expect(memoryRows(engine(), 'mem_complete')).toEqual([[1, 1], [2, 1], [3, 2], [4, 1]])
+  expect(memoryRows(engine(), 'mem_complete')).toEqual([
+    [1, 1],
+    [2, 1],
+    [3, 2],
+    [4, 1],
+  ])
 })
 
 test('memory: error when no name is specified; error if attempting to resume specific checkpoint, but in complete mode', async () => {
@@ -255,8 +414,19 @@ test('memory: error when no name is specified; error if attempting to resume spe
   const input = seconds(engine())
   await expect(input.toDF().writeStream.format('memory').start()).rejects.toThrow(/queryName/)
   const start = (mode: 'append' | 'complete') => {
-    const frame = mode === 'append' ? input.toDF() : input.toDF().groupBy('value').agg(() => ({ count: count() }))
-    return (frame as ReturnType<typeof input.toDF>).writeStream.format('memory').outputMode(mode as 'append').queryName('again').option('checkpointLocation', join(folder.path, mode)).start()
+    const frame =
+      mode === 'append'
+        ? input.toDF()
+        : input
+            .toDF()
+            .groupBy('value')
+            .agg(() => ({ count: count() }))
+    return (frame as ReturnType<typeof input.toDF>).writeStream
+      .format('memory')
+      .outputMode(mode as 'append')
+      .queryName('again')
+      .option('checkpointLocation', join(folder.path, mode))
+      .start()
   }
   input.addData(...rows(1, 2))
   for (const mode of ['append', 'complete'] as const) {
@@ -269,7 +439,10 @@ test('memory: error when no name is specified; error if attempting to resume spe
   input.addData(...rows(2))
   await again.processAllAvailable()
   await again.stop()
-  expect(memoryRows(engine(), 'again')).toEqual([[1, 1], [2, 2]])
+  expect(memoryRows(engine(), 'again')).toEqual([
+    [1, 1],
+    [2, 2],
+  ])
 })
 
 /** What the console sink prints. */
@@ -289,13 +462,20 @@ async function printed(options: Readonly<Record<string, string | number | boolea
 const line = '-------------------------------------------'
 
 test('console: microbatch - default', async () => {
-  const table = (...cells: string[]) => ['+-----+', '|value|', '+-----+', ...cells.map((cell) => `|    ${cell}|`), ...(cells.length > 0 ? ['+-----+'] : ['+-----+']), ''].join('\n')
-  const expected = [['1', '2', '3'], ['4', '5', '6'], []].map((cells, id) => `${line}\nBatch: ${id}\n${line}\n${table(...cells)}\n`).join('')
+  const table = (...cells: string[]) =>
+    ['+-----+', '|value|', '+-----+', ...cells.map((cell) => `|    ${cell}|`), ...(cells.length > 0 ? ['+-----+'] : ['+-----+']), ''].join(
+      '\n',
+    )
+  const expected = [['1', '2', '3'], ['4', '5', '6'], []]
+    .map((cells, id) => `${line}\nBatch: ${id}\n${line}\n${table(...cells)}\n`)
+    .join('')
   expect(await printed({}, [1, 2, 3], [4, 5, 6], [])).toBe(expected)
 })
 
 test('console: microbatch - with numRows', async () => {
-  expect(await printed({ NUMROWS: 2 }, [1, 2, 3])).toBe(`${line}\nBatch: 0\n${line}\n+-----+\n|value|\n+-----+\n|    1|\n|    2|\n+-----+\nonly showing top 2 rows\n`)
+  expect(await printed({ NUMROWS: 2 }, [1, 2, 3])).toBe(
+    `${line}\nBatch: 0\n${line}\n+-----+\n|value|\n+-----+\n|    1|\n|    2|\n+-----+\nonly showing top 2 rows\n`,
+  )
 })
 
 test('console: microbatch - truncation', async () => {
@@ -320,6 +500,11 @@ test('a window is written and read as a struct of its two bounds', async () => {
   input.addData(...rows(11))
   await query.processAllAvailable()
   await query.stop()
-  const found = await engine().read.schema({ window: t.struct({ start: t.timestamp(), end: t.timestamp() }), n: t.long() }).json(join(folder.path, 'o')).collect()
-  expect(found.map(({ window, n }) => [String(window.start), String(window.end), n])).toEqual([['1970-01-01T00:00:00Z', '1970-01-01T00:00:05Z', 1n]])
+  const found = await engine()
+    .read.schema({ window: t.struct({ start: t.timestamp(), end: t.timestamp() }), n: t.long() })
+    .json(join(folder.path, 'o'))
+    .collect()
+  expect(found.map(({ window, n }) => [String(window.start), String(window.end), n])).toEqual([
+    ['1970-01-01T00:00:00Z', '1970-01-01T00:00:05Z', 1n],
+  ])
 })

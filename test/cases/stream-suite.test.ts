@@ -3,30 +3,61 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { count, current_timestamp, type Engine, lit, MemoryStream, millrace, Schema, type Source, type SourceProvider, t } from 'millrace'
 import {
-  addData, advanceManualClock, assertOnQuery, awaitTermination, checkAnswer, checkLastBatch, checkNewAnswer, checkSinkBatches, editCheckpoint, ManualClock, startStream, stopStream, testStream,
+  addData,
+  advanceManualClock,
+  assertOnQuery,
+  awaitTermination,
+  checkAnswer,
+  checkLastBatch,
+  checkNewAnswer,
+  checkSinkBatches,
+  editCheckpoint,
+  ManualClock,
+  startStream,
+  stopStream,
+  testStream,
 } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
 import { rows, seconds, useEngine, windowedCount } from './harness.ts'
 
 const engine = useEngine()
-const newestId = async (folder: string) => Math.max(-1, ...(await readdir(folder).catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number))
+const newestId = async (folder: string) =>
+  Math.max(-1, ...(await readdir(folder).catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number))
 /** The newest ids of both logs. */
 const logsEndAt = (offsets: number, commits: number) =>
-  editCheckpoint(async (folder) => expect([await newestId(join(folder, 'offsets')), await newestId(join(folder, 'commits'))]).toEqual([offsets, commits]))
+  editCheckpoint(async (folder) =>
+    expect([await newestId(join(folder, 'offsets')), await newestId(join(folder, 'commits'))]).toEqual([offsets, commits]),
+  )
 
 test('map with recovery', async () => {
   const input = seconds(engine())
-  await testStream(input.toDF().select(({ value }) => ({ value: value.add(1) })), [
-    addData(input, ...rows(1, 2, 3)), startStream(), checkAnswer([2], [3], [4]), stopStream(), addData(input, ...rows(4, 5, 6)), startStream(), checkAnswer([2], [3], [4], [5], [6], [7]),
-  ])
+  await testStream(
+    input.toDF().select(({ value }) => ({ value: value.add(1) })),
+    [
+      addData(input, ...rows(1, 2, 3)),
+      startStream(),
+      checkAnswer([2], [3], [4]),
+      stopStream(),
+      addData(input, ...rows(4, 5, 6)),
+      startStream(),
+      checkAnswer([2], [3], [4], [5], [6], [7]),
+    ],
+  )
 })
 
 test('union two streams', async () => {
   const [a, b] = [seconds(engine()), seconds(engine())]
   await testStream(a.toDF().union(b.toDF()), [
-    addData(a, ...rows(1, 3, 5)), checkAnswer([1], [3], [5]), addData(b, ...rows(2, 4, 6)), checkAnswer([1], [2], [3], [4], [5], [6]),
-    stopStream(), addData(a, ...rows(7)), startStream(), addData(b, ...rows(8)), checkAnswer([1], [2], [3], [4], [5], [6], [7], [8]),
+    addData(a, ...rows(1, 3, 5)),
+    checkAnswer([1], [3], [5]),
+    addData(b, ...rows(2, 4, 6)),
+    checkAnswer([1], [2], [3], [4], [5], [6]),
+    stopStream(),
+    addData(a, ...rows(7)),
+    startStream(),
+    addData(b, ...rows(8)),
+    checkAnswer([1], [2], [3], [4], [5], [6], [7], [8]),
   ])
 })
 
@@ -35,7 +66,11 @@ test('SPARK-20432: union one stream with itself, into files', async () => {
   const input = new MemoryStream(engine(), { a: t.long() })
   input.addData(...Array.from({ length: 11 }, (_, i) => ({ a: BigInt(i) })))
   const df = input.toDF().select('a')
-  const query = await df.union(df).writeStream.format('parquet').option('checkpointLocation', join(folder.path, 'checkpoint')).start(join(folder.path, 'out'))
+  const query = await df
+    .union(df)
+    .writeStream.format('parquet')
+    .option('checkpointLocation', join(folder.path, 'checkpoint'))
+    .start(join(folder.path, 'out'))
   await query.processAllAvailable()
   await query.stop()
   const found = await (await engine().read.parquet(join(folder.path, 'out'), { a: t.long() })).collect()
@@ -48,7 +83,13 @@ test('DataFrame reuse: two queries over one frame', async () => {
   input.addData(...Array.from({ length: 11 }, (_, i) => ({ a: BigInt(i) })))
   const df = input.toDF()
   const queries = []
-  for (const n of [1, 2]) queries.push(await df.writeStream.format('parquet').option('checkpointLocation', join(folder.path, `c${n}`)).start(join(folder.path, `o${n}`)))
+  for (const n of [1, 2])
+    queries.push(
+      await df.writeStream
+        .format('parquet')
+        .option('checkpointLocation', join(folder.path, `c${n}`))
+        .start(join(folder.path, `o${n}`)),
+    )
   for (const [i, query] of queries.entries()) {
     await query.processAllAvailable()
     await query.stop()
@@ -70,49 +111,113 @@ test('minimize delay between batch construction and execution', async () => {
   const trigger = { kind: 'processing-time', intervalMs: 10_000 } as const
   await testStream(input.toDF(), { trigger }, [
     startStream({ clock: new ManualClock() }),
-    addData(input, ...rows(1, 2, 3)), advanceManualClock(10_000), checkAnswer([1], [2], [3]), logsEndAt(0, 0), checkSinkBatches(0),
-    addData(input, ...rows(4, 5, 6)), advanceManualClock(10_000), checkAnswer([1], [2], [3], [4], [5], [6]), logsEndAt(1, 1), checkSinkBatches(0, 1),
-    advanceManualClock(10_000), advanceManualClock(10_000), advanceManualClock(10_000), checkAnswer([1], [2], [3], [4], [5], [6]), logsEndAt(1, 1), checkSinkBatches(0, 1),
-    stopStream(), startStream({ clock: new ManualClock(60_000) }),
-    advanceManualClock(10_000), assertOnQuery('no batch ran', (query) => expect(query.recentProgress.every(({ isIdle }) => isIdle)).toBe(true)), logsEndAt(1, 1),
-    addData(input, ...rows(7, 8, 9)), advanceManualClock(10_000), checkNewAnswer([7], [8], [9]), logsEndAt(2, 2), checkSinkBatches(0, 1, 2),
+    addData(input, ...rows(1, 2, 3)),
+    advanceManualClock(10_000),
+    checkAnswer([1], [2], [3]),
+    logsEndAt(0, 0),
+    checkSinkBatches(0),
+    addData(input, ...rows(4, 5, 6)),
+    advanceManualClock(10_000),
+    checkAnswer([1], [2], [3], [4], [5], [6]),
+    logsEndAt(1, 1),
+    checkSinkBatches(0, 1),
+    advanceManualClock(10_000),
+    advanceManualClock(10_000),
+    advanceManualClock(10_000),
+    checkAnswer([1], [2], [3], [4], [5], [6]),
+    logsEndAt(1, 1),
+    checkSinkBatches(0, 1),
+    stopStream(),
+    startStream({ clock: new ManualClock(60_000) }),
+    advanceManualClock(10_000),
+    assertOnQuery('no batch ran', (query) => expect(query.recentProgress.every(({ isIdle }) => isIdle)).toBe(true)),
+    logsEndAt(1, 1),
+    addData(input, ...rows(7, 8, 9)),
+    advanceManualClock(10_000),
+    checkNewAnswer([7], [8], [9]),
+    logsEndAt(2, 2),
+    checkSinkBatches(0, 1, 2),
   ])
 })
 
 test('SPARK-19873: streaming aggregation with change in number of partitions', async () => {
   await using checkpoint = await tempFolder()
-  const given = [['1', '2'], ['3', '2'], ['3', '1']] as const
-  const expected = [[[1, 1], [2, 1]], [[1, 1], [2, 2], [3, 1]], [[1, 2], [2, 2], [3, 2]]]
+  const given = [
+    ['1', '2'],
+    ['3', '2'],
+    ['3', '1'],
+  ] as const
+  const expected = [
+    [
+      [1, 1],
+      [2, 1],
+    ],
+    [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+    ],
+    [
+      [1, 2],
+      [2, 2],
+      [3, 2],
+    ],
+  ]
   for (const [round, partitions] of [2, 5, 1].entries()) {
     await using own: Engine = await millrace.local({ threads: 1, conf: { 'spark.sql.shuffle.partitions': partitions } })
     const input = seconds(own)
     for (const block of given.slice(0, round + 1)) input.addData(...rows(...block.map(Number)))
-    await testStream(input.toDF().groupBy('value').agg(() => ({ count: count() })), { outputMode: 'complete', checkpointLocation: checkpoint.path }, [
-      checkAnswer(...expected[round]!), assertOnQuery('partitions', (query) => expect(query.lastProgress!.stateOperators[0]!.numShufflePartitions).toBe(partitions)),
-    ])
+    await testStream(
+      input
+        .toDF()
+        .groupBy('value')
+        .agg(() => ({ count: count() })),
+      { outputMode: 'complete', checkpointLocation: checkpoint.path },
+      [
+        checkAnswer(...expected[round]!),
+        assertOnQuery('partitions', (query) => expect(query.lastProgress!.stateOperators[0]!.numShufflePartitions).toBe(partitions)),
+      ],
+    )
   }
 })
 
 test('SPARK-26379: current_timestamp in a projection is the batch’s and moves with the batches', async () => {
   const input = seconds(engine())
   const clock = new ManualClock(5000)
-  await testStream(input.toDF().select(({ value }) => ({ value, at: current_timestamp() })), { clock, trigger: { kind: 'processing-time', intervalMs: 1000 } }, [
-    addData(input, ...rows(1, 7)), advanceManualClock(1000), checkLastBatch([1, new Date(6000)], [7, new Date(6000)]),
-    addData(input, ...rows(2)), advanceManualClock(1000), checkLastBatch([2, new Date(7000)]),
-  ])
+  await testStream(
+    input.toDF().select(({ value }) => ({ value, at: current_timestamp() })),
+    { clock, trigger: { kind: 'processing-time', intervalMs: 1000 } },
+    [
+      addData(input, ...rows(1, 7)),
+      advanceManualClock(1000),
+      checkLastBatch([1, new Date(6000)], [7, new Date(6000)]),
+      addData(input, ...rows(2)),
+      advanceManualClock(1000),
+      checkLastBatch([2, new Date(7000)]),
+    ],
+  )
 })
 
 test('SPARK-24156: a no-data batch that was planned before the stop runs once, with the watermark of its plan', async () => {
   const input = seconds(engine())
   await testStream(windowedCount(input, 10, 5), [
-    addData(input, ...rows(10, 11, 12, 13, 14, 15)), checkNewAnswer(), addData(input, ...rows(25)), checkNewAnswer([10, 5]), stopStream(),
+    addData(input, ...rows(10, 11, 12, 13, 14, 15)),
+    checkNewAnswer(),
+    addData(input, ...rows(25)),
+    checkNewAnswer([10, 5]),
+    stopStream(),
     // as if the stop had come between the plan of the no-data batch and its commit
     editCheckpoint(async (folder) => rm(join(folder, 'commits', String(await newestId(join(folder, 'commits')))))),
-    startStream(), checkNewAnswer(), assertOnQuery('the no-data batch ran again', (query) => {
+    startStream(),
+    checkNewAnswer(),
+    assertOnQuery('the no-data batch ran again', (query) => {
       const batches = query.recentProgress.filter(({ isIdle }) => !isIdle)
-      expect(batches.map(({ isReplay, numInputRows, eventTime }) => [isReplay, numInputRows, eventTime['watermark']])).toEqual([[true, 0, '1970-01-01T00:00:15.000Z']])
+      expect(batches.map(({ isReplay, numInputRows, eventTime }) => [isReplay, numInputRows, eventTime['watermark']])).toEqual([
+        [true, 0, '1970-01-01T00:00:15.000Z'],
+      ])
     }),
-    addData(input, ...rows(30)), checkNewAnswer([15, 1]),
+    addData(input, ...rows(30)),
+    checkNewAnswer([15, 1]),
   ])
 })
 
@@ -120,8 +225,13 @@ test('SPARK-38033: offsets/N−1 is needed to run batch N', async () => {
   const input = seconds(engine())
   await expect(
     testStream(input.toDF(), [
-      addData(input, ...rows(1)), checkAnswer([1]), addData(input, ...rows(2)), checkAnswer([1], [2]), stopStream(),
-      editCheckpoint(async (folder) => rm(join(folder, 'offsets', '0'))), startStream(),
+      addData(input, ...rows(1)),
+      checkAnswer([1]),
+      addData(input, ...rows(2)),
+      checkAnswer([1], [2]),
+      stopStream(),
+      editCheckpoint(async (folder) => rm(join(folder, 'offsets', '0'))),
+      startStream(),
     ]),
   ).rejects.toThrow(/BATCH_METADATA_NOT_FOUND.*offsets\/0/s)
 })
@@ -134,7 +244,13 @@ function blockingSource(): { readonly provider: SourceProvider; release(): void 
   })
   const schema = new Schema([{ name: 'value', type: 'int', nullable: true }])
   const open = async (): Promise<Source> => ({
-    schema, description: 'blocking', readLimit: { kind: 'all' }, latestOffset: async () => null, rows: async () => ({ kind: 'objects', rows: [] }), commit: async () => {}, stop: () => released,
+    schema,
+    description: 'blocking',
+    readLimit: { kind: 'all' },
+    latestOffset: async () => null,
+    rows: async () => ({ kind: 'objects', rows: [] }),
+    commit: async () => {},
+    stop: () => released,
   })
   return { provider: { formats: ['blocking'], schemaOf: () => schema, open }, release }
 }
@@ -155,7 +271,13 @@ test('an error of a source, whatever was thrown, is the query’s exception', as
   for (const thrown of [new RangeError('out of range'), 'just text', { odd: true }]) {
     const schema = new Schema([{ name: 'value', type: 'int', nullable: true }])
     const open = async (): Promise<Source> => ({
-      schema, description: 'failing', readLimit: { kind: 'all' }, latestOffset: () => Promise.reject(thrown), rows: () => Promise.reject(thrown), commit: async () => {}, stop: async () => {},
+      schema,
+      description: 'failing',
+      readLimit: { kind: 'all' },
+      latestOffset: () => Promise.reject(thrown),
+      rows: () => Promise.reject(thrown),
+      commit: async () => {},
+      stop: async () => {},
     })
     await using own = await millrace.local({ threads: 1, sources: [{ formats: ['failing'], schemaOf: () => schema, open }] })
     const query = await own.readStream.format('failing').load().writeStream.format('noop').start()
@@ -168,7 +290,14 @@ test('an error of a source, whatever was thrown, is the query’s exception', as
 
 test('explain: the physical plan, extended the logical one before it', async () => {
   const input = new MemoryStream(engine(), { value: t.string() })
-  const query = await input.toDF().groupBy('value').agg(() => ({ count: count() })).writeStream.outputMode('complete').format('memory').queryName('explained').start()
+  const query = await input
+    .toDF()
+    .groupBy('value')
+    .agg(() => ({ count: count() }))
+    .writeStream.outputMode('complete')
+    .format('memory')
+    .queryName('explained')
+    .start()
   const [plain, extended] = [query.explain(), query.explain(true)]
   await query.stop()
   expect(plain).not.toContain('Logical Plan')
@@ -178,12 +307,23 @@ test('explain: the physical plan, extended the logical one before it', async () 
 
 test('stream–static join with two static tables and a predicate on each', async () => {
   const input = seconds(engine())
-  const words = engine().createDataFrame([{ number: 1, word: 'one' }, { number: 2, word: 'two' }, { number: 4, word: 'four' }], { number: t.int(), word: t.string() })
+  const words = engine().createDataFrame(
+    [
+      { number: 1, word: 'one' },
+      { number: 2, word: 'two' },
+      { number: 4, word: 'four' },
+    ],
+    { number: t.int(), word: t.string() },
+  )
   const joined = input
     .toDF()
     .join(words, (l, r) => l.value.eq(r.number))
     .select('value', 'word')
-    .join(words.select(({ number }) => ({ next: number.add(1) })), (l, r) => l.value.eq(r.next), 'left')
+    .join(
+      words.select(({ number }) => ({ next: number.add(1) })),
+      (l, r) => l.value.eq(r.next),
+      'left',
+    )
     .where(({ value }) => value.gt(lit(1)))
   await testStream(joined, [addData(input, ...rows(1, 2, 3, 4)), checkAnswer([2, 'two', 2], [4, 'four', null])])
 })

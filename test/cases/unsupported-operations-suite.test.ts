@@ -34,31 +34,91 @@ test('actions on a streaming plan say what to call', async () => {
 
 test('select, where and union of streams: append and update, not complete', async () => {
   await allowed(stream, ['append', 'update'])
-  await allowed(() => stream().where(({ a }) => a.gt(1)).select('a'), ['append', 'update'])
+  await allowed(
+    () =>
+      stream()
+        .where(({ a }) => a.gt(1))
+        .select('a'),
+    ['append', 'update'],
+  )
   await allowed(() => stream().union(stream()), ['append', 'update'])
 })
 
 test('aggregate - streaming aggregations by output mode', async () => {
   await allowed(() => stream().agg(() => ({ n: count() })), ['update', 'complete'])
-  await allowed(() => stream().groupBy('a').agg(() => ({ n: count() })), ['update', 'complete'])
-  await allowed(() => marked().groupBy('a').agg(() => ({ n: count() })), ['update', 'complete'])
-  await allowed(() => marked().groupBy('at').agg(() => ({ n: count() })), ['append', 'update', 'complete'])
-  await allowed(() => marked().groupBy(({ at, a }) => ({ w: window(at, '1 second'), a })).agg(() => ({ n: count() })), ['append', 'update', 'complete'])
+  await allowed(
+    () =>
+      stream()
+        .groupBy('a')
+        .agg(() => ({ n: count() })),
+    ['update', 'complete'],
+  )
+  await allowed(
+    () =>
+      marked()
+        .groupBy('a')
+        .agg(() => ({ n: count() })),
+    ['update', 'complete'],
+  )
+  await allowed(
+    () =>
+      marked()
+        .groupBy('at')
+        .agg(() => ({ n: count() })),
+    ['append', 'update', 'complete'],
+  )
+  await allowed(
+    () =>
+      marked()
+        .groupBy(({ at, a }) => ({ w: window(at, '1 second'), a }))
+        .agg(() => ({ n: count() })),
+    ['append', 'update', 'complete'],
+  )
   // a computed column of the event time carries no watermark
-  await allowed(() => marked().groupBy(({ at }) => ({ second: at.cast('long') })).agg(() => ({ n: count() })), ['update', 'complete'])
+  await allowed(
+    () =>
+      marked()
+        .groupBy(({ at }) => ({ second: at.cast('long') }))
+        .agg(() => ({ n: count() })),
+    ['update', 'complete'],
+  )
 })
 
 test('aggregate - multiple batch aggregations, and one streaming one beside a batch one', async () => {
-  const counted = () => batch().groupBy('a').agg(() => ({ n: count() }))
-  expect(await counted().agg(() => ({ groups: count() })).collect()).toEqual([{ groups: 1n }])
-  await allowed(() => stream().groupBy('a').agg(() => ({ m: count() })).join(counted(), 'a'), ['update', 'complete'])
+  const counted = () =>
+    batch()
+      .groupBy('a')
+      .agg(() => ({ n: count() }))
+  expect(
+    await counted()
+      .agg(() => ({ groups: count() }))
+      .collect(),
+  ).toEqual([{ groups: 1n }])
+  await allowed(
+    () =>
+      stream()
+        .groupBy('a')
+        .agg(() => ({ m: count() }))
+        .join(counted(), 'a'),
+    ['update', 'complete'],
+  )
   await allowed(() => stream().join(counted(), 'a'), ['append', 'update'])
 })
 
 test('distinct aggregate - on batch, not on a stream', async () => {
-  expect(await batch().agg(({ a }) => ({ n: count_distinct(a) })).collect()).toEqual([{ n: 1n }])
+  expect(
+    await batch()
+      .agg(({ a }) => ({ n: count_distinct(a) }))
+      .collect(),
+  ).toEqual([{ n: 1n }])
   for (const outputMode of ['update', 'complete'] as const) {
-    await expect(testStream(stream().agg(({ a }) => ({ n: count_distinct(a) })), { outputMode }, [])).rejects.toMatchObject({ code: unsupported })
+    await expect(
+      testStream(
+        stream().agg(({ a }) => ({ n: count_distinct(a) })),
+        { outputMode },
+        [],
+      ),
+    ).rejects.toMatchObject({ code: unsupported })
   }
 })
 
@@ -66,11 +126,19 @@ const stringly = { inner: 'inner', left: 'left', right: 'right', full: 'full', s
 
 test('joins of a stream with a table: the rows of the table are never all known', async () => {
   const table = () => batch().select(({ a }) => ({ a, word: a.cast('string') }))
-  for (const [how, streamLeft, streamRight] of [['inner', true, true], ['left', true, false], ['right', false, true], ['full', false, false], ['semi', true, false], ['anti', true, false]] as const) {
+  for (const [how, streamLeft, streamRight] of [
+    ['inner', true, true],
+    ['left', true, false],
+    ['right', false, true],
+    ['full', false, false],
+    ['semi', true, false],
+    ['anti', true, false],
+  ] as const) {
     const [ok, no] = [['append', 'update'], []] as const
     const check = async (frame: () => unknown, isAllowed: boolean) => {
       if (isAllowed) return allowed(frame, ok)
-      for (const outputMode of ok) await expect(testStream(frame() as never, { outputMode }, []), how).rejects.toMatchObject({ code: unsupported })
+      for (const outputMode of ok)
+        await expect(testStream(frame() as never, { outputMode }, []), how).rejects.toMatchObject({ code: unsupported })
       return expect(no).toEqual([])
     }
     await check(() => stream().join(table() as never, 'a' as never, stringly[how] as never), streamLeft)
@@ -83,8 +151,13 @@ test('union: between streaming and batch DataFrames', async () => {
 })
 
 test('sort: only after an aggregation in complete mode', async () => {
-  for (const outputMode of ['append', 'update'] as const) await expect(testStream(stream().orderBy('a'), { outputMode }, []), outputMode).rejects.toMatchObject({ code: unsupported })
-  const sorted = () => stream().groupBy('a').agg(() => ({ n: count() })).orderBy('a')
+  for (const outputMode of ['append', 'update'] as const)
+    await expect(testStream(stream().orderBy('a'), { outputMode }, []), outputMode).rejects.toMatchObject({ code: unsupported })
+  const sorted = () =>
+    stream()
+      .groupBy('a')
+      .agg(() => ({ n: count() }))
+      .orderBy('a')
   await allowed(sorted, ['complete'], unsupported).catch(async () => {
     // append is refused for the aggregation first
     await expect(testStream(sorted(), { outputMode: 'append' }, [])).rejects.toMatchObject({ code: unsupportedMode })
@@ -94,24 +167,42 @@ test('sort: only after an aggregation in complete mode', async () => {
 })
 
 test('limit: after an aggregation in complete mode; in update mode never', async () => {
-  const limited = () => stream().groupBy('a').agg(() => ({ n: count() })).limit(1)
+  const limited = () =>
+    stream()
+      .groupBy('a')
+      .agg(() => ({ n: count() }))
+      .limit(1)
   await expect(testStream(limited(), { outputMode: 'complete' }, [])).resolves.toBeUndefined()
   await expect(testStream(limited(), { outputMode: 'update' }, [])).rejects.toMatchObject({ code: unsupportedMode })
 })
 
 test('sort, limit and distinct aggregates on the static side of a join are no streaming operations', async () => {
-  const table = () => batch().groupBy('a').agg(({ a }) => ({ n: count_distinct(a) })).orderBy('a').limit(1)
+  const table = () =>
+    batch()
+      .groupBy('a')
+      .agg(({ a }) => ({ n: count_distinct(a) }))
+      .orderBy('a')
+      .limit(1)
   await allowed(() => stream().join(table(), 'a'), ['append', 'update'])
 })
 
 test('several stateful operators: not after an aggregation in update or complete mode', async () => {
-  const twice = () => marked().groupBy(({ at }) => ({ w: window(at, '1 second') })).agg(() => ({ n: count() })).groupBy('w').agg(() => ({ m: count() }))
-  for (const outputMode of ['update', 'complete'] as const) await expect(testStream(twice(), { outputMode }, [])).rejects.toMatchObject({ code: unsupportedMode })
+  const twice = () =>
+    marked()
+      .groupBy(({ at }) => ({ w: window(at, '1 second') }))
+      .agg(() => ({ n: count() }))
+      .groupBy('w')
+      .agg(() => ({ m: count() }))
+  for (const outputMode of ['update', 'complete'] as const)
+    await expect(testStream(twice(), { outputMode }, [])).rejects.toMatchObject({ code: unsupportedMode })
 })
 
 test('an output mode that does not exist; modes in any case', async () => {
   expect(() => stream().writeStream.outputMode('appendd' as never)).toThrow(/STREAMING_OUTPUT_MODE.INVALID/)
-  const query = await stream().writeStream.outputMode('Append' as 'append').format('noop').start()
+  const query = await stream()
+    .writeStream.outputMode('Append' as 'append')
+    .format('noop')
+    .start()
   await query.stop()
 })
 

@@ -112,7 +112,9 @@ describe('is refused by its name, and nothing is changed', () => {
         `${name}: ${message}`,
       ).toBe(true)
       if (name === 'of a newer release')
-        expect(code).toMatch(/^INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION$|^CANNOT_LOAD_STATE_STORE.INVALID_CHANGE_LOG_READER_VERSION$|^MALFORMED_LOG_FILE$/)
+        expect(code).toMatch(
+          /^INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION$|^CANNOT_LOAD_STATE_STORE.INVALID_CHANGE_LOG_READER_VERSION$|^MALFORMED_LOG_FILE$/,
+        )
       const after = bytesOf(root)
       for (const [each, bytes] of before) expect(after.get(each) === bytes, `${path} ${name}: ${each} is as it was`).toBe(true)
       const added = [...after.keys()].filter((each) => !before.has(each))
