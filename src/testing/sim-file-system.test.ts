@@ -61,6 +61,13 @@ describe('the trace', () => {
     expect(sim.trace.map((each) => each.label)).toEqual(['write a', 'write b', 'write c'])
   })
 
+  test('lets slow paths wait, and others go first', async () => {
+    const sim = new SimFileSystem(root)
+    sim.slowDown((path) => path === 'a', 20)
+    await Promise.all(['a', 'b', 'c'].map((name) => sim.writeFile(at(name), name)))
+    expect(sim.trace.map((each) => each.label)).toEqual(['write b', 'write c', 'write a'])
+  })
+
   test('refuses to change anything outside its root', async () => {
     const sim = new SimFileSystem(at('inside'))
     await expect(sim.writeFile(at('outside'), '')).rejects.toThrow('was asked to write')

@@ -62,6 +62,7 @@ export class SimFileSystem implements FileSystem {
   readonly #disk: SimDisk
   #crashPoint: CrashPoint | undefined
   #isDead = false
+  #slow: { readonly matches: (path: string) => boolean; readonly delayMs: number } | undefined
 
   constructor(root: string | SimDisk) {
     this.#disk = typeof root === 'string' ? new SimDisk(root) : root
@@ -81,6 +82,11 @@ export class SimFileSystem implements FileSystem {
   /** Lets this process die at a step. `matches` is asked once for each step, in their order. */
   crashAt(point: CrashPoint): void {
     this.#crashPoint = point
+  }
+
+  /** Lets every step on matching paths (relative to the root) wait so long before it takes its turn, as a slow disk would: what does not wait for it goes first. */
+  slowDown(matches: (path: string) => boolean, delayMs: number): void {
+    this.#slow = { matches, delayMs }
   }
 
   /** Lets this process die now. */
@@ -156,7 +162,8 @@ export class SimFileSystem implements FileSystem {
     })
   }
 
-  #step(kind: SimOperation['kind'], path: string, to: string | undefined, act: () => Promise<void>): Promise<void> {
+  async #step(kind: SimOperation['kind'], path: string, to: string | undefined, act: () => Promise<void>): Promise<void> {
+    if (this.#slow?.matches(relative(this.#disk.root, path))) await new Promise((resolve) => setTimeout(resolve, this.#slow!.delayMs))
     return this.#disk.exclusively(async () => {
       this.#refuseDead()
       const isBelow = this.#disk.isBelow(path) || (to !== undefined && this.#disk.isBelow(to))

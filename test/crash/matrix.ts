@@ -30,6 +30,8 @@ export interface Trial {
   readonly fates: readonly [Fate, Fate, Fate]
   /** Where the second process dies: so many steps into its life, or when the first new entry of this folder is durable. */
   readonly again: number | string
+  /** The first process writes this folder slowly, so that whatever does not wait for it comes before it. */
+  readonly slow?: string
 }
 export interface TrialResult {
   /** Whether the first and the second process got to their points. */
@@ -60,6 +62,8 @@ const fates: readonly Fate[] = [losses[0]!, losses[1]!, null, losses[2]!, losses
 /** Where the log entries are that make a step count; by then everything that they build on has to be durable, whoever wrote it. */
 const milestones = ['checkpoint/offsets', 'checkpoint/commits', 'out/_spark_metadata']
 
+const slowFolders = ['checkpoint/offsets', 'checkpoint/state', 'checkpoint/sources']
+
 /** Every point of a scenario, before and after each step, with fates dealt out over them; and each step that makes a name, killed there and then without power at each milestone of the recovery. */
 export function trialsOf(scenario: Scenario, { trace }: Reference): Trial[] {
   const from = scenario.pointsFrom === undefined ? 0 : trace.findIndex(({ label }) => label.includes(scenario.pointsFrom!))
@@ -72,6 +76,7 @@ export function trialsOf(scenario: Scenario, { trace }: Reference): Trial[] {
         point: { operation: number, when },
         fates: [fate(0), fate(3), losses[index % losses.length]!],
         again: 1 + ((index * 13) % 47),
+        ...(index % 4 === 3 ? { slow: slowFolders[((index - 3) / 4) % slowFolders.length]! } : {}),
       })
     }
     if (kind !== 'link' && kind !== 'rename' && kind !== 'mkdir') continue
@@ -117,6 +122,8 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
     const mismatch = await (async () => {
       let sim = new SimFileSystem(join(folder, 'root'))
       sim.crashAt(trial.point)
+      const { slow } = trial
+      if (slow !== undefined) sim.slowDown((path) => path.startsWith(slow), 4)
       if (await dies(run(sim))) {
         crashes++
         label = sim.trace[trial.point.operation - 1]?.label ?? label

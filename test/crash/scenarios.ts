@@ -47,7 +47,8 @@ export async function writeInput(folder: string, input: Input): Promise<void> {
 /** Whole from the first moment that anybody sees it. */
 async function writeOne(folder: string, file: number, rows: number): Promise<void> {
   const lines = Array.from({ length: rows }, (_, i) => {
-    const second = file * 20 + ((i * 7) % 25)
+    // the last row is late for whoever judges by this batch's watermark, and in time by the one before, which counts
+    const second = file * 20 + (i === rows - 1 ? -22 : (i * 7) % 25)
     return JSON.stringify({
       k: `key-${(i * 5 + file) % 4}`,
       at: new Date(1_000_000_000_000 + second * 1000).toISOString(),
