@@ -13,7 +13,7 @@ export default defineConfig({
     execArgv: ['--conditions=millrace-source'],
     maxWorkers: 2,
     // Generous, for a laptop that compiles something else at the same time: a hung test still ends.
-    testTimeout: 60_000,
+    testTimeout: 240_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
   },

@@ -44,7 +44,8 @@ const rooms: Readonly<Record<string, Room>> = {
 
 /** Files of more than 600 lines, and why each is one thing. */
 const longFiles: Readonly<Record<string, string>> = {
-  'test/cases/streaming-query-suites.test.ts': 'the reference has these cases in suites that belong together: query, manager, listener, progress',
+  'test/cases/streaming-query-suites.test.ts':
+    'the reference has these cases in suites that belong together: query, manager, listener, progress',
   'src/sql/sql-batch.test.ts': 'one suite over one interface: what a SqlBatch promises, on one set of tables',
 }
 
