@@ -62,7 +62,7 @@ const fates: readonly Fate[] = [losses[0]!, losses[1]!, null, losses[2]!, losses
 /** Where the log entries are that make a step count; by then everything that they build on has to be durable, whoever wrote it. */
 const milestones = ['checkpoint/offsets', 'checkpoint/commits', 'out/_spark_metadata']
 
-const slowFolders = ['checkpoint/offsets', 'checkpoint/state', 'checkpoint/sources']
+const slowFolders = ['checkpoint/offsets', 'checkpoint/state/0/snapshots', 'checkpoint/sources', 'checkpoint/state']
 
 /** Every point of a scenario, before and after each step, with fates dealt out over them; and each step that makes a name, killed there and then without power at each milestone of the recovery. */
 export function trialsOf(scenario: Scenario, { trace }: Reference): Trial[] {
