@@ -80,7 +80,6 @@ test('the query left a file of every kind, and what it left is good', async () =
     'commits/',
     'runs/1',
     'sources/0/',
-    'state/changelog/',
     'state/manifests/',
     'state/0/snapshots/',
     'state/0/_schema/',
@@ -90,6 +89,8 @@ test('the query left a file of every kind, and what it left is good', async () =
       needed.some((path) => path.startsWith(`checkpoint/${kind}`)),
       kind,
     ).toBe(true)
+  // the last snapshot may have come in time to make every changelog needless: then they are damaged below, as history
+  expect([...good.keys()].some((path) => path.startsWith('checkpoint/state/changelog/'))).toBe(true)
   expect(needed).toEqual(expect.arrayContaining(['out/_spark_metadata/.millrace-query', 'out/_spark_metadata/5.compact']))
   expect(parts.length).toBeGreaterThan(1)
   await restore('checkpoint/metadata', (content) => content)
