@@ -74,16 +74,7 @@ async function expectRight(): Promise<void> {
 }
 
 test('the query left a file of every kind, and what it left is good', async () => {
-  const kinds = [
-    'metadata',
-    'offsets/',
-    'commits/',
-    'runs/1',
-    'sources/0/',
-    'state/manifests/',
-    'state/0/snapshots/',
-    'state/0/_schema/',
-  ]
+  const kinds = ['metadata', 'offsets/', 'commits/', 'runs/1', 'sources/0/', 'state/manifests/', 'state/0/snapshots/', 'state/0/_schema/']
   for (const kind of kinds)
     expect(
       needed.some((path) => path.startsWith(`checkpoint/${kind}`)),
