@@ -1,10 +1,10 @@
 // A part of `npm run crash` that every test run can afford. Each scenario is crashed at a few points; the whole matrix tries them all.
 import { afterAll, describe, expect, test } from 'vitest'
-import { closeEngine, losses, referenceOf, runTrial, trialsOf } from './matrix.ts'
+import { closeEngines, losses, referenceOf, runTrial, trialsOf } from './matrix.ts'
 import { scenarios } from './scenarios.ts'
 import { killRounds } from './sigkill.ts'
 
-afterAll(closeEngine)
+afterAll(closeEngines)
 
 const trialsEach = 6
 describe('crashed, crashed again while it recovers, and without power at its end, the output is that of one batch', () => {

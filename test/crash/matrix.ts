@@ -93,6 +93,7 @@ export async function referenceOf(scenario: Scenario): Promise<Reference> {
     const first = new SimFileSystem(join(folder, 'root'))
     const shown: Row[][] = []
     await inProcess(
+      scenario,
       first,
       folder,
       async (place) => {
@@ -100,12 +101,12 @@ export async function referenceOf(scenario: Scenario): Promise<Reference> {
       },
       async ({ step, when, batchId }) => {
         if (step === 'sink/commit' && when === 'after')
-          shown[batchId] = await inProcess(first, folder, async (place) => comparable(await scenario.output(place)))
+          shown[batchId] = await inProcess(scenario, first, folder, async (place) => comparable(await scenario.output(place)))
       },
     )
     const trace = [...first.trace]
     await writeClosingRow(join(folder, 'in'))
-    const expected = await inProcess(await first.restart(), folder, async (place) => {
+    const expected = await inProcess(scenario, await first.restart(), folder, async (place) => {
       await scenario.run(place)
       return comparable(await scenario.expected(place))
     })
@@ -116,7 +117,7 @@ export async function referenceOf(scenario: Scenario): Promise<Reference> {
 export async function runTrial(scenario: Scenario, reference: Reference, trial: Trial): Promise<TrialResult> {
   return inFolder(async (folder) => {
     await writeInput(join(folder, 'in'), scenario.input)
-    const run = (sim: SimFileSystem) => inProcess(sim, folder, (place) => scenario.run(place))
+    const run = (sim: SimFileSystem) => inProcess(scenario, sim, folder, (place) => scenario.run(place))
     let crashes = 0
     let label = '(not reached)'
     const mismatch = await (async () => {
@@ -128,7 +129,7 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
         crashes++
         label = sim.trace[trial.point.operation - 1]?.label ?? label
         sim = await afterDeath(sim, trial.fates[0])
-        const torn = await inProcess(sim, folder, (place) => brokenShow(scenario, reference, place))
+        const torn = await inProcess(scenario, sim, folder, (place) => brokenShow(scenario, reference, place))
         if (torn !== null) return `after the first crash ${torn}`
         sim.crashAt(secondPoint(sim, trial))
         if (await dies(run(sim))) crashes++
@@ -136,13 +137,14 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
       } else sim = await sim.restart()
       await run(sim)
       sim = await sim.restart()
-      const before = await inProcess(sim, folder, (place) => newestBatch(scenario, place))
+      const before = await inProcess(scenario, sim, folder, (place) => newestBatch(scenario, place))
       sim = await afterDeath(sim, trial.fates[2])
-      const after = await inProcess(sim, folder, (place) => newestBatch(scenario, place))
+      const after = await inProcess(scenario, sim, folder, (place) => newestBatch(scenario, place))
       if (after !== before) return `the output ended at batch ${before}, and at ${after} when the power came back`
       await writeClosingRow(join(folder, 'in'))
       let again: number | undefined
       await inProcess(
+        scenario,
         sim,
         folder,
         (place) => scenario.run(place),
@@ -151,7 +153,7 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
         },
       )
       if (again !== undefined) return `batch ${again} was finished before the power failed, and was run again`
-      return inProcess(await sim.restart(), folder, async (place) => {
+      return inProcess(scenario, await sim.restart(), folder, async (place) => {
         const difference = differenceOfRows(comparable(await scenario.output(place)), reference.expected)
         return difference ?? (await folderProblem(scenario, place))
       })
@@ -211,26 +213,30 @@ const mine = (): Process => {
   if (!process) throw new Error('work outside of a simulated process')
   return process
 }
-let engine: Promise<Engine> | undefined
-/** All simulated processes share one DuckDB. Whatever a process starts keeps to its own disk, also what outlives it. */
-function sharedEngine(): Promise<Engine> {
+const engines = new Map<number | undefined, Promise<Engine>>()
+/** All simulated processes of a scenario share one DuckDB. Whatever a process starts keeps to its own disk, also what outlives it. */
+function sharedEngine({ keyGroups }: Scenario): Promise<Engine> {
+  const known = engines.get(keyGroups)
+  if (known) return known
   const files = new Proxy({} as Files, { get: (_, name) => Reflect.get(mine().files, name) })
   const random = new Proxy({} as Random, { get: (_, name) => Reflect.get(mine().random, name) })
-  engine ??= crashableEngine(files, { random, observeStep: (event) => mine().observeStep(event) })
-  return engine
+  const opened = crashableEngine(files, { random, keyGroups, observeStep: (event) => mine().observeStep(event) })
+  engines.set(keyGroups, opened)
+  return opened
 }
-export async function closeEngine(): Promise<void> {
-  await (await engine)?.close()
-  engine = undefined
+export async function closeEngines(): Promise<void> {
+  for (const engine of engines.values()) await (await engine).close()
+  engines.clear()
 }
 
 async function inProcess<T>(
+  scenario: Scenario,
   sim: SimFileSystem,
   folder: string,
   work: (place: Place) => Promise<T>,
   observeStep: StepObserver = () => {},
 ): Promise<T> {
-  const engine = await sharedEngine()
+  const engine = await sharedEngine(scenario)
   const random = countingRandom(sim.operations)
   const files = bound(new LocalFiles(sim, random))
   return processes.run({ files, random, observeStep }, () => work({ input: join(folder, 'in'), root: join(folder, 'root'), engine, files }))

@@ -4,7 +4,7 @@
  * `--only` takes the scenarios whose names have the text, `--stride` every n-th point, `--first` ends at the first mismatch.
  */
 import { parseArgs } from 'node:util'
-import { closeEngine, losses, referenceOf, runTrial, type Trial, trialsOf } from './matrix.ts'
+import { closeEngines, losses, referenceOf, runTrial, type Trial, trialsOf } from './matrix.ts'
 import { scenarios } from './scenarios.ts'
 import { killRounds } from './sigkill.ts'
 
@@ -58,7 +58,7 @@ for (const scenario of chosen) {
   }
   say(`${scenario.name}: ${reference.trace.length} steps, ${trials.length} trials, ${mismatches.length - before} mismatches (${seconds()})`)
 }
-await closeEngine()
+await closeEngines()
 const kills = await killRounds(values.short ? chosen.slice(0, 2) : chosen, values.short ? 1 : 5, say)
 points += kills.points
 for (const text of kills.mismatches) report(text)

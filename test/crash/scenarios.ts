@@ -23,6 +23,8 @@ export interface Scenario {
   readonly intoFiles: boolean
   /** Points count from the first step whose label has this text on: what comes before is crashed through in other scenarios. */
   readonly pointsFrom?: string
+  /** Key groups of the state, in two partitions where there are as many. Default 4: several snapshots on their way at the same time. With 1 a manifest waits for its only one. */
+  readonly keyGroups?: number
   /** One process: runs the query over all that there is. */
   run(place: Place): Promise<void>
   output(place: Place): Promise<Row[]>
@@ -223,6 +225,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'plain aggregation, complete, into foreachBatch',
     input: fiveFiles,
+    keyGroups: 1,
     intoFiles: false,
     run: (place) =>
       untilDone(
@@ -335,9 +338,10 @@ export interface Surroundings {
   /** Default: this process, to which all others are dead, since those of the simulation have one pid. */
   readonly processIdentity?: ProcessIdentity
   readonly takeover?: boolean
+  readonly keyGroups?: number | undefined
 }
 /** An engine that snapshots after every batch, compacts every second entry of each log and removes what is old at once, so that these paths are crashed through as well. */
-export function crashableEngine(files: Files, surroundings: Surroundings = {}): Promise<Engine> {
+export function crashableEngine(files: Files, { keyGroups = 4, ...surroundings }: Surroundings = {}): Promise<Engine> {
   return millrace.local({
     random: systemRandom,
     observeStep: () => {},
@@ -347,8 +351,8 @@ export function crashableEngine(files: Files, surroundings: Surroundings = {}): 
     threads: 1,
     print: () => {},
     conf: {
-      'millrace.keyGroups': 4,
-      'spark.sql.shuffle.partitions': 2,
+      'millrace.keyGroups': keyGroups,
+      'spark.sql.shuffle.partitions': Math.min(2, keyGroups),
       'spark.sql.streaming.stateStore.maintenanceInterval': '0ms',
       'millrace.stateStore.changelogTailBytes': 1,
       'spark.sql.streaming.minBatchesToRetain': 2,

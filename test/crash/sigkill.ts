@@ -83,7 +83,8 @@ function killingFileSystem(killAt: number): FileSystem {
 if (process.argv[1] === import.meta.filename) {
   const [, , name, folder, killAt] = process.argv
   const files = new LocalFiles(killingFileSystem(Number(killAt)))
-  const engine = await crashableEngine(files, { processIdentity: systemProcess() })
-  await scenarios.find((each) => each.name === name)!.run(placeOf(folder!, engine, files))
+  const scenario = scenarios.find((each) => each.name === name)!
+  const engine = await crashableEngine(files, { processIdentity: systemProcess(), keyGroups: scenario.keyGroups })
+  await scenario.run(placeOf(folder!, engine, files))
   await engine.close()
 }
