@@ -137,6 +137,14 @@ describe('is not needed any more, and does no harm', () => {
   })
 })
 
+test('the output of one query is refused to another, and left as it is', async () => {
+  await restore('checkpoint/metadata', (content) => content)
+  await rm(join(root, 'checkpoint'), { recursive: true })
+  const before = bytesOf(join(root, 'out'))
+  await expect(scenario.run(place)).rejects.toMatchObject({ name: 'InvalidQueryError', code: 'SINK_OWNED_BY_ANOTHER_QUERY' })
+  expect(bytesOf(join(root, 'out'))).toEqual(before)
+})
+
 describe('a part of the output', () => {
   test.each(['cut to nothing', 'cut in half', 'cut by a byte'])(
     '%s: the query goes on, and who reads the output is told the file',
