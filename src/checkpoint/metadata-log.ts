@@ -52,7 +52,7 @@ function countLateEntries(batches: readonly BatchFile[]): number {
   let late = 0
   for (; late + 2 < batches.length; late++) {
     const [entry, next] = [batches[late]!, batches[late + 1]!]
-    if (entry.batchId + 1 === next.batchId || entry.modifiedMs < next.modifiedMs) break
+    if (entry.batchId + 1 === next.batchId || entry.modifiedMs <= next.modifiedMs) break
   }
   return late
 }
