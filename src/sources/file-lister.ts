@@ -1,8 +1,9 @@
 import { sep as separator } from 'node:path'
 import type { CompactibleLog } from '../base/compactible-log.ts'
 import type { FileEntry, Files } from '../base/files.ts'
+import { expandGlob, isGlob, matchesName } from '../base/glob.ts'
 import { liveFiles, openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
-import { expandGlob, isGlob, matchesName } from './glob.ts'
+import { isHiddenName } from '../data/hidden-names.ts'
 
 /** A file that may be read: `modifiedMs` in whole milliseconds, as the logs keep it. */
 export interface FoundFile {
@@ -112,7 +113,7 @@ export class FileLister {
   }
 }
 
-/** Files that are not data, or not yet: as Spark has it, and temporary ones besides. */
+/** Files that are not data, or not yet: Spark's rule, and temporary ones besides. */
 export function isHidden(name: string): boolean {
-  return name.startsWith('.') || (name.startsWith('_') && !name.includes('=')) || name.endsWith('._COPYING_') || name.endsWith('.tmp')
+  return isHiddenName(name) || name.endsWith('.tmp')
 }

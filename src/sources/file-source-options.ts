@@ -1,9 +1,9 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { isGlob } from '../base/glob.ts'
 import { Options } from '../base/options.ts'
 import { readOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { FileFormat } from '../data/row-set.ts'
-import { isGlob } from './glob.ts'
 import type { ReadLimit } from './source.ts'
 
 export interface FileSourceOptions {

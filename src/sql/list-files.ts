@@ -1,8 +1,10 @@
 /** The files of a bounded table: by path, pattern or folder, with the partition columns that the folders' names give. */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
+import { expandGlob } from '../base/glob.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
+import { isHiddenName } from '../data/hidden-names.ts'
 import type { Schema } from '../data/schema.ts'
 import { hiveNull } from './hive-path.ts'
 import { FormatOptions } from './options.ts'
@@ -77,7 +79,7 @@ async function filesOf(files: Files, path: string, recursive: boolean): Promise<
   const entry = await files.stat(path)
   if (entry) return entry.isDirectory ? filesOfFolder(files, path, recursive) : [fileOf(entry)]
   if (!/[*?[{]/.test(path)) throw notFound(path)
-  const matches = await expand(files, path)
+  const matches = await expandGlob(path, files, isHiddenName)
   if (matches.length === 0) throw notFound(path)
   const found: InputFile[] = []
   for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path, recursive) : [fileOf(match)]))
@@ -90,66 +92,14 @@ async function filesOfFolder(files: Files, folder: string, recursive: boolean): 
   if (logged) return logged.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
   const found: InputFile[] = []
   for (const entry of await files.list(folder)) {
-    if (isHidden(entry.name)) continue
+    if (isHiddenName(entry.name)) continue
     if (!entry.isDirectory) found.push(fileOf(entry))
     else if (recursive || entry.name.includes('=')) found.push(...(await filesOfFolder(files, entry.path, recursive)))
   }
   return found
 }
-/** As Spark has it: names that begin with `_` or `.` are not data, unless they are a partition's. */
-function isHidden(name: string): boolean {
-  return name.startsWith('.') || (name.startsWith('_') && !name.includes('=')) || name.endsWith('._COPYING_')
-}
 function fileOf({ path, sizeBytes }: FileEntry): InputFile {
   return { path, sizeBytes }
-}
-
-/** Expands a pattern part by part: `*`, `?`, `[ab]`, `[^ab]`, `{a,b}`. */
-async function expand(files: Files, pattern: string): Promise<FileEntry[]> {
-  const found: FileEntry[] = []
-  for (const alternative of expandBraces(pattern)) {
-    const parts = alternative.split('/').filter((part) => part !== '')
-    let folders: string[] = ['']
-    for (let i = 0; i < parts.length; i++) {
-      const isLast = i === parts.length - 1
-      const next: string[] = []
-      for (const folder of folders) {
-        if (!/[*?[]/.test(parts[i]!)) {
-          const path = `${folder}/${parts[i]!}`
-          if (!isLast) next.push(path)
-          else {
-            const entry = await files.stat(path)
-            if (entry) found.push(entry)
-          }
-          continue
-        }
-        const matcher = matcherOf(parts[i]!)
-        for (const entry of await files.list(folder || '/')) {
-          if (!matcher.test(entry.name) || isHidden(entry.name)) continue
-          if (isLast) found.push(entry)
-          else if (entry.isDirectory) next.push(`${folder}/${entry.name}`)
-        }
-      }
-      folders = next
-    }
-  }
-  return found
-}
-function expandBraces(pattern: string): string[] {
-  const match = /\{([^{}]*)\}/.exec(pattern)
-  if (!match) return [pattern]
-  return match[1]!
-    .split(',')
-    .flatMap((choice) => expandBraces(pattern.slice(0, match.index) + choice + pattern.slice(match.index + match[0].length)))
-}
-function matcherOf(part: string): RegExp {
-  const source = part.replace(/\*|\?|\[[^\]]*\]|[^*?[]+|\[/g, (token) => {
-    if (token === '*') return '.*'
-    if (token === '?') return '.'
-    if (token.length > 1 && token.startsWith('[')) return `[${token.slice(1, -1).replace(/^!/, '^').replaceAll('\\', '\\\\')}]`
-    return token.replace(/[.+^${}()|\\[\]]/g, '\\$&')
-  })
-  return new RegExp(`^${source}$`, 'su')
 }
 
 function notFound(path: string): InvalidQueryError {

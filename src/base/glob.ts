@@ -1,5 +1,7 @@
 import { basename, join, matchesGlob, parse, sep } from 'node:path'
-import type { FileEntry, Files } from '../base/files.ts'
+import type { FileEntry, Files } from './files.ts'
+
+type NameTest = (name: string) => boolean
 
 /** Whether a path is a pattern: `*`, `?`, `[…]` or `{…}` in it, or a `\\` that takes the meaning from the character after it. */
 export function isGlob(path: string): boolean {
@@ -14,17 +16,17 @@ function unescaped(step: string): string {
 
 /**
  * The files and folders that a path pattern names, through `files`, so that it works wherever they are. `*`, `?` and `[…]` stay within one
- * folder, as in Hadoop; `{a,b}` may span folders.
+ * folder, as in Hadoop; `{a,b}` may span folders. A wildcard passes over the names that `isSkipped` says.
  */
-export async function expandGlob(pattern: string, files: Files): Promise<FileEntry[]> {
+export async function expandGlob(pattern: string, files: Files, isSkipped: NameTest = () => false): Promise<FileEntry[]> {
   const found = new Map<string, FileEntry>()
   for (const one of expandBraces(pattern)) {
-    for (const entry of await expandOne(one, files)) found.set(entry.path, entry)
+    for (const entry of await expandOne(one, files, isSkipped)) found.set(entry.path, entry)
   }
   return [...found.values()]
 }
 
-async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
+async function expandOne(pattern: string, files: Files, isSkipped: NameTest): Promise<FileEntry[]> {
   if (!hasWildcard(pattern)) {
     const path = unescaped(pattern)
     const entry = await files.stat(path)
@@ -39,7 +41,7 @@ async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
   let folders = [join(root, ...steps.slice(0, fixed).map(unescaped))]
   for (const [i, step] of steps.slice(fixed).entries()) {
     const isLast = fixed + i === steps.length - 1
-    const lists = await Promise.all(folders.map((folder) => matching(folder, step, files)))
+    const lists = await Promise.all(folders.map((folder) => matching(folder, step, files, isSkipped)))
     if (isLast) return lists.flat()
     folders = lists
       .flat()
@@ -49,8 +51,8 @@ async function expandOne(pattern: string, files: Files): Promise<FileEntry[]> {
   return []
 }
 
-async function matching(folder: string, step: string, files: Files): Promise<FileEntry[]> {
-  if (hasWildcard(step)) return (await files.list(folder)).filter((entry) => matchesName(entry.name, step))
+async function matching(folder: string, step: string, files: Files, isSkipped: NameTest): Promise<FileEntry[]> {
+  if (hasWildcard(step)) return (await files.list(folder)).filter(({ name }) => matchesName(name, step) && !isSkipped(name))
   const entry = await files.stat(join(folder, unescaped(step)))
   return entry ? [entry] : []
 }
