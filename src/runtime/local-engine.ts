@@ -25,6 +25,7 @@ import type { SqlBatch } from '../sql/sql-batch.ts'
 import { SqlEngine } from '../sql/sql-engine.ts'
 import { Conf } from './conf.ts'
 import { Evaluation } from './evaluate.ts'
+import { findProvider } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
 import { writeBatch } from './write-batch.ts'
@@ -94,13 +95,7 @@ export class LocalEngine implements EnginePort {
   }
 
   streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema {
-    const { sourceProviders: known } = this.#environment
-    const provider = known.find((each) => each.formats.includes(format.toLowerCase()))
-    if (provider) return provider.schemaOf(format.toLowerCase(), schema, options)
-    throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
-      what: `there is no stream source with the format "${format}"`,
-      todo: `use one of ${known.flatMap((each) => each.formats).join(', ')}`,
-    })
+    return findProvider('stream source', format, this.#environment.sourceProviders).schemaOf(format.toLowerCase(), schema, options)
   }
 
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {

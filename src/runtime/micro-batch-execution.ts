@@ -83,7 +83,6 @@ export class MicroBatchExecution {
   #evictedByMs: number | undefined
   #stopping = false
   #abandon = false
-  #idleSince: number | null = null
   /** When the last progress was made, idle ones included; null before the first. */
   #lastProgressMs: number | null = null
   #message = 'Initializing sources'
@@ -108,10 +107,6 @@ export class MicroBatchExecution {
   /** Whether the last look at the sources found something new. */
   get isDataAvailable(): boolean {
     return this.#isDataAvailable
-  }
-  /** Whether the loop sleeps with nothing left to do, as far as it knows. */
-  get isIdle(): boolean {
-    return this.#idleSince !== null
   }
 
   /** Ends the loop after the current batch, or (drain false) at its next step, leaving the batch to the next start. */
@@ -171,8 +166,6 @@ export class MicroBatchExecution {
       else await this.#runAvailableNow()
     } catch (error) {
       if (!(error instanceof Abandoned)) throw await this.#reasonOf(error)
-    } finally {
-      this.#idleSince = null
     }
   }
 
@@ -208,11 +201,8 @@ export class MicroBatchExecution {
   }
 
   async #idleUntil(timeMs: number): Promise<void> {
-    const { clock } = this.#parts
-    this.#idleSince = clock.nowMs()
     this.#message = 'Waiting for next trigger'
-    await clock.sleepUntil(timeMs, this.#abort.signal)
-    this.#idleSince = null
+    await this.#parts.clock.sleepUntil(timeMs, this.#abort.signal)
   }
 
   async #runAvailableNow(): Promise<void> {
@@ -239,6 +229,8 @@ export class MicroBatchExecution {
       planned = this.#planned ?? (await this.#constructNextBatch(how.limited, how.noDataBatches))
       if (planned) await this.#runBatch(planned)
     } catch (error) {
+      // whatever failed beside it, the log entry is written or refused before anything is closed
+      await Promise.allSettled([this.#planned?.logged])
       this.#reporter.endTrigger()
       throw error
     }

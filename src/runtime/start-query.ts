@@ -40,6 +40,7 @@ import { openQueryState } from '../state/open-query-state.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { version } from '../version.ts'
 import type { Conf } from './conf.ts'
+import { findProvider } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
 import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
@@ -87,6 +88,8 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
     const execution = await openExecution(spec, plan, checkpoint, identity, sinkFormat, environment, opened, (progress) =>
       query.keep(progress),
     )
+    // the execution closes sources and sink from here on, and the state that recover() opens
+    opened.splice(1, opened.length, { stop: () => execution.close() })
     const explain = (extended: boolean) =>
       (extended ? `== Logical Plan ==\n${explainLogical(spec.plan)}\n\n` : '') + explainStreamingPlan(plan)
     const query: LocalQuery = new LocalQuery(identity, execution, explain, conf.number('spark.sql.streaming.numRecentProgressUpdates'))
@@ -136,12 +139,7 @@ function findSink(spec: StartQuery, providers: readonly SinkProvider[]): SinkFor
       open: (context) => instance.open(context as never) as Promise<Sink>,
     }
   }
-  const provider = providers.find((each) => each.formats.includes(spec.format.toLowerCase()))
-  if (provider) return provider
-  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
-    what: `there is no sink with the format "${spec.format}"`,
-    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
-  })
+  return findProvider('sink', spec.format, providers)
 }
 
 function checkOutputMode(spec: StartQuery, sink: SinkFormat): void {
@@ -218,7 +216,7 @@ async function openExecution(
   const checkFence = () => checkpoint.checkFence()
   const sources = new Map<string, Source>()
   for (const { name, scan } of plan.sources) {
-    const provider = findSource(scan.format, environment.sourceProviders)
+    const provider = findProvider('stream source', scan.format, environment.sourceProviders)
     const source = await provider.open({
       format: scan.format,
       schema: scan.schema,
@@ -296,15 +294,6 @@ async function openExecution(
     },
   }
   return new MicroBatchExecution(parts)
-}
-
-function findSource(format: string, providers: readonly SourceProvider[]): SourceProvider {
-  const provider = providers.find((each) => each.formats.includes(format.toLowerCase()))
-  if (provider) return provider
-  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
-    what: `there is no stream source with the format "${format}"`,
-    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
-  })
 }
 
 /** The state as it stood before a batch. */

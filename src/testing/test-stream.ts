@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AnyFrame } from '../api/frame-types.ts'
@@ -325,7 +325,6 @@ export function assertNumStateRows(
 export function checkWatermark(expectedMs: number): StreamAction {
   return action('checkWatermark', async (test) => {
     await test.settle()
-    const { readFile, readdir } = await import('node:fs/promises')
     const ids = (await readdir(join(test.folder, 'commits'))).filter((name) => /^\d+$/.test(name)).map(Number)
     const text = await readFile(join(test.folder, 'commits', String(Math.max(...ids))), 'utf8')
     const watermarkMs = (JSON.parse(text.split('\n')[1]!) as { nextBatchWatermarkMs: number }).nextBatchWatermarkMs

@@ -1,0 +1,15 @@
+import { InvalidQueryError } from '../base/errors.ts'
+
+/** The provider that answers to a format's name, in any case of letters. InvalidQueryError DATA_SOURCE_NOT_FOUND names those there are. */
+export function findProvider<P extends { readonly formats: readonly string[] }>(
+  kind: 'sink' | 'stream source',
+  format: string,
+  providers: readonly P[],
+): P {
+  const provider = providers.find((each) => each.formats.includes(format.toLowerCase()))
+  if (provider) return provider
+  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+    what: `there is no ${kind} with the format "${format}"`,
+    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+  })
+}
