@@ -1,0 +1,15 @@
+/** Conditions, nulls and NaN. */
+import { plain, suffix, type Templates } from './template.ts'
+
+export const conditional: Templates = {
+  isnull: suffix('IS NULL'),
+  isnotnull: suffix('IS NOT NULL'),
+  isnan: ([x]) => (x!.nullable ? `coalesce(isnan(${x!.sql}), false)` : `isnan(${x!.sql})`),
+  coalesce: plain('coalesce'),
+  nvl: plain('coalesce'),
+  ifnull: plain('coalesce'),
+  nullif: plain('nullif'),
+  greatest: plain('greatest'),
+  least: plain('least'),
+  if: ([c, a, b]) => `CASE WHEN ${c!.sql} THEN ${a!.sql} ELSE ${b!.sql} END`,
+}

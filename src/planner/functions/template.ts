@@ -1,0 +1,44 @@
+/** What a template is, and the shapes that most of them have. The families beside this file are made of them. */
+import { InvalidQueryError } from '../../base/errors.ts'
+import type { DataType, DecimalType } from '../../data/types.ts'
+import type { LiteralValue } from '../../plan/expression.ts'
+
+/** An argument: its SQL, and its value where it is a literal. */
+export interface SqlArgument {
+  readonly sql: string
+  readonly type: DataType
+  readonly nullable: boolean
+  readonly literal?: LiteralValue
+}
+
+export type Template = (args: readonly SqlArgument[], type: DataType, name: string) => string
+
+export function unsupported(what: string, todo: string): InvalidQueryError {
+  return new InvalidQueryError('UNSUPPORTED_ARGUMENT', { what: `${what} can't run on the local engine`, todo })
+}
+
+export const isDecimal = (type: DataType): type is DecimalType => typeof type !== 'string' && type.kind === 'decimal'
+export const isFloating = (type: DataType) => type === 'float' || type === 'double'
+
+export const infix =
+  (operator: string): Template =>
+  (args) =>
+    `(${args.map((a) => a.sql).join(` ${operator} `)})`
+export const prefix =
+  (operator: string): Template =>
+  ([a]) =>
+    `(${operator} ${a!.sql})`
+export const suffix =
+  (operator: string): Template =>
+  ([a]) =>
+    `(${a!.sql} ${operator})`
+export const plain =
+  (name: string): Template =>
+  (args) =>
+    `${name}(${args.map((a) => a.sql).join(', ')})`
+export const toInt =
+  (name: string): Template =>
+  (args) =>
+    `CAST(${name}(${args.map((a) => a.sql).join(', ')}) AS INTEGER)`
+
+export type Templates = Readonly<Record<string, Template>>
