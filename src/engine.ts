@@ -7,6 +7,7 @@ import type { ColumnBatch } from './data/column-batch.ts'
 import type { Row } from './data/row-set.ts'
 import type { Schema } from './data/schema.ts'
 import type { StreamingQueryManager } from './query/query-manager.ts'
+import type { RuntimeConf } from './query/runtime-conf.ts'
 import { LocalEngine, type LocalOptions } from './runtime/local-engine.ts'
 import type { MemoryTables } from './sinks/memory-sink.ts'
 import { MemoryStream as MemoryBlocks } from './sources/memory-stream.ts'
@@ -47,9 +48,9 @@ export class Engine implements Session {
   get readStream(): UntypedStreamReader {
     return this.#session.readStream
   }
-  /** The value of a configuration key, or its default; undefined for a key that does not exist. */
-  conf(key: string): string | undefined {
-    return this.#local.conf(key)
+  /** The configuration while the engine runs: `engine.conf.set('spark.sql.shuffle.partitions', 8)`. */
+  get conf(): RuntimeConf {
+    return this.#local.runtimeConf
   }
   /** The rows that a query of format `memory` has put under its name. InvalidQueryError TABLE_OR_VIEW_NOT_FOUND. */
   memoryTable(name: string): readonly Row[] {

@@ -47,6 +47,7 @@ export type {
 } from './query/query-listener.ts'
 export type { StreamingQueryManager } from './query/query-manager.ts'
 export type { QueryProgress, SinkProgress, SourceProgress, StateOperatorProgress } from './query/query-progress.ts'
+export type { RuntimeConf } from './query/runtime-conf.ts'
 export type { StreamingQuery, StreamingQueryStatus } from './query/streaming-query.ts'
 export type { LocalOptions } from './runtime/local-engine.ts'
 export type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from './sinks/sink.ts'

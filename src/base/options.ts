@@ -1,4 +1,5 @@
 import { InvalidQueryError } from './errors.ts'
+import { type DurationUnit, durationMsOf } from './quantities.ts'
 import { nearest } from './suggest.ts'
 
 /**
@@ -47,10 +48,10 @@ export class Options {
       : this.#invalid(name, `a number from ${min} to ${max}`)
   }
   /** Milliseconds of Spark's time strings (`7d`, `10 min`, `500ms`); without a unit milliseconds, or what `unit` says. */
-  durationMs(name: string, unit: keyof typeof unitMs = 'ms'): number | undefined {
+  durationMs(name: string, unit: DurationUnit = 'ms'): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
-    return durationMs(value, unit) ?? this.#invalid(name, 'a duration such as 500ms, 10s, 7d')
+    return durationMsOf(value, unit) ?? this.#invalid(name, 'a duration such as 500ms, 10s, 7d')
   }
 
   #invalid(name: string, expected: string): never {
@@ -59,32 +60,6 @@ export class Options {
       todo: `give ${expected}, or leave the option out`,
     })
   }
-}
-
-const unitMs = {
-  us: 0.001,
-  ms: 1,
-  s: 1000,
-  sec: 1000,
-  second: 1000,
-  m: 60_000,
-  min: 60_000,
-  minute: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  w: 604_800_000,
-  week: 604_800_000,
-} as const
-
-function durationMs(value: string, unit: keyof typeof unitMs): number | undefined {
-  const match = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(value)
-  if (match === null) return undefined
-  const given = match[2]!.toLowerCase()
-  const name = given.length > 2 ? given.replace(/s$/, '') : given
-  const factor = name === '' ? unitMs[unit] : unitMs[name as keyof typeof unitMs]
-  return factor === undefined ? undefined : Math.floor(Number(match[1]) * factor)
 }
 
 function unknownOption(owner: string, name: string, known: readonly string[]): InvalidQueryError {

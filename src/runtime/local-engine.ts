@@ -23,7 +23,7 @@ import type { SourceProvider } from '../sources/provider.ts'
 import { sourceProviders } from '../sources/providers.ts'
 import type { SqlBatch } from '../sql/sql-batch.ts'
 import { SqlEngine } from '../sql/sql-engine.ts'
-import { Conf } from './conf.ts'
+import { EngineConf } from './engine-conf.ts'
 import { Evaluation } from './evaluate.ts'
 import { findProvider } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
@@ -32,11 +32,11 @@ import { writeBatch } from './write-batch.ts'
 
 /** How `millrace.local()` sets up its engine. */
 export interface LocalOptions {
-  /** Configuration under Spark's keys (docs/architecture.md names where to look). */
+  /** Configuration under Spark's keys: docs/configuration.md. */
   readonly conf?: Readonly<Record<string, string | number | boolean>>
   /** DuckDB's threads (default: all cores). */
   readonly threads?: number
-  /** What DuckDB may use, in bytes (default: 80 % of the machine's memory). Beyond it, work goes to disk. */
+  /** What DuckDB may use, in bytes (default: millrace.memoryLimit, else 80 % of the machine's memory). Beyond it, work goes to disk. */
   readonly memoryLimitBytes?: number
   /** Where work that does not fit into memory goes (default: a folder of this engine's below the system's temporary one, made when it is needed). */
   readonly temporaryFolder?: string
@@ -61,23 +61,27 @@ let engineCount = 0
 /** The local engine: one process, DuckDB for the rows. */
 export class LocalEngine implements EnginePort {
   readonly streams: StreamingQueryManager
-  readonly #environment: QueryEnvironment
-  private constructor(environment: QueryEnvironment) {
+  /** May change while the engine runs; a query keeps what stood when it started. */
+  readonly runtimeConf: EngineConf
+  readonly #environment: Omit<QueryEnvironment, 'conf'>
+  private constructor(conf: EngineConf, environment: Omit<QueryEnvironment, 'conf'>) {
+    this.runtimeConf = conf
     this.#environment = environment
     this.streams = environment.manager
   }
 
   static async open(options: LocalOptions = {}): Promise<LocalEngine> {
     const print = options.print ?? ((line: string) => console.log(line))
+    const conf = new EngineConf(options.conf ?? {}, print)
+    const memoryLimitBytes = options.memoryLimitBytes ?? conf.current.bytes('millrace.memoryLimit')
     const files = options.files ?? new LocalFiles()
     const sql = await SqlEngine.open({
       files,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
-      ...(options.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: options.memoryLimitBytes }),
+      ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
       tempFolder: options.temporaryFolder ?? join(tmpdir(), `millrace-${process.pid}-${++engineCount}`),
     })
-    return new LocalEngine({
-      conf: new Conf(options.conf ?? {}),
+    return new LocalEngine(conf, {
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
       files,
@@ -85,6 +89,7 @@ export class LocalEngine implements EnginePort {
       manager: new StreamingQueryManager((error) => print(`millrace: a StreamingQueryListener threw: ${String(error)}`)),
       relations: new NamedRelations(),
       memoryTables: new Map(),
+      activeRuns: new Map(),
       takeover: options.takeover ?? process.env['MILLRACE_TAKEOVER'] === 'true',
       observeStep: options.observeStep,
       processIdentity: options.processIdentity,
@@ -130,11 +135,11 @@ export class LocalEngine implements EnginePort {
   }
 
   writeBatch(write: WriteBatch): Promise<void> {
-    return writeBatch(write, this, this.#environment)
+    return writeBatch(write, this, this.#current)
   }
 
   start(query: StartQuery): Promise<StreamingQuery> {
-    return startQuery(query, this.#environment)
+    return startQuery(query, this.#current)
   }
 
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
@@ -148,7 +153,11 @@ export class LocalEngine implements EnginePort {
   }
 
   conf(key: string): string | undefined {
-    return this.#environment.conf.get(key)
+    return this.runtimeConf.current.get(key)
+  }
+
+  get #current(): QueryEnvironment {
+    return { ...this.#environment, conf: this.runtimeConf.current }
   }
 
   /** Stops all queries (draining) and closes DuckDB. */

@@ -8,6 +8,13 @@ import type { QueryIdentity } from './progress-reporter.ts'
 
 const ended = { isDataAvailable: false, isTriggerActive: false }
 
+export interface LocalQuerySettings {
+  /** Length of recentProgress. */
+  readonly keepProgress: number
+  /** How long stop() waits where it is not told; 0 until the query has ended. */
+  readonly stopTimeoutMs: number
+}
+
 /** A running MicroBatchExecution as the user sees it. */
 export class LocalQuery implements StreamingQuery {
   readonly id: string
@@ -15,19 +22,24 @@ export class LocalQuery implements StreamingQuery {
   readonly name: string | null
   readonly #execution: MicroBatchExecution
   readonly #explain: (extended: boolean) => string
-  readonly #keepProgress: number
+  readonly #settings: LocalQuerySettings
   #recent: QueryProgress[] = []
   #exception: MillraceError | null = null
   #isActive = true
   #ended: Promise<void> = Promise.resolve()
 
-  constructor(identity: QueryIdentity, execution: MicroBatchExecution, explain: (extended: boolean) => string, keepProgress: number) {
+  constructor(
+    identity: QueryIdentity,
+    execution: MicroBatchExecution,
+    explain: (extended: boolean) => string,
+    settings: LocalQuerySettings,
+  ) {
     this.id = identity.id
     this.runId = identity.runId
     this.name = identity.name
     this.#execution = execution
     this.#explain = explain
-    this.#keepProgress = keepProgress
+    this.#settings = settings
   }
 
   /** Starts the loop. `afterwards` runs when it has ended, before anybody who waits is told. */
@@ -51,7 +63,7 @@ export class LocalQuery implements StreamingQuery {
   /** For the engine: keeps a progress. */
   keep(progress: QueryProgress): void {
     this.#recent.push(progress)
-    if (this.#recent.length > this.#keepProgress) this.#recent.shift()
+    if (this.#recent.length > this.#settings.keepProgress) this.#recent.shift()
   }
 
   get isActive(): boolean {
@@ -88,10 +100,11 @@ export class LocalQuery implements StreamingQuery {
 
   async stop(options: { readonly drain?: boolean; readonly timeoutMs?: number } = {}): Promise<void> {
     this.#execution.stop(options.drain ?? true)
-    if (options.timeoutMs === undefined) return this.#ended
-    if (await settlesWithin(this.#ended, options.timeoutMs)) return
+    const timeoutMs = options.timeoutMs ?? this.#settings.stopTimeoutMs
+    if (timeoutMs === 0) return this.#ended
+    if (await settlesWithin(this.#ended, timeoutMs)) return
     throw new UnavailableError('QUERY_STOP_TIMEOUT', {
-      what: `the query ${this.name ?? this.id} did not stop within ${options.timeoutMs} ms`,
+      what: `the query ${this.name ?? this.id} did not stop within ${timeoutMs} ms`,
       todo: 'wait longer (its batch is still running), or end the process: the batch is replayed by the next start',
     })
   }

@@ -45,6 +45,7 @@ import { LocalQuery } from './local-query.ts'
 import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
+import { queryOptions } from './query-options.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -56,6 +57,8 @@ export interface QueryEnvironment {
   readonly manager: StreamingQueryManager
   readonly relations: NamedRelations
   readonly memoryTables: unknown
+  /** The queries that run, by the folder of their checkpoint. */
+  readonly activeRuns: Map<string, StreamingQuery>
   readonly takeover: boolean
   readonly observeStep: StepObserver | undefined
   readonly processIdentity: ProcessIdentity | undefined
@@ -65,8 +68,11 @@ export interface QueryEnvironment {
 }
 
 /** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
-export async function startQuery(spec: StartQuery, environment: QueryEnvironment): Promise<StreamingQuery> {
-  const { manager, conf, random } = environment
+export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
+  const options = queryOptions(spec.options)
+  const conf = engine.conf.with(options.conf)
+  const environment: QueryEnvironment = { ...engine, conf, takeover: engine.takeover || options.takeover }
+  const { manager, random } = environment
   if (!isStreaming(spec.plan)) {
     throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', {
       what: 'writeStream was called on a DataFrame that reads no stream',
@@ -78,29 +84,42 @@ export async function startQuery(spec: StartQuery, environment: QueryEnvironment
   const sinkFormat = findSink(spec, environment.sinkProviders)
   checkOutputMode(spec, sinkFormat)
   checkPartitionBy(spec, sinkFormat)
-  manager.checkName(spec.queryName)
-  const location = await checkpointLocation(spec, conf, sinkFormat.allowsTemporaryCheckpoint, random)
+  const location = await checkpointLocation(spec, options.checkpointLocation, conf, sinkFormat.allowsTemporaryCheckpoint, random)
   const opened: { stop(): Promise<unknown> }[] = []
+  if (conf.flag('spark.sql.streaming.stopActiveRunOnRestart')) await environment.activeRuns.get(location.folder)?.stop()
   try {
+    manager.checkName(spec.queryName)
     const checkpoint = await openQueryCheckpoint(spec, location.folder, environment)
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
-    const execution = await openExecution(spec, plan, checkpoint, identity, sinkFormat, environment, opened, (progress) =>
-      query.keep(progress),
+    const execution = await openExecution(
+      { ...spec, options: options.sink },
+      plan,
+      checkpoint,
+      identity,
+      sinkFormat,
+      environment,
+      opened,
+      (progress) => query.keep(progress),
     )
     // the execution closes sources and sink from here on, and the state that recover() opens
     opened.splice(1, opened.length, { stop: () => execution.close() })
     const explain = (extended: boolean) =>
       (extended ? `== Logical Plan ==\n${explainLogical(spec.plan)}\n\n` : '') + explainStreamingPlan(plan)
-    const query: LocalQuery = new LocalQuery(identity, execution, explain, conf.number('spark.sql.streaming.numRecentProgressUpdates'))
+    const query: LocalQuery = new LocalQuery(identity, execution, explain, {
+      keepProgress: conf.number('spark.sql.streaming.numRecentProgressUpdates'),
+      stopTimeoutMs: conf.durationMs('spark.sql.streaming.stopTimeout'),
+    })
     await execution.recover()
     manager.register(query)
+    environment.activeRuns.set(location.folder, query)
     manager.tell((listener) => listener.onQueryStarted?.({ ...identity, timestamp: new Date(environment.clock.nowMs()).toISOString() }))
     query.launch(async () => {
       try {
         await execution.close()
       } finally {
         await checkpoint.close()
+        if (environment.activeRuns.get(location.folder) === query) environment.activeRuns.delete(location.folder)
         await location.release(query.exception !== null)
         manager.unregister(query)
         const { exception } = query
@@ -159,9 +178,8 @@ function checkPartitionBy({ format, partitionBy }: StartQuery, sink: SinkFormat)
 }
 
 /** Where the checkpoint goes: the query's option, else a folder under the engine's, else (where the sink allows it) a temporary one. */
-async function checkpointLocation(spec: StartQuery, conf: Conf, mayBeTemporary: boolean, random: Random) {
+async function checkpointLocation(spec: StartQuery, given: string | undefined, conf: Conf, mayBeTemporary: boolean, random: Random) {
   const keep = async () => {}
-  const given = spec.options['checkpointLocation']
   if (given) return { folder: resolve(given), release: keep }
   const parent = conf.text('spark.sql.streaming.checkpointLocation')
   if (parent) return { folder: resolve(parent, spec.queryName ?? random.uuid()), release: keep }
@@ -187,7 +205,7 @@ function openQueryCheckpoint(spec: StartQuery, folder: string, environment: Quer
     planText,
     planFingerprint: createHash('sha256').update(planText).digest('hex'),
     millraceVersion: version,
-    takeover: environment.takeover || spec.options['takeover'] === 'true',
+    takeover: environment.takeover,
     leaseMs: environment.conf.durationMs('millrace.leaseDuration'),
     ...(environment.processIdentity ? { processIdentity: environment.processIdentity } : {}),
   })

@@ -1,0 +1,20 @@
+import { bytes, type ConfTable, duration, flag, optional, wholeNumber, works } from './conf-key.ts'
+
+/** What Spark has no key for. */
+export const millraceKeys: ConfTable = {
+  'millrace.targetBatchDuration': works(optional(duration), {
+    default: '',
+    meaning:
+      'how long a batch should take: sources are limited so that batches stay near it; without a value the trigger interval, and no limit for a query that runs as fast as it can; 0 switches the limit off',
+  }),
+  'millrace.memoryLimit': works(optional(bytes), {
+    default: '',
+    meaning: 'memory of the process above which sources are limited, and what DuckDB may hold; without a value 80 % of the machine',
+  }),
+  'millrace.progressHistory.enabled': works(flag, {
+    default: 'true',
+    meaning: 'keep the progress of batches as JSON lines in the checkpoint',
+  }),
+  'millrace.progressHistory.maxFileBytes': works(bytes, { default: '4m', meaning: 'size at which a file of it is followed by the next' }),
+  'millrace.progressHistory.maxFiles': works(wholeNumber(1, 1000), { default: '4', meaning: 'files of it that are kept' }),
+}

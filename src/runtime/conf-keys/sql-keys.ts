@@ -1,0 +1,115 @@
+import { type ConfTable, fixed, idle, idleStatic, refused, type ValueKind, works } from './conf-key.ts'
+
+const meaning = 'the meaning of operators and functions is that of ANSI mode, and no key changes it'
+const planner = 'plans are made by Millrace and DuckDB'
+const columnar = 'rows stay in DuckDB, which needs no such tuning'
+const noHive = 'there is no Hive metastore and no Thrift server'
+const noPython = 'there is no Python worker; functions of the user run in this process'
+
+const timeZone: ValueKind = {
+  problemOf: () => 'TIME_ZONE',
+  expected: 'a time zone such as UTC, Europe/Berlin or +01:00',
+  read(value) {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value.trim() }) && value.trim()
+    } catch {
+      return undefined
+    }
+  },
+}
+
+/** What expressions mean, and how plans are made: `spark.sql.*` without streaming and files. */
+export const sqlKeys: ConfTable = {
+  'spark.sql.session.timeZone': works(timeZone, {
+    default: 'UTC',
+    meaning: 'the zone of functions that take times apart or make them of text; fixed for an engine',
+    scope: 'engine',
+  }),
+  'spark.sql.ansi.enabled': fixed('true', 'an overflow or a failed cast is an error and never a silent null; use try_cast, try_add, …'),
+  'spark.sql.ansi.*': fixed('false', meaning),
+  'spark.sql.caseSensitive': fixed('false', 'names of columns are compared without case'),
+  'spark.sql.timestampType': fixed('TIMESTAMP_LTZ', "write timestamp_ntz where it is meant: cast('timestamp_ntz')"),
+  'spark.sql.mapKeyDedupPolicy': fixed('EXCEPTION', meaning),
+  'spark.sql.storeAssignmentPolicy': fixed('ANSI', meaning),
+  'spark.sql.groupByAliases': fixed('true', meaning),
+  'spark.sql.groupByOrdinal': fixed('true', meaning),
+  'spark.sql.orderByOrdinal': fixed('true', meaning),
+  'spark.sql.function.*': fixed('false', meaning),
+  'spark.sql.collation.*': fixed('false', meaning),
+  'spark.sql.chunkBase64String.enabled': fixed('true', meaning),
+  'spark.sql.icu.*': fixed('true', meaning),
+  'spark.sql.charAsVarchar': fixed('false', 'there is one type of text: string'),
+  'spark.sql.preserveCharVarcharTypeInfo': fixed('false', 'there is one type of text: string'),
+  'spark.sql.readSideCharPadding': idle('there is one type of text: string'),
+  'spark.sql.parser.*': idle('names are quoted with backticks, as Spark does unless told otherwise'),
+  'spark.sql.legacy.*': refused('keys of this family bring back the meaning of an older Spark; the meaning here is that of Spark 4.2'),
+  'spark.sql.legacy.hive.*': idle(noHive),
+  'spark.sql.datetime.java8API.enabled': idle('times are Temporal objects'),
+  'spark.sql.timeParserPolicy': refused(
+    'keys of this family bring back the meaning of an older Spark; the meaning here is that of Spark 4.2',
+  ),
+  'spark.sql.pivotMaxValues': fixed('10000', 'name the values in pivot(column, values)'),
+  'spark.sql.transposeMaxValues': idle('there is no transpose'),
+  'spark.sql.extensions*': refused('an extension is Java code; give sources and sinks as objects: millrace.local({ sources, sinks })'),
+  'spark.sql.queryExecutionListeners': refused('Spark makes objects of these class names; here use `engine.streams.addListener(listener)`'),
+  'spark.sql.extendedExplainProviders': refused('Spark makes objects of these class names; explain() shows what there is'),
+  'spark.sql.catalog*': refused('there are no catalogs of tables; read and write by path'),
+  'spark.sql.catalog.spark_catalog*': idle('there are no catalogs of tables; read and write by path'),
+  'spark.sql.defaultCatalog': idle('there are no catalogs of tables; read and write by path'),
+  'spark.sql.catalogImplementation': idle('there are no catalogs of tables; read and write by path'),
+  'spark.sql.warehouse.dir': idleStatic('there are no catalogs of tables; read and write by path'),
+  'spark.sql.adaptive.*': idle(planner),
+  'spark.sql.autoBroadcastJoinThreshold': idle(planner),
+  'spark.sql.broadcastTimeout': idle(planner),
+  'spark.sql.maxBroadcastTableSize': idle(planner),
+  'spark.sql.cbo.*': idle(planner),
+  'spark.sql.codegen.*': idle(planner),
+  'spark.sql.optimizer.*': idle(planner),
+  'spark.sql.join.*': idle(planner),
+  'spark.sql.statistics.*': idle(planner),
+  'spark.sql.bucketing.*': idle(planner),
+  'spark.sql.crossJoin.enabled': fixed('true', 'a cross join is allowed where it is written'),
+  'spark.sql.shuffle.orderIndependentChecksum.*': idle(planner),
+  'spark.sql.shuffleDependency.*': idle(planner),
+  'spark.sql.classic.*': idle(planner),
+  'spark.sql.connect.*': idle(planner),
+  'spark.sql.shuffledHashJoinFactor': idle(planner),
+  'spark.sql.leafNodeDefaultParallelism': idle(planner),
+  'spark.sql.maxSinglePartitionBytes': idle(planner),
+  'spark.sql.window.*': idle(planner),
+  'spark.sql.execution.*': idle(noPython),
+  'spark.sql.planner.*': idle(noPython),
+  'spark.sql.pyspark.*': idle(noPython),
+  'spark.sql.udt.*': idle(noPython),
+  'spark.sql.inMemoryColumnarStorage.*': idle(columnar),
+  'spark.sql.cache.serializer': idleStatic(columnar),
+  'spark.sql.defaultCacheStorageLevel': idle(columnar),
+  'spark.sql.session.local*': idle(columnar),
+  'spark.sql.hive.*': idle(noHive),
+  'spark.sql.thriftServer.*': idle(noHive),
+  'spark.sql.thriftserver.*': idle(noHive),
+  'spark.sql.metadataCacheTTLSeconds': idleStatic(noHive),
+  'spark.sql.maven.*': idle(noHive),
+  'spark.sql.ui.*': idle('there is no web page of Spark here'),
+  'spark.sql.event.truncate.length': idleStatic('there is no web page of Spark here'),
+  'spark.sql.repl.*': idle('this is for notebooks'),
+  'spark.sql.cli.*': idle('this is for the SQL shell'),
+  'spark.sql.debug.*': idle('plans are shown whole'),
+  'spark.sql.maxMetadataStringLength': idle('plans are shown whole'),
+  'spark.sql.maxPlanStringLength': idle('plans are shown whole'),
+  'spark.sql.redaction.*': idle('plans hold no options'),
+  'spark.sql.error.messageFormat': fixed('PRETTY', 'an error has its parts as fields: code, what, todo'),
+  'spark.sql.stackTracesInDataFrameContext': idle('an error has its own stack'),
+  'spark.sql.variable.substitute': idle('write the value into the text'),
+  'spark.sql.scripting.*': idle('there are no SQL scripts'),
+  'spark.sql.pipelines.*': idle('there are no declarative pipelines'),
+  'spark.sql.tvf.*': idle('there are no table functions of the user'),
+  'spark.sql.allowNamedFunctionArguments': idle('arguments are given by position'),
+  'spark.sql.operatorPipeSyntaxEnabled': idle('there is no pipe syntax'),
+  'spark.sql.insertInto*': idle('there is no INSERT'),
+  'spark.sql.dropTableOnView.enabled': idle('there is no DROP TABLE'),
+  'spark.sql.timeTravel*': idle('there are no versions of a table'),
+  'spark.sql.binaryOutputStyle': fixed('', 'show() writes binary as hexadecimal pairs'),
+  'spark.sql.defaultPath': idle('names are looked up in the engine alone'),
+  'spark.sql.path.*': idle('names are looked up in the engine alone'),
+}
