@@ -41,18 +41,20 @@ export function resolveCall(name: string, args: readonly Expression[], distinct 
   return row.resolve(args, distinct)
 }
 
-/** Every row of the table, by its own name. A family is a file of `functions/`. */
-export const functionTable: readonly FunctionRow[] = [
-  ...operators,
-  ...conditional,
-  ...strings,
-  ...regexp,
-  ...hash,
-  ...math,
-  ...datetime,
-  ...collections,
-  ...aggregates,
-]
+/** The families, each a file of `functions/`. */
+export const functionFamilies: Readonly<Record<string, readonly FunctionRow[]>> = {
+  operators,
+  conditional,
+  strings,
+  regexp,
+  hash,
+  math,
+  datetime,
+  collections,
+  aggregates,
+}
+/** Every row of the table, by its own name. */
+export const functionTable: readonly FunctionRow[] = Object.values(functionFamilies).flat()
 
 /** Functions of Spark that are known by name and come later. */
 const later = new Set([

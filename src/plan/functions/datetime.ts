@@ -95,5 +95,5 @@ export const datetime: readonly FunctionRow[] = [
   scalar('current_date', { takes: [], gives: 'date', nullable: false, deterministic: false, aliases: ['curdate'] }),
   special('window_time', [1, 1], resolveWindowTime),
   // what `timestamp + interval` becomes: microseconds are added
-  scalar('timestamp_add_us', { takes: ['instant', 'long'], gives: first }),
+  { ...scalar('timestamp_add_us', { takes: ['instant', 'long'], gives: first }), internal: true },
 ]

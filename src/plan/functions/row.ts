@@ -11,6 +11,8 @@ export interface FunctionRow {
   readonly kind: 'scalar' | 'aggregate'
   /** False where one row may give different values at different times. */
   readonly deterministic: boolean
+  /** What the analyser writes and no user does. */
+  readonly internal?: boolean
   /** Least and greatest number of arguments. */
   readonly arity: readonly [number, number]
   /** The typed call; may also be a simpler expression that means the same. Only called with a number of arguments within `arity`. */
