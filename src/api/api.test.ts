@@ -146,7 +146,7 @@ describe('frames', () => {
     ).toEqual(['w', 'n', 's', 'd'])
     expect(planOf(clicks.agg(() => ({ n: count() }))).schema.names).toEqual(['n'])
     expect(() => clicks.groupBy('ad').agg(({ price }) => ({ price }))).toThrow(code('MISSING_AGGREGATION'))
-    expect(() => clicks.groupBy('ad').sum()).toThrow(code('WRONG_NUM_ARGS.WITHOUT_SUGGESTION'))
+    expect(() => clicks.groupBy('price').sum()).toThrow(code('WRONG_NUM_ARGS.WITHOUT_SUGGESTION'))
   })
   test('joins by name and by condition, with sides', () => {
     const ads = session.read.parquet('/ads', { ad: t.string(), campaign: t.string() })

@@ -1,8 +1,11 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { systemRandom } from '../base/random.ts'
 import type { Schema } from '../data/schema.ts'
 import { showTable } from '../data/show-table.ts'
 import {
   alias,
+  checkRowCount,
+  cubeSets,
   distinct,
   drop,
   filter,
@@ -10,20 +13,29 @@ import {
   type JoinOn,
   join,
   limit,
+  offset,
   project,
+  randomSplit,
   renameColumn,
+  rollupSets,
+  type SetOperationWord,
+  sample,
+  setOperation,
   sort,
   union,
+  unionByName,
+  unpivot,
   watermark,
   withColumns,
 } from '../plan/analyze.ts'
 import { explainLogical } from '../plan/explain.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
+import { sameName } from '../plan/resolve.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
-import { Grouping } from './grouped-data.ts'
+import { aggregateItems, Grouping } from './grouped-data.ts'
 import { schemaTree } from './schema-tree.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
@@ -98,15 +110,32 @@ export class PlannedFrame {
     return this.#with(withColumns(this.plan, namedExpressions('withColumns', given)))
   }
   groupBy(...items: unknown[]): Grouping {
+    return this.#grouping('groupBy', items)
+  }
+  rollup(...items: unknown[]): Grouping {
+    return this.#grouping('rollup', items, rollupSets)
+  }
+  cube(...items: unknown[]): Grouping {
+    return this.#grouping('cube', items, cubeSets)
+  }
+  groupingSets(sets: unknown, ...items: unknown[]): Grouping {
+    return this.#grouping('groupingSets', items, () => keySets(sets, items))
+  }
+  #grouping(method: string, items: readonly unknown[], setsOf?: (keyCount: number) => number[][]): Grouping {
     const keys =
       items.length === 1 && typeof items[0] === 'function'
-        ? namedExpressions('groupBy', this.#ask(items[0] as Callback))
+        ? namedExpressions(method, this.#ask(items[0] as Callback))
         : items.map((item) => ({ expression: selectItem(item) }))
-    return new Grouping(this.plan, keys, (plan) => this.#with(plan))
+    return new Grouping({
+      input: this.plan,
+      keys,
+      engine: this.#engine,
+      frameOf: (plan) => this.#with(plan),
+      ...(setsOf && { sets: setsOf(keys.length) }),
+    })
   }
   agg(f: unknown): PlannedFrame {
-    const items = namedExpressions('agg', typeof f === 'function' ? this.#ask(f as Callback) : f)
-    return this.#with(groupBy(this.plan, [], items))
+    return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, f)))
   }
   distinct(): PlannedFrame {
     return this.#with(distinct(this.plan))
@@ -120,6 +149,44 @@ export class PlannedFrame {
   }
   union(other: unknown): PlannedFrame {
     return this.#with(union([this.plan, planOf(other)]))
+  }
+  unionAll(other: unknown): PlannedFrame {
+    return this.union(other)
+  }
+  unionByName(other: unknown, allowMissingColumns: boolean = false): PlannedFrame {
+    return this.#with(unionByName(this.plan, planOf(other), allowMissingColumns))
+  }
+  intersect(other: unknown): PlannedFrame {
+    return this.#set('intersect', other, false)
+  }
+  intersectAll(other: unknown): PlannedFrame {
+    return this.#set('intersect', other, true)
+  }
+  except(other: unknown): PlannedFrame {
+    return this.#set('except', other, false)
+  }
+  exceptAll(other: unknown): PlannedFrame {
+    return this.#set('except', other, true)
+  }
+  subtract(other: unknown): PlannedFrame {
+    return this.except(other)
+  }
+  #set(operation: SetOperationWord, other: unknown, all: boolean): PlannedFrame {
+    return this.#with(setOperation(operation, this.plan, planOf(other), all))
+  }
+  sample(...args: unknown[]): PlannedFrame {
+    const [withReplacement, fraction, seed] = typeof args[0] === 'boolean' ? args : [false, ...args]
+    return this.#with(sample(this.plan, fraction as number, withReplacement as boolean, seedOf(seed)))
+  }
+  randomSplit(weights: readonly number[], seed?: number | bigint): PlannedFrame[] {
+    return randomSplit(this.plan, weights, seedOf(seed)).map((plan) => this.#with(plan))
+  }
+  unpivot(ids: unknown, values: unknown, variableColumnName: string, valueColumnName: string): PlannedFrame {
+    const items = (given: unknown) => (given === null || given === undefined ? null : [given].flat().map(selectItem))
+    return this.#with(unpivot(this.plan, items(ids), items(values), variableColumnName, valueColumnName))
+  }
+  melt(ids: unknown, values: unknown, variableColumnName: string, valueColumnName: string): PlannedFrame {
+    return this.unpivot(ids, values, variableColumnName, valueColumnName)
   }
   withWatermark(column: string, delay: string): PlannedFrame {
     return this.#with(watermark(this.plan, column, delay))
@@ -138,6 +205,15 @@ export class PlannedFrame {
   }
   limit(count: number): PlannedFrame {
     return this.#with(limit(this.plan, count))
+  }
+  offset(count: number): PlannedFrame {
+    return this.#with(offset(this.plan, count))
+  }
+  sort(...keys: unknown[]): PlannedFrame {
+    return this.orderBy(...keys)
+  }
+  sortWithinPartitions(...keys: unknown[]): PlannedFrame {
+    return this.orderBy(...keys)
   }
   pipe<R>(f: (frame: this) => R): R {
     return f(this)
@@ -164,6 +240,21 @@ export class PlannedFrame {
   }
   async take(count: number): Promise<Row<any>[]> {
     return this.limit(count).collect()
+  }
+  head(): Promise<Row<any> | null>
+  head(count: number): Promise<Row<any>[]>
+  async head(count?: number): Promise<Row<any> | null | Row<any>[]> {
+    return count === undefined ? this.first() : this.take(count)
+  }
+  async tail(count: number): Promise<Row<any>[]> {
+    this.#checkBatch('tail')
+    checkRowCount('tail', count)
+    const rows = await this.#engine.runBatch(this.plan, (found) => found.toObjects())
+    return count === 0 ? [] : rows.slice(-count)
+  }
+  async isEmpty(): Promise<boolean> {
+    this.#checkBatch('isEmpty')
+    return (await this.limit(1).count()) === 0
   }
   async show(rows = 20, truncate: boolean | number = true): Promise<void> {
     this.#checkBatch('show')
@@ -250,4 +341,36 @@ function joinType(how: string): JoinType {
     what: `there is no join of the kind ${JSON.stringify(how)}`,
     todo: `use one of ${['inner', 'left', 'right', 'full', 'semi', 'anti'].join(', ')}`,
   })
+}
+
+/** What a sample without a seed gets: another one each time. */
+function seedOf(seed: unknown): bigint {
+  if (seed === undefined || seed === null) return new DataView(systemRandom.bytes(8).buffer).getBigInt64(0)
+  if (typeof seed === 'bigint' || Number.isSafeInteger(seed)) return BigInt(seed as number | bigint)
+  throw new InvalidQueryError('INVALID_PARAMETER_VALUE.SEED', {
+    what: `the seed ${String(seed)} is no integer`,
+    todo: 'give an integer, or none',
+  })
+}
+
+/** The sets of groupingSets as numbers of its keys. */
+function keySets(sets: unknown, keys: readonly unknown[]): number[][] {
+  const given = Array.isArray(sets) && sets.every(Array.isArray) ? (sets as unknown[][]) : undefined
+  if (given === undefined || given.length === 0)
+    throw new InvalidQueryError('INVALID_GROUPING_SETS', {
+      what: 'groupingSets needs a list of lists of keys, and then all keys',
+      todo: "write groupingSets([['a', 'b'], ['a'], []], 'a', 'b')",
+    })
+  return given.map((set) =>
+    set.map((key) => {
+      const index = keys.findIndex(
+        (candidate) => candidate === key || (typeof key === 'string' && typeof candidate === 'string' && sameName(candidate, key)),
+      )
+      if (index >= 0) return index
+      throw new InvalidQueryError('GROUPING_COLUMN_MISMATCH', {
+        what: `the grouping set (${set.map(String).join(', ')}) has ${String(key)}, which is not among the keys (${keys.map(String).join(', ')})`,
+        todo: 'name all keys behind the sets',
+      })
+    }),
+  )
 }

@@ -11,6 +11,7 @@
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
+import type { Aggregated, AggregateMap, BatchOps, PivotOf, UnionByName, Unpivoted } from './batch-types.ts'
 import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Js, TimeLike, Watermark } from './types.ts'
@@ -162,6 +163,7 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   groupBy<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedData<S, { [P in keyof G]: G[P] }, K>
   /** One row over everything. */
   agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof A]: A[P] }, AfterAgg<K, {}>>
+  agg<const M extends AggregateMap<S>>(functions: M): Frame<Aggregated<S, M>, AfterAgg<K, {}>>
   distinct(): Frame<S, AfterDistinct<K>>
   /**
    * Pairs rows: by columns of the same name (which the result has once, first), or by a condition. Other names that both sides have can
@@ -202,12 +204,54 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   union<R extends { [P in keyof S]: unknown }, RK extends Kind>(
     other: AnyFrame<R, RK>,
   ): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<NoInfer<K>, RK>>
+  unionAll<R extends { [P in keyof S]: unknown }, RK extends Kind>(
+    other: AnyFrame<R, RK>,
+  ): Frame<{ [P in keyof S]: Widest<S[P] | R[P]> }, AfterUnion<NoInfer<K>, RK>>
+  /** All rows of both, columns taken by name. With allowMissingColumns a column that one side lacks is null in its rows. */
+  unionByName<
+    R extends Missing extends true ? unknown : { [P in keyof S]: unknown },
+    RK extends Kind,
+    const Missing extends boolean = false,
+  >(other: AnyFrame<R, RK>, allowMissingColumns?: Missing): Frame<UnionByName<S, R, Missing>, AfterUnion<NoInfer<K>, RK>>
+  /** Each different row once that the table `other` does not have; nulls are equal to each other. Columns are taken by position. */
+  except<R extends { [P in keyof S]: unknown }>(other: AnyFrame<R, 'batch'>): Frame<S, AfterDistinct<K>>
+  /** The same as except. */
+  subtract<R extends { [P in keyof S]: unknown }>(other: AnyFrame<R, 'batch'>): Frame<S, AfterDistinct<K>>
+  /** Columns become rows: for each row one for each of `values` (null: all columns but the ids), with the column's name and its value. */
+  unpivot<
+    I extends Name<S>,
+    V extends Name<S> = Exclude<Name<S>, I>,
+    const VariableName extends string = string,
+    const ValueName extends string = string,
+  >(
+    ids: readonly I[],
+    values: readonly V[] | null,
+    variableColumnName: VariableName,
+    valueColumnName: ValueName,
+  ): Frame<Unpivoted<S, I, V, VariableName, ValueName>, K>
+  /** The same as unpivot. */
+  melt<
+    I extends Name<S>,
+    V extends Name<S> = Exclude<Name<S>, I>,
+    const VariableName extends string = string,
+    const ValueName extends string = string,
+  >(
+    ids: readonly I[],
+    values: readonly V[] | null,
+    variableColumnName: VariableName,
+    valueColumnName: ValueName,
+  ): Frame<Unpivoted<S, I, V, VariableName, ValueName>, K>
   /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
   withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
   /** A name for the relation, so that col('name.x') finds its columns. */
   alias(name: string): Frame<S, K>
   /** Sorts: by names, by expressions with asc() or desc(), or by what a function gives. */
   orderBy(...keys: (SortKey<S> | ((c: Cols<S>) => Expr<any> | Sorted | readonly (Expr<any> | Sorted)[]))[]): Frame<S, AfterSort<K>>
+  sort(...keys: (SortKey<S> | ((c: Cols<S>) => Expr<any> | Sorted | readonly (Expr<any> | Sorted)[]))[]): Frame<S, AfterSort<K>>
+  /** The same as orderBy: one process has one partition. */
+  sortWithinPartitions(
+    ...keys: (SortKey<S> | ((c: Cols<S>) => Expr<any> | Sorted | readonly (Expr<any> | Sorted)[]))[]
+  ): Frame<S, AfterSort<K>>
   limit(count: number): Frame<S, AfterLimit<K>>
   pipe<R>(f: (frame: this) => R): R
   /** Prints the columns with their types, as a tree. */
@@ -216,7 +260,7 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   explain(outputMode?: OutputMode): string
 }
 
-export interface GroupedData<S, G, K extends Kind> {
+export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K> {
   /** The keys, then what the function gives. */
   agg<A>(
     f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },
@@ -224,14 +268,23 @@ export interface GroupedData<S, G, K extends Kind> {
     { [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] },
     AfterAgg<K, G>
   >
+  /** The keys, then an aggregate for each column: `{ price: 'sum', '*': 'count' }` gives `sum(price)` and `count(1)`. */
+  agg<const M extends AggregateMap<S>>(functions: M): Frame<G & Aggregated<S, M>, AfterAgg<K, G>>
   /** The keys, then `count`. */
   count(): Frame<
     { [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] },
     AfterAgg<K, G>
   >
   /** The keys, then `sum(column)` for each column. */
-  sum<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
-  avg<C extends NumName<S>>(...columns: C[]): Frame<G & { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
+  sum<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(
+    ...columns: C[]
+  ): Frame<G & { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
+  avg<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(
+    ...columns: C[]
+  ): Frame<G & { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
+  mean<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(
+    ...columns: C[]
+  ): Frame<G & { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }, AfterAgg<K, G>>
   min<C extends Name<S>>(...columns: C[]): Frame<G & { [P in C as `min(${P})`]: Unmarked<S[P]> | null }, AfterAgg<K, G>>
   max<C extends Name<S>>(...columns: C[]): Frame<G & { [P in C as `max(${P})`]: Unmarked<S[P]> | null }, AfterAgg<K, G>>
 }
@@ -240,7 +293,7 @@ export interface GroupedData<S, G, K extends Kind> {
 // takes a wider frame. union and the like therefore check widths at run time.
 /** A bounded table.
  * @ts-expect-error TS2636 */
-export interface DataFrame<out S> extends FrameOps<S, 'batch'> {
+export interface DataFrame<out S> extends FrameOps<S, 'batch'>, BatchOps<S> {
   /** All rows, in memory. */
   collect(): Promise<Row<S>[]>
   /** The number of rows. */

@@ -30,7 +30,7 @@ export function groupBy(input: LogicalPlan, keyItems: readonly AggregateItem[], 
   return { kind: 'aggregate', input, keys, aggregates, schema }
 }
 
-function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Field[]): NamedExpression {
+export function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Field[]): NamedExpression {
   const expression = resolveExpression(e, { fields })
   if (hasAggregate(expression))
     throw new InvalidQueryError('GROUP_BY_AGGREGATE', {
@@ -46,12 +46,13 @@ function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Fie
   return named(name ?? nameOf(e), e, expression, fields)
 }
 
-function resolveAggregate(
+export function resolveAggregate(
   { name, expression: e }: AggregateItem,
   keys: readonly NamedExpression[],
   fields: readonly Field[],
+  grouping = false,
 ): NamedExpression {
-  const expression = resolveExpression(e, { fields })
+  const expression = resolveExpression(e, { fields, grouping })
   checkGrouped(expression, keys)
   return { name: name ?? nameOf(e), expression }
 }

@@ -19,6 +19,7 @@ import type {
   Limit,
   LocalRelation,
   LogicalPlan,
+  Offset,
   Project,
   Sort,
   StreamScan,
@@ -29,8 +30,13 @@ import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } fro
 import { nameOf, parseName, resolveExpression, sameName } from './resolve.ts'
 
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
+export { cubeSets, type GroupingItems, groupingSets, rollupSets } from './analyze-grouping-sets.ts'
 export { type JoinOn, join } from './analyze-join.ts'
-export { union } from './analyze-union.ts'
+export { type PivotValue, pivot } from './analyze-pivot.ts'
+export { randomSplit, sample } from './analyze-sample.ts'
+export { type SetOperationWord, setOperation } from './analyze-set-operation.ts'
+export { union, unionByName } from './analyze-union.ts'
+export { unpivot } from './analyze-unpivot.ts'
 
 let tokens = 0
 /** Rows of an unbounded table. Each call is a source of its own, unless it is given the token of another. */
@@ -175,10 +181,21 @@ function sortOrder(e: UnresolvedExpression, fields: readonly Field[]): SortOrder
 
 /** At most `count` rows. */
 export function limit(input: LogicalPlan, count: number): Limit {
-  if (Number.isInteger(count) && count >= 0) return { kind: 'limit', input, count, schema: input.schema }
+  checkRowCount('limit', count)
+  return { kind: 'limit', input, count, schema: input.schema }
+}
+/** All rows but the first `count`. */
+export function offset(input: LogicalPlan, count: number): Offset {
+  checkRowCount('offset', count)
+  return { kind: 'offset', input, count, schema: input.schema }
+}
+
+/** INVALID_LIMIT_LIKE_EXPRESSION unless the count is an integer of at least 0. */
+export function checkRowCount(method: string, count: number): void {
+  if (Number.isSafeInteger(count) && count >= 0) return
   const negative = typeof count === 'number' && count < 0
   throw new InvalidQueryError(`INVALID_LIMIT_LIKE_EXPRESSION.${negative ? 'IS_NEGATIVE' : 'DATA_TYPE'}`, {
-    what: `limit(${count}) is no number of rows`,
+    what: `${method}(${count}) is no number of rows`,
     todo: 'give an integer of at least 0',
   })
 }

@@ -43,8 +43,16 @@ function describe(plan: LogicalPlan): string {
       return `Sort${list(plan.order.map(orderText))}`
     case 'limit':
       return `Limit ${plan.count}`
+    case 'offset':
+      return `Offset ${plan.count}`
     case 'distinct':
       return 'Distinct'
+    case 'set-operation':
+      return `${plan.operation === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`
+    case 'sample':
+      return `Sample ${plan.lower}, ${plan.upper}, ${plan.withReplacement}, ${plan.seed}`
+    case 'expand':
+      return `Expand${list(plan.columns.map(({ name, expressions }) => `${expressions.map(expressionText).join(' | ')} AS ${name}`))}`
   }
 }
 

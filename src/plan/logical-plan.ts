@@ -16,7 +16,11 @@ export type LogicalPlan =
   | SubqueryAlias
   | Sort
   | Limit
+  | Offset
   | Distinct
+  | SetOperation
+  | Sample
+  | Expand
 
 interface Node {
   readonly schema: Schema
@@ -104,9 +108,49 @@ export interface Limit extends Node {
   readonly input: LogicalPlan
   readonly count: number
 }
+/** All rows but the first `count`. */
+export interface Offset extends Node {
+  readonly kind: 'offset'
+  readonly input: LogicalPlan
+  readonly count: number
+}
 export interface Distinct extends Node {
   readonly kind: 'distinct'
   readonly input: LogicalPlan
+}
+/** Rows of the left side that are (intersect) or are not (except) among the right side's; nulls are equal here. `all` counts how often a row is there. */
+export interface SetOperation extends Node {
+  readonly kind: 'set-operation'
+  readonly operation: 'intersect' | 'except'
+  readonly all: boolean
+  readonly left: LogicalPlan
+  readonly right: LogicalPlan
+}
+/**
+ * Rows by chance: each row has a number from 0 to 1 that follows from the seed and its place, and is kept where lower <= number < upper.
+ * With replacement a row is there as often as a Poisson distribution of the mean `upper` says (lower is 0).
+ */
+export interface Sample extends Node {
+  readonly kind: 'sample'
+  readonly input: LogicalPlan
+  readonly lower: number
+  readonly upper: number
+  readonly withReplacement: boolean
+  readonly seed: bigint
+}
+/** Gives each row `copies` times; copy number i has `expressions[i]` in a column (or the only one, which is the same in all copies). */
+export interface Expand extends Node {
+  readonly kind: 'expand'
+  readonly input: LogicalPlan
+  readonly copies: number
+  readonly columns: readonly ExpandColumn[]
+  /** What the user wrote: grouping sets can't run on a stream, unpivot can. */
+  readonly of: 'grouping sets' | 'unpivot'
+}
+export interface ExpandColumn {
+  readonly name: string
+  readonly expressions: readonly Expression[]
+  readonly watermarkDelayMs?: number
 }
 
 export type OutputMode = 'append' | 'update' | 'complete'
@@ -119,6 +163,7 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
     case 'local':
       return []
     case 'join':
+    case 'set-operation':
       return [plan.left, plan.right]
     case 'union':
       return plan.inputs

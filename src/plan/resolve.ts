@@ -7,13 +7,15 @@ import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './ex
 import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
 import { literal, resolveCall } from './functions.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
-import { argumentAs } from './signatures.ts'
+import { argumentAs, checkCount } from './signatures.ts'
 import { resolveWindow } from './time-window.ts'
 
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
 export interface Scope {
   readonly fields: readonly Field[]
   readonly leftCount?: number
+  /** Whether grouping() and grouping_id() mean something: in the aggregates of rollup, cube and grouping sets. */
+  readonly grouping?: boolean
 }
 type Attribute = Extract<UnresolvedExpression, { kind: 'attribute' }>
 type UnresolvedCall = Extract<UnresolvedExpression, { kind: 'call' }>
@@ -216,6 +218,7 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
     throw notSupportedYet('an interval as a value', "add it to a timestamp or date, or subtract it: col('at').plus('1 hour')")
   if ((name === '+' || name === '-') && e.args.some(isInterval)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
+  if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
   if (name === 'struct') {
     const named = e.args.flatMap((arg): UnresolvedExpression[] => [{ kind: 'literal', value: nameOf(arg), type: 'string' }, arg])
@@ -233,6 +236,19 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
     })
   }
   return resolved
+}
+
+/** grouping(key), grouping_id(): which keys are not in a row's grouping set. groupingSets makes values of them. */
+function resolveGrouping(name: 'grouping' | 'grouping_id', args: readonly UnresolvedExpression[], scope: Scope): Expression {
+  if (!scope.grouping) {
+    throw new InvalidQueryError('UNSUPPORTED_GROUPING_EXPRESSION', {
+      what: `${name}() can only be used with rollup, cube or grouping sets`,
+      todo: 'leave it out: with groupBy every row has all keys',
+    })
+  }
+  if (name === 'grouping') checkCount(name, args.length, 1, 1)
+  const resolved = args.map((arg) => resolveExpression(arg, scope))
+  return { kind: 'call', name, args: resolved, type: name === 'grouping' ? 'byte' : 'long', nullable: false, deterministic: true }
 }
 
 /** `x.getItem(key)`: an array's element counted from 0, a map's value, a struct's field. */

@@ -47,6 +47,7 @@ export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): L
     case 'local':
       return plan
     case 'join':
+    case 'set-operation':
       return { ...plan, left: inputs[0]!, right: inputs[1]! }
     case 'union':
       return { ...plan, inputs }

@@ -1,5 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { batchScan, distinct, filter, groupBy, join, limit, project, sort, streamScan, union, watermark } from './analyze.ts'
+import {
+  batchScan,
+  distinct,
+  filter,
+  groupBy,
+  groupingSets,
+  join,
+  limit,
+  offset,
+  project,
+  rollupSets,
+  sample,
+  setOperation,
+  sort,
+  streamScan,
+  union,
+  unpivot,
+  watermark,
+} from './analyze.ts'
 import type { UnresolvedExpression } from './expression.ts'
 import type { JoinType, LogicalPlan, OutputMode } from './logical-plan.ts'
 import { parseDdl } from './schema-text.ts'
@@ -61,6 +79,14 @@ describe('what each output mode allows', () => {
     ['limit of rows', limit(stream(), 3), later, mode, mode],
     ['limit below an aggregation (B12)', by(limit(stream(), 3), a('k')), mode, mode, later],
     ['distinct', distinct(stream()), later, later, mode],
+    ['a sample', sample(stream(), 0.5, false, 1n), refused, refused, mode],
+    ['offset', offset(stream(), 1), refused, refused, mode],
+    ['intersect', setOperation('intersect', stream(), stream(), false), refused, refused, mode],
+    ['except with the stream on the right', setOperation('except', table, stream(), false), refused, refused, mode],
+    ['except of a table', setOperation('except', stream(), table, false), later, later, mode],
+    ['exceptAll of a table', setOperation('except', stream(), table, true), refused, refused, mode],
+    ['rollup', groupingSets(stream(), { keys: [{ expression: a('k') }], sets: rollupSets(1), items: [] }), mode, refused, refused],
+    ['unpivot', unpivot(stream(), [a('k')], [a('n')], 'name', 'value'), 'ok', 'ok', mode],
     ['aggregation of an aggregation', groupBy(windowed, [{ expression: a('c') }], []), mode, mode, mode],
     ['aggregation of an aggregation by its window', groupBy(windowed, [{ expression: a('window') }], []), later, mode, mode],
     ['union of a stream and a table', union([stream(), table]), refused, refused, mode],

@@ -58,6 +58,7 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'sort') checkSort(node, mode)
   if (node.kind === 'limit') checkLimit(node, mode)
   if (node.kind === 'distinct') checkDistinct(node, mode)
+  checkBatchOnly(node)
 }
 
 /** What the mode as a whole asks of the query. */
@@ -183,6 +184,32 @@ function checkDistinct(node: LogicalPlan, mode: OutputMode): void {
   if (mode === 'append' && streamingBelow(node, 'aggregate').length === 0)
     throw notSupportedYet('distinct on a stream', 'group by the columns, with one of them under a watermark')
   throw notSupportedYet('distinct on a stream', "group by the columns and use outputMode('update')")
+}
+
+/** What needs all rows at once, or a row's place among all. */
+function checkBatchOnly(node: LogicalPlan): void {
+  switch (node.kind) {
+    case 'sample':
+      throw refused(
+        'sampling a stream',
+        "rows of a stream have no fixed place: filter by a hash of a key, for example where(col('user_hash').mod(10).eq(0))",
+      )
+    case 'offset':
+      throw refused('offset on a stream', 'skip rows by a condition, or in foreachBatch')
+    case 'set-operation':
+      throw node.operation === 'intersect'
+        ? refused(
+            'an intersection of streaming DataFrames',
+            "a left semi join says the same of a static right side: join(other, on, 'semi')",
+          )
+        : refused(
+            isStreaming(node.right) ? 'except with the stream on the right' : 'exceptAll of a stream',
+            "rows that the right side may still bring are never known; for a static right side use except, or join(other, on, 'anti')",
+          )
+    case 'expand':
+      if (node.of === 'grouping sets')
+        throw refused('rollup, cube or grouping sets on a stream', 'write a query with groupBy for each set of keys')
+  }
 }
 
 function wrongMode(mode: OutputMode, operation: string, todo: string): InvalidQueryError {

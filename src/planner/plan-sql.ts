@@ -2,8 +2,9 @@ import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { AggregateCall, Expression, SortOrder } from '../plan/expression.ts'
 import { childrenOf, columnsRead, sameExpression } from '../plan/expression-tree.ts'
-import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Project, Sort, Union } from '../plan/logical-plan.ts'
+import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Offset, Project, Sort, Union } from '../plan/logical-plan.ts'
 import { batchAggregateSql } from './aggregate-sql.ts'
+import { expandSql, sampleSql, setOperationSql } from './bounded-sql.ts'
 import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
@@ -107,8 +108,16 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return sort(plan, needed, c)
     case 'limit':
       return limit(plan, needed, c)
+    case 'offset':
+      return offset(plan, needed, c)
     case 'distinct':
       return distinct(plan, c)
+    case 'set-operation':
+      return setOperationSql(plan, c)
+    case 'sample':
+      return sampleSql(plan, needed, c)
+    case 'expand':
+      return expandSql(plan, needed, c)
   }
 }
 
@@ -207,6 +216,11 @@ function orderSql(order: SortOrder, scope: SqlScope): string {
 function limit(plan: Limit, needed: Needed, c: Compilation): Select {
   const input = compileSelect(plan.input, needed, c)
   return { ...input, limit: Math.min(plan.count, input.limit ?? Infinity) }
+}
+
+function offset(plan: Offset, needed: Needed, c: Compilation): Select {
+  const input = compileSelect(plan.input, needed, c)
+  return nest(input.limit === undefined ? input : nest(input, c.names), c.names, { offset: plan.count })
 }
 
 function distinct(plan: Distinct, c: Compilation): Select {

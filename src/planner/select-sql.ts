@@ -42,10 +42,16 @@ export function selectFrom(text: string, positions: readonly (number | undefined
   }
 }
 
+interface NestOptions {
+  readonly distinct?: boolean
+  /** How many rows are left out at the front. */
+  readonly offset?: number
+}
+
 /** The whole text. Columns that nobody reads are left out: column i is found at `positions[i]` of the result. */
 export function renderSelect(
   select: Select,
-  options: { readonly distinct?: boolean } = {},
+  options: NestOptions = {},
 ): { readonly sql: string; readonly positions: readonly (number | undefined)[] } {
   let count = 0
   const positions = select.columns.map((column) => (column === undefined ? undefined : count++))
@@ -54,12 +60,13 @@ export function renderSelect(
     `SELECT ${options.distinct ? 'DISTINCT ' : ''}${list.length === 0 ? '1 AS c0' : list.join(', ')} FROM ${select.from}` +
     (select.where.length === 0 ? '' : ` WHERE ${select.where.join(' AND ')}`) +
     (select.orderBy.length === 0 ? '' : ` ORDER BY ${select.orderBy.join(', ')}`) +
-    (select.limit === undefined ? '' : ` LIMIT ${select.limit}`)
+    (select.limit === undefined ? '' : ` LIMIT ${select.limit}`) +
+    (options.offset === undefined ? '' : ` OFFSET ${options.offset}`)
   return { sql, positions }
 }
 
 /** The same rows out of a subquery, whose columns are all plain. */
-export function nest(select: Select, names: Names, options: { readonly distinct?: boolean } = {}): Select {
+export function nest(select: Select, names: Names, options: NestOptions = {}): Select {
   const { sql, positions } = renderSelect(select, options)
   return selectFrom(`(${sql})`, positions, names)
 }

@@ -1,0 +1,139 @@
+/** What frames can do besides frame-types.ts: operations by sets, chance and shape. Those of BatchOps need all rows at once and are not there for streams. */
+import type { Expr, Named, Unmarked, Widest } from './column-types.ts'
+import type { AnyFrame, Cols, DataFrame, Kind, Row } from './frame-types.ts'
+import type { AvgType, SumType } from './functions.ts'
+import type { Numeric } from './types.ts'
+
+type Name<S> = keyof S & string
+type Num = Numeric | null
+type NumName<S> = { [P in keyof S]: S[P] extends Num ? P : never }[keyof S] & string
+/** A frame with (at least) these columns, whatever their types. */
+type Like<S> = { [P in keyof S]: unknown }
+
+/** The result of unionByName: with allowMissingColumns also the columns of one side, null in the other's rows. */
+export type UnionByName<S, R, Missing> = Missing extends true
+  ? {
+      [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof S
+        ? P extends keyof R
+          ? Widest<S[P] | R[P]>
+          : S[P] | null
+        : P extends keyof R
+          ? R[P] | null
+          : never
+    }
+  : { [P in keyof S]: P extends keyof R ? Widest<S[P] | R[P]> : S[P] }
+
+/** The result of unpivot: the ids, the column of names and the column of values. */
+export type Unpivoted<S, I extends keyof S, V extends keyof S, VariableName extends string, ValueName extends string> = {
+  [P in I | VariableName | ValueName]: P extends VariableName
+    ? 'string'
+    : P extends ValueName
+      ? Widest<Unmarked<S[V]>>
+      : P extends keyof S
+        ? S[P]
+        : never
+}
+
+/** The rows of a table only: what needs all of them, or their places. */
+export interface BatchOps<S> {
+  /** Rows that both have, each once; nulls are equal to each other. Columns are taken by position. */
+  intersect<R extends Like<S>>(other: AnyFrame<R, 'batch'>): DataFrame<{ [P in keyof S]: Widest<S[P] | R[P]> }>
+  /** Rows that both have, as often as the one has it that has it less often. */
+  intersectAll<R extends Like<S>>(other: AnyFrame<R, 'batch'>): DataFrame<{ [P in keyof S]: Widest<S[P] | R[P]> }>
+  /** Rows as often as this has them more than the other. */
+  exceptAll<R extends Like<S>>(other: AnyFrame<R, 'batch'>): DataFrame<S>
+  /** All rows but the first `count`. */
+  offset(count: number): DataFrame<S>
+  /** About `fraction` (0 to 1) of the rows, by chance: the same seed gives the same rows of the same input. */
+  sample(fraction: number, seed?: number | bigint): DataFrame<S>
+  /** With replacement a row may come several times, and the fraction may be above 1. */
+  sample(withReplacement: boolean, fraction: number, seed?: number | bigint): DataFrame<S>
+  /** Parts of these shares; every row is in exactly one. */
+  randomSplit<const W extends readonly number[]>(weights: W, seed?: number | bigint): { -readonly [I in keyof W]: DataFrame<S> }
+  /** Aggregates by all keys, by all but the last, …, and over everything; a key that is left out is null. */
+  rollup<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
+  rollup<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }>
+  /** Aggregates by every subset of the keys; a key that is left out is null. */
+  cube<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
+  cube<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }>
+  /** Aggregates by each of these sets of keys: `groupingSets([['a', 'b'], []], 'a', 'b')`. */
+  groupingSets<G extends Name<S>>(sets: readonly (readonly NoInfer<G>[])[], ...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
+  /** The last rows, in memory. */
+  tail(count: number): Promise<Row<S>[]>
+  /** The first row, or null; with a count the first rows. */
+  head(): Promise<Row<S> | null>
+  head(count: number): Promise<Row<S>[]>
+  isEmpty(): Promise<boolean>
+}
+
+/** What rollup, cube and groupingSets give. */
+export interface GroupedRows<S, G> {
+  /** The keys, then what the function gives; grouping(key) says whether a key was left out. */
+  agg<A>(
+    f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },
+  ): DataFrame<{ [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] }>
+  agg<const M extends AggregateMap<S>>(functions: M): DataFrame<G & Aggregated<S, M>>
+  count(): DataFrame<{ [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] }>
+  sum<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & SumOf<S, C>>
+  avg<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & AvgOf<S, C>>
+  mean<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & AvgOf<S, C>>
+  min<C extends Name<S>>(...columns: C[]): DataFrame<G & ExtremeOf<S, C, 'min'>>
+  max<C extends Name<S>>(...columns: C[]): DataFrame<G & ExtremeOf<S, C, 'max'>>
+}
+type SumOf<S, C extends keyof S & string> = { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }
+type AvgOf<S, C extends keyof S & string> = { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }
+type ExtremeOf<S, C extends keyof S & string, F extends string> = { [P in C as `${F}(${P})`]: Unmarked<S[P]> | null }
+
+/** Aggregates by column: `{ price: 'sum', '*': 'count' }`. */
+export type AggregateMap<S> = {
+  readonly [P in keyof S]?: S[P] extends Num ? 'sum' | 'avg' | 'mean' | 'min' | 'max' | 'count' : 'min' | 'max' | 'count'
+} & { readonly '*'?: 'count' }
+/** What agg makes of such a map: columns called `sum(price)`, `count(1)`. */
+export type Aggregated<S, M> = {
+  [P in keyof M & string as `${M[P] extends 'mean' ? 'avg' : M[P] & string}(${P extends '*' ? '1' : P})`]: M[P] extends 'count'
+    ? 'long'
+    : P extends keyof S
+      ? M[P] extends 'sum'
+        ? SumType<Exclude<S[P], null>> | null
+        : M[P] extends 'avg' | 'mean'
+          ? AvgType<Exclude<S[P], null>> | null
+          : Unmarked<S[P]> | null
+      : never
+}
+
+type PivotText = string | number | bigint | boolean
+/** groupBy(…).pivot(column, values): a column for each value, null where a key has no row of it. */
+export interface PivotedData<S, G, V extends PivotText> {
+  /** With one aggregate the columns are called as the values, with several `value_name`. */
+  agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): DataFrame<G & PivotColumns<V, A>>
+  count(): DataFrame<G & { [P in `${V}`]: 'long' | null }>
+  sum<C extends NumName<S>>(column: C): DataFrame<G & { [P in `${V}`]: SumType<Exclude<S[C], null>> | null }>
+  avg<C extends NumName<S>>(column: C): DataFrame<G & { [P in `${V}`]: AvgType<Exclude<S[C], null>> | null }>
+  mean<C extends NumName<S>>(column: C): DataFrame<G & { [P in `${V}`]: AvgType<Exclude<S[C], null>> | null }>
+  min<C extends Name<S>>(column: C): DataFrame<G & { [P in `${V}`]: Unmarked<S[C]> | null }>
+  max<C extends Name<S>>(column: C): DataFrame<G & { [P in `${V}`]: Unmarked<S[C]> | null }>
+}
+type PivotColumns<V extends PivotText, A> = [keyof A] extends [SingleKey<A>]
+  ? { [P in `${V}`]: A[keyof A] | null }
+  : { [P in `${V}_${keyof A & string}`]: P extends `${V}_${infer K extends keyof A & string}` ? A[K] | null : never }
+/** The key of an object with one key, else never. */
+type SingleKey<A> = { [P in keyof A]: [keyof A] extends [P] ? P : never }[keyof A]
+
+/** pivot(column) without values: the columns are known when the values are, and not to the compiler. */
+export interface PivotedUnknown<S> {
+  agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): DataFrame<any>
+  count(): DataFrame<any>
+  sum<C extends NumName<S>>(...columns: C[]): DataFrame<any>
+  avg<C extends NumName<S>>(...columns: C[]): DataFrame<any>
+  mean<C extends NumName<S>>(...columns: C[]): DataFrame<any>
+  min<C extends Name<S>>(...columns: C[]): DataFrame<any>
+  max<C extends Name<S>>(...columns: C[]): DataFrame<any>
+}
+export type PivotOf<S, G, K extends Kind> = {
+  /** Makes a column of each of these values of `column`. Without values they are read first, so that a promise comes back. */
+  pivot<const V extends PivotText>(
+    column: Name<S> | Named<string, any>,
+    values: readonly V[],
+  ): K extends 'batch' ? PivotedData<S, G, V> : never
+  pivot(column: Name<S> | Named<string, any>): K extends 'batch' ? Promise<PivotedUnknown<S>> : never
+}
