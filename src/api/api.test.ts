@@ -55,7 +55,7 @@ describe('columns', () => {
         .and(ad.isin('x', 'y')),
     )
     expect(first(condition)).toBe(
-      'Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND (timestamp_add_us(at, 3600000000) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))'.replace(
+      `Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND ((at + INTERVAL '0 01:00:00' DAY TO SECOND) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))`.replace(
         'cast(0 as double)',
         '0.0',
       ),

@@ -3,8 +3,10 @@ import type { Temporal } from 'temporal-polyfill'
 import type { Decimal } from '../data/decimal.ts'
 import type {
   Arr,
+  DayTimeInterval,
   DecimalText,
   FromJs,
+  IntervalLike,
   IsAny,
   Js,
   MapOf,
@@ -15,6 +17,7 @@ import type {
   TimeLike,
   TypeToken,
   Watermark,
+  YearMonthInterval,
 } from './types.ts'
 
 export declare const T: unique symbol
@@ -52,6 +55,7 @@ export type Literal =
   | Temporal.Instant
   | Temporal.PlainDate
   | Temporal.PlainDateTime
+  | Temporal.Duration
   | Uint8Array
   | Decimal
   | null
@@ -71,7 +75,11 @@ export type Comparable<A> =
             ? Expr<'boolean' | null> | boolean
             : [A] extends ['binary' | null]
               ? Expr<'binary' | null> | Uint8Array
-              : Expr<A | null>
+              : [A] extends [DayTimeInterval | null]
+                ? Expr<DayTimeInterval | null> | Temporal.Duration
+                : [A] extends [YearMonthInterval | null]
+                  ? Expr<YearMonthInterval | null> | Temporal.Duration
+                  : Expr<A | null>
 
 /** A computed value is no event time any more: the mark of a watermark goes. */
 export type Unmarked<A> =
@@ -226,12 +234,45 @@ export interface BoolCol<A extends 'boolean' | null> extends ColBase<A> {
   or<B extends Expr<'boolean' | null> | boolean>(other: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
   not(): BoolCol<A>
 }
+/** What a time is moved by: text such as '1 hour 30 minutes', a Temporal.Duration, or a column of an interval type. */
+export type IntervalInput = string | Temporal.Duration | Expr<IntervalLike | null>
 export interface TimeCol<A extends TimeLike | null> extends ColBase<A> {
-  /** Moved by an interval such as '1 hour 30 minutes'. A date moved by anything but whole days is a timestamp. */
-  plus(interval: string): TimeCol<Moved<A> | NullOf<A>>
-  minus(interval: string): TimeCol<Moved<A> | NullOf<A>>
+  /** Moved by an interval. A date moved by anything but months or whole days is a timestamp. */
+  plus<B extends IntervalInput>(interval: B): TimeCol<Moved<A, B> | NullOf<A> | IntervalNull<B>>
+  minus<B extends IntervalInput>(interval: B): TimeCol<Moved<A, B> | NullOf<A> | IntervalNull<B>>
+  /** The span from another time to this one: of two dates in days, else in microseconds. */
+  sub<B extends Expr<TimeLike | null>>(other: B): IntervalCol<Between<A, OpType<B>> | NullOf<A> | OpNull<B>>
 }
-type Moved<A> = [A] extends ['date' | null] ? 'date' | 'timestamp' : [A] extends ['timestamp' | null] ? 'timestamp' : 'timestamp_ntz'
+type IntervalNull<B> = B extends { readonly [T]: infer X } ? NullOf<X> : never
+type Moved<A, B> = [A] extends ['date' | null]
+  ? B extends { readonly [T]: infer X }
+    ? [X] extends ['interval day' | YearMonthInterval | null]
+      ? 'date'
+      : 'timestamp'
+    : 'date' | 'timestamp'
+  : [A] extends ['timestamp' | null]
+    ? 'timestamp'
+    : 'timestamp_ntz'
+type Between<A, B> = [A, B] extends ['date' | null, 'date'] ? 'interval day' : 'interval day to second'
+/** A column of spans of time. */
+export interface IntervalCol<A extends IntervalLike | null> extends ColBase<A> {
+  add<B extends Expr<Family<A> | null> | Temporal.Duration>(other: B): IntervalCol<Family<A> | NullOf<A> | IntervalNull<B>>
+  sub<B extends Expr<Family<A> | null> | Temporal.Duration>(other: B): IntervalCol<Family<A> | NullOf<A> | IntervalNull<B>>
+  mul<B extends NumOperand>(by: B): IntervalCol<Full<A> | NullOf<A> | OpNull<B>>
+  /** A part of the span, rounded half up; by zero it is an error. */
+  div<B extends NumOperand>(by: B): IntervalCol<Full<A> | NullOf<A> | OpNull<B>>
+  neg(): IntervalCol<A>
+}
+type Family<A> = [A] extends [DayTimeInterval | null]
+  ? DayTimeInterval
+  : [A] extends [YearMonthInterval | null]
+    ? YearMonthInterval
+    : IntervalLike
+type Full<A> = [A] extends [DayTimeInterval | null]
+  ? 'interval day to second'
+  : [A] extends [YearMonthInterval | null]
+    ? 'interval year to month'
+    : 'interval day to second' | 'interval year to month'
 export interface ArrCol<E, Z extends null = never> extends ColBase<Arr<E> | Z> {
   /** The element at an index, 0 the first; an index that is not there is an error. */
   getItem(index: number): Col<E | Z>
@@ -269,8 +310,8 @@ export interface UntypedCol<Name extends string = string> extends ColBase<any> {
   and(other: Operand): UntypedCol
   or(other: Operand): UntypedCol
   not(): UntypedCol
-  plus(interval: string): UntypedCol
-  minus(interval: string): UntypedCol
+  plus(interval: IntervalInput): UntypedCol
+  minus(interval: IntervalInput): UntypedCol
   getItem(key: Operand): UntypedCol
   getField(name: string): UntypedCol
 }
@@ -287,15 +328,17 @@ export type Col<A> =
           ? BoolCol<A>
           : [A] extends [TimeLike | null]
             ? TimeCol<A>
-            : [A] extends [Arr<infer E> | null]
-              ? ArrCol<E, NullOf<A>>
-              : [A] extends [MapOf<infer K, infer V> | null]
-                ? MapCol<K, V, NullOf<A>>
-                : [A] extends [Struct<infer S> | null]
-                  ? StructCol<S, A>
-                  : [A] extends [Ambiguous<any>]
-                    ? A
-                    : ColBase<A>
+            : [A] extends [IntervalLike | null]
+              ? IntervalCol<A>
+              : [A] extends [Arr<infer E> | null]
+                ? ArrCol<E, NullOf<A>>
+                : [A] extends [MapOf<infer K, infer V> | null]
+                  ? MapCol<K, V, NullOf<A>>
+                  : [A] extends [Struct<infer S> | null]
+                    ? StructCol<S, A>
+                    : [A] extends [Ambiguous<any>]
+                      ? A
+                      : ColBase<A>
 
 /** `when(…)`: more branches, then `otherwise`; without it null where no branch fits. */
 export interface CaseWhen<A> extends Expr<A | null> {

@@ -81,11 +81,11 @@ export class Column {
   neg() {
     return call('negative', this)
   }
-  plus(interval: string) {
-    return call('+', this, call('interval', interval))
+  plus(interval: unknown) {
+    return call('+', this, typeof interval === 'string' ? call('interval', interval) : interval)
   }
-  minus(interval: string) {
-    return call('-', this, call('interval', interval))
+  minus(interval: unknown) {
+    return call('-', this, typeof interval === 'string' ? call('interval', interval) : interval)
   }
 
   and(other: unknown) {

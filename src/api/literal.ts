@@ -1,12 +1,14 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Decimal } from '../data/decimal.ts'
-import type { DataType } from '../data/types.ts'
+import { intervalOfDuration } from '../data/intervals.ts'
+import type { DataType, IntervalType } from '../data/types.ts'
 import { Temporal, toPhysical } from '../data/values.ts'
 import type { LiteralValue, UnresolvedExpression } from '../plan/expression.ts'
 
 /**
  * A JavaScript value as a literal. Integers are int where they fit, else long where they are safe; other numbers are double, bigint is long,
- * Date and Temporal.Instant timestamp. With `type` the value is taken as that type, in any form that rows may have it in.
+ *
+ * Date and Temporal.Instant timestamp, Temporal.Duration an interval. With `type` the value is taken as that type, in any form that rows may have it in.
  * INVALID_LITERAL for a value that has no SQL type, errors of data/values.ts where it does not fit the type.
  */
 export function literalOf(value: unknown, type?: DataType): UnresolvedExpression {
@@ -47,6 +49,10 @@ function objectType(value: unknown): DataType {
   if (value instanceof Temporal.PlainDateTime) return 'timestamp_ntz'
   if (value instanceof Temporal.PlainDate) return 'date'
   if (value instanceof Uint8Array) return 'binary'
+  if (value instanceof Temporal.Duration) {
+    const type = value.years === 0 && value.months === 0 ? 'interval day to second' : 'interval year to month'
+    return intervalType(value, type)
+  }
   if (value instanceof Decimal) {
     const digits = String(value.unscaled).replace('-', '').length
     return { kind: 'decimal', precision: Math.max(digits, value.scale), scale: value.scale }
@@ -54,6 +60,14 @@ function objectType(value: unknown): DataType {
   throw new InvalidQueryError('INVALID_LITERAL', {
     what: `${describe(value)} can't be a literal`,
     todo: 'use text, numbers, booleans, dates, bytes or null; for nested values use struct(…) and array(…)',
+  })
+}
+
+function intervalType(value: Temporal.Duration, type: IntervalType): DataType {
+  if (intervalOfDuration(type, value) !== undefined) return type
+  throw new InvalidQueryError('INVALID_LITERAL', {
+    what: `the duration ${value} mixes years or months with days or times, which no interval does`,
+    todo: 'write two durations, and add one after the other',
   })
 }
 

@@ -6,7 +6,7 @@ import type { Temporal } from 'temporal-polyfill'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Decimal } from '../data/decimal.ts'
 import { Schema } from '../data/schema.ts'
-import type { DataType, Field } from '../data/types.ts'
+import type { DataType, DayTimeInterval, Field, IntervalType, YearMonthInterval } from '../data/types.ts'
 import { notSupportedYet } from '../plan/analysis-errors.ts'
 import { checkDistinctNames } from '../plan/named-columns.ts'
 import { checkedDecimal, parseDdl, parseType } from '../plan/schema-text.ts'
@@ -16,7 +16,10 @@ export type DecimalText = `decimal(${number},${number})`
 export type Fractional = 'float' | 'double' | DecimalText
 export type Numeric = IntLike | Fractional
 export type TimeLike = 'date' | 'timestamp' | 'timestamp_ntz'
-export type Primitive = Numeric | 'string' | 'boolean' | 'binary' | TimeLike
+/** Spans of time: months, or days and what is below. */
+export type IntervalLike = IntervalType
+export type { DayTimeInterval, YearMonthInterval } from '../data/types.ts'
+export type Primitive = Numeric | 'string' | 'boolean' | 'binary' | TimeLike | IntervalLike
 export interface Arr<out E> {
   readonly array: E
 }
@@ -65,7 +68,9 @@ export type Js<T> =
                             ? { [P in keyof S]: Js<S[P]> }
                             : T extends Fractional
                               ? Decimal
-                              : never
+                              : T extends IntervalLike
+                                ? Temporal.Duration
+                                : never
 
 /** The JavaScript types that are accepted as input for a SQL type. */
 export type JsInput<T> =
@@ -83,13 +88,15 @@ export type JsInput<T> =
               ? Temporal.PlainDate | Date | string
               : T extends DecimalText
                 ? Decimal | string | number | bigint
-                : T extends Arr<infer E>
-                  ? readonly JsInput<E>[]
-                  : T extends MapOf<infer K, infer V>
-                    ? ReadonlyMap<JsInput<K>, JsInput<V>> | Readonly<Record<string, JsInput<V>>>
-                    : T extends Struct<infer S>
-                      ? InputRow<S>
-                      : Js<T>
+                : T extends IntervalLike
+                  ? Temporal.Duration | string
+                  : T extends Arr<infer E>
+                    ? readonly JsInput<E>[]
+                    : T extends MapOf<infer K, infer V>
+                      ? ReadonlyMap<JsInput<K>, JsInput<V>> | Readonly<Record<string, JsInput<V>>>
+                      : T extends Struct<infer S>
+                        ? InputRow<S>
+                        : Js<T>
 /** A row as input: columns that may be null may be left out. */
 export type InputRow<S> = { readonly [P in keyof S as null extends S[P] ? never : P]: JsInput<S[P]> } & {
   readonly [P in keyof S as null extends S[P] ? P : never]?: JsInput<S[P]>
@@ -119,7 +126,9 @@ export type FromJs<J> =
                       ? 'binary'
                       : J extends Decimal
                         ? DecimalText
-                        : never
+                        : J extends Temporal.Duration
+                          ? DayTimeInterval | YearMonthInterval
+                          : never
 
 /** A number literal: an int where it fits, a larger safe integer a long, else a double. A number that is not known is any of the three. */
 export type NumberType<N extends number> = number extends N
@@ -155,6 +164,9 @@ type AtMost<A extends string, B extends string> = A extends `${infer X}${infer A
   : true
 
 // ---- run time
+
+/** The fields of an interval type: `day to second`, `year`, … */
+export type IntervalFields = IntervalType extends `interval ${infer R}` ? R : never
 
 declare const TYPE: unique symbol
 /** A SQL type at run time, made by `t`. */
@@ -199,6 +211,8 @@ export const t = {
   date: () => token<'date'>('date'),
   timestamp: () => token<'timestamp'>('timestamp'),
   timestamp_ntz: () => token<'timestamp_ntz'>('timestamp_ntz'),
+  /** A span of time by its fields: `t.interval('day to second')`, `t.interval('year to month')`, `t.interval('hour')`. */
+  interval: <const R extends IntervalFields>(fields: R) => token<`interval ${R}`>(parseType(`interval ${fields}`)),
   array: <E>(element: TypeToken<E>) => token<Arr<E>>({ kind: 'array', element: element.type, containsNull: element.isNullable }),
   map: <K, V>(key: TypeToken<K>, value: TypeToken<V>) =>
     token<MapOf<K, V>>({ kind: 'map', key: key.type, value: value.type, valueContainsNull: value.isNullable }),

@@ -1,3 +1,4 @@
+import { isYearMonth } from './intervals.ts'
 import type { Schema } from './schema.ts'
 import type { DataType } from './types.ts'
 
@@ -11,8 +12,8 @@ export interface ColumnBatch {
   readonly columns: readonly Column[]
 }
 
-/** Physical form by type: boolean Uint8 (0/1) · byte Int8 · short Int16 · int, date (days) Int32 · long, timestamp and
- *  timestamp_ntz (µs), decimal up to 18 digits (unscaled) BigInt64 · float Float32 · double Float64. */
+/** Physical form by type: boolean Uint8 (0/1) · byte Int8 · short Int16 · int, date (days), year-month interval (months) Int32 ·
+ *  long, timestamp, timestamp_ntz and day-time interval (µs), decimal up to 18 digits (unscaled) BigInt64 · float Float32 · double Float64. */
 export interface FixedColumn {
   readonly kind: 'fixed'
   readonly type: DataType
@@ -49,6 +50,7 @@ export function columnKind(type: DataType): Column['kind'] {
 
 /** A zeroed array of the physical form of a fixed type. */
 export function fixedArray(type: DataType, length: number): FixedArray {
+  if (isYearMonth(type)) return new Int32Array(length)
   switch (type) {
     case 'boolean':
       return new Uint8Array(length)

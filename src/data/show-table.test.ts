@@ -25,6 +25,7 @@ test('cells as Spark casts them to strings', () => {
     ['timestamp', instant('2026-01-31T10:10:10.123450Z'), '2026-01-31 10:10:10.12345'],
     ['timestamp_ntz', Temporal.PlainDateTime.from('2026-01-31T00:00:00.000001'), '2026-01-31 00:00:00.000001'],
     ['date', Temporal.PlainDate.from('2026-01-31'), '2026-01-31'],
+    ['interval hour to second', Temporal.Duration.from('PT5H0.5S'), "INTERVAL '05:00:00.5' HOUR TO SECOND"],
     [{ kind: 'array', element: 'double', containsNull: true }, [1, null], '[1.0, NULL]'],
     [
       { kind: 'map', key: 'string', value: 'int', valueContainsNull: true },

@@ -1,3 +1,4 @@
+import { intervalOfDuration, intervalValueText, isInterval } from './intervals.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
 import type { DataType } from './types.ts'
@@ -50,6 +51,7 @@ export function cellText(type: DataType, value: unknown): string {
     case 'timestamp_ntz':
       return dateTimeText(value as Temporal.PlainDateTime)
     default:
+      if (isInterval(type)) return intervalValueText(type, intervalOfDuration(type, value)!)
       return String(value)
   }
 }

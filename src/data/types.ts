@@ -1,5 +1,22 @@
+/** A span of time in microseconds, from days down to the field named last; the field named first is the largest that its text shows. */
+export type DayTimeInterval =
+  | 'interval day'
+  | 'interval day to hour'
+  | 'interval day to minute'
+  | 'interval day to second'
+  | 'interval hour'
+  | 'interval hour to minute'
+  | 'interval hour to second'
+  | 'interval minute'
+  | 'interval minute to second'
+  | 'interval second'
+/** A span of time in months. */
+export type YearMonthInterval = 'interval year' | 'interval year to month' | 'interval month'
+export type IntervalType = DayTimeInterval | YearMonthInterval
+
 /** The SQL types, spelt as Spark's DDL spells them. Plain frozen data; nested ones are objects. */
 export type SimpleType =
+  | IntervalType
   | 'boolean'
   | 'byte'
   | 'short'

@@ -11,6 +11,8 @@
  * | date                        | Temporal.PlainDate     | Date (its UTC day), '2026-01-31'                                    |
  * | timestamp                   | Temporal.Instant       | Date, ISO 8601 text; without an offset it is UTC                    |
  * | timestamp_ntz               | Temporal.PlainDateTime | Date (its UTC fields), ISO 8601 text without an offset              |
+ * | interval day to second, …   | Temporal.Duration      | ISO 8601 text such as 'P1DT2H'; a day has 24 hours                  |
+ * | interval year to month, …   | Temporal.Duration      | ISO 8601 text such as 'P1Y2M'                                       |
  * | array, map, struct          | Array, Map, object     | map: a plain object                                                 |
  *
  * Times finer than a microsecond are cut off. `undefined` is null. Loops go by column, so that each runs over one type.
@@ -27,15 +29,16 @@ import {
   fixedArray,
 } from './column-batch.ts'
 import { Decimal } from './decimal.ts'
+import { durationOf, intervalOfDuration, isInterval, isYearMonth } from './intervals.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
-import { type DataType, type DecimalType, type MapType, type StructType, typeText } from './types.ts'
+import { type DataType, type DecimalType, type IntervalType, type MapType, type StructType, typeText } from './types.ts'
 
 export { Temporal } from 'temporal-polyfill'
 export { Decimal } from './decimal.ts'
 
-/** One value in memory: boolean 0/1 · byte, short, int, float, double, date (days) number · long, timestamps (µs), decimal (unscaled)
- *  bigint · string, Uint8Array as they are · arrays, maps, structs in their public form. */
+/** One value in memory: boolean 0/1 · byte, short, int, float, double, date (days), year-month interval (months) number ·
+ *  long, timestamps and day-time interval (µs), decimal (unscaled) bigint · string, Uint8Array as they are · arrays, maps, structs in their public form. */
 export type Physical = number | bigint | string | Uint8Array | readonly unknown[] | ReadonlyMap<unknown, unknown> | Row | null
 
 /**
@@ -93,6 +96,7 @@ export function fromPhysical(type: DataType, physical: Physical): unknown {
     case 'timestamp_ntz':
       return plainDateTimeOf(physical as bigint)
     default:
+      if (isInterval(type)) return durationOf(type, physical as bigint | number)
       return typeof type !== 'string' && type.kind === 'decimal' ? new Decimal(physical as bigint, type.scale) : physical
   }
 }
@@ -327,6 +331,7 @@ function physicalOf(type: DataType, value: unknown): Physical {
         return structOf(type, value)
     }
   }
+  if (isInterval(type)) return intervalOf(type, value)
   switch (type) {
     case 'boolean':
       return typeof value === 'boolean' ? (value ? 1 : 0) : wrongType(type, value, 'give true or false')
@@ -365,6 +370,21 @@ function longOf(value: unknown): bigint {
   if (typeof value !== 'number') wrongType('long', value, 'give a bigint, or a number without a fraction')
   if (Number.isSafeInteger(value)) return BigInt(value)
   return wrongType('long', value, 'give a bigint: a number is exact only up to 2^53 and must not have a fraction')
+}
+
+function intervalOf(type: IntervalType, value: unknown): bigint | number {
+  const read = intervalOfDuration(type, value)
+  if (read === undefined) {
+    const [form, example] = isYearMonth(type) ? ['years and months', 'P1Y2M'] : ['weeks, days and times', 'P1DT2H30M']
+    return wrongType(
+      type,
+      value,
+      `give a Temporal.Duration of ${form}, or text such as '${example}', with nothing finer than the type's last field`,
+    )
+  }
+  const fits = isYearMonth(type) ? read === BigInt.asIntN(32, read) : read === BigInt.asIntN(64, read)
+  if (!fits) return outOfRange(type, value)
+  return isYearMonth(type) ? Number(read) : read
 }
 
 function unscaledOf(type: DecimalType, value: unknown): bigint {

@@ -123,15 +123,27 @@ describe('columns', () => {
       c('+', a('t'), interval('1 hour')),
       c('-', a('d'), interval('2 days')),
       c('+', interval('1 day 1 second'), a('d')),
+      c('+', a('t'), interval('1 month 2 days')),
+      c('-', a('d'), interval('1 month')),
+      c('-', a('t'), a('d')),
+      c('-', a('d'), a('d')),
+      c('*', interval('1 day'), lit(2)),
     ])
     expect(plan.columns.map((column) => `${expressionText(column.expression)}:${typeText(column.expression.type)}`)).toEqual([
-      'timestamp_add_us(t, 3600000000):timestamp',
-      'date_add(d, -2):date',
-      'timestamp_add_us(cast(d as timestamp), 86401000000):timestamp',
+      "(t + INTERVAL '0 01:00:00' DAY TO SECOND):timestamp",
+      "(d - INTERVAL '2' DAY):date",
+      "(cast(d as timestamp) + INTERVAL '1 00:00:01' DAY TO SECOND):timestamp",
+      "((t + INTERVAL '0-1' YEAR TO MONTH) + INTERVAL '2' DAY):timestamp",
+      "(d - INTERVAL '0-1' YEAR TO MONTH):date",
+      '(t - cast(d as timestamp)):interval day to second',
+      '(d - d):interval day',
+      "(cast(INTERVAL '1' DAY as interval day to second) * 2):interval day to second",
     ])
     expect(() => project(dates, [c('-', interval('1 hour'), a('t'))])).toThrow(code('DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE'))
-    expect(() => project(dates, [c('+', a('t'), interval('1 month'))])).toThrow(code('NOT_SUPPORTED_YET'))
-    expect(() => project(dates, [interval('1 hour')])).toThrow(code('NOT_SUPPORTED_YET'))
+    expect(() => project(dates, [c('-', interval('1 hour'), interval('1 month'))])).toThrow(code('DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES'))
+    expect(() => project(dates, [c('*', interval('1 hour'), interval('1 hour'))])).toThrow(code('DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE'))
+    expect(() => project(dates, [c('+', lit(true), interval('1 hour'))])).toThrow(code('DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE'))
+    expect(() => project(dates, [interval('1 month 1 hour')])).toThrow(code('UNSUPPORTED_CALENDAR_INTERVAL'))
   })
   test('getItem counts from 0', () => {
     expect(expressionText(project(clicks, [c('get_item', a('tags'), lit(0))]).columns[0]!.expression)).toBe('element_at(tags, 1)')

@@ -1,26 +1,17 @@
 /** `+ - * / %` in ANSI mode: integers widen to the wider operand, `/` of integers is a double, decimals follow Spark's precision rules. */
 import type { DataType, DecimalType } from '../data/types.ts'
-import { notSupportedYet, quoteType, typeMismatch } from './analysis-errors.ts'
-import {
-  adjustedDecimal,
-  asDecimal,
-  castTo,
-  commonType,
-  isDecimal,
-  isIntegral,
-  isNumeric,
-  isTimestamp,
-  stringGivesWay,
-} from './coercion.ts'
+import { quoteType, typeMismatch } from './analysis-errors.ts'
+import { adjustedDecimal, asDecimal, castTo, commonType, isDecimal, isIntegral, isNumeric, stringGivesWay } from './coercion.ts'
 import type { Expression } from './expression.ts'
 import { expressionText } from './expression-tree.ts'
+import { resolveWithIntervals } from './interval-arithmetic.ts'
 import { call } from './signatures.ts'
 
 export type ArithmeticName = '+' | '-' | '*' | '/' | '%'
 
 /** Types `a <name> b`. Division and remainder can give null by their type, as in Spark, though by zero they fail. */
 export function resolveArithmetic(name: ArithmeticName, a: Expression, b: Expression): Expression {
-  const dates = resolveDates(name, a, b)
+  const dates = resolveDates(name, a, b) ?? resolveWithIntervals(name, a, b)
   if (dates) return dates
   const [x, y] = asNumbers(name, a, b)
   const nullable = name === '/' || name === '%' || x.nullable || y.nullable
@@ -66,9 +57,6 @@ function resolveDates(name: ArithmeticName, a: Expression, b: Expression): Expre
   if (a.type === 'date' && isIntegral(b.type))
     return call(name === '+' ? 'date_add' : 'date_sub', [a, castTo(b, 'int')], 'date', a.nullable || b.nullable)
   if (name === '+' && isIntegral(a.type) && b.type === 'date') return resolveDates('+', b, a)
-  const times = [a, b].every((e) => e.type === 'date' || isTimestamp(e.type))
-  if (times && name === '-')
-    throw notSupportedYet('the difference of two times as an interval', 'subtract unix_micros(…) of each, or use datediff(…) for days')
   return undefined
 }
 

@@ -3,6 +3,7 @@
  * A string gives way to every other atomic type (to long beside integers, to double beside fractions); integers widen; date becomes timestamp.
  */
 import { assert } from '../base/errors.ts'
+import { isDayTime, isInterval, widerInterval } from '../data/intervals.ts'
 import { type DataType, type DecimalType, decimal, type SimpleType, sameType } from '../data/types.ts'
 import type { Expression, LiteralValue } from './expression.ts'
 
@@ -74,6 +75,7 @@ function tightestType(a: DataType, b: DataType): DataType | undefined {
     const wider = numericOrder[Math.max(numericOrder.indexOf(a), numericOrder.indexOf(b))]!
     return wider === 'float' && a !== b ? 'double' : wider // an integer does not fit into a float
   }
+  if (isInterval(a) && isInterval(b)) return widerInterval(a, b)
   if (isDatetime(a) && isDatetime(b)) return a === 'timestamp' || b === 'timestamp' ? 'timestamp' : 'timestamp_ntz'
   return commonNested(a, b, tightestType)
 }
@@ -132,6 +134,7 @@ export function canStoreAs(from: DataType, to: DataType): boolean {
   if (isNumeric(from) && isNumeric(to)) return true
   if (isAtomic(from) && to === 'string') return true
   if (isDatetime(from) && isDatetime(to)) return true
+  if (isInterval(from) && isInterval(to)) return isDayTime(from) === isDayTime(to)
   if (typeof from === 'string' || typeof to === 'string') return false
   if (from.kind === 'array' && to.kind === 'array') return canStoreAs(from.element, to.element)
   if (from.kind === 'map' && to.kind === 'map') return canStoreAs(from.key, to.key) && canStoreAs(from.value, to.value)
@@ -163,6 +166,9 @@ export function canCast(from: DataType, to: DataType): boolean {
 
 function canCastAtomic(from: DataType, to: DataType): boolean {
   if (from === 'string') return true
+  if (isInterval(from) && isInterval(to)) return isDayTime(from) === isDayTime(to)
+  if (isInterval(from)) return isIntegral(to) || isDecimal(to)
+  if (isInterval(to)) return isIntegral(from) || isDecimal(from)
   if (to === 'binary') return isIntegral(from)
   if (from === 'binary') return false
   if (isDatetime(from) && isDatetime(to)) return true

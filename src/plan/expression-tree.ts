@@ -1,5 +1,6 @@
 /** Walking, comparing and printing analysed expressions. */
 import { Decimal } from '../data/decimal.ts'
+import { intervalValueText, isInterval } from '../data/intervals.ts'
 import { type DataType, sameType, typeText } from '../data/types.ts'
 import type { Expression, LiteralValue } from './expression.ts'
 import { intervalText } from './intervals.ts'
@@ -188,6 +189,7 @@ export function literalText(value: LiteralValue, type: DataType): string {
   if (value === null) return 'NULL'
   if (value instanceof Uint8Array) return `X'${Buffer.from(value).toString('hex').toUpperCase()}'`
   if (isDecimalValue(value)) return new Decimal(value.unscaled, value.scale).toString()
+  if (isInterval(type)) return intervalValueText(type, value as bigint | number)
   if (type === 'timestamp' || type === 'timestamp_ntz') return timestampText(BigInt(value as bigint))
   if (type === 'date') return new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)
   return (type === 'double' || type === 'float') && Number.isInteger(value) ? `${value}.0` : String(value)

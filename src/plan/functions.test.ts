@@ -182,7 +182,6 @@ const cases: readonly (readonly [call: readonly [string, ...Arg[]], shape: strin
   [['current_timestamp'], 'current_timestamp() : timestamp'],
   [['current_date'], 'current_date() : date'],
   [['window_time', 'win'], 'window_time(win) : timestamp'],
-  [['timestamp_add_us', 't', 5], 'timestamp_add_us(t, 5) : timestamp'],
   // nested
   [['struct', 'i', 'S_'], 'named_struct(i, i, S_, S_) : struct<i:int,S_:string>'],
   [['named_struct', '$a', 'i'], 'named_struct(a, i) : struct<a:int>'],
@@ -267,7 +266,6 @@ describe('what does not fit is refused under Spark’s error class', () => {
     ['UNRESOLVED_ROUTINE', 'upprr', 's'],
     ['UNRESOLVED_ROUTINE', 'constructor', 's'],
     ['NOT_SUPPORTED_YET', 'session_window', 't', '$5 minutes'],
-    ['NOT_SUPPORTED_YET', '-', 't', 't'],
     ['INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', 'upper!', 's'],
   ])('%s: %s', (code, name, ...args) => {
     const run = () =>

@@ -1,8 +1,8 @@
 /** Unresolved expressions become typed ones: names are looked up in the input's columns, calls in the function table. */
 import { InvalidQueryError } from '../base/errors.ts'
 import { type Field, typeText } from '../data/types.ts'
-import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
-import { canCast, castTo, commonTypeOf, isTimestamp } from './coercion.ts'
+import { ambiguousReference, fieldNotFound, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { canCast, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
 import { literal, resolveCall } from './functions.ts'
@@ -214,9 +214,8 @@ function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { ki
 function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
   const name = e.name.toLowerCase()
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
-  if (name === 'interval')
-    throw notSupportedYet('an interval as a value', "add it to a timestamp or date, or subtract it: col('at').plus('1 hour')")
-  if ((name === '+' || name === '-') && e.args.some(isInterval)) return resolveIntervalSum(name, e.args, scope)
+  if (name === 'interval') return intervalLiteral(e)
+  if ((name === '+' || name === '-') && e.args.some(isIntervalText)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
@@ -266,26 +265,49 @@ function resolveGetItem([inputArg, keyArg]: readonly UnresolvedExpression[], sco
   return resolveCall('element_at', [input, { ...key, value: key.value + 1 }])
 }
 
-function isInterval(e: UnresolvedExpression): boolean {
+function isIntervalText(e: UnresolvedExpression): boolean {
   return e.kind === 'call' && e.name === 'interval'
 }
 
-/** timestamp ± interval becomes timestamp_add_us; date ± whole days stays a date. */
-function resolveIntervalSum(name: '+' | '-', args: readonly UnresolvedExpression[], scope: Scope): Expression {
-  const [time, span] = isInterval(args[1]!) ? [args[0]!, args[1]!] : [args[1]!, args[0]!]
-  const written = (span as UnresolvedCall).args[0]
-  if (isInterval(time) || (name === '-' && span === args[0]) || written?.kind !== 'literal') {
+/** What `interval('1 day 2 hours')` holds: months, or days (as days where there is nothing else) and times. */
+function intervalsOf(e: UnresolvedExpression): Expression[] {
+  const written = e.kind === 'call' ? e.args[0] : undefined
+  if (written?.kind !== 'literal' || typeof written.value !== 'string') {
     throw typeMismatch(
-      'BINARY_OP_WRONG_TYPE',
-      `"${unresolvedText({ kind: 'call', name, args })}" needs a timestamp or date and an interval written as text`,
-      "write it as col('at').plus('1 hour') or col('at').minus('1 hour')",
+      'UNEXPECTED_INPUT_TYPE',
+      `"${unresolvedText(e)}" needs an interval written as text`,
+      "write it as '1 hour 30 minutes', or give a column of an interval type",
     )
   }
-  const { months, days, microseconds } = parseInterval(String(written.value))
-  if (months !== 0) throw notSupportedYet('adding months or years', 'use days')
-  const sign = name === '-' ? -1n : 1n
-  const input = resolveExpression(time, scope)
-  if (input.type === 'date' && microseconds === 0n) return resolveCall('date_add', [input, literal(Number(sign) * days, 'int')])
-  const at = isTimestamp(input.type) ? input : argumentAs(name, input, 0, 'timestamp')
-  return resolveCall('timestamp_add_us', [at, literal(sign * (BigInt(days) * usPerDay + microseconds), 'long')])
+  const { months, days, microseconds } = parseInterval(written.value)
+  if (months > 2147483647 || months < -2147483648) throw intervalOverflow(written.value)
+  const us = BigInt(days) * usPerDay + microseconds
+  if (us !== BigInt.asIntN(64, us)) throw intervalOverflow(written.value)
+  const time = literal(us, microseconds === 0n ? 'interval day' : 'interval day to second')
+  if (months === 0) return [time]
+  return [literal(months, 'interval year to month'), ...(us === 0n ? [] : [time])]
+}
+function intervalOverflow(text: string): InvalidQueryError {
+  return new InvalidQueryError('INTERVAL_ARITHMETIC_OVERFLOW', {
+    what: `the interval ${JSON.stringify(text)} is too large`,
+    todo: 'write a smaller one',
+  })
+}
+
+function intervalLiteral(e: UnresolvedCall): Expression {
+  const [interval, more] = intervalsOf(e)
+  if (more === undefined) return interval!
+  throw new InvalidQueryError('UNSUPPORTED_CALENDAR_INTERVAL', {
+    what: `"${unresolvedText(e)}" mixes months with days or times, which no interval type holds`,
+    todo: "add the two one after the other, or as text: col('at').plus('1 month 2 days')",
+  })
+}
+
+/** A time moved by an interval that is written as text: its months first, then its days and times. */
+function resolveIntervalSum(name: '+' | '-', [a, b]: readonly UnresolvedExpression[], scope: Scope): Expression {
+  if (isIntervalText(b!)) return intervalsOf(b!).reduce((sum, by) => resolveCall(name, [sum, by]), resolveExpression(a!, scope))
+  const right = resolveExpression(b!, scope)
+  return name === '+'
+    ? intervalsOf(a!).reduce((sum, by) => resolveCall('+', [sum, by]), right)
+    : resolveCall('-', [intervalLiteral(a as UnresolvedCall), right])
 }

@@ -1,6 +1,7 @@
 /** Schemas as text: Spark's DDL (`id bigint, at timestamp NOT NULL`) and Spark's JSON form, both ways. */
 import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
+import { intervalType, intervalTypes } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, decimal, type Field, type SimpleType, struct, typeText } from '../data/types.ts'
 
@@ -72,6 +73,7 @@ const typeNames: Readonly<Record<string, SimpleType>> = {
   timestamp_ntz: 'timestamp_ntz',
   void: 'void',
 }
+const intervalNames: ReadonlySet<string> = new Set(intervalTypes)
 
 class DdlReader {
   readonly #text: string
@@ -108,6 +110,7 @@ class DdlReader {
       return struct(this.fields('>'))
     }
     if (word === 'decimal' || word === 'dec' || word === 'numeric') return this.#decimalType()
+    if (word === 'interval') return this.#intervalType()
     const simple = Object.hasOwn(typeNames, word) ? typeNames[word] : undefined
     if (simple) return simple
     throw this.#unknownType(word, at)
@@ -127,6 +130,14 @@ class DdlReader {
     const scale = this.#take(',') ? this.#number() : 0
     this.#expect(')')
     return checkedDecimal(precision, scale)
+  }
+  #intervalType(): DataType {
+    if (this.#next >= this.#tokens.length) throw this.#unexpected('a field such as DAY')
+    const start = this.#name()
+    const type = intervalType(start, this.#takeWord('to') ? this.#name() : start)
+    if (type) return type
+    this.#next--
+    throw this.#unexpected('fields such as DAY TO SECOND or YEAR TO MONTH')
   }
   #inAngles(read: () => DataType): DataType {
     this.#expect('<')
@@ -179,7 +190,7 @@ class DdlReader {
       todo:
         near.length > 0
           ? `did you mean ${near.join(' or ')}?`
-          : `use one of ${[...new Set(Object.values(typeNames))].join(', ')}, decimal(p,s), array<…>, map<…,…>, struct<…>`,
+          : `use one of ${[...new Set(Object.values(typeNames))].join(', ')}, decimal(p,s), array<…>, map<…,…>, struct<…>, interval day to second`,
     })
   }
 }
@@ -256,6 +267,7 @@ function simpleFromJson(json: string): DataType {
   const numbers = /^decimal\((\d+),\s*(\d+)\)$/.exec(json)
   if (numbers) return checkedDecimal(Number(numbers[1]), Number(numbers[2]))
   if (json === 'decimal') return decimal(10, 0)
+  if (intervalNames.has(json)) return json as DataType
   const simple = Object.hasOwn(typeNames, json) ? typeNames[json] : undefined
   if (simple) return simple
   throw invalidJson(json)

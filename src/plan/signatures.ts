@@ -1,4 +1,5 @@
 /** The words in which the function table says what a function takes and gives. */
+import { isInterval } from '../data/intervals.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { quoteType, typeMismatch, wrongArgumentCount } from './analysis-errors.ts'
 import { canStoreAs, castTo, commonTypeOf, isIntegral, isNumeric, isOrderable, isTimestamp } from './coercion.ts'
@@ -6,7 +7,19 @@ import type { Call, Expression } from './expression.ts'
 import { expressionText } from './expression-tree.ts'
 
 /** What an argument may be; anything else is cast implicitly, or refused. */
-export type Wanted = 'any' | 'orderable' | 'numeric' | 'integral' | 'text' | 'bytes' | 'number' | 'instant' | 'array' | 'map' | DataType
+export type Wanted =
+  | 'any'
+  | 'orderable'
+  | 'numeric'
+  | 'integral'
+  | 'measure'
+  | 'text'
+  | 'bytes'
+  | 'number'
+  | 'instant'
+  | 'array'
+  | 'map'
+  | DataType
 
 interface Want {
   readonly accepts: (type: DataType) => boolean
@@ -19,6 +32,8 @@ const wants: Readonly<Record<string, Want>> = {
   orderable: { accepts: isOrderable, says: 'ORDERABLE' },
   numeric: { accepts: isNumeric, otherwise: 'double', says: 'NUMERIC' },
   integral: { accepts: isIntegral, otherwise: 'int', says: 'INTEGRAL' },
+  /** a number or an interval */
+  measure: { accepts: (type) => isNumeric(type) || isInterval(type), otherwise: 'double', says: 'NUMERIC OR INTERVAL' },
   /** double, decimal or long (floor and ceil) */
   number: { accepts: (type) => type === 'double' || type === 'long' || isDecimalType(type), otherwise: 'double', says: 'NUMERIC' },
   /** string or binary */

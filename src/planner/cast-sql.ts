@@ -1,5 +1,8 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { intervalTextSql, isInterval } from '../data/intervals.ts'
 import { type DataType, type DecimalType, sameType, typeText } from '../data/types.ts'
+import { canCast } from '../plan/coercion.ts'
+import { castInterval } from './interval-sql.ts'
 import { bind, floorDivide, orRaise, quoteIdentifier, raise, sqlType, stringLiteral } from './sql-text.ts'
 
 export type CastMode = 'ansi' | 'try'
@@ -12,6 +15,10 @@ export type CastMode = 'ansi' | 'try'
 export function castSql(sql: string, from: DataType, to: DataType, mode: CastMode): string {
   if (sameType(from, to)) return sql
   if (from === 'void') return `CAST(${sql} AS ${sqlType(to)})`
+  if (isInterval(from) || isInterval(to)) {
+    if (canCast(from, to)) return castInterval(sql, from, to, mode)
+    throw noSuchCast(from, to)
+  }
   if (to === 'string') return textOf(sql, from)
   if (typeof to !== 'string' && to.kind !== 'decimal') return nestedCast(sql, from, to, mode)
   if (from === 'string') return fromText(sql, to, mode)
@@ -188,6 +195,7 @@ function textToTimestamp(sql: string, zoned: boolean): string {
 
 /** The text of a value, as Spark's cast to string writes it. */
 function textOf(sql: string, from: DataType, depth = 0): string {
+  if (isInterval(from)) return intervalTextSql(sql, from)
   if (typeof from === 'string') {
     switch (from) {
       case 'string':

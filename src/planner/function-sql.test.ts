@@ -324,7 +324,7 @@ describe('nested values', () => {
     expect(await run('element_at', 'string', { sql: '1', type: 'int', nullable: false })).toBe('a')
     expect(await run('element_at', 'string', { sql: '3', type: 'int', nullable: false })).toBe(null)
   })
-  test('window_time and timestamp_add_us', async () => {
+  test('window_time, and timestamp + interval', async () => {
     const window: Expression = {
       kind: 'call',
       name: 'named_struct',
@@ -344,10 +344,10 @@ describe('nested values', () => {
       (
         await duckdb.texts(
           `SELECT CAST(${functionSql(
-            'timestamp_add_us',
+            '+',
             [
               { sql: "TIMESTAMP '1970-01-01'", type: 'timestamp', nullable: false },
-              { sql: '-1', type: 'long', nullable: false },
+              { sql: '-1', type: 'interval day to second', nullable: false },
             ],
             'timestamp',
           )} AS VARCHAR)`,

@@ -1,9 +1,11 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { isDayTime, isInterval } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
 import type { LiteralValue } from '../plan/expression.ts'
 
-/** The DuckDB type that holds values of `type`. Both timestamp types are microseconds of UTC without a zone. */
+/** The DuckDB type that holds values of `type`. Intervals are their number of microseconds or months. Both timestamp types are microseconds of UTC without a zone. */
 export function sqlType(type: DataType): string {
+  if (isInterval(type)) return isDayTime(type) ? 'BIGINT' : 'INTEGER'
   if (typeof type === 'string') return simpleTypes[type]
   switch (type.kind) {
     case 'decimal':

@@ -1,4 +1,5 @@
 import { assert } from '../base/errors.ts'
+import { isDayTime, isInterval } from '../data/intervals.ts'
 import type { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { bindings, type LogicalType } from './bindings.ts'
@@ -22,6 +23,7 @@ const simpleTypes = {
 
 /** The DuckDB type that holds a type's values. `instant` names the one for `timestamp`, which files tell apart from timestamp_ntz. */
 export function duckType(type: DataType, instant: 'TIMESTAMP' | 'TIMESTAMPTZ' = 'TIMESTAMP'): string {
+  if (isInterval(type)) return isDayTime(type) ? 'BIGINT' : 'INTEGER'
   if (typeof type === 'string') return type === 'timestamp' ? instant : simpleTypes[type]
   switch (type.kind) {
     case 'decimal':
@@ -88,13 +90,14 @@ const simpleIds = {
 } as const
 
 export function typeIdOf(type: DataType): number {
+  if (isInterval(type)) return isDayTime(type) ? typeId.bigint : typeId.integer
   if (typeof type === 'string') return simpleIds[type]
   return { decimal: typeId.decimal, array: typeId.list, map: typeId.map, struct: typeId.struct }[type.kind]
 }
 
 /** A logical type of DuckDB's C interface. */
 export function logicalType(type: DataType): LogicalType {
-  if (typeof type === 'string') return bindings.create_logical_type(simpleIds[type] as never)
+  if (typeof type === 'string') return bindings.create_logical_type(typeIdOf(type) as never)
   switch (type.kind) {
     case 'decimal':
       return bindings.create_decimal_type(type.precision, type.scale)

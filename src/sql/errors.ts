@@ -22,6 +22,15 @@ const known: readonly Known[] = [
       }),
   },
   {
+    pattern: /Unknown TimeZone '([^']*)'/,
+    error: ([, zone], _text, cause) =>
+      new InvalidQueryError('INVALID_TIMEZONE', {
+        what: `the timezone: ${zone} is invalid`,
+        todo: "give a region such as 'America/Los_Angeles', an offset such as '+08:00', or 'UTC'",
+        cause,
+      }),
+  },
+  {
     pattern: /Out of Memory Error: ([\s\S]*)/,
     error: ([, what], _text, cause) =>
       new UnavailableError('OUT_OF_MEMORY', {

@@ -1,4 +1,5 @@
 /** A value as JSON text, by SQL, as Spark writes it: fields that are null are left out, times are ISO 8601 with a zone, binary is base64. */
+import { intervalTextSql, isInterval } from '../data/intervals.ts'
 import type { DataType, Field } from '../data/types.ts'
 import { quoteText } from './sql-text.ts'
 
@@ -30,6 +31,7 @@ function jsonValue(type: DataType, value: string, keepNulls: boolean, depth = 0)
       }
     }
   }
+  if (isInterval(type)) return `('"' || ${intervalTextSql(value, type)} || '"')`
   switch (type) {
     case 'string':
       return `CAST(to_json(${value}) AS VARCHAR)`

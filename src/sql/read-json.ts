@@ -10,6 +10,7 @@
  * - `multiLine` reads whole documents or arrays of them; one malformed document stops the query in every mode.
  */
 import { InvalidQueryError } from '../base/errors.ts'
+import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
@@ -65,7 +66,7 @@ function readType(type: DataType): string {
 function isParsed(type: DataType): boolean {
   // DuckDB takes a number to a decimal by way of a double
   if (typeof type !== 'string') return type.kind === 'decimal'
-  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void'
+  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void' || isInterval(type)
 }
 
 function selectColumns(request: ReadRequest, mode: ParseMode): string[] {
@@ -83,6 +84,7 @@ function selectColumns(request: ReadRequest, mode: ParseMode): string[] {
 }
 
 function parsed(text: string, type: DataType, formats: TimeFormats): string {
+  if (isInterval(type)) return intervalFromTextSql(text, type)
   switch (type) {
     case 'timestamp':
       return parseTimestamp(text, formats.timestamp)

@@ -1,5 +1,6 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { intervalTextSql, isInterval } from '../data/intervals.ts'
 import type { FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
@@ -177,6 +178,7 @@ function parquetValue(type: DataType, column: string): string {
 }
 function csvValue(type: DataType, column: string, options: FormatOptions): string {
   if (type === 'timestamp' || type === 'timestamp_ntz') return isoTime(type, column)
+  if (isInterval(type)) return intervalTextSql(column, type)
   if (type !== 'string') return column
   // Spark's CSV writer trims unless it is told not to
   const left = options.flag('ignoreLeadingWhiteSpace', true)

@@ -4,6 +4,7 @@
  * rows, no SQL engine in the way (docs/decisions/0002-state-snapshots.md).
  */
 import { assert } from '../base/errors.ts'
+import { isDayTime, isInterval } from '../data/intervals.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { bool, byte, decodeThrift, encodeThrift, i32, i64, list, struct, type ThriftStruct, type ThriftValue, text } from './thrift.ts'
@@ -38,6 +39,7 @@ export function parquetColumn(name: string, type: DataType, nullable: boolean): 
     const base = type.precision <= 18 ? column('int64', logical, 5) : { ...column('fixed', logical, 5), width: 16 }
     return { ...base, digits: type }
   }
+  if (isInterval(type)) return column(isDayTime(type) ? 'int64' : 'int32')
   switch (type) {
     case 'boolean':
       return column('boolean')

@@ -1,4 +1,5 @@
 import { type Column, columnKind } from '../data/column-batch.ts'
+import { isYearMonth } from '../data/intervals.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { DataType } from '../data/types.ts'
 
@@ -93,6 +94,7 @@ export function layoutOf(schema: StateSchema): RecordLayout {
 function storageOf(type: DataType): Storage {
   const kind = columnKind(type)
   if (kind !== 'fixed') return kind
+  if (isYearMonth(type)) return 'word'
   switch (type) {
     case 'boolean':
     case 'byte':

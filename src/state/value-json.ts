@@ -2,6 +2,7 @@
  * 'values' columns (decimals over 18 digits, arrays, maps, structs) as JSON text, type by type and without loss: long and decimal as text,
  * NaN and the infinities as text, binary as base64, timestamps as their microseconds, a map as [[key, value], …].
  */
+import { isDayTime } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
 import { fromPhysical, type Physical, toPhysical } from '../data/values.ts'
 
@@ -51,7 +52,8 @@ function decodeNested(type: DataType, value: unknown): unknown {
   return fromPhysical(type, decodePlain(type, value))
 }
 function decodePlain(type: DataType, value: unknown): Physical {
-  if (typeof type !== 'string' || type === 'long' || type === 'timestamp' || type === 'timestamp_ntz') return BigInt(value as string)
+  if (typeof type !== 'string' || type === 'long' || type === 'timestamp' || type === 'timestamp_ntz' || isDayTime(type))
+    return BigInt(value as string)
   if (type === 'binary') return new Uint8Array(Buffer.from(value as string, 'base64'))
   return type === 'float' || type === 'double' ? Number(value) : (value as Physical)
 }

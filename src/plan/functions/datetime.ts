@@ -5,7 +5,7 @@ import { castTo, isIntegral, isTimestamp } from '../coercion.ts'
 import type { Expression } from '../expression.ts'
 import { expressionText } from '../expression-tree.ts'
 import { argumentAs, call } from '../signatures.ts'
-import { type FunctionRow, first, type Resolve, scalar, special, text } from './row.ts'
+import { type FunctionRow, type Resolve, scalar, special, text } from './row.ts'
 
 const resolveToDate: Resolve = ([arg, format]) => {
   if (format === undefined || arg!.type !== 'string') return castImplicit('to_date', arg!, 'date')
@@ -94,6 +94,4 @@ export const datetime: readonly FunctionRow[] = [
   scalar('current_timestamp', { takes: [], gives: 'timestamp', nullable: false, deterministic: false, aliases: ['now'] }),
   scalar('current_date', { takes: [], gives: 'date', nullable: false, deterministic: false, aliases: ['curdate'] }),
   special('window_time', [1, 1], resolveWindowTime),
-  // what `timestamp + interval` becomes: microseconds are added
-  { ...scalar('timestamp_add_us', { takes: ['instant', 'long'], gives: first }), internal: true },
 ]

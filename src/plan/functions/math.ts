@@ -32,8 +32,8 @@ function roundedType(type: DataType, scale: number): DataType {
 }
 
 export const math: readonly FunctionRow[] = [
-  scalar('negative', { takes: ['numeric'], gives: first }),
-  scalar('abs', { takes: ['numeric'], gives: first }),
+  scalar('negative', { takes: ['measure'], gives: first }),
+  scalar('abs', { takes: ['measure'], gives: first }),
   scalar('ceil', { takes: ['number'], gives: wholeType, aliases: ['ceiling'] }),
   scalar('floor', { takes: ['number'], gives: wholeType }),
   special('round', [1, 2], resolveRound),

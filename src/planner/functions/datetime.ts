@@ -98,5 +98,4 @@ export const datetime: Templates = {
   current_timestamp: () => '⟦batch_timestamp⟧',
   current_date: () => 'CAST(⟦batch_timestamp⟧ AS DATE)',
   window_time: ([w]) => `make_timestamp(epoch_us(${fieldSql(w!.sql, 'end')}) - 1)`,
-  timestamp_add_us: ([x, us]) => `make_timestamp(epoch_us(${x!.sql}) + ${us!.sql})`,
 }

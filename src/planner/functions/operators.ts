@@ -1,6 +1,9 @@
 /** Operators: arithmetic, comparison, logic. */
+
+import { isInterval } from '../../data/intervals.ts'
 import type { LiteralValue } from '../../plan/expression.ts'
 import { divideDecimals, multiplyDecimals } from '../decimal-sql.ts'
+import { intervalArithmetic } from '../interval-arithmetic-sql.ts'
 import { raise, sqlType } from '../sql-text.ts'
 import { infix, isDecimal, isFloating, prefix, type SqlArgument, type Template, type Templates } from './template.ts'
 
@@ -43,11 +46,16 @@ const remainder: Template = ([a, b], type) => {
   )
 }
 
+const orOfIntervals =
+  (ofNumbers: Template): Template =>
+  (args, type, name) =>
+    isInterval(type) || args.some((arg) => isInterval(arg.type)) ? intervalArithmetic(args, type, name) : ofNumbers(args, type, name)
+
 export const operators: Templates = {
-  '+': add('+'),
-  '-': add('-'),
-  '*': multiply,
-  '/': divide,
+  '+': orOfIntervals(add('+')),
+  '-': orOfIntervals(add('-')),
+  '*': orOfIntervals(multiply),
+  '/': orOfIntervals(divide),
   '%': remainder,
   mod: remainder,
   '==': infix('='),
