@@ -37,6 +37,7 @@ export { Schema } from './data/schema.ts'
 export type { SourceBatch } from './data/source-batch.ts'
 export type { DataType, Field } from './data/types.ts'
 export { activeEngines, Engine, MemoryStream, millrace } from './engine.ts'
+export { readProgressHistory } from './query/progress-history.ts'
 export { progressJson } from './query/progress-json.ts'
 export type {
   QueryIdleEvent,

@@ -24,6 +24,8 @@ export interface FileSystem {
   stat(path: string): Promise<FileStat | undefined>
   /** Writes a new file; EEXIST where the name is taken. */
   writeFile(path: string, content: Uint8Array | string): Promise<void>
+  /** Adds to the end of a file; creates it. Optional, and no step of a simulation: nothing that counts is written so. */
+  appendFile?(path: string, content: string): Promise<void>
   fsyncFile(path: string): Promise<void>
   /** A second name for a file; EEXIST where the name is taken. */
   link(from: string, to: string): Promise<void>
@@ -63,6 +65,7 @@ export const nodeFileSystem: FileSystem = {
     if (content.length <= smallWriteBytes) fs.writeFileSync(path, content, { flag: 'wx' })
     else await fs.promises.writeFile(path, content, { flag: 'wx' })
   },
+  appendFile: async (path, content) => fs.appendFileSync(path, content),
   // Windows flushes only handles that may write
   fsyncFile: (path) => fsyncPath(path, process.platform === 'win32' ? 'r+' : 'r'),
   link: async (from, to) => fs.linkSync(from, to),

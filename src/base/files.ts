@@ -26,6 +26,8 @@ export interface Files {
   createExclusive(path: string, content: Uint8Array | string): Promise<boolean>
   /** Creates or replaces the file atomically and durably. For caches and leases, never for logs. */
   replace(path: string, content: Uint8Array | string): Promise<void>
+  /** Adds to the end of a file in a folder that exists; creates the file. Not durable, and a crash may leave a part of it. Optional. */
+  append?(path: string, content: string): Promise<void>
   /** Creates a folder and its parents, durably. */
   makeFolder(path: string): Promise<void>
   /** Makes files durable that somebody else wrote (DuckDB), with the folders that hold them. */

@@ -27,8 +27,11 @@ export class LocalFiles implements Files {
   /** Folders that exist and whose names are durable, up to the root. */
   #folders = new Map<string, Promise<void>>()
 
+  readonly append?: (path: string, content: string) => Promise<void>
+
   constructor(fileSystem: FileSystem = nodeFileSystem, random: Random = systemRandom) {
     this.#fs = fileSystem
+    if (fileSystem.appendFile) this.append = (path, content) => fileSystem.appendFile!(path, content)
     this.#unique = Buffer.from(random.bytes(6)).toString('hex')
   }
 

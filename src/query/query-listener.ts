@@ -25,7 +25,10 @@ export interface QueryTerminatedEvent {
   readonly errorClassOnException: string | null
 }
 
-/** Hears of every query of an engine. What a listener throws is reported on the engine's log and otherwise ignored. */
+/**
+ * Hears of every query of an engine. onQueryStarted is called before `start()` returns, the others soon after what they tell of, in its order.
+ * What a listener throws, or its promise rejects with, is reported on the engine's log and otherwise ignored. No query waits for a listener's promise.
+ */
 export interface StreamingQueryListener {
   onQueryStarted?(event: QueryStartedEvent): void
   onQueryProgress?(event: QueryProgressEvent): void

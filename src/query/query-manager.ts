@@ -64,15 +64,21 @@ export class StreamingQueryManager {
     this.#waiters = []
     for (const wake of waiters) wake()
   }
-  /** For the engine: tells every listener. */
-  tell(send: (listener: StreamingQueryListener) => void): void {
-    for (const listener of this.#listeners) {
+  /** For the engine: tells every listener, now. */
+  tell(send: (listener: StreamingQueryListener) => unknown): void {
+    for (const listener of [...this.#listeners]) {
       try {
-        send(listener)
+        const told = send(listener)
+        // a listener may be an async function: what it rejects with is nobody else's to catch
+        if (told instanceof Promise) told.catch(this.#onListenerError)
       } catch (error) {
         this.#onListenerError(error)
       }
     }
+  }
+  /** For the engine: tells every listener soon, in the order of the calls. A query does not wait for its listeners. */
+  tellLater(send: (listener: StreamingQueryListener) => unknown): void {
+    queueMicrotask(() => this.tell(send))
   }
 
   #nextTermination(timeoutMs: number | undefined): Promise<boolean> {

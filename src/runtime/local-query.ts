@@ -42,11 +42,11 @@ export class LocalQuery implements StreamingQuery {
     this.#settings = settings
   }
 
-  /** Starts the loop. `afterwards` runs when it has ended, before anybody who waits is told. */
-  launch(afterwards: () => Promise<void>): void {
-    this.#ended = this.#runToEnd(afterwards)
+  /** Starts the loop. When it has ended, `close` lets go of everything, and `told` runs, before anybody who waits hears of it. */
+  launch(close: () => Promise<void>, told: () => void): void {
+    this.#ended = this.#runToEnd(close, told)
   }
-  async #runToEnd(afterwards: () => Promise<void>): Promise<void> {
+  async #runToEnd(close: () => Promise<void>, told: () => void): Promise<void> {
     try {
       await this.#execution.run()
     } catch (error) {
@@ -54,10 +54,11 @@ export class LocalQuery implements StreamingQuery {
     }
     this.#isActive = false
     try {
-      await afterwards()
+      await close()
     } catch (error) {
       this.#exception ??= asMillraceError(error)
     }
+    told()
   }
 
   /** For the engine: keeps a progress. */

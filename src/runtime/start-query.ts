@@ -26,6 +26,7 @@ import { explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { ForeachBatchInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
+import { ProgressHistory } from '../query/progress-history.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StepObserver } from '../query/steps.ts'
@@ -84,14 +85,17 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   const sinkFormat = findSink(spec, environment.sinkProviders)
   checkOutputMode(spec, sinkFormat)
   checkPartitionBy(spec, sinkFormat)
+  const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
+  if (!stopsActiveRun) manager.checkName(spec.queryName)
   const location = await checkpointLocation(spec, options.checkpointLocation, conf, sinkFormat.allowsTemporaryCheckpoint, random)
   const opened: { stop(): Promise<unknown> }[] = []
-  if (conf.flag('spark.sql.streaming.stopActiveRunOnRestart')) await environment.activeRuns.get(location.folder)?.stop()
+  if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
     const checkpoint = await openQueryCheckpoint(spec, location.folder, environment)
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
+    const history = progressHistory(checkpoint, spec, environment)
     const execution = await openExecution(
       { ...spec, options: options.sink },
       plan,
@@ -100,7 +104,10 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
       sinkFormat,
       environment,
       opened,
-      (progress) => query.keep(progress),
+      (progress) => {
+        query.keep(progress)
+        if (!progress.isIdle) history?.add(progress)
+      },
     )
     // the execution closes sources and sink from here on, and the state that recover() opens
     opened.splice(1, opened.length, { stop: () => execution.close() })
@@ -114,24 +121,19 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     manager.register(query)
     environment.activeRuns.set(location.folder, query)
     manager.tell((listener) => listener.onQueryStarted?.({ ...identity, timestamp: new Date(environment.clock.nowMs()).toISOString() }))
-    query.launch(async () => {
-      try {
-        await execution.close()
-      } finally {
-        await checkpoint.close()
-        if (environment.activeRuns.get(location.folder) === query) environment.activeRuns.delete(location.folder)
-        await location.release(query.exception !== null)
-        manager.unregister(query)
-        const { exception } = query
-        manager.tell((listener) =>
-          listener.onQueryTerminated?.({
-            id: query.id,
-            runId: query.runId,
-            exception: exception?.message ?? null,
-            errorClassOnException: exception?.code ?? null,
-          }),
-        )
-      }
+    const close = () =>
+      closeAll([
+        () => execution.close(),
+        async () => history?.flush(),
+        () => checkpoint.close(),
+        () => location.release(query.exception !== null),
+      ])
+    query.launch(close, () => {
+      if (environment.activeRuns.get(location.folder) === query) environment.activeRuns.delete(location.folder)
+      manager.unregister(query)
+      const { id, runId, exception } = query
+      const ended = { id, runId, exception: exception?.message ?? null, errorClassOnException: exception?.code ?? null }
+      manager.tellLater((listener) => listener.onQueryTerminated?.(ended))
     })
     return query
   } catch (error) {
@@ -139,6 +141,24 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     await location.release(true)
     throw error
   }
+}
+
+/** Each in turn, whatever becomes of the others; then the first error. */
+async function closeAll(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const step of steps) await step().catch((error) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}
+
+function progressHistory(checkpoint: Checkpoint, spec: StartQuery, { conf, files, print }: QueryEnvironment): ProgressHistory | undefined {
+  if (!conf.flag('millrace.progressHistory.enabled')) return undefined
+  return new ProgressHistory({
+    files,
+    checkpointFolder: checkpoint.folder,
+    maxFileBytes: conf.bytes('millrace.progressHistory.maxFileBytes')!,
+    maxFiles: conf.number('millrace.progressHistory.maxFiles'),
+    warn: (text) => print(`millrace: ${spec.queryName ?? checkpoint.queryId}: ${text}`),
+  })
 }
 
 /** A sink format as start() needs it, whether found by name or given as an object. */
@@ -302,13 +322,13 @@ async function openExecution(
     withRelation: foreach ? withRelation : undefined,
     onProgress: (progress) => {
       keep(progress)
-      manager.tell((listener) => listener.onQueryProgress?.({ progress }))
+      manager.tellLater((listener) => listener.onQueryProgress?.({ progress }))
     },
     warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
     onIdle: (progress, isFirst) => {
       keep(progress)
       if (!isFirst)
-        manager.tell((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp: progress.timestamp }))
+        manager.tellLater((listener) => listener.onQueryIdle?.({ id: identity.id, runId: identity.runId, timestamp: progress.timestamp }))
     },
   }
   return new MicroBatchExecution(parts)

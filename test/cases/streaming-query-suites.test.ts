@@ -11,6 +11,7 @@ import {
   type QueryProgress,
   type QueryStartedEvent,
   type QueryTerminatedEvent,
+  readProgressHistory,
   Schema,
   type Source,
   type SourceProvider,
@@ -661,6 +662,34 @@ test('listener: only one progress event per interval when no data', async () => 
       expect(listener.idle).toBe(query.recentProgress.length - 1)
     }),
   ])
+})
+
+test('listener: what an async listener rejects with is reported, and the query goes on', async () => {
+  const printed: string[] = []
+  await using own = await millrace.local({ threads: 1, print: (text) => printed.push(text) })
+  own.streams.addListener({
+    onQueryProgress: async () => {
+      throw new Error('async listener failed')
+    },
+  })
+  const input = seconds(own)
+  await testStream(input.toDF(), [addData(input, ...rows(1)), checkAnswer([1]), addData(input, ...rows(2)), checkAnswer([1], [2])])
+  expect(printed.filter((text) => text.includes('async listener failed')).length).toBe(2)
+})
+
+test('progress history: the batches of every run stay beside the checkpoint, also where a run failed', async () => {
+  await using folder = await tempFolder()
+  const input = seconds(engine())
+  for (const value of [1, 2]) {
+    await testStream(input.toDF(), { checkpointLocation: folder.path }, [addData(input, ...rows(value)), assertOnQuery('wait', () => {})])
+  }
+  const history = await readProgressHistory(folder.path)
+  expect(history.map(({ batchId, numInputRows }) => [batchId, numInputRows])).toEqual([
+    [0, 1],
+    [1, 1],
+  ])
+  expect(new Set(history.map(({ id }) => id)).size).toBe(1)
+  expect(new Set(history.map(({ runId }) => runId)).size).toBe(2)
 })
 
 test('listener: hears only of its own engine', async () => {
