@@ -32,6 +32,7 @@ import { explainLogical } from '../plan/explain.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
+import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
@@ -90,6 +91,9 @@ export class PlannedFrame {
       ),
     )
   }
+  selectExpr(...texts: string[]): PlannedFrame {
+    return this.#with(project(this.plan, texts.map(parseExpression)))
+  }
   drop(...names: string[]): PlannedFrame {
     return this.#with(drop(this.plan, names))
   }
@@ -97,6 +101,7 @@ export class PlannedFrame {
     return this.#with(renameColumn(this.plan, from, to))
   }
   where(condition: unknown): PlannedFrame {
+    if (typeof condition === 'string') return this.#with(filter(this.plan, parseCondition(condition)))
     return this.#with(filter(this.plan, this.#expression('the condition of where', condition)))
   }
   filter(condition: unknown): PlannedFrame {

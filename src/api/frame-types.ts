@@ -147,10 +147,12 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
     from: A,
     to: B,
   ): Frame<string extends A | B ? any : { [P in keyof S as P extends A ? B : P]: S[P] }, K>
-  /** The rows for which the condition is true. */
-  where(condition: (c: Cols<S>) => Expr<'boolean' | null>): Frame<S, K>
-  /** As where, for a ready-made expression: filter(col('x').gt(1)). */
-  filter(condition: Expr<'boolean' | null>): Frame<S, K>
+  /** Columns as SQL text: `selectExpr('id', 'price * 2 AS double_price')`. The compiler does not look into the text. */
+  selectExpr(...texts: string[]): Frame<any, K>
+  /** The rows for which the condition is true: a function of the columns, or SQL text such as `price > 1 AND id IS NOT NULL`. */
+  where(condition: ((c: Cols<S>) => Expr<'boolean' | null>) | string): Frame<S, K>
+  /** As where, for a ready-made expression: filter(col('x').gt(1)); or SQL text. */
+  filter(condition: Expr<'boolean' | null> | string): Frame<S, K>
   /** Adds a column at the end, or replaces it where it stands. */
   withColumn<const M extends string, X>(
     name: M,

@@ -27,7 +27,7 @@ import type {
   Watermark,
 } from './logical-plan.ts'
 import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
-import { nameOf, parseName, resolveExpression, sameName } from './resolve.ts'
+import { nameOf, parseName, resolveExpression, sameName, starColumns } from './resolve.ts'
 
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
 export { cubeSets, type GroupingItems, groupingSets, rollupSets } from './analyze-grouping-sets.ts'
@@ -60,7 +60,8 @@ export function project(input: LogicalPlan, list: readonly UnresolvedExpression[
 
 /** An output column for each item; a star gives all columns. */
 function resolveItem(e: UnresolvedExpression, fields: readonly Field[]): NamedExpression[] {
-  if (e.kind === 'star') return fields.map((field, i) => namedColumn(field, i))
+  if (e.kind === 'star')
+    return starColumns(e, fields).map((column) => (column.index === undefined ? column : namedColumn(fields[column.index]!, column.index)))
   const expression = resolveExpression(e, { fields })
   if (hasAggregate(expression)) throw aggregateOutside('select', expression)
   return [named(nameOf(e), e, expression, fields)]

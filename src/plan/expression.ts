@@ -7,10 +7,16 @@ export type LiteralValue = null | boolean | number | bigint | string | Uint8Arra
 export type UnresolvedExpression =
   /** `col('a.b')`: a qualifier and a column, or a column and a field; the analyser finds out which. `side` says which input of a join it belongs to. */
   | { readonly kind: 'attribute'; readonly name: string; readonly side?: 'left' | 'right' }
-  | { readonly kind: 'star' }
+  /** All columns, those of one relation (`of`, a name as in attribute), without those of `except`. */
+  | { readonly kind: 'star'; readonly of?: string; readonly except?: readonly string[] }
   | { readonly kind: 'literal'; readonly value: LiteralValue; readonly type: DataType }
   /** Any function or operator under Spark's name (`+`, `==`, `and`, `upper`, `sum`, `window`, …). */
-  | { readonly kind: 'call'; readonly name: string; readonly args: readonly UnresolvedExpression[]; readonly distinct?: boolean }
+  | ({
+      readonly kind: 'call'
+      readonly name: string
+      readonly args: readonly UnresolvedExpression[]
+      readonly distinct?: boolean
+    } & CallClauses)
   | { readonly kind: 'cast'; readonly input: UnresolvedExpression; readonly type: DataType; readonly mode: 'ansi' | 'try' }
   | {
       readonly kind: 'case'
@@ -19,8 +25,21 @@ export type UnresolvedExpression =
     }
   | { readonly kind: 'field'; readonly input: UnresolvedExpression; readonly field: string }
   | { readonly kind: 'alias'; readonly input: UnresolvedExpression; readonly name: string }
+  /** Names for the several columns of a generator: `explode(m) AS (k, v)`. */
+  | { readonly kind: 'multi-alias'; readonly input: UnresolvedExpression; readonly names: readonly string[] }
+  /** `(x, y) -> …`, an argument of a higher-order function; in the body an attribute that starts with a parameter's name is the parameter. */
+  | { readonly kind: 'lambda'; readonly params: readonly string[]; readonly body: UnresolvedExpression }
+  /** `name => value` among the arguments of a call. */
+  | { readonly kind: 'named-argument'; readonly name: string; readonly value: UnresolvedExpression }
   | { readonly kind: 'sort'; readonly input: UnresolvedExpression; readonly descending: boolean; readonly nullsFirst: boolean }
 
+/** What SQL may write behind a call. */
+export interface CallClauses {
+  /** FILTER (WHERE …): only rows for which it is true go into the aggregate. */
+  readonly filter?: UnresolvedExpression
+  /** WITHIN GROUP (ORDER BY …): each of kind sort. */
+  readonly withinGroup?: readonly UnresolvedExpression[]
+}
 export interface CaseBranch<E> {
   readonly condition: E
   readonly value: E

@@ -85,6 +85,8 @@ const cases: readonly (readonly [call: readonly [string, ...Arg[]], shape: strin
   [['in', 'i', 1, 2n], '(cast(i as bigint) IN (1, 2)) : boolean'],
   [['in', 's', '$a', null], '(s IN (a, NULL)) : boolean?'],
   [['in', 'i'], 'false : boolean'],
+  [['between', 'i', 1, 'l'], '((i >= 1) AND (cast(i as bigint) <= l)) : boolean'],
+  [['between', 'I_', 1, 2], '((I_ >= 1) AND (I_ <= 2)) : boolean?'],
   [['like', 's', '$a%'], '(s LIKE a%) : boolean'],
   [['ilike', 'S_', '$a%'], '(S_ ILIKE a%) : boolean?'],
   [['rlike', 's', '$a+'], '(s RLIKE a+) : boolean'],

@@ -1,12 +1,13 @@
 /** Unresolved expressions become typed ones: names are looked up in the input's columns, calls in the function table. */
 import { InvalidQueryError } from '../base/errors.ts'
 import { type Field, typeText } from '../data/types.ts'
-import { ambiguousReference, fieldNotFound, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { canCast, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
-import { literal, resolveCall } from './functions.ts'
+import { findFunction, literal, resolveCall } from './functions.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
+import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
 import { resolveWindow } from './time-window.ts'
 
@@ -44,8 +45,23 @@ export function resolveExpression(e: UnresolvedExpression, scope: Scope): Expres
       })
     case 'star':
       throw new InvalidQueryError('INVALID_USAGE_OF_STAR_OR_REGEX', {
-        what: "'*' can only stand alone, in select or count",
+        what: `'${unresolvedText(e)}' can only stand alone in select, or as an argument of a function`,
         todo: 'name the columns',
+      })
+    case 'multi-alias':
+      throw new InvalidQueryError('INVALID_SQL_SYNTAX.MULTI_ALIAS_WITHOUT_GENERATOR', {
+        what: `"${unresolvedText(e)}" gives several names, and only a generator such as explode makes several columns`,
+        todo: 'give one name',
+      })
+    case 'lambda':
+      throw new InvalidQueryError('INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION', {
+        what: `the lambda function "${unresolvedText(e)}" stands where a value is needed`,
+        todo: 'give it to a higher-order function: transform(items, x -> x + 1)',
+      })
+    case 'named-argument':
+      throw new InvalidQueryError('NAMED_PARAMETERS_NOT_SUPPORTED', {
+        what: `a function was given the argument "${unresolvedText(e)}" by name, and it takes its arguments by position`,
+        todo: `leave out "${e.name} =>" and put the value in its place`,
       })
   }
 }
@@ -77,7 +93,13 @@ export function unresolvedText(e: UnresolvedExpression): string {
     case 'attribute':
       return e.name
     case 'star':
-      return '*'
+      return starText(e)
+    case 'multi-alias':
+      return `${unresolvedText(e.input)} AS (${e.names.map(quoteName).join(', ')})`
+    case 'lambda':
+      return `${e.params.length === 1 ? quoteName(e.params[0]!) : `(${e.params.map(quoteName).join(', ')})`} -> ${unresolvedText(e.body)}`
+    case 'named-argument':
+      return `${quoteName(e.name)} => ${unresolvedText(e.value)}`
     case 'literal':
       return literalText(e.value, e.type)
     case 'alias':
@@ -94,11 +116,16 @@ export function unresolvedText(e: UnresolvedExpression): string {
     case 'sort':
       return `${unresolvedText(e.input)} ${e.descending ? 'DESC' : 'ASC'} NULLS ${e.nullsFirst ? 'FIRST' : 'LAST'}`
     case 'call':
-      return callText(
-        e.name,
-        e.args.map((arg, i) => (e.distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg))),
-      )
+      return unresolvedCallText(e)
   }
+}
+function starText({ of, except }: Extract<UnresolvedExpression, { kind: 'star' }>): string {
+  return `${of === undefined ? '' : `${of}.`}*${except === undefined ? '' : ` EXCEPT (${except.join(', ')})`}`
+}
+function unresolvedCallText({ name, args, distinct, filter, withinGroup }: UnresolvedCall): string {
+  const texts = args.map((arg, i) => (distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg)))
+  const order = withinGroup ? ` WITHIN GROUP (ORDER BY ${withinGroup.map(unresolvedText).join(', ')})` : ''
+  return `${callText(name, texts)}${order}${filter ? ` FILTER (WHERE ${unresolvedText(filter)})` : ''}`
 }
 
 /** The parts of a name: `a.b` has two, "`a.b`" (in backticks) one. */
@@ -124,6 +151,9 @@ export function parseName(name: string): string[] {
   return parts
 }
 
+/** Functions that may be written like a column, where there is no such column. */
+const callsWithoutBrackets = new Set(['current_date', 'current_timestamp', 'localtimestamp', 'current_user', 'user', 'session_user'])
+
 export function sameName(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase()
 }
@@ -139,6 +169,7 @@ function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0 }: 
           ({ field }) => field.qualifier !== undefined && sameName(field.qualifier, parts[0]!) && sameName(field.name, parts[1]!),
         )
   const found = qualified.length > 0 ? qualified : visible.filter(({ field }) => sameName(field.name, parts[0]!))
+  if (found.length === 0 && parts.length === 1 && callsWithoutBrackets.has(parts[0]!.toLowerCase())) return resolveCall(parts[0]!, [])
   if (found.length === 0)
     throw unresolvedColumn(
       name,
@@ -219,15 +250,19 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
-  if (name === 'struct') {
-    const named = e.args.flatMap((arg): UnresolvedExpression[] => [{ kind: 'literal', value: nameOf(arg), type: 'string' }, arg])
+  if (e.filter) return resolveUnresolvedCall(filtered(e, e.filter, scope), scope)
+  if (e.withinGroup) throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_approx(x, p), or sort in a later step')
+  const args = e.args.flatMap((arg) => (arg.kind === 'star' ? starColumns(arg, scope.fields) : [resolvedArg(arg, scope)]))
+  if (name === 'struct')
     return resolveCall(
       'named_struct',
-      named.map((arg) => resolveExpression(arg, scope)),
+      args.flatMap((arg, i) => [literal(fieldName(arg, i), 'string'), arg.expression]),
     )
-  }
-  const args = e.args.map((arg) => resolveExpression(arg, scope))
-  const resolved = resolveCall(name, args, e.distinct)
+  const resolved = resolveCall(
+    name,
+    args.map((arg) => arg.expression),
+    e.distinct,
+  )
   if (resolved.kind === 'aggregate' && resolved.args.some(hasAggregate)) {
     throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', {
       what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`,
@@ -248,6 +283,72 @@ function resolveGrouping(name: 'grouping' | 'grouping_id', args: readonly Unreso
   if (name === 'grouping') checkCount(name, args.length, 1, 1)
   const resolved = args.map((arg) => resolveExpression(arg, scope))
   return { kind: 'call', name, args: resolved, type: name === 'grouping' ? 'byte' : 'long', nullable: false, deterministic: true }
+}
+
+function resolvedArg(arg: UnresolvedExpression, scope: Scope): { readonly name: string; readonly expression: Expression } {
+  return { name: isNamed(arg) ? nameOf(arg) : '', expression: resolveExpression(arg, scope) }
+}
+
+/** The input's columns that a star stands for. CANNOT_RESOLVE_STAR_EXPAND, UNRESOLVED_COLUMN. */
+export function starColumns(
+  { of, except = [] }: Extract<UnresolvedExpression, { kind: 'star' }>,
+  fields: readonly Field[],
+): { readonly name: string; readonly expression: Expression; readonly index?: number }[] {
+  const all = of === undefined ? fields.map(starColumn) : columnsOfRelation(of, fields)
+  const left = except.map(parseName).map((parts) => parts.at(-1)!)
+  for (const name of left)
+    if (!all.some((column) => sameName(column.name, name)))
+      throw unresolvedColumn(
+        name,
+        all.map(({ name, expression }) => ({ name, type: expression.type, nullable: true })),
+      )
+  return all.filter((column) => !left.some((name) => sameName(name, column.name)))
+}
+function starColumn(field: Field, index: number) {
+  return { name: field.name, expression: columnRef(field, index), index }
+}
+/** `t.*`: the columns of the relation t, or the fields of the struct t. */
+function columnsOfRelation(of: string, fields: readonly Field[]) {
+  const parts = parseName(of)
+  const columns = fields.flatMap((field, i) =>
+    parts.length === 1 && field.qualifier !== undefined && sameName(field.qualifier, parts[0]!) ? [starColumn(field, i)] : [],
+  )
+  if (columns.length > 0) return columns
+  const named = fields.some((field) => sameName(field.name, parts[0]!) || sameName(field.qualifier ?? '', parts[0]!))
+  const input = named ? resolveAttribute({ kind: 'attribute', name: of }, { fields }) : undefined
+  if (input && typeof input.type !== 'string' && input.type.kind === 'struct')
+    return input.type.fields.map(({ name }) => ({ name, expression: fieldOf(input, name) }))
+  throw new InvalidQueryError('CANNOT_RESOLVE_STAR_EXPAND', {
+    what: `\`${of}.*\` can't be expanded: there is no relation and no struct of that name`,
+    todo: `the columns are ${fields.map(({ name, qualifier }) => (qualifier === undefined ? name : `${qualifier}.${name}`)).join(', ')}`,
+  })
+}
+
+/** A struct's field is called as the column that it is made of; anything computed by its number. */
+function fieldName({ name }: { readonly name: string }, index: number): string {
+  return name === '' ? `col${index + 1}` : name
+}
+
+/** Aggregates that look at every row, also where their argument is null. */
+const countsNulls = new Set(['first', 'first_value', 'last', 'last_value', 'any_value'])
+
+/** FILTER (WHERE …): rows that it leaves out give null to the aggregate, which passes over nulls. */
+function filtered(e: UnresolvedCall, condition: UnresolvedExpression, scope: Scope): UnresolvedCall {
+  const { filter: _, ...call } = e
+  const name = e.name.toLowerCase()
+  if (findFunction(name)?.kind !== 'aggregate') {
+    resolveUnresolvedCall(call, scope) // a function that does not exist is the better message
+    throw new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', {
+      what: `the function ${name} does not support FILTER, as it is no aggregate`,
+      todo: 'leave FILTER out',
+    })
+  }
+  if (countsNulls.has(name) && e.args.length < 2)
+    throw notSupportedYet(`FILTER on ${name}, which also takes nulls`, `pass over nulls: ${name}(x, true) FILTER (WHERE …)`)
+  const first = e.args[0]
+  const counted: UnresolvedExpression = first === undefined || first.kind === 'star' ? { kind: 'literal', value: 1, type: 'int' } : first
+  const kept: UnresolvedExpression = { kind: 'case', branches: [{ condition, value: counted }], otherwise: null }
+  return { ...call, args: [kept, ...e.args.slice(1)] }
 }
 
 /** `x.getItem(key)`: an array's element counted from 0, a map's value, a struct's field. */

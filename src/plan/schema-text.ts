@@ -22,6 +22,12 @@ export function parseType(text: string): DataType {
   return type
 }
 
+/** Reads the type that starts at `from` in a longer text, and says where it ends. */
+export function parseTypeAt(text: string, from: number): { readonly type: DataType; readonly end: number } {
+  const reader = new DdlReader(text, from)
+  return { type: reader.type(), end: reader.at }
+}
+
 /** The schema as DDL: `id BIGINT NOT NULL,name STRING`. */
 export function schemaDdl(schema: Schema): string {
   return schema.fields.map((field) => `${quoteName(field.name)} ${ddlType(field.type)}${field.nullable ? '' : ' NOT NULL'}`).join(',')
@@ -77,14 +83,23 @@ const intervalNames: ReadonlySet<string> = new Set(intervalTypes)
 
 class DdlReader {
   readonly #text: string
+  readonly #from: number
   readonly #tokens: readonly { readonly text: string; readonly at: number }[]
   #next = 0
-  constructor(text: string) {
+  constructor(text: string, from = 0) {
     this.#text = text
-    this.#tokens = [...text.matchAll(/\s*(`(?:[^`]|``)+`|'(?:[^'\\]|\\.)*'|[\p{L}\p{N}_]+|[^\s])/gu)].map((m) => ({
+    this.#from = from
+    const token = /\s*(`(?:[^`]|``)+`|'(?:[^'\\]|\\.)*'|[\p{L}\p{N}_]+|[^\s])/gu
+    token.lastIndex = from
+    this.#tokens = [...text.matchAll(token)].map((m) => ({
       text: m[1]!,
       at: m.index + m[0].length - m[1]!.length,
     }))
+  }
+  /** The end of the last token read, in the whole text. */
+  get at(): number {
+    const last = this.#tokens[this.#next - 1]
+    return last === undefined ? this.#from : last.at + last.text.length
   }
   /** Columns up to `close` (or the end): name, an optional colon, type, NOT NULL, COMMENT. */
   fields(close: string | undefined): Field[] {

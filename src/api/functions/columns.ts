@@ -1,4 +1,5 @@
 /** Columns, constants, and any function by its name. */
+import { parseExpression } from '../../plan/sql/parse.ts'
 import { Column } from '../column.ts'
 import type { Col, Literal, Operand, UntypedCol } from '../column-types.ts'
 import { literalOf } from '../literal.ts'
@@ -18,4 +19,19 @@ export function lit(value: Literal, type?: TypeToken<unknown>): unknown {
 /** Any function by its name, for the untyped way. */
 export function call_function(name: string, ...args: Operand[]): UntypedCol {
   return call(name, ...args)
+}
+
+/** The name behind the last AS of SQL text, where it is a plain word; what has no such name is called as Spark calls it. */
+export type AliasIn<Text extends string> = Lowercase<Text> extends `${string} as ${string}` ? PlainWord<Trimmed<LastOf<Text>>> : string
+type LastOf<Text extends string> = Text extends `${string} ${'as' | 'AS' | 'As'} ${infer Rest}` ? LastOf<Rest> : Text
+type Trimmed<Text extends string> = Text extends ` ${infer Rest}` | `${infer Rest} ` ? Trimmed<Rest> : Text
+type PlainWord<Text extends string> = Text extends `${string}${' ' | '(' | ')' | '`' | "'" | '"' | ',' | '.' | '<' | '>'}${string}`
+  ? string
+  : Text
+/**
+ * An expression as SQL text: `expr('price * 1.2 AS gross')`. The compiler knows its alias and no more.
+ * InvalidQueryError PARSE_SYNTAX_ERROR with the place where the text goes wrong. What can be written: docs/sql.md.
+ */
+export function expr<const Text extends string>(text: Text): UntypedCol<AliasIn<Text>> {
+  return new Column(parseExpression(text)) as unknown as UntypedCol<AliasIn<Text>>
 }

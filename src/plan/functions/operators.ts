@@ -25,6 +25,11 @@ const resolveIn: Resolve = (given) => {
   return call('in', args, 'boolean', anyNullable(args))
 }
 
+const resolveBetween: Resolve = ([value, lower, upper]) => {
+  const [low, high] = [compare('>=', value!, lower!), compare('<=', value!, upper!)]
+  return call('and', [low, high], 'boolean', low.nullable || high.nullable)
+}
+
 export const operators: readonly FunctionRow[] = [
   arithmetic('+'),
   arithmetic('-'),
@@ -41,5 +46,6 @@ export const operators: readonly FunctionRow[] = [
   scalar('and', { takes: ['boolean', 'boolean'], gives: 'boolean' }),
   scalar('or', { takes: ['boolean', 'boolean'], gives: 'boolean' }),
   scalar('not', { takes: ['boolean'], gives: 'boolean', aliases: ['!'] }),
+  special('between', [3, 3], resolveBetween),
   special('in', [1, Infinity], resolveIn),
 ]
