@@ -15,6 +15,7 @@ interface ReaderOptions<Self> {
   options(options: Readonly<Record<string, OptionValue>>): Self
 }
 type TextSchema = { value: 'string' | null }
+type BinaryFileSchema = { path: 'string' | null; modificationTime: 'timestamp' | null; length: 'long' | null; content: 'binary' | null }
 type Path = string | readonly string[]
 
 /** `engine.read` before a schema is known. Without one it has to be read from the files first: hence the promises. */
@@ -46,6 +47,8 @@ export interface SourceSchemas {
   rate: { timestamp: 'timestamp'; value: 'long' }
   'rate-micro-batch': { timestamp: 'timestamp'; value: 'long' }
   text: TextSchema
+  /** A row a file. */
+  binaryFile: BinaryFileSchema
 }
 /** `engine.readStream` before a schema is known. Files need one. */
 export interface UntypedStreamReader extends ReaderOptions<UntypedStreamReader> {

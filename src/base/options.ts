@@ -4,18 +4,23 @@ import { nearest } from './suggest.ts'
 
 /**
  * The options of a source or sink: names in any case, as in Spark, values checked as they are read.
- * All errors are InvalidQueryError: UNKNOWN_OPTION (with the nearest known name), INVALID_OPTION_VALUE, MISSING_OPTION.
+ * All errors are InvalidQueryError: UNSUPPORTED_OPTION, UNKNOWN_OPTION (with the nearest known name), INVALID_OPTION_VALUE, MISSING_OPTION.
  */
 export class Options {
   readonly #owner: string
   readonly #values: ReadonlyMap<string, string>
 
-  /** `owner` stands in messages: `the file source`. Refuses every name that is not in `known`. */
-  constructor(owner: string, options: Readonly<Record<string, string>>, known: readonly string[]) {
+  /** `owner` stands in messages: `the file source`. Refuses every name that is not in `known`, one that `refused` has with its reason. */
+  constructor(
+    owner: string,
+    options: Readonly<Record<string, string>>,
+    known: readonly string[],
+    refused: Readonly<Record<string, string>> = {},
+  ) {
     this.#owner = owner
     const names = new Set(known.map((name) => name.toLowerCase()))
     const unknown = Object.keys(options).find((name) => !names.has(name.toLowerCase()))
-    if (unknown !== undefined) throw unknownOption(owner, unknown, known)
+    if (unknown !== undefined) throw refusedOption(owner, unknown, refused) ?? unknownOption(owner, unknown, known)
     this.#values = new Map(Object.entries(options).map(([name, value]) => [name.toLowerCase(), value]))
   }
 
@@ -67,5 +72,14 @@ function unknownOption(owner: string, name: string, known: readonly string[]): I
   return new InvalidQueryError('UNKNOWN_OPTION', {
     what: `${owner} knows no option "${name}"`,
     todo: near.length > 0 ? `did you mean ${near.map((each) => `"${each}"`).join(' or ')}?` : `leave it out; it knows ${known.join(', ')}`,
+  })
+}
+
+function refusedOption(owner: string, name: string, refused: Readonly<Record<string, string>>): InvalidQueryError | undefined {
+  const reason = Object.entries(refused).find(([each]) => each.toLowerCase() === name.toLowerCase())?.[1]
+  if (reason === undefined) return undefined
+  return new InvalidQueryError('UNSUPPORTED_OPTION', {
+    what: `${owner} does not heed the option "${name}"`,
+    todo: `leave it out: ${reason}`,
   })
 }

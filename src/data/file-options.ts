@@ -1,14 +1,40 @@
 import type { FileFormat } from './row-set.ts'
+import { Schema } from './schema.ts'
 
-const times = ['dateFormat', 'timestampFormat', 'timestampNTZFormat']
-const parsing = ['mode', 'columnNameOfCorruptRecord', 'multiLine', 'compression', ...times]
+/** What is read: the formats that are written, and whole files as values. */
+export type ReadFormat = FileFormat | 'binaryfile'
+
+/** The columns of `binaryFile`: a row a file. */
+export const binaryFileSchema = new Schema([
+  { name: 'path', type: 'string', nullable: true },
+  { name: 'modificationTime', type: 'timestamp', nullable: true },
+  { name: 'length', type: 'long', nullable: true },
+  { name: 'content', type: 'binary', nullable: true },
+])
+
+const times = ['dateFormat', 'timestampFormat', 'timestampNTZFormat', 'timeZone', 'locale']
+const parsing = ['mode', 'columnNameOfCorruptRecord', 'multiLine', 'lineSep', 'encoding', 'charset', 'compression', ...times]
+/** How unreadable files are treated, in every format. */
+const tolerance = ['ignoreMissingFiles', 'ignoreCorruptFiles']
 
 /** The options, under Spark's names, that say how files of a format are read, and that the SQL room heeds. Others are refused: one that is
  *  silently without effect would give other rows than Spark does. */
-export const readOptions: Readonly<Record<FileFormat, readonly string[]>> = {
-  json: parsing,
+export const readOptions: Readonly<Record<ReadFormat, readonly string[]>> = {
+  json: [
+    ...parsing,
+    ...tolerance,
+    'allowComments',
+    'allowUnquotedFieldNames',
+    'allowSingleQuotes',
+    'allowNumericLeadingZeros',
+    'allowNonNumericNumbers',
+    'allowBackslashEscapingAnyCharacter',
+    'allowUnquotedControlChars',
+    'primitivesAsString',
+  ],
   csv: [
     ...parsing,
+    ...tolerance,
     'sep',
     'delimiter',
     'quote',
@@ -19,9 +45,46 @@ export const readOptions: Readonly<Record<FileFormat, readonly string[]>> = {
     'ignoreLeadingWhiteSpace',
     'ignoreTrailingWhiteSpace',
     'nullValue',
+    'emptyValue',
+    'nanValue',
+    'positiveInf',
+    'negativeInf',
+    'inferSchema',
   ],
-  parquet: [],
-  text: ['wholetext', 'lineSep', 'compression'],
+  parquet: [...tolerance, 'mergeSchema'],
+  text: ['wholetext', 'lineSep', 'encoding', 'charset', 'compression', ...tolerance],
+  binaryfile: [...tolerance],
+}
+
+/** Options that say which files a bounded table has. */
+export const tableOptions = ['path', 'recursiveFileLookup', 'pathGlobFilter', 'modifiedBefore', 'modifiedAfter'] as const
+
+/** Options of Spark that can't be heeded, and why: a name that is known deserves a better answer than "unknown". */
+export const refusedReadOptions: Readonly<Record<string, string>> = {
+  prefersDecimal: 'numbers with a fraction are inferred as double; give the schema with t.decimal(…) instead',
+  dropFieldIfAllNull: 'it changes the schema with the data; give the schema',
+  samplingRatio: 'a schema is inferred from every record; give the schema where that takes too long',
+  inferTimestamp: 'text in JSON is inferred as string; give the schema with t.timestamp()',
+  preferDate: 'give the schema with t.date()',
+  enableDateTimeParsingFallback: 'there is one parser of times, that of Spark 3 and later',
+  allowUnquotedControlCharsInFieldNames: 'names of fields are JSON strings',
+  maxCharsPerColumn: 'a field is limited by the length of a record only',
+  maxColumns: 'the schema says how many columns there are',
+  charToEscapeQuoteEscaping: 'the escape character escapes itself',
+  unescapedQuoteHandling: 'only STOP_AT_DELIMITER, which is the default of Spark, is done',
+  quoteAll: 'it is an option for writing',
+  singleVariantColumn: 'there is no variant type; read the record as text',
+  useUnsafeRow: 'it says how Spark holds rows',
+  datetimeRebaseMode: 'dates before 1582 are read as they are written (CORRECTED)',
+  int96RebaseMode: 'dates before 1582 are read as they are written (CORRECTED)',
+  wholeFile: 'its name is multiLine',
+}
+
+/** Formats of Spark that are not read, and what to do. */
+export const refusedFormats: Readonly<Record<string, string>> = {
+  orc: 'write the data as Parquet, which holds the same types: spark.read.orc(…).write.parquet(…)',
+  avro: 'write the data as Parquet or JSON: spark.read.format("avro").load(…).write.parquet(…)',
+  xml: 'convert the documents to JSON first, a record a line, or read them whole with format("text") and option("wholetext", true)',
 }
 
 /** The same for writing. */

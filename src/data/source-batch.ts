@@ -1,5 +1,6 @@
 import type { ColumnBatch } from './column-batch.ts'
-import type { FileFormat, Row } from './row-set.ts'
+import type { ReadFormat } from './file-options.ts'
+import type { Row } from './row-set.ts'
 
 /** The rows between two offsets, in the form in which the source has them. */
 export type SourceBatch =
@@ -7,7 +8,7 @@ export type SourceBatch =
    *  what the source reads, and folders `name=value` below it are columns. */
   | {
       readonly kind: 'files'
-      readonly format: FileFormat
+      readonly format: ReadFormat
       readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly modifiedMs: number }[]
       readonly options: Readonly<Record<string, string>>
     }

@@ -1,4 +1,5 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { refusedFormats } from '../data/file-options.ts'
 
 /** The provider that answers to a format's name, in any case of letters. InvalidQueryError DATA_SOURCE_NOT_FOUND names those there are. */
 export function findProvider<P extends { readonly formats: readonly string[] }>(
@@ -10,6 +11,6 @@ export function findProvider<P extends { readonly formats: readonly string[] }>(
   if (provider) return provider
   throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
     what: `there is no ${kind} with the format "${format}"`,
-    todo: `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+    todo: refusedFormats[format.toLowerCase()] ?? `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
   })
 }

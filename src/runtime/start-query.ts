@@ -266,6 +266,7 @@ async function openExecution(
       instance: scan.instance,
       checkFence,
       conf: (key) => conf.get(key),
+      warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
     })
     sources.set(name, source)
     opened.push(source)

@@ -1,9 +1,9 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { isGlob } from '../base/glob.ts'
 import { Options } from '../base/options.ts'
-import { readOptions } from '../data/file-options.ts'
+import { type ReadFormat, readOptions, refusedReadOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import { type Cleaning, cleaningOf } from './clean-source.ts'
 import type { ReadLimit } from './source.ts'
 
 export interface FileSourceOptions {
@@ -16,6 +16,8 @@ export interface FileSourceOptions {
   readonly nameFilter: string | undefined
   readonly maxCachedFiles: number
   readonly discardCachedInputRatio: number
+  readonly cleaning: Cleaning
+  readonly ignoreMissingFiles: boolean
   /** Those that say how a file is read, and the path, below which folders `name=value` are columns; a pattern has no such columns, as in Spark. */
   readonly format: Readonly<Record<string, string>>
 }
@@ -36,8 +38,9 @@ const sourceOptions = [
 ]
 
 /** Checks and reads the options of a file stream. All errors are InvalidQueryError. */
-export function fileSourceOptions(format: FileFormat, given: Readonly<Record<string, string>>): FileSourceOptions {
-  const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]])
+export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<string, string>>): FileSourceOptions {
+  refuseTimes(given)
+  const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]], refusedReadOptions)
   const path = options.required('path', `.${format}('in/') or .load('in/')`)
   const folder = absolutePath(path)
   const maxFiles = options.wholeNumber('maxFilesPerTrigger', 1)
@@ -48,7 +51,6 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
       todo: 'leave one of them out',
     })
   }
-  refuseCleanSource(options)
   const latestFirst = options.flag('latestFirst', false)
   const readLimit: ReadLimit =
     maxFiles !== undefined
@@ -68,21 +70,24 @@ export function fileSourceOptions(format: FileFormat, given: Readonly<Record<str
     nameFilter: options.text('pathGlobFilter'),
     maxCachedFiles: options.wholeNumber('maxCachedFiles', 0) ?? 10_000,
     discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,
+    cleaning: cleaningOf(options, folder),
+    ignoreMissingFiles: options.flag('ignoreMissingFiles', false),
     format: { ...formatOptions(format, given), ...(isGlob(folder) ? {} : { path: folder }) },
   }
 }
 
-function refuseCleanSource(options: Options): void {
-  const value = options.text('cleanSource')
-  if (value === undefined || value.toLowerCase() === 'off') return
+/** A stream that leaves out files by the clock would give other rows at a replay. */
+function refuseTimes(given: Readonly<Record<string, string>>): void {
+  const name = Object.keys(given).find((each) => /^modified(before|after)$/i.test(each))
+  if (name === undefined) return
   throw new InvalidQueryError('UNSUPPORTED_OPTION', {
-    what: `cleanSource = ${JSON.stringify(value)}: Millrace never moves or deletes the files it reads`,
-    todo: 'leave the option out, and clean the folder up from outside',
+    what: `the option "${name}" is not allowed in file stream sources`,
+    todo: 'leave it out; maxFileAge leaves out old files of a stream, and a batch read takes the option',
   })
 }
 
 /** The options that are the reader's, under the spelling of the list. */
-function formatOptions(format: FileFormat, given: Readonly<Record<string, string>>): Record<string, string> {
+function formatOptions(format: ReadFormat, given: Readonly<Record<string, string>>): Record<string, string> {
   const spelling = new Map(readOptions[format].map((name) => [name.toLowerCase(), name]))
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, value]) => {

@@ -1,18 +1,19 @@
 import { InvalidQueryError } from '../base/errors.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import { binaryFileSchema, type ReadFormat } from '../data/file-options.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, sameType, struct, typeText } from '../data/types.ts'
 import { openFileSource } from './file-source.ts'
 import { fileSourceOptions } from './file-source-options.ts'
 import type { SourceProvider } from './provider.ts'
 
-/** Streams of files: json, csv, parquet and text. The schema has to be given (text has its own), and every column may be null, as in Spark. */
+/** Streams of files. The schema has to be given (text and binaryFile have their own), and every column may be null, as in Spark. */
 export const fileSourceProvider: SourceProvider = {
-  formats: ['json', 'csv', 'parquet', 'text'],
+  formats: ['json', 'csv', 'parquet', 'text', 'binaryfile'],
   schemaOf(format, userSchema, options) {
-    const name = format.toLowerCase() as FileFormat
+    const name = format.toLowerCase() as ReadFormat
     fileSourceOptions(name, options)
     if (name === 'text') return textSchema(userSchema)
+    if (name === 'binaryfile') return binarySchema(userSchema)
     if (userSchema) return new Schema(userSchema.fields.map(nullableField))
     throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
       what: `a stream of ${name} files was given no schema`,
@@ -29,6 +30,17 @@ function textSchema(userSchema: Schema | undefined): Schema {
   throw new InvalidQueryError('INVALID_SCHEMA.TEXT', {
     what: `a text file has one column of strings, and the schema is ${(userSchema?.fields ?? []).map((field) => `${field.name} ${typeText(field.type)}`).join(', ') || 'empty'}`,
     todo: 'leave the schema out, or give a single string column',
+  })
+}
+
+function binarySchema(userSchema: Schema | undefined): Schema {
+  const wanted = binaryFileSchema.fields
+  const given = userSchema?.fields ?? wanted
+  if (given.length === wanted.length && given.every(({ name, type }, i) => name === wanted[i]!.name && sameType(type, wanted[i]!.type)))
+    return binaryFileSchema
+  throw new InvalidQueryError('INVALID_SCHEMA.BINARY_FILE', {
+    what: `binaryFile has the columns ${wanted.map((field) => `${field.name} ${typeText(field.type)}`).join(', ')}, and the schema is ${given.map((field) => `${field.name} ${typeText(field.type)}`).join(', ')}`,
+    todo: 'leave the schema out',
   })
 }
 

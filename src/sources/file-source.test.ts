@@ -385,8 +385,8 @@ describe('options', () => {
     [{ path: 'in', maxFilesPerTrigger: '1', maxBytesPerTrigger: '1' }, 'INCOMPATIBLE_OPTIONS', /both/],
     [{ path: 'in', latestFirst: 'yes' }, 'INVALID_OPTION_VALUE', /true or false/],
     [{ path: 'in', maxFileAge: 'soon' }, 'INVALID_OPTION_VALUE', /soon/],
-    [{ path: 'in', cleanSource: 'delete' }, 'UNSUPPORTED_OPTION', /delete/],
-    [{ path: 'in', modifiedBefore: '2020' }, 'UNKNOWN_OPTION', /modifiedBefore/],
+    [{ path: 'in', cleanSource: 'move' }, 'INVALID_OPTION_VALUE', /move/],
+    [{ path: 'in', modifiedBefore: '2020' }, 'UNSUPPORTED_OPTION', /modifiedBefore/],
     [{ path: 'in', discardCachedInputRatio: '2' }, 'INVALID_OPTION_VALUE', /from 0 to 1/],
   ]
   for (const [options, code, message] of cases) {

@@ -1,16 +1,18 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { CompactibleLog, compactibleLogSettings } from '../base/compactible-log.ts'
 import { CorruptCheckpointError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { isGlob } from '../base/glob.ts'
+import type { ReadFormat } from '../data/file-options.ts'
+import { sinkLogFolder } from '../data/file-sink-log.ts'
 import { pathToUri, uriToPath } from '../data/file-uri.ts'
-import type { FileFormat } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
+import { type CleaningCounts, cleanFiles } from './clean-source.ts'
 import { FileLister, type FoundFile } from './file-lister.ts'
 import { type FileSourceOptions, fileSourceOptions } from './file-source-options.ts'
 import type { SourceContext } from './provider.ts'
 import { SeenFiles } from './seen-files.ts'
-import type { Offset, ReadLimit, Source } from './source.ts'
+import { boundOf, type Offset, type ReadLimit, type Source } from './source.ts'
 
 /*
  * New files of a folder. The log in the checkpoint's `sources/<name>/` is the order in which they are read: entry n lists the files that
@@ -36,17 +38,27 @@ interface FileQueue {
   readonly frozen: boolean
 }
 
+/** So many looks at files happen at a stretch: a few milliseconds. */
+const statSlice = 512
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 /** Entries of so many newest offsets stay in memory; older ones are read from the log. */
 const cachedOffsets = 16
 
 export async function openFileSource(context: SourceContext): Promise<Source> {
-  const format = context.format.toLowerCase() as FileFormat
+  const format = context.format.toLowerCase() as ReadFormat
   const { files, clock, conf, queryId, metadataFolder: folder } = context
   const options = fileSourceOptions(format, context.options)
   if (!isGlob(options.path) && !(await files.stat(options.path))) {
     throw new InvalidQueryError('PATH_NOT_FOUND', {
       what: `${options.path}, which a stream of ${format} files reads, is not there`,
       todo: 'check the path, or create the folder first: it may be empty',
+    })
+  }
+  if (options.cleaning.kind !== 'off' && (await files.stat(join(options.path, sinkLogFolder)))) {
+    throw new InvalidQueryError('UNSUPPORTED_OPTION', {
+      what: `cleanSource is set, and ${options.path} is the output of a streaming query: its log would name files that are gone`,
+      todo: 'leave cleanSource out; the query that writes the folder keeps it',
     })
   }
   const log = await CompactibleLog.open<FileLogEntry>({
@@ -67,7 +79,7 @@ class FileSource implements Source {
   readonly description: string
   readonly readLimit: ReadLimit
   readonly #context: SourceContext
-  readonly #format: FileFormat
+  readonly #format: ReadFormat
   readonly #options: FileSourceOptions
   readonly #log: CompactibleLog<FileLogEntry>
   readonly #lister: FileLister
@@ -76,10 +88,13 @@ class FileSource implements Source {
   #queue: FileQueue | null = null
   #forgot = false
   #outstanding = { files: 0, bytes: 0 }
+  #cleanedTo: number | undefined
+  readonly #cleaning: CleaningCounts = { cleaned: 0, failed: 0 }
+  #missing = 0
 
   constructor(
     context: SourceContext,
-    format: FileFormat,
+    format: ReadFormat,
     options: FileSourceOptions,
     log: CompactibleLog<FileLogEntry>,
     entries: readonly FileLogEntry[],
@@ -113,12 +128,26 @@ class FileSource implements Source {
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
     const entries: FileLogEntry[] = []
     for (let id = logOffsetOf(start) + 1; id <= logOffsetOf(end); id++) entries.push(...(await this.#entriesOf(id)))
-    const files = await Promise.all(entries.map((entry) => this.#unchanged(entry)))
+    const files = await this.#present(entries)
     return { kind: 'files', format: this.#format, files, options: this.#options.format }
   }
 
-  async commit(): Promise<void> {
+  async commit(end: Offset): Promise<void> {
+    await this.#clean(logOffsetOf(end))
     await this.#log.deleteExpired()
+  }
+
+  /** Files up to an offset are cleaned once; a run begins with those that the one before it may have left. */
+  async #clean(end: number): Promise<void> {
+    const { cleaning } = this.#options
+    if (cleaning.kind === 'off') return
+    for (let id = Math.max(0, this.#cleanedTo ?? end - cachedOffsets); id <= end; id++) {
+      const paths = (await this.#entriesOf(id, true)).map(({ path }) => path)
+      if (paths.length === 0) continue
+      await this.#context.checkFence()
+      await cleanFiles(cleaning, paths, this.#context.files, this.#cleaning)
+    }
+    this.#cleanedTo = end + 1
   }
 
   reportLatestOffset(): Offset | null {
@@ -131,7 +160,14 @@ class FileSource implements Source {
 
   /** What was found and not yet taken when the source last looked. */
   metrics(): Record<string, string> {
-    return { numFilesOutstanding: String(this.#outstanding.files), numBytesOutstanding: String(this.#outstanding.bytes) }
+    const { cleaning, ignoreMissingFiles } = this.#options
+    const { cleaned, failed } = this.#cleaning
+    return {
+      numFilesOutstanding: String(this.#outstanding.files),
+      numBytesOutstanding: String(this.#outstanding.bytes),
+      ...(cleaning.kind === 'off' ? {} : { numFilesCleaned: String(cleaned), numFilesNotCleaned: String(failed) }),
+      ...(ignoreMissingFiles ? { numMissingFilesIgnored: String(this.#missing) } : {}),
+    }
   }
 
   async stop(): Promise<void> {}
@@ -156,12 +192,9 @@ class FileSource implements Source {
     const taken = files.slice(next, end)
     const left = { files: files.length - end, bytes: bytesLeft - taken.reduce((sum, file) => sum + file.sizeBytes, 0) }
     const worth = this.#options.discardCachedInputRatio
-    const enough =
-      limit.kind === 'max-files'
-        ? left.files >= limit.count * worth
-        : limit.kind === 'max-bytes'
-          ? left.bytes >= limit.bytes * worth
-          : false
+    const [maxFiles, maxBytes] = [boundOf(limit, 'max-files'), boundOf(limit, 'max-bytes')]
+    // without a limit nothing is left; of two the one that ends first counts
+    const enough = left.files > 0 && left.files >= finite(maxFiles) * worth && left.bytes >= finite(maxBytes) * worth
     this.#outstanding = left
     this.#queue = frozen
       ? { files, next: end, bytesLeft: left.bytes, frozen }
@@ -217,18 +250,30 @@ class FileSource implements Source {
     }
   }
 
-  async #entriesOf(id: number): Promise<readonly FileLogEntry[]> {
+  async #entriesOf(id: number, mayBeGone = false): Promise<readonly FileLogEntry[]> {
     const entries = this.#entries.get(id) ?? (await this.#log.read(id))?.filter((entry) => entry.batchId === id)
     if (entries) return entries
+    if (mayBeGone) return []
     throw new CorruptCheckpointError('BATCH_METADATA_NOT_FOUND', {
       what: `${this.#context.metadataFolder} has no entry ${id}, and the offset log says that its files were read`,
       todo: 'restore sources/ from the backup that offsets/ comes from',
     })
   }
 
-  /** The file as the log knows it, checked against the one on disk. */
-  async #unchanged({ path, sizeBytes, modifiedMs }: FileLogEntry): Promise<FoundFile> {
+  /** The files as the log knows them, checked against those on disk, in slices that let other work in between. */
+  async #present(entries: readonly FileLogEntry[]): Promise<FoundFile[]> {
+    const found: (FoundFile | undefined)[] = []
+    for (let i = 0; i < entries.length; i += statSlice) {
+      if (i > 0) await nextTurn()
+      found.push(...(await Promise.all(entries.slice(i, i + statSlice).map((entry) => this.#unchanged(entry)))))
+    }
+    this.#missing += found.filter((file) => file === undefined).length
+    return found.filter((file) => file !== undefined)
+  }
+
+  async #unchanged({ path, sizeBytes, modifiedMs }: FileLogEntry): Promise<FoundFile | undefined> {
     const now = await this.#context.files.stat(path)
+    if (now === undefined && this.#options.ignoreMissingFiles) return undefined
     if (now === undefined) {
       throw new UnavailableError('FAILED_READ_FILE.FILE_NOT_EXIST', {
         what: `${path} was found by the source and is gone before its batch could read it`,
@@ -257,16 +302,20 @@ function queueOf(files: readonly FoundFile[], frozen: boolean): FileQueue {
   return { files, next: 0, bytesLeft: files.reduce((sum, file) => sum + file.sizeBytes, 0), frozen }
 }
 
-/** Where the files from `next` reach the limit: at least one is taken. */
+/** Where the files from `next` reach the limit: at least one is taken. How many rows they have nobody knows before they are read. */
 function endWithin(files: readonly FoundFile[], next: number, limit: ReadLimit): number {
-  if (limit.kind === 'max-files') return Math.min(files.length, next + limit.count)
-  if (limit.kind !== 'max-bytes' || next >= files.length) return files.length
+  const maxBytes = boundOf(limit, 'max-bytes')
+  const last = Math.min(files.length, next + boundOf(limit, 'max-files'))
+  if (next >= last || !Number.isFinite(maxBytes)) return last
   let end = next + 1
-  for (let bytes = files[next]!.sizeBytes; end < files.length; end++) {
+  for (let bytes = files[next]!.sizeBytes; end < last; end++) {
     bytes += files[end]!.sizeBytes
-    if (bytes > limit.bytes) break
+    if (bytes > maxBytes) break
   }
   return end
+}
+function finite(bound: number): number {
+  return Number.isFinite(bound) ? bound : 0
 }
 
 function firstOfEachName(files: readonly FoundFile[]): FoundFile[] {

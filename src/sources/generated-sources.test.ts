@@ -258,5 +258,5 @@ describe('memory', () => {
 
 test('every format has one provider', () => {
   const formats = sourceProviders.flatMap((provider) => provider.formats)
-  expect(formats).toEqual(['json', 'csv', 'parquet', 'text', 'rate', 'rate-micro-batch', 'memory'])
+  expect(formats).toEqual(['json', 'csv', 'parquet', 'text', 'binaryfile', 'rate', 'rate-micro-batch', 'socket', 'memory'])
 })

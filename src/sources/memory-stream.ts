@@ -7,7 +7,7 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import { typeText } from '../data/types.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { SourceProvider } from './provider.ts'
-import type { Offset, ReadLimit, Source } from './source.ts'
+import { boundOf, type Offset, type ReadLimit, type Source } from './source.ts'
 
 /**
  * A stream whose rows the program gives. Each call of addData or addColumns is one block; an offset is the position of a block, -1 before
@@ -134,7 +134,8 @@ class MemorySource implements Source {
     const from = positionOf(start)
     const newest = Math.min(this.#frozenAt ?? Number.POSITIVE_INFINITY, this.#stream.latestOffset)
     if (newest <= from) return start
-    return limit.kind === 'max-rows' ? this.#endWithin(from, newest, limit.count) : newest
+    const maxRows = boundOf(limit, 'max-rows')
+    return Number.isFinite(maxRows) ? this.#endWithin(from, newest, maxRows) : newest
   }
 
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {

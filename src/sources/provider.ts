@@ -29,4 +29,6 @@ export interface SourceContext {
   readonly checkFence: () => Promise<void>
   /** Engine configuration under Spark's keys (fileSource.log.compactInterval …). */
   readonly conf: (key: string) => string | undefined
+  /** Tells the user what is no error and should be known. */
+  readonly warn?: (text: string) => void
 }

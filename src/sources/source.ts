@@ -4,12 +4,21 @@ import type { SourceBatch } from '../data/source-batch.ts'
 /** A position in a source: any plain JSON value. The source alone gives it meaning; equality is equality of canonical JSON. */
 export type Offset = unknown
 
-/** How much a batch may take. */
+/** How much a batch may take. A source heeds the kinds that it can measure, passes over the others, and always takes at least one of its units. */
 export type ReadLimit =
   | { readonly kind: 'all' }
   | { readonly kind: 'max-files'; readonly count: number }
   | { readonly kind: 'max-bytes'; readonly bytes: number }
   | { readonly kind: 'max-rows'; readonly count: number }
+  /** All of them hold: whichever is reached first ends the batch. */
+  | { readonly kind: 'composite'; readonly limits: readonly ReadLimit[] }
+
+/** The tightest bound of one kind within a limit, or infinity. */
+export function boundOf(limit: ReadLimit, kind: 'max-files' | 'max-bytes' | 'max-rows'): number {
+  if (limit.kind === 'composite') return Math.min(...limit.limits.map((each) => boundOf(each, kind)), Number.POSITIVE_INFINITY)
+  if (limit.kind !== kind) return Number.POSITIVE_INFINITY
+  return limit.kind === 'max-bytes' ? limit.bytes : (limit as { count: number }).count
+}
 
 /**
  * A source that can be asked again. Contract, as the engine relies on it:

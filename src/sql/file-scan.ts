@@ -1,9 +1,10 @@
 /** SQL that reads files with a given schema, as Spark's readers would. */
 import { InvalidQueryError } from '../base/errors.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import type { ReadFormat } from '../data/file-options.ts'
 import type { Schema } from '../data/schema.ts'
 import { emptySelect } from './duck-types.ts'
 import { FormatOptions } from './options.ts'
+import { readBinary } from './read-binary.ts'
 import { readCsv } from './read-csv.ts'
 import { readJson } from './read-json.ts'
 import { readParquet } from './read-parquet.ts'
@@ -12,7 +13,7 @@ import { readText } from './read-text.ts'
 import { quoteName } from './sql-text.ts'
 
 export async function scanFiles(
-  format: FileFormat,
+  format: ReadFormat,
   files: readonly InputFile[],
   schema: Schema,
   options: Readonly<Record<string, string>>,
@@ -30,6 +31,8 @@ export async function scanFiles(
       return readParquet(request)
     case 'text':
       return readText(request)
+    case 'binaryfile':
+      return readBinary(request)
   }
 }
 

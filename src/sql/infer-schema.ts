@@ -8,7 +8,7 @@ import {
   DuckDBTypeId,
 } from '@duckdb/node-api'
 import { InvalidQueryError } from '../base/errors.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import type { ReadFormat } from '../data/file-options.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, decimal, type Field, struct } from '../data/types.ts'
 import { bindings, type Result } from './bindings.ts'
@@ -17,7 +17,7 @@ import { hiveArgument, type InputFile } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
 
 /** A SELECT of no rows whose columns are those of the files. */
-export function inferenceSelect(format: FileFormat, files: readonly InputFile[], options: Readonly<Record<string, string>>): string {
+export function inferenceSelect(format: ReadFormat, files: readonly InputFile[], options: Readonly<Record<string, string>>): string {
   const paths = quotePaths(files.map((file) => file.path))
   const given = new FormatOptions(options)
   switch (format) {
@@ -32,12 +32,13 @@ export function inferenceSelect(format: FileFormat, files: readonly InputFile[],
       return `SELECT * FROM read_csv(${paths}, header = ${given.flag('header', false)}, delim = ${quoteText(given.text('sep') ?? given.text('delimiter') ?? ',')}, sample_size = -1, ${all}, ${hiveArgument([])}) LIMIT 0`
     }
     case 'text':
+    case 'binaryfile':
       return `SELECT '' AS value LIMIT 0`
   }
 }
 
 /** The schema of a result; every column nullable. */
-export function schemaOf(result: Result, format: FileFormat, header: boolean): Schema {
+export function schemaOf(result: Result, format: ReadFormat, header: boolean): Schema {
   const fields = Array.from({ length: bindings.column_count(result) }, (_, i): Field => {
     const type = DuckDBLogicalType.create(bindings.column_logical_type(result, i)).asType()
     const name = format === 'csv' && !header ? `_c${i}` : bindings.column_name(result, i)
@@ -47,7 +48,7 @@ export function schemaOf(result: Result, format: FileFormat, header: boolean): S
   return new Schema(format === 'json' ? fields.sort((a, b) => (a.name < b.name ? -1 : 1)) : fields)
 }
 
-function dataType(type: DuckDBType, format: FileFormat, name: string): DataType {
+function dataType(type: DuckDBType, format: ReadFormat, name: string): DataType {
   const inner = (each: DuckDBType) => dataType(each, format, name)
   switch (type.typeId) {
     case DuckDBTypeId.BOOLEAN:

@@ -1,13 +1,13 @@
 /** The files of a bounded table: by path, pattern or folder, with the partition columns that the folders' names give. */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
-import { expandGlob } from '../base/glob.ts'
+import { expandGlob, matchesName } from '../base/glob.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import { isHiddenName } from '../data/hidden-names.ts'
 import type { Schema } from '../data/schema.ts'
 import { hiveNull } from './hive-path.ts'
-import { FormatOptions } from './options.ts'
+import { FormatOptions, invalidOption } from './options.ts'
 import type { InputFile } from './read-request.ts'
 
 export interface TableFiles {
@@ -16,18 +16,48 @@ export interface TableFiles {
   readonly partitions: readonly string[]
 }
 
+/** Which files of a bounded table count. */
+export interface TableListing {
+  readonly recursive: boolean
+  readonly nameFilter: string | undefined
+  /** Milliseconds since 1970: files modified before, at or after, that are left out. */
+  readonly beforeMs: number
+  readonly afterMs: number
+}
+
 /**
  * Lists what `paths` name, sorted by path. Folders below are entered where they are partitions (`name=value`), or all of them with
  * `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing.
  */
-export async function listTableFiles(files: Files, paths: readonly string[], recursive: boolean): Promise<InputFile[]> {
-  const found = new Map<string, InputFile>()
-  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), recursive)) found.set(file.path, file)
-  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+export async function listTableFiles(files: Files, paths: readonly string[], listing: TableListing): Promise<InputFile[]> {
+  const found = new Map<string, FoundFile>()
+  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), listing.recursive)) found.set(file.path, file)
+  return [...found.values()]
+    .filter(({ name, modifiedMs }) => {
+      const inTime = modifiedMs < listing.beforeMs && modifiedMs > listing.afterMs
+      return inTime && (listing.nameFilter === undefined || matchesName(name, listing.nameFilter))
+    })
+    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 
-export function isRecursive(options: Readonly<Record<string, string>>): boolean {
-  return new FormatOptions(options).flag('recursiveFileLookup', false)
+export function tableListing(options: Readonly<Record<string, string>>): TableListing {
+  const given = new FormatOptions(options)
+  return {
+    recursive: given.flag('recursiveFileLookup', false),
+    nameFilter: given.text('pathGlobFilter'),
+    beforeMs: timeOption(given, 'modifiedBefore') ?? Number.POSITIVE_INFINITY,
+    afterMs: timeOption(given, 'modifiedAfter') ?? Number.NEGATIVE_INFINITY,
+  }
+}
+/** `2020-06-01T13:00:00`, in UTC unless the option timeZone names another zone by its offset. */
+function timeOption(options: FormatOptions, name: string): number | undefined {
+  const value = options.text(name)
+  if (value === undefined) return undefined
+  const zone = options.zoneOffset() ?? 'Z'
+  const iso = /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00:00` : value.replace(' ', 'T')
+  const ms = Date.parse(/(Z|[+-]\d{2}:\d{2})$/.test(iso) ? iso : `${iso}${zone}`)
+  if (Number.isNaN(ms)) throw invalidOption(name, value, 'give a time such as 2020-06-01T13:00:00')
+  return ms
 }
 
 /** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. A base that is a pattern ends where it does. */
@@ -75,22 +105,24 @@ function decode(text: string): string {
   }
 }
 
-async function filesOf(files: Files, path: string, recursive: boolean): Promise<InputFile[]> {
+type FoundFile = InputFile & { readonly name: string; readonly modifiedMs: number }
+
+async function filesOf(files: Files, path: string, recursive: boolean): Promise<FoundFile[]> {
   const entry = await files.stat(path)
   if (entry) return entry.isDirectory ? filesOfFolder(files, path, recursive) : [fileOf(entry)]
   if (!/[*?[{]/.test(path)) throw notFound(path)
   const matches = await expandGlob(path, files, isHiddenName)
   if (matches.length === 0) throw notFound(path)
-  const found: InputFile[] = []
+  const found: FoundFile[] = []
   for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path, recursive) : [fileOf(match)]))
   return found
 }
 
 /** A folder that a streaming query writes lists its files in a log: they alone count, whatever else a crash left there. */
-async function filesOfFolder(files: Files, folder: string, recursive: boolean): Promise<InputFile[]> {
+async function filesOfFolder(files: Files, folder: string, recursive: boolean): Promise<FoundFile[]> {
   const logged = await filesOfSinkLog(folder, files)
-  if (logged) return logged.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
-  const found: InputFile[] = []
+  if (logged) return logged.map((entry) => fileOf({ ...entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
+  const found: FoundFile[] = []
   for (const entry of await files.list(folder)) {
     if (isHiddenName(entry.name)) continue
     if (!entry.isDirectory) found.push(fileOf(entry))
@@ -98,8 +130,8 @@ async function filesOfFolder(files: Files, folder: string, recursive: boolean): 
   }
   return found
 }
-function fileOf({ path, sizeBytes }: FileEntry): InputFile {
-  return { path, sizeBytes }
+function fileOf({ name, path, sizeBytes, modifiedMs }: Omit<FileEntry, 'isDirectory'>): FoundFile {
+  return { name, path, sizeBytes, modifiedMs }
 }
 
 function notFound(path: string): InvalidQueryError {

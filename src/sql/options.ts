@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import { Options } from '../base/options.ts'
+import { type ReadFormat, readOptions, refusedFormats, refusedReadOptions, tableOptions } from '../data/file-options.ts'
 
 export type ParseMode = 'PERMISSIVE' | 'DROPMALFORMED' | 'FAILFAST'
 
@@ -28,6 +29,17 @@ export class FormatOptions {
     }
     return otherwise
   }
+  /** The offset of the option timeZone (`+02:00`, `Z`); undefined for UTC. Zones by name have no single offset. */
+  zoneOffset(): string | undefined {
+    const value = this.text('timeZone')
+    if (value === undefined || /^(utc|gmt|z|etc\/utc)$/i.test(value)) return undefined
+    if (/^[+-]\d{2}:\d{2}$/.test(value)) return value
+    throw invalidOption(
+      'timeZone',
+      value,
+      'give UTC or an offset such as +02:00; for a zone by name read the times as strings and use to_timestamp',
+    )
+  }
   mode(): ParseMode {
     const value = (this.text('mode') ?? 'PERMISSIVE').toUpperCase()
     if (value === 'PERMISSIVE' || value === 'DROPMALFORMED' || value === 'FAILFAST') return value
@@ -39,13 +51,19 @@ export function invalidOption(name: string, value: string, todo: string): Invali
   return new InvalidQueryError('INVALID_OPTION_VALUE', { what: `option("${name}", ${JSON.stringify(value)}) can't be used`, todo })
 }
 
-export function fileFormat(format: string): FileFormat {
+export function fileFormat(format: string): ReadFormat {
   const name = format.toLowerCase()
-  if (name === 'parquet' || name === 'json' || name === 'csv' || name === 'text') return name
+  if (name in readOptions) return name as ReadFormat
+  const instead = refusedFormats[name]
   throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
-    what: `there is no file format "${format}"`,
-    todo: 'use parquet, json, csv or text',
+    what: instead === undefined ? `there is no file format "${format}"` : `files of format ${name} are not read`,
+    todo: instead ?? 'use parquet, json, csv, text or binaryFile',
   })
+}
+
+/** Refuses options that the reader of a bounded table does not know. */
+export function checkTableOptions(format: ReadFormat, given: Readonly<Record<string, string>>): void {
+  new Options(`the ${format} reader`, given, [...tableOptions, ...readOptions[format]], refusedReadOptions)
 }
 
 /** Letters of Spark's date and time patterns -> strptime's. Longest first. */

@@ -20,6 +20,7 @@ export interface FileScan {
     | { readonly kind: 'profile'; readonly signatures: readonly ScanSignature[] }
     | { readonly kind: 'parquet' }
     | { readonly kind: 'table' }
+    | { readonly kind: 'known'; readonly rows: number }
   /** A statement to run before reading, which raises where the files are not what the options say. */
   readonly check?: string
 }

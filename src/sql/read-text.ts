@@ -1,8 +1,8 @@
 /** Text: a row a line, in one string column; `wholetext` makes it a row a file. A file is held in memory while it is cut into lines. */
 import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
-import { columnName, duckType } from './duck-types.ts'
-import { escapePart, hiveNull } from './hive-path.ts'
+import { columnName } from './duck-types.ts'
+import { folderColumn } from './folder-column.ts'
 import { type FileScan, isPartition, type ReadRequest } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
 
@@ -30,11 +30,4 @@ export function readText(request: ReadRequest): FileScan {
     `SELECT * EXCLUDE (text), string_split(CASE WHEN suffix(text, ${mark}) THEN left(text, length(text) - length(${mark})) ELSE text END, ${mark}) AS lines` +
     ` FROM (SELECT *, ${content} AS text FROM ${from}) WHERE text <> ''`
   return { select: `SELECT ${columns('line')} FROM (SELECT *, unnest(lines) AS line FROM (${lines}))`, files, count: { kind: 'table' } }
-}
-
-/** read_text knows nothing of partitions, but gives each row its file's name. */
-function folderColumn({ schema }: ReadRequest, index: number): string {
-  const { name, type } = schema.fields[index]!
-  const pattern = `/${escapePart(name).replace(/[.+^$()|{}[\]\\*?]/g, '\\$&')}=([^/]*)/`
-  return `CAST(url_decode(nullif(regexp_extract(filename, ${quoteText(pattern)}, 1), ${quoteText(hiveNull)})) AS ${duckType(type)}) AS ${columnName(index)}`
 }

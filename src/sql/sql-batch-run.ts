@@ -9,9 +9,9 @@ import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { scanFiles } from './file-scan.ts'
-import { isRecursive, listTableFiles, partitionsOf } from './list-files.ts'
+import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
-import { fileFormat } from './options.ts'
+import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { readColumns, readKeyIds } from './read-vectors.ts'
@@ -67,7 +67,8 @@ export class SqlBatchRun implements SqlBatch {
         const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
         const scan = await scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
         const relation = await this.#fileRelation(schema, scan, name)
-        return { rows: batch.files.length === 0 ? 0 : undefined, scan, relation }
+        const known = scan.count.kind === 'known' ? scan.count.rows : undefined
+        return { rows: batch.files.length === 0 ? 0 : known, scan, relation }
       }
     }
   }
@@ -78,7 +79,8 @@ export class SqlBatchRun implements SqlBatch {
 
   async scan(scan: BatchScan): Promise<Relation> {
     const format = fileFormat(scan.format)
-    const found = await listTableFiles(this.#files, scan.paths, isRecursive(scan.options))
+    checkTableOptions(format, scan.options)
+    const found = await listTableFiles(this.#files, scan.paths, tableListing(scan.options))
     const reading = await scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema))
     return this.#fileRelation(scan.schema, reading, null)
   }

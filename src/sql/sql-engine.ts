@@ -1,13 +1,14 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { binaryFileSchema } from '../data/file-options.ts'
 import type { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
 import { sqlError } from './errors.ts'
 import { withPartitions } from './infer-partitions.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
-import { isRecursive, listTableFiles, partitionValues } from './list-files.ts'
+import { listTableFiles, partitionValues, tableListing } from './list-files.ts'
 import { LoadedRows } from './loaded-rows.ts'
-import { FormatOptions, fileFormat } from './options.ts'
+import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
 import { Session } from './session.ts'
 import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
 import { SqlBatchRun } from './sql-batch-run.ts'
@@ -54,13 +55,15 @@ export class SqlEngine {
   /** The schema of files, read from them. */
   async inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const name = fileFormat(format)
-    const files = await listTableFiles(this.#files, paths, isRecursive(options))
-    if (files.length === 0 && name !== 'text') {
+    checkTableOptions(name, options)
+    const files = await listTableFiles(this.#files, paths, tableListing(options))
+    if (files.length === 0 && name !== 'text' && name !== 'binaryfile') {
       throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
         what: `there are no files in ${paths.join(', ')} to take a schema from`,
         todo: 'give the schema',
       })
     }
+    if (name === 'binaryfile') return withPartitions(binaryFileSchema, partitionValues(files, paths))
     const session = await this.#session()
     try {
       const own = schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))

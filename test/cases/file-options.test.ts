@@ -1,0 +1,148 @@
+// Options of file sources beyond those of FileStreamSourceSuite: cleaning up, missing files, binaryFile, formats that are refused.
+import { existsSync } from 'node:fs'
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { t } from 'millrace'
+import { expect, test } from 'vitest'
+import { useEngine } from './harness.ts'
+import { useInputFolders } from './input-folder.ts'
+
+const engine = useEngine()
+const newFolder = useInputFolders()
+
+type Reader = ReturnType<ReturnType<typeof engine>['readStream']['option']>
+/** Runs a text stream over the folder to its end and gives the rows of each batch with the last progress. */
+async function drain(path: string, checkpoint: string, options: (reader: Reader) => Reader, during = async () => {}) {
+  const batches: string[][] = []
+  const query = await options(engine().readStream.option('maxFilesPerTrigger', 1))
+    .text(path)
+    .writeStream.trigger({ availableNow: true })
+    .option('checkpointLocation', checkpoint)
+    .foreachBatch(async (rows) => {
+      const values = (await rows.collect()).map(({ value }) => value!)
+      await during()
+      batches.push(values)
+    })
+    .start()
+  try {
+    await query.awaitTermination()
+  } finally {
+    await query.stop()
+  }
+  return { batches, metrics: query.recentProgress.findLast((each) => !each.isIdle)?.sources[0]?.metrics ?? {} }
+}
+
+test('cleanSource=delete removes a file once its batch is committed and the next one is planned, and never before', async () => {
+  const folder = await newFolder()
+  for (const n of [1, 2, 3]) await folder.add(String(n), `${n}.txt`)
+  const clean = (reader: Reader) => reader.option('cleanSource', 'delete')
+  let seen = 0
+  const failing = drain(folder.path, folder.beside('cp'), clean, async () => {
+    if (++seen === 2) throw new Error('the sink fails')
+  })
+  await expect(failing).rejects.toThrow(/the sink fails/)
+  // batch 0 is committed and batch 1 is planned: only the file of batch 0 may go
+  expect((await readdir(folder.path)).sort()).toEqual(['2.txt', '3.txt'])
+  const { batches, metrics } = await drain(folder.path, folder.beside('cp'), clean)
+  expect(batches).toEqual([['2'], ['3']])
+  expect(await readdir(folder.path)).toEqual(['3.txt'])
+  expect(metrics['numFilesCleaned']).toBe('2')
+  await folder.add('4', '4.txt')
+  await drain(folder.path, folder.beside('cp'), clean)
+  expect(await readdir(folder.path)).toEqual(['4.txt'])
+})
+
+test('cleanSource=archive moves files under their whole path, and one whose place is taken stays', async () => {
+  const folder = await newFolder()
+  const paths = [await folder.add('1', 'a=x/1.txt'), await folder.add('2', 'a=y/1.txt'), await folder.add('3', 'z.txt')]
+  const archive = folder.beside('archive')
+  const options = (reader: Reader) => reader.option('cleanSource', 'ARCHIVE').option('sourceArchiveDir', archive)
+  const { batches, metrics } = await drain(folder.path, folder.beside('cp'), options)
+  expect(batches).toEqual([['1'], ['2'], ['3']])
+  expect(paths.map((path) => [existsSync(path), existsSync(join(archive, path))])).toEqual([
+    [false, true],
+    [false, true],
+    [true, false],
+  ])
+  expect([metrics['numFilesCleaned'], metrics['numFilesNotCleaned']]).toEqual(['2', '0'])
+})
+
+test('cleanSource is refused where it can’t work', async () => {
+  const folder = await newFolder()
+  const read =
+    (options: Record<string, string>, path = folder.path) =>
+    () =>
+      engine().readStream.options(options).text(path)
+  expect(read({ cleanSource: 'move' })).toThrow(/INVALID_OPTION_VALUE.*archive, delete or off/s)
+  expect(read({ cleanSource: 'archive' })).toThrow(/MISSING_OPTION.*sourceArchiveDir/s)
+  for (const archive of [folder.path, join(folder.path, 'below'), folder.beside('.'), '/'])
+    expect(read({ cleanSource: 'archive', sourceArchiveDir: archive }), archive).toThrow(/SOURCE_ARCHIVE_DIR_OVERLAPS/)
+  expect(read({ cleanSource: 'archive', sourceArchiveDir: folder.beside('inner') }, folder.beside('i*'))).toThrow(/OVERLAPS/)
+  expect(read({ cleanSource: 'archive', sourceArchiveDir: folder.beside('old') })).not.toThrow()
+})
+
+test('a file that is gone before its batch reads it stops the query by name, and the next start goes on when it is back; or it is ignored', async () => {
+  const folder = await newFolder()
+  const paths = [await folder.add('1', '1.txt'), await folder.add('2', '2.txt'), await folder.add('3', '3.txt')]
+  // AvailableNow has listed all files before the first batch; while that runs, the second file goes
+  const run = (checkpoint: string, ignore: boolean, vanish: boolean) =>
+    drain(
+      folder.path,
+      folder.beside(checkpoint),
+      (reader) => reader.option('ignoreMissingFiles', ignore),
+      async () => {
+        if (vanish) await rm(paths[1]!, { force: true })
+      },
+    )
+  await expect(run('cp', false, true)).rejects.toThrow(/FILE_NOT_EXIST.*2\.txt/s)
+  await writeFile(paths[1]!, '2')
+  await utimes(paths[1]!, 1_700_000_002, 1_700_000_002)
+  expect((await run('cp', false, false)).batches).toEqual([['2'], ['3']])
+  const ignored = await run('cp2', true, true)
+  expect(ignored.batches).toEqual([['1'], [], ['3']])
+  expect(ignored.metrics['numMissingFilesIgnored']).toBe('1')
+})
+
+test('binaryFile: a row a file, streaming and batch, filtered by name', async () => {
+  const folder = await newFolder()
+  await folder.add('\u0000\u0001', 'k=1/a.bin', 1_700_000_000)
+  await folder.add('no', 'k=1/b.txt')
+  const stream = engine().readStream.option('pathGlobFilter', '*.bin').format('binaryFile').load(folder.path)
+  expect(stream.schema.names).toEqual(['path', 'modificationTime', 'length', 'content'])
+  const query = await stream.writeStream.format('memory').queryName('binary').trigger({ availableNow: true }).start()
+  await query.awaitTermination()
+  const rows = engine().memoryTable('binary') as { path: string; length: bigint; content: Uint8Array; modificationTime: object }[]
+  expect(rows.map(({ path, length, content, modificationTime }) => [path, length, [...content], String(modificationTime)])).toEqual([
+    [`file:${join(folder.path, 'k=1/a.bin')}`, 2n, [0, 1], '2023-11-14T22:13:20Z'],
+  ])
+  expect(query.recentProgress[0]!.numInputRows).toBe(1)
+  const batch = await engine().read.option('pathGlobFilter', '*.bin').format('binaryFile').load(folder.path)
+  const [row] = await batch.collect()
+  expect([row!['length'], row!['k']]).toEqual([2n, 1])
+  expect(() => engine().readStream.schema({ x: t.int() }).format('binaryFile').load(folder.path)).toThrow(/INVALID_SCHEMA/)
+})
+
+test('batch reads: modifiedBefore, modifiedAfter, pathGlobFilter, recursiveFileLookup', async () => {
+  const folder = await newFolder()
+  await folder.add('old', 'a.txt', 1_000_000_000)
+  await folder.add('new', 'b.txt', 1_700_000_000)
+  await folder.add('deep', 'sub/c.txt', 1_700_000_000)
+  const read = async (options: Record<string, string | boolean>) =>
+    (await engine().read.options(options).text(folder.path).collect()).map(({ value }) => value)
+  expect(await read({})).toEqual(['old', 'new'])
+  expect(await read({ recursiveFileLookup: true })).toEqual(['old', 'new', 'deep'])
+  expect(await read({ modifiedBefore: '2010-01-01T00:00:00' })).toEqual(['old'])
+  expect(await read({ modifiedAfter: '2010-01-01T00:00:00', pathGlobFilter: 'b*' })).toEqual(['new'])
+  await expect(read({ modifiedBefore: 'yesterday' })).rejects.toThrow(/INVALID_OPTION_VALUE.*modifiedBefore/s)
+  await expect(read({ modifyedBefore: '2010-01-01' })).rejects.toThrow(/UNKNOWN_OPTION.*did you mean "modifiedBefore"/s)
+})
+
+test('formats and options that are not there are refused with what to do', async () => {
+  const folder = await newFolder()
+  for (const format of ['orc', 'avro', 'xml']) {
+    expect(() => engine().readStream.schema({ a: t.int() }).format(format).load(folder.path), format).toThrow(/DATA_SOURCE_NOT_FOUND/)
+    await expect(engine().read.format(format).load(folder.path)).rejects.toThrow(/Parquet|text/)
+  }
+  expect(() => engine().readStream.schema({ a: t.int() }).option('maxColumns', 3).csv(folder.path)).toThrow(/UNSUPPORTED_OPTION.*schema/s)
+  expect(() => engine().readStream.schema({ a: t.int() }).option('headr', true).csv(folder.path)).toThrow(/did you mean "header"/)
+})
