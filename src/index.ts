@@ -19,6 +19,15 @@ export type {
 export * from './api/functions.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
+export {
+  column_udf,
+  type NullSkippingFunction,
+  type UdfOptions,
+  type UserDefinedFunction,
+  udf,
+  type Vector,
+  type VectorValues,
+} from './api/user-functions.ts'
 export type { Clock } from './base/clock.ts'
 export {
   CorruptCheckpointError,

@@ -9,6 +9,7 @@ import { resolveCall } from './functions.ts'
 import type { Join, JoinType, LogicalPlan } from './logical-plan.ts'
 import { asCondition } from './named-columns.ts'
 import { columnRef, resolveExpression, sameName } from './resolve.ts'
+import { isOverBoth } from './user-calls.ts'
 
 /** What pairs rows: columns of the same name on both sides, a condition (attributes with a `side` look at that side only), or nothing (cross). */
 export type JoinOn = { readonly using: readonly string[] } | { readonly condition: UnresolvedExpression } | null
@@ -24,17 +25,24 @@ export function join(left: LogicalPlan, right: LogicalPlan, on: JoinOn, how: Joi
     })
   }
   if ('using' in on) return joinUsing(left, right, on.using, how)
-  const condition = resolveCondition(left, right, on.condition)
+  const condition = resolveCondition(left, right, on.condition, how)
   return { kind: 'join', left, right, how: how === 'cross' ? 'inner' : how, condition, schema: joinSchema(left, right, how) }
 }
 
-function resolveCondition(left: LogicalPlan, right: LogicalPlan, e: UnresolvedExpression): Expression {
+function resolveCondition(left: LogicalPlan, right: LogicalPlan, e: UnresolvedExpression, how: JoinType): Expression {
   const fields = [...left.schema.fields, ...right.schema.fields]
   const condition = resolveExpression(e, { fields, leftCount: left.schema.fields.length })
   if (hasAggregate(condition) || someExpression(condition, (x) => x.kind === 'window')) {
     throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
       what: `the join condition "${expressionText(condition)}" holds an aggregate or a window`,
       todo: 'compute it as a column before the join',
+    })
+  }
+  const leftCount = left.schema.fields.length
+  if (how !== 'inner' && how !== 'cross' && someExpression(condition, (x) => isOverBoth(x, leftCount))) {
+    throw new InvalidQueryError('UNSUPPORTED_FEATURE.PYTHON_UDF_IN_ON_CLAUSE', {
+      what: `the condition "${expressionText(condition)}" of a ${how} join calls a user function over columns of both sides`,
+      todo: 'compute what it needs as columns of each side first; only an inner join can filter its pairs by such a function',
     })
   }
   return asCondition(condition, 'JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE', 'join')

@@ -51,6 +51,8 @@ function describe(plan: LogicalPlan): string {
       return `${plan.operation === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`
     case 'sample':
       return `Sample ${plan.lower}, ${plan.upper}, ${plan.withReplacement}, ${plan.seed}`
+    case 'user-calls':
+      return `UserCalls${list(plan.calls.map(expressionText))}`
     case 'expand':
       return `Expand${list(plan.columns.map(({ name, expressions }) => `${expressions.map(expressionText).join(' | ')} AS ${name}`))}`
   }

@@ -11,6 +11,7 @@ export function childrenOf(e: Expression): readonly Expression[] {
     case 'column':
       return []
     case 'call':
+    case 'user-call':
     case 'aggregate':
       return e.args
     case 'cast':
@@ -30,6 +31,7 @@ export function mapChildren(e: Expression, f: (child: Expression) => Expression)
     case 'column':
       return e
     case 'call':
+    case 'user-call':
     case 'aggregate':
       return { ...e, args: e.args.map(f) }
     case 'cast':
@@ -60,7 +62,7 @@ export function columnsRead(e: Expression, into = new Set<number>()): Set<number
 
 /** Whether the same row always gives the same value. current_timestamp does not: it changes from batch to batch. */
 export function isDeterministic(e: Expression): boolean {
-  return !someExpression(e, (x) => x.kind === 'call' && !x.deterministic)
+  return !someExpression(e, (x) => (x.kind === 'call' && !x.deterministic) || (x.kind === 'user-call' && !x.function.deterministic))
 }
 
 export function hasAggregate(e: Expression): boolean {
@@ -100,6 +102,7 @@ function sameNode(a: Expression, b: Expression): boolean {
   if (a.kind === 'literal' && b.kind === 'literal') return sameValue(a.value, b.value)
   if (a.kind === 'column' && b.kind === 'column') return a.index === b.index
   if (a.kind === 'call' && b.kind === 'call') return a.name === b.name && a.deterministic && b.deterministic
+  if (a.kind === 'user-call' && b.kind === 'user-call') return a.function === b.function && a.function.deterministic
   if (a.kind === 'aggregate' && b.kind === 'aggregate') return a.name === b.name && a.distinct === b.distinct
   if (a.kind === 'cast' && b.kind === 'cast') return a.mode === b.mode
   if (a.kind === 'field' && b.kind === 'field') return a.field === b.field
@@ -130,6 +133,8 @@ export function expressionText(e: Expression): string {
       return `${e.mode === 'try' ? 'try_cast' : 'cast'}(${expressionText(e.input)} as ${typeText(e.type)})`
     case 'call':
       return callText(e.name, e.args.map(expressionText))
+    case 'user-call':
+      return callText(e.function.name, e.args.map(expressionText))
     case 'aggregate':
       return `${e.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.map(expressionText).join(', ')})`
     case 'case':

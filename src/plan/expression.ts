@@ -1,4 +1,5 @@
 import type { DataType } from '../data/types.ts'
+import type { UserFunction } from '../data/user-function.ts'
 
 /** A literal's value as JavaScript holds it: bigint for long, string-backed decimals as `{unscaled, scale}`, timestamps and dates as numbers (µs as bigint, days). */
 export type LiteralValue = null | boolean | number | bigint | string | Uint8Array | { readonly unscaled: bigint; readonly scale: number }
@@ -23,6 +24,8 @@ export type UnresolvedExpression =
       readonly branches: readonly CaseBranch<UnresolvedExpression>[]
       readonly otherwise: UnresolvedExpression | null
     }
+  /** A function of the program. */
+  | { readonly kind: 'user-call'; readonly function: UserFunction; readonly args: readonly UnresolvedExpression[] }
   | { readonly kind: 'field'; readonly input: UnresolvedExpression; readonly field: string }
   | { readonly kind: 'alias'; readonly input: UnresolvedExpression; readonly name: string }
   /** Names for the several columns of a generator: `explode(m) AS (k, v)`. */
@@ -46,7 +49,7 @@ export interface CaseBranch<E> {
 }
 
 /** What the analyser makes of it: columns are positions in the input's schema, every node has its type. */
-export type Expression = Literal | ColumnRef | Call | Cast | CaseWhen | FieldAccess | AggregateCall | TimeWindow
+export type Expression = Literal | ColumnRef | Call | UserCall | Cast | CaseWhen | FieldAccess | AggregateCall | TimeWindow
 
 interface Typed {
   readonly type: DataType
@@ -68,6 +71,12 @@ export interface Call extends Typed {
   readonly name: string
   readonly args: readonly Expression[]
   readonly deterministic: boolean
+}
+/** A call of a function of the program; the planner takes it out of the expression (user-calls.ts). */
+export interface UserCall extends Typed {
+  readonly kind: 'user-call'
+  readonly function: UserFunction
+  readonly args: readonly Expression[]
 }
 export interface Cast extends Typed {
   readonly kind: 'cast'

@@ -1,6 +1,6 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
-import type { Expression, NamedExpression, SortOrder } from './expression.ts'
+import type { Expression, NamedExpression, SortOrder, UserCall } from './expression.ts'
 
 /** An analysed plan: names are looked up, types known, the schema of every node right. Plain frozen data (but for the columns of a LocalRelation). */
 export type LogicalPlan =
@@ -21,6 +21,7 @@ export type LogicalPlan =
   | SetOperation
   | Sample
   | Expand
+  | UserCalls
 
 interface Node {
   readonly schema: Schema
@@ -151,6 +152,13 @@ export interface ExpandColumn {
   readonly name: string
   readonly expressions: readonly Expression[]
   readonly watermarkDelayMs?: number
+}
+
+/** The input's columns, then the result of each call. Made by the rules out of expressions that hold calls. */
+export interface UserCalls extends Node {
+  readonly kind: 'user-calls'
+  readonly input: LogicalPlan
+  readonly calls: readonly UserCall[]
 }
 
 export type OutputMode = 'append' | 'update' | 'complete'

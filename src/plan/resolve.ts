@@ -1,6 +1,6 @@
 /** Unresolved expressions become typed ones: names are looked up in the input's columns, calls in the function table. */
 import { InvalidQueryError } from '../base/errors.ts'
-import { type Field, typeText } from '../data/types.ts'
+import { type DataType, type Field, typeText } from '../data/types.ts'
 import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { canCast, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './expression.ts'
@@ -38,6 +38,8 @@ export function resolveExpression(e: UnresolvedExpression, scope: Scope): Expres
       return resolveCase(e, scope)
     case 'call':
       return resolveUnresolvedCall(e, scope)
+    case 'user-call':
+      return resolveUserCall(e, scope)
     case 'sort':
       throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
         what: 'asc() and desc() only mean something in orderBy',
@@ -115,6 +117,8 @@ export function unresolvedText(e: UnresolvedExpression): string {
       )
     case 'sort':
       return `${unresolvedText(e.input)} ${e.descending ? 'DESC' : 'ASC'} NULLS ${e.nullsFirst ? 'FIRST' : 'LAST'}`
+    case 'user-call':
+      return callText(e.function.name, e.args.map(unresolvedText))
     case 'call':
       return unresolvedCallText(e)
   }
@@ -240,6 +244,18 @@ function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { ki
     branches: conditions.map((condition, i) => ({ condition, value: castTo(values[i]!, type) })),
     otherwise: last && castTo(last, type),
   }
+}
+
+function resolveUserCall(e: Extract<UnresolvedExpression, { kind: 'user-call' }>, scope: Scope): Expression {
+  const { name, argumentTypes, returnType, nullable, skipNulls } = e.function
+  const given = e.args.map((arg) => resolveExpression(arg, scope))
+  if (argumentTypes !== null) checkCount(name, given.length, argumentTypes.length, argumentTypes.length)
+  const args = argumentTypes === null ? given : given.map((arg, i) => userArgument(name, arg, i, argumentTypes[i]!))
+  const isNull = skipNulls && args.some((arg) => arg.nullable)
+  return { kind: 'user-call', function: e.function, args, type: returnType, nullable: nullable || isNull }
+}
+function userArgument(name: string, arg: Expression, index: number, type: DataType): Expression {
+  return typeof type === 'string' || type.kind === 'decimal' ? argumentAs(name, arg, index, type) : castTo(arg, type)
 }
 
 function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {

@@ -17,6 +17,7 @@ import {
 } from './expression-tree.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf } from './logical-plan.ts'
+import { extractUserCalls, hasUserCall } from './user-calls.ts'
 
 /** Gives the plan, or another that means the same. Looks at the top of the plan only. */
 export type Rule = (plan: LogicalPlan) => LogicalPlan
@@ -26,7 +27,7 @@ export function optimize(plan: LogicalPlan): LogicalPlan {
   let current = plan
   for (let round = 0; round < 100; round++) {
     const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
-    if (next === current) return current
+    if (next === current) return everywhere(current, extractUserCalls)
     current = next
   }
   assert(false, 'the rules of the plan do not come to an end')
@@ -86,7 +87,9 @@ export const pushFilterBelowProject: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'project') return plan
   const { columns, input } = plan.input
   if (columns.some(({ expression }) => !isDeterministic(expression) || hasWindow(expression))) return plan
-  const [down, up] = split(plan.condition, isDeterministic)
+  // a result of a user function is computed once, in the projection
+  const isComputed = (index: number) => hasUserCall(columns[index]!.expression)
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && ![...columnsRead(part)].some(isComputed))
   if (down.length === 0) return plan
   const inlined = down.map((part) => replaceColumns(part, (index) => columns[index]!.expression))
   if (!inlined.every((part) => sizeUpTo(part, maxInlined) < maxInlined)) return plan
@@ -116,10 +119,13 @@ export const pushFilterBelowAggregate: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
   const { keys, input } = plan.input
   const isPlainKey = (index: number) =>
-    index < keys.length && isDeterministic(keys[index]!.expression) && !hasWindow(keys[index]!.expression)
+    index < keys.length &&
+    isDeterministic(keys[index]!.expression) &&
+    !hasUserCall(keys[index]!.expression) &&
+    !hasWindow(keys[index]!.expression)
   const [down, up] = split(
     plan.condition,
-    (part) => isDeterministic(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey),
+    (part) => isDeterministic(part) && !hasUserCall(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey),
   )
   if (down.length === 0) return plan
   const inlined = down.map((part) => replaceColumns(part, (index) => keys[index]!.expression))
@@ -135,7 +141,7 @@ export const pushFilterBelowJoin: Rule = (plan) => {
   const right: Expression[] = []
   const [, up] = split(plan.condition, (part) => {
     const sides = new Set([...columnsRead(part)].map((index) => origins[index]?.side))
-    if (!isDeterministic(part) || sides.size !== 1) return false
+    if (!isDeterministic(part) || hasUserCall(part) || sides.size !== 1) return false
     const side = [...sides][0]
     if (side === undefined || !keepsRows(join, side)) return false
     ;(side === 'left' ? left : right).push(replaceColumns(part, (index) => origins[index]!.column))
@@ -154,7 +160,7 @@ export const pushJoinConditionDown: Rule = (plan) => {
   const right: Expression[] = []
   const [, rest] = split(plan.condition, (part) => {
     const columns = [...columnsRead(part)]
-    if (columns.length === 0 || !isDeterministic(part)) return false
+    if (columns.length === 0 || !isDeterministic(part) || hasUserCall(part)) return false
     if (columns.every((index) => index < leftCount) && conditionFilters(plan, 'left')) return left.push(part) > 0
     if (columns.every((index) => index >= leftCount) && conditionFilters(plan, 'right'))
       return right.push(shiftColumns(part, -leftCount)) > 0

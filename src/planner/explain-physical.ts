@@ -44,6 +44,8 @@ function titleOf(node: PhysicalNode): string {
       return node.local.relation === undefined ? `Local rows (${node.local.batch?.length ?? 0})` : `Relation ${node.local.relation}`
     case 'fragment':
       return 'SQL'
+    case 'user-calls':
+      return `User functions ${node.calls.map((call) => `${call.function.name}(${call.texts.join(', ')})`).join(', ')}`
     case 'event-time':
       return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
     case 'aggregate':

@@ -50,6 +50,9 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
       const branches = e.branches.map(({ condition, value }) => `WHEN ${sql(condition)} THEN ${sql(value)}`)
       return `CASE ${branches.join(' ')}${e.otherwise ? ` ELSE ${sql(e.otherwise)}` : ''} END`
     }
+    case 'user-call':
+      assert(false, `the user function ${e.function.name} was left in an expression`)
+      break
     case 'aggregate':
       assert(scope.aggregate, `the aggregate ${e.name} stands outside of an aggregation`)
       return scope.aggregate(e)

@@ -29,6 +29,7 @@ import {
   windowsIn,
 } from './select-sql.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
+import { userCallsRows } from './user-calls-step.ts'
 
 export type Needed = ReadonlySet<number>
 
@@ -118,6 +119,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return sampleSql(plan, needed, c)
     case 'expand':
       return expandSql(plan, needed, c)
+    case 'user-calls':
+      return userCallsRows(plan, needed, c)
   }
 }
 

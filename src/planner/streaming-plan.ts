@@ -1,5 +1,6 @@
 import type { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
+import type { UserFunction } from '../data/user-function.ts'
 import type { BatchScan, LocalRelation, OutputMode, StreamScan } from '../plan/logical-plan.ts'
 
 /**
@@ -24,7 +25,7 @@ export interface PlannedSource {
   readonly scan: StreamScan
 }
 
-export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | StatefulAggregate
+export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | StatefulAggregate
 
 /** The rows that a source has in this batch. */
 export interface SourceRows {
@@ -52,6 +53,21 @@ export interface Fragment {
   readonly inputs: readonly PhysicalNode[]
   readonly sql: string
   readonly schema: Schema
+}
+
+/** Calls functions of the program: the first `kept` columns of the input, then a column for each call. */
+export interface UserCallsStep {
+  readonly kind: 'user-calls'
+  readonly input: PhysicalNode
+  readonly schema: Schema
+  readonly kept: number
+  readonly calls: readonly {
+    readonly function: UserFunction
+    /** Where the arguments lie in the input. */
+    readonly args: readonly number[]
+    /** The arguments as the user wrote them, for errors. */
+    readonly texts: readonly string[]
+  }[]
 }
 
 /** Passes its input on unchanged and measures the event times in it: min, max, avg, count. */

@@ -1,7 +1,9 @@
 import { assert } from '../base/errors.ts'
-import { type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
+import { type Column, type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
 import { type AggregateResult, aggregateBatch, type BatchWatermarks } from '../operators/aggregate.ts'
-import type { PhysicalNode, SourceRows, StatefulAggregate } from '../planner/streaming-plan.ts'
+import { callUserFunction } from '../operators/user-calls.ts'
+import type { PhysicalNode, SourceRows, StatefulAggregate, UserCallsStep } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'
 
@@ -67,9 +69,24 @@ export class Evaluation {
         this.record.eventTimes.set(node.index, measured.stats)
         return measured.relation
       }
+      case 'user-calls':
+        return this.#userCalls(node)
       case 'aggregate':
         return this.#aggregate(node)
     }
+  }
+
+  /** Only the arguments cross into JavaScript, and only the results come back. */
+  async #userCalls(node: UserCallsStep): Promise<Relation> {
+    const { sql } = this.#context
+    const input = await this.relationOf(node.input)
+    const used = [...new Set(node.calls.flatMap((call) => call.args))]
+    const batch = await sql.columnsAt(input, used)
+    const fields = node.schema.fields.slice(node.kept)
+    const columns: Column[] = []
+    for (const [i, call] of node.calls.entries())
+      columns.push(await callUserFunction({ ...call, args: call.args.map((at) => used.indexOf(at)) }, batch, fields[i]!.nullable))
+    return sql.withColumns(input, node.kept, { schema: new Schema(fields), length: batch.length, columns })
   }
 
   async #aggregate(node: StatefulAggregate): Promise<Relation> {

@@ -2,7 +2,7 @@ import { assert } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
-import type { Schema } from '../data/schema.ts'
+import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
@@ -141,6 +141,36 @@ export class SqlBatchRun implements SqlBatch {
     const query = SqlRelation.of(this.fragment(sql, inputs, schema))
     const result = await this.select(query)
     return { keyIds: readKeyIds(result), rows: readColumns(result, schema, 1) }
+  }
+
+  async columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch> {
+    const own = SqlRelation.of(await this.materialize(relation))
+    const schema = new Schema(positions.map((at) => own.schema.fields[at]!))
+    const { form } = own
+    assert(form.kind === 'table', 'a relation that has run is a table')
+    if (form.columns) return { schema, length: form.columns.length, columns: positions.map((at) => form.columns!.columns[at]!) }
+    if (positions.length === 0)
+      return { schema, length: form.rows ?? numberOf(await this.session.run(`SELECT count(*) FROM ${form.name}`)), columns: [] }
+    const list = positions.map((at, i) => `c${at} AS c${i}`).join(', ')
+    return readColumns(await this.session.run(`SELECT ${list} FROM ${form.name}`), schema)
+  }
+
+  async withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation> {
+    const { form, schema: own } = SqlRelation.of(relation)
+    assert(form.kind === 'table', 'columns are added to rows that are there')
+    const schema = new Schema([...own.fields.slice(0, kept), ...added.schema.fields])
+    if (form.columns) {
+      const columns = [...form.columns.columns.slice(0, kept), ...added.columns]
+      return this.load({ schema, length: added.length, columns })
+    }
+    const results = await this.load(added)
+    const list = [...Array.from({ length: kept }, (_, i) => `a.c${i} AS c${i}`), ...added.columns.map((_, i) => `b.c${i} AS c${kept + i}`)]
+    // both tables give their rows in the order in which they were stored
+    return new SqlRelation(schema, {
+      kind: 'select',
+      sql: `SELECT ${list.join(', ')} FROM ⟦0⟧ AS a POSITIONAL JOIN ⟦1⟧ AS b`,
+      inputs: [SqlRelation.of(relation), results],
+    })
   }
 
   load(batch: ColumnBatch): Promise<SqlRelation> {

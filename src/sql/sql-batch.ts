@@ -41,6 +41,10 @@ export interface SqlBatch {
     inputs: readonly Relation[],
     schema: Schema,
   ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }>
+  /** The columns at these positions, and no others; runs the relation once, into memory. */
+  columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch>
+  /** The first `kept` columns of a relation that columnsAt has run, with more columns behind them: row by row in the relation's order. */
+  withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation>
   /** Columns of the engine's own become a relation. */
   load(batch: ColumnBatch): Promise<Relation>
   /** The rows as a sink sees them. */

@@ -1,0 +1,28 @@
+import type { DataType } from './types.ts'
+
+/** A function of the program in a query, by `udf(…)`: called on the JavaScript thread, between two SQL statements. */
+export interface UserFunction {
+  /** What errors and `explain` call it. */
+  readonly name: string
+  /** The types that arguments are cast to; null: they are taken as they come. */
+  readonly argumentTypes: readonly DataType[] | null
+  readonly returnType: DataType
+  /** Whether it may give null. */
+  readonly nullable: boolean
+  /** False: the same arguments may give different results, so that calls are neither moved nor shared. */
+  readonly deterministic: boolean
+  /** Whether a row with a null argument is null without a call. */
+  readonly skipNulls: boolean
+  readonly body: RowFunction | ColumnsFunction
+}
+/** Gets one row's arguments in the public forms of their types; may be asynchronous, up to `concurrency` calls at a time. */
+export interface RowFunction {
+  readonly kind: 'rows'
+  readonly call: (...args: unknown[]) => unknown
+  readonly concurrency: number
+}
+/** Gets all rows of a batch, each argument as a vector, and their number; gives a vector of as many results. */
+export interface ColumnsFunction {
+  readonly kind: 'columns'
+  readonly call: (...args: unknown[]) => unknown
+}

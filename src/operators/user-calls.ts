@@ -1,0 +1,179 @@
+import { MillraceError, UserFunctionError } from '../base/errors.ts'
+import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import { typeText } from '../data/types.ts'
+import type { UserFunction } from '../data/user-function.ts'
+import { columnValues, rowsToColumns } from '../data/values.ts'
+
+/** A call whose arguments are columns of a batch. */
+export interface CallOverColumns {
+  readonly function: UserFunction
+  readonly args: readonly number[]
+  /** The arguments as the user wrote them. */
+  readonly texts: readonly string[]
+}
+
+/** The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments. */
+export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch, nullable: boolean): Promise<Column> {
+  const { body } = call.function
+  const args = call.args.map((index) => batch.columns[index]!)
+  return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, nullable)
+}
+
+// ---- a call a row
+
+/** So many rows go without letting other work of the process run. */
+const rowsATurn = 16_384
+
+async function callRows(call: CallOverColumns, args: readonly Column[], length: number, nullable: boolean): Promise<Column> {
+  const { function: f } = call
+  const values = args.map((column) => columnValues(column, length))
+  const results: { value: unknown }[] = new Array(length)
+  const rowArgs = (row: number) => values.map((column) => column[row])
+  const { concurrency } = f.body as { readonly concurrency: number }
+  const pending = new Set<Promise<void>>()
+  for (let row = 0; row < length; row++) {
+    if (row > 0 && row % rowsATurn === 0) await new Promise((resolve) => setImmediate(resolve))
+    const given = rowArgs(row)
+    if (f.skipNulls && given.some((value) => value === null)) {
+      results[row] = { value: null }
+      continue
+    }
+    const result = resultOf(call, given)
+    if (!isThenable(result)) {
+      results[row] = { value: result }
+      continue
+    }
+    const settled = settle(call, given, result).then((value) => {
+      results[row] = { value }
+      pending.delete(settled)
+    })
+    pending.add(settled)
+    if (pending.size >= concurrency) await Promise.race(pending)
+  }
+  await Promise.all(pending)
+  return resultColumn(call, results, rowArgs, nullable)
+}
+
+function resultOf(call: CallOverColumns, args: readonly unknown[]): unknown {
+  try {
+    return call.function.body.call(...args)
+  } catch (cause) {
+    throw failed(call, args, cause)
+  }
+}
+async function settle(call: CallOverColumns, args: readonly unknown[], result: PromiseLike<unknown>): Promise<unknown> {
+  try {
+    return await result
+  } catch (cause) {
+    throw failed(call, args, cause)
+  }
+}
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function resultColumn(
+  call: CallOverColumns,
+  results: readonly { value: unknown }[],
+  rowArgs: (row: number) => readonly unknown[],
+  nullable: boolean,
+): Column {
+  const { name, returnType } = call.function
+  const schema = new Schema([{ name: 'value', type: returnType, nullable }])
+  try {
+    return rowsToColumns(schema, results).columns[0]!
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    const row = Number(/rows\[(\d+)\]/.exec(error.what)?.[1] ?? 0)
+    throw new UserFunctionError('UDF_RETURN_TYPE', {
+      what: `the user function ${callText(call, rowArgs(row))} gave ${shown(results[row]?.value)}, which is no ${nullable ? '' : 'non-null '}${typeText(returnType)}: ${error.what.replace(/rows\[\d+\]\.value/, 'the result')}`,
+      todo: `return what the type of ${name} says, or declare another type; .nullable() allows null`,
+      cause: error,
+    })
+  }
+}
+
+// ---- a call a batch
+
+async function callOnce(
+  call: CallOverColumns,
+  body: (...args: unknown[]) => unknown,
+  args: readonly Column[],
+  length: number,
+): Promise<Column> {
+  let result: unknown
+  try {
+    result = await body(...args.map((column) => vectorOf(column, length)), length)
+  } catch (cause) {
+    throw failed(call, [], cause, `${length} rows`)
+  }
+  return columnOf(call, result, length)
+}
+
+/** What a function over columns gets: fixed types as a typed array, others as an array of values; `valid` has a 0 where a value is null. */
+function vectorOf(column: Column, length: number): { values: unknown; valid: Uint8Array | null; length: number } {
+  if (column.kind === 'fixed') return { values: column.data.subarray(0, length), valid: column.valid?.subarray(0, length) ?? null, length }
+  const values = columnValues(column, length)
+  let valid: Uint8Array | null = null
+  for (let i = 0; i < length; i++) {
+    if (values[i] !== null) continue
+    valid ??= new Uint8Array(length).fill(1)
+    valid[i] = 0
+  }
+  return { values, valid, length }
+}
+
+function columnOf(call: CallOverColumns, result: unknown, length: number): Column {
+  const { returnType: type, nullable } = call.function
+  const given = Array.isArray(result) || ArrayBuffer.isView(result) ? { values: result } : (result as { values?: unknown; valid?: unknown })
+  const values = given?.values as ArrayLike<unknown> | undefined
+  const valid = (given as { valid?: Uint8Array | null })?.valid ?? null
+  if (values === undefined || values === null || values.length !== length || (valid !== null && valid.length !== length)) {
+    throw wrongResult(call, `${values?.length === undefined ? `a ${typeof result}` : `${values.length} values`} for ${length} rows`)
+  }
+  if (valid !== null && !nullable && valid.includes(0)) throw wrongResult(call, 'a null, which its type does not allow')
+  if (columnKind(type) === 'fixed' && ArrayBuffer.isView(values)) {
+    if (fixedArray(type, 0).constructor !== (values as object).constructor)
+      throw wrongResult(call, `a ${(values as object).constructor.name} for values of type ${typeText(type)}`)
+    return { kind: 'fixed', type, data: values as unknown as FixedArray, valid }
+  }
+  const rows = Array.from({ length }, (_, i) => ({ value: valid !== null && valid[i] === 0 ? null : values[i] }))
+  return resultColumn(call, rows, () => [], nullable)
+}
+
+// ---- errors
+
+function failed(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): UserFunctionError {
+  return new UserFunctionError('FAILED_EXECUTE_UDF', {
+    what: `the user function ${over === undefined ? callText(call, args) : `${call.function.name} over ${over}`} threw: ${bounded(cause instanceof Error ? cause.message : String(cause), 500)}`,
+    todo: 'see the cause; the batch is not committed, and is run again when the query is started again',
+    cause,
+  })
+}
+function wrongResult(call: CallOverColumns, gave: string): UserFunctionError {
+  return new UserFunctionError('UDF_RETURN_TYPE', {
+    what: `the user function ${call.function.name} gave ${gave}`,
+    todo: 'return a typed array (or an array of values) with one element a row, or { values, valid } where there are nulls',
+  })
+}
+
+const maxArguments = 10
+/** `cents(price = 1.5, name = "ann")`, with long values cut. */
+function callText({ function: f, texts }: CallOverColumns, args: readonly unknown[]): string {
+  const named = args.slice(0, maxArguments).map((value, i) => (texts[i] === undefined ? shown(value) : `${texts[i]} = ${shown(value)}`))
+  return `${f.name}(${named.join(', ')}${args.length > maxArguments ? ', …' : ''})`
+}
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(bounded(value, 80))
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  if (typeof value === 'object' && value !== null && (Array.isArray(value) || value.constructor === Object || value instanceof Map))
+    return bounded(
+      JSON.stringify(value instanceof Map ? [...value] : value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner)),
+      80,
+    )
+  return bounded(String(value), 80)
+}
+function bounded(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`
+}

@@ -1,0 +1,50 @@
+import { Schema } from '../data/schema.ts'
+import type { Expression, NamedExpression } from '../plan/expression.ts'
+import { expressionText } from '../plan/expression-tree.ts'
+import type { Project, UserCalls } from '../plan/logical-plan.ts'
+import { columnRef } from '../plan/resolve.ts'
+import { type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import type { Select } from './select-sql.ts'
+
+/** The rows with the results of the calls that somebody reads: one SELECT gives the columns that pass through and the arguments, then the step adds the results. */
+export function userCallsRows(plan: UserCalls, needed: Needed, c: Compilation): Select {
+  const { fields } = plan.input.schema
+  const kept = fields.flatMap((_, i) => (needed.has(i) ? [i] : []))
+  const calls = plan.calls.flatMap((call, i) => (needed.has(fields.length + i) ? [{ call, at: fields.length + i }] : []))
+  const args = new Map<string, { readonly expression: Expression; readonly position: number }>()
+  const positionOf = (e: Expression): number => {
+    const own = e.kind === 'column' ? kept.indexOf(e.index) : -1
+    if (own >= 0) return own
+    const key = JSON.stringify(e, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
+    const known = args.get(key)
+    if (known) return known.position
+    args.set(key, { expression: e, position: kept.length + args.size })
+    return kept.length + args.size - 1
+  }
+  const placed = calls.map(({ call }) => ({
+    function: call.function,
+    args: call.args.map(positionOf),
+    texts: call.args.map(expressionText),
+  }))
+  const columns: NamedExpression[] = [
+    ...kept.map((i) => ({ name: fields[i]!.name, expression: columnRef(fields[i]!, i) })),
+    ...Array.from(args.values(), ({ expression }) => ({ name: expressionText(expression), expression })),
+  ]
+  if (columns.length === 0) columns.push({ name: 'row', expression: { kind: 'literal', value: true, type: 'boolean', nullable: false } }) // the rows still count
+  const project: Project = {
+    kind: 'project',
+    input: plan.input,
+    columns,
+    schema: new Schema(columns.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable }))),
+  }
+  const input = fragmentOf(project, new Set(columns.keys()), c.boundary).node
+  const schema = new Schema([...kept.map((i) => fields[i]!), ...calls.map(({ at }) => plan.schema.fields[at]!)])
+  const step = { kind: 'user-calls', input, schema, kept: kept.length, calls: placed } as const
+  const positions = plan.schema.fields.map((_, i) => {
+    const own = kept.indexOf(i)
+    if (own >= 0) return own
+    const call = calls.findIndex(({ at }) => at === i)
+    return call < 0 ? undefined : kept.length + call
+  })
+  return readInput(c, calls.length === 0 ? input : step, positions)
+}
