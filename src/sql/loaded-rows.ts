@@ -13,10 +13,10 @@ import { chunkRows, writeChunk } from './write-vectors.ts'
 /** Up to how many rows a batch is read in place. */
 export const smallRows = 4096
 
+/** A place of rows: its columns' types stay, what lies there changes from batch to batch. */
 interface Loaded {
   readonly schema: Schema
-  readonly batches: readonly ColumnBatch[]
-  readonly rows: number
+  batches: readonly ColumnBatch[]
 }
 /** Where a scan stands. */
 interface Scan {
@@ -31,15 +31,17 @@ export class LoadedRows {
   readonly #loaded = new Map<bigint, Loaded>()
   #last = 0n
 
-  /** Keeps the columns for statements to read, until `remove`. Nothing is copied: they must not change. */
-  add(schema: Schema, batches: readonly ColumnBatch[]): bigint {
+  /** Makes an empty place for rows of these types. */
+  open(schema: Schema): bigint {
     const id = ++this.#last
-    this.#loaded.set(id, {
-      schema,
-      batches: batches.filter((batch) => batch.length > 0),
-      rows: batches.reduce((sum, batch) => sum + batch.length, 0),
-    })
+    this.#loaded.set(id, { schema, batches: [] })
     return id
+  }
+  /** Lays columns there for statements to read, until the next `fill` or `remove`. Nothing is copied: they must not change. */
+  fill(id: bigint, batches: readonly ColumnBatch[]): void {
+    const loaded = this.#loaded.get(id)
+    assert(loaded, `the place ${id} is gone`)
+    loaded.batches = batches.filter((batch) => batch.length > 0)
   }
   remove(id: bigint): void {
     this.#loaded.delete(id)
@@ -62,7 +64,11 @@ export class LoadedRows {
           const loaded = this.#loaded.get(id)
           assert(loaded, `rows ${id} are gone`)
           loaded.schema.fields.forEach(({ type }, i) => bindings.bind_add_result_column(info, columnName(i), logicalType(type)))
-          bindings.bind_set_cardinality(info, loaded.rows, true)
+          bindings.bind_set_cardinality(
+            info,
+            loaded.batches.reduce((sum, batch) => sum + batch.length, 0),
+            false,
+          )
           bindings.bind_set_bind_data(info, loaded)
         },
       ),

@@ -1,35 +1,43 @@
+import { assert } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import { bindings, type Result } from './bindings.ts'
+import type { Connection } from './connection.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
-import { LoadedRows, smallRows } from './loaded-rows.ts'
+import { smallRows } from './loaded-rows.ts'
 import { appendColumns } from './write-vectors.ts'
 
-type Connection = Awaited<ReturnType<typeof bindings.connect>>
-
 /**
- * One connection and one user: statements run strictly one after another, whoever asks. Its temporary tables end with it; that is the
- * cheapest way to drop them all, and a connection costs less than a DROP.
+ * A batch's use of a connection: statements run strictly one after another, whoever asks. Temporary tables end with the connection; that
+ * is the cheapest way to drop them all, and a connection costs less than a DROP. One without tables serves the next batch.
  */
 export class Session {
   readonly #connection: Connection
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
   #tables = 0
-  readonly #rows: LoadedRows
-  #loaded: bigint[] = []
-  constructor(connection: Connection, rows: LoadedRows) {
+  #failed = false
+  constructor(connection: Connection) {
     this.#connection = connection
-    this.#rows = rows
   }
 
   /** Runs a text of one or more statements; the result is the last one's. */
   run(sql: string): Promise<Result> {
+    return this.#statement(sql, () => bindings.query(this.#connection.native, sql))
+  }
+
+  /** Runs one SELECT that the batches to come may have too, word for word. */
+  runAgain(sql: string): Promise<Result> {
+    return this.#statement(sql, () => this.#connection.runAgain(sql))
+  }
+
+  #statement(sql: string, run: () => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
       try {
-        return await bindings.query(this.#connection, sql)
+        return await run()
       } catch (error) {
+        this.#failed = true
         throw sqlError(error, sql)
       }
     })
@@ -43,9 +51,8 @@ export class Session {
   /** Makes columns readable and returns what stands behind FROM. They must not change while the session lives. */
   async load(schema: Schema, batches: readonly ColumnBatch[]): Promise<string> {
     if (batches.reduce((sum, batch) => sum + batch.length, 0) <= smallRows) {
-      const id = this.#rows.add(schema, batches)
-      this.#loaded.push(id)
-      return LoadedRows.text(id)
+      assert(!this.#closed, 'the batch has not ended')
+      return this.#connection.place(schema, batches)
     }
     const table = this.nextTable()
     await this.run(`CREATE TEMP TABLE ${table} (${columnDefinitions(schema)})`)
@@ -53,7 +60,7 @@ export class Session {
     return table
   }
   #append(table: string, batch: ColumnBatch): void {
-    const appender = bindings.appender_create_ext(this.#connection, 'temp', 'main', table)
+    const appender = bindings.appender_create_ext(this.#connection.native, 'temp', 'main', table)
     try {
       appendColumns(appender, batch)
       bindings.appender_close_sync(appender)
@@ -62,13 +69,17 @@ export class Session {
     }
   }
 
-  /** Waits for what runs and drops all that the session made. May be called again. */
-  async close(): Promise<void> {
+  /** Waits for what runs. Gives the connection if another batch can have it; else, or when called again, closes it and gives null. */
+  async close(): Promise<Connection | null> {
     await this.#last.catch(() => undefined)
-    if (this.#closed) return
+    if (this.#closed) return null
     this.#closed = true
-    bindings.disconnect_sync(this.#connection)
-    for (const id of this.#loaded) this.#rows.remove(id)
+    if (this.#tables === 0 && !this.#failed) {
+      this.#connection.release()
+      return this.#connection
+    }
+    this.#connection.close()
+    return null
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -214,7 +214,8 @@ export class SqlBatchRun implements SqlBatch {
   /** Runs a SELECT and gives its rows. Where files have to be counted it goes through a table, which is the only way to see both. */
   async select(query: SqlRelation): Promise<Result> {
     if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
-    return this.session.run(query.select)
+    // over rows in place a text comes again with the next batch
+    return rowsRead(query) <= smallRows ? this.session.runAgain(query.select) : this.session.run(query.select)
   }
 
   /** Runs a relation and forgets its rows; says how many there were. */
@@ -242,7 +243,7 @@ export class SqlBatchRun implements SqlBatch {
   async #makeTable(relation: SqlRelation): Promise<void> {
     if (rowsRead(relation) <= smallRows) {
       await this.#prepare(relation)
-      relation.form = (await this.load(readColumns(await this.session.run(relation.select), relation.schema))).form
+      relation.form = (await this.load(readColumns(await this.session.runAgain(relation.select), relation.schema))).form
       return
     }
     const name = this.session.nextTable()

@@ -3,6 +3,7 @@ import type { Files } from '../base/files.ts'
 import { binaryFileSchema } from '../data/file-options.ts'
 import type { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
+import { Connection } from './connection.ts'
 import { sqlError } from './errors.ts'
 import { withPartitions } from './infer-partitions.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
@@ -24,12 +25,18 @@ export interface SqlEngineOptions {
   readonly tempFolder?: string
 }
 
-/** DuckDB within this process: one instance in memory, with a connection for each batch. */
+/** Connections that are kept for batches to come. */
+const keptConnections = 8
+
+/** DuckDB within this process: one instance in memory, with a connection for each batch that runs. */
 export class SqlEngine {
   readonly #database: Awaited<ReturnType<typeof bindings.open>>
   readonly #files: Files
   readonly #rows = new LoadedRows()
   readonly #open = new Set<Session>()
+  /** Connections that wait for a batch; the one that was used last is used next. */
+  readonly #idle: Connection[] = []
+  #closed = false
   private constructor(database: Awaited<ReturnType<typeof bindings.open>>, files: Files) {
     this.#database = database
     this.#files = files
@@ -75,13 +82,16 @@ export class SqlEngine {
 
   /** Ends the batches that are still open, then DuckDB. */
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.all(Array.from(this.#open, (session) => this.#end(session)))
+    for (const connection of this.#idle.splice(0)) connection.close()
     bindings.close_sync(this.#database)
   }
 
   async #session(): Promise<Session> {
     try {
-      const session = new Session(await bindings.connect(this.#database), this.#rows)
+      const connection = this.#idle.pop() ?? new Connection(await bindings.connect(this.#database), this.#rows)
+      const session = new Session(connection)
       this.#open.add(session)
       return session
     } catch (error) {
@@ -90,7 +100,10 @@ export class SqlEngine {
   }
   async #end(session: Session): Promise<void> {
     this.#open.delete(session)
-    await session.close()
+    const connection = await session.close()
+    if (connection === null) return
+    if (this.#closed || this.#idle.length === keptConnections) connection.close()
+    else this.#idle.push(connection)
   }
 }
 
