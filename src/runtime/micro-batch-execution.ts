@@ -325,7 +325,7 @@ export class MicroBatchExecution {
   }
 
   async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
-    const { beginBatch, checkpoint, plan, salt } = this.#parts
+    const { beginBatch, checkpoint, plan, salt, sink } = this.#parts
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
@@ -337,7 +337,10 @@ export class MicroBatchExecution {
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
         // a small result is computed while the disk writes the state
-        const [result, state] = await Promise.allSettled([this.#state ? sql.prefetch(run.value) : undefined, this.#commitState()])
+        const [result, state] = await Promise.allSettled([
+          this.#state ? sql.prefetch(run.value, sink.use ?? 'rows') : undefined,
+          this.#commitState(),
+        ])
         if (state.status === 'rejected') throw state.reason
         if (result.status === 'rejected') throw result.reason
         return run.value

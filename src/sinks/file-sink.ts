@@ -37,6 +37,7 @@ export const fileSinkProvider: SinkProvider = {
 class FileSink implements Sink {
   readonly description: string
   readonly guarantee = 'exactly-once'
+  readonly use = 'files'
   readonly #context: SinkContext
   readonly #options: FileSinkOptions
   readonly #log: CompactibleLog<SinkFileEntry>

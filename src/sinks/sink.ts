@@ -14,6 +14,8 @@ export type SinkGuarantee = 'exactly-once' | 'at-least-once' | 'none'
 export interface Sink {
   readonly description: string
   readonly guarantee: SinkGuarantee
+  /** What it does with a batch's rows: reads them, or only has them written into files. Default 'rows'. Decides what is worth computing ahead. */
+  readonly use?: 'rows' | 'files'
   addBatch(batch: SinkBatch): Promise<SinkCommit>
   /** Called between batches, now and then: compaction, removal of litter. */
   maintain?(): Promise<void>

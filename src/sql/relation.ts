@@ -1,6 +1,7 @@
 import { assert } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
+import type { Result } from './bindings.ts'
 import type { FileScan } from './read-request.ts'
 import type { Relation } from './sql-batch.ts'
 import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
@@ -20,6 +21,8 @@ export type Form =
 export class SqlRelation implements Relation {
   readonly schema: Schema
   form: Form
+  /** The rows, where a prefetch has them already. */
+  fetched: Result | undefined
   constructor(schema: Schema, form: Form) {
     this.schema = schema
     this.form = form

@@ -1,6 +1,6 @@
 import { assert } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
-import type { ColumnBatch } from '../data/column-batch.ts'
+import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
@@ -128,9 +128,12 @@ export class SqlBatchRun implements SqlBatch {
     return own
   }
 
-  async prefetch(relation: Relation): Promise<void> {
+  async prefetch(relation: Relation, use: 'rows' | 'files'): Promise<void> {
     const own = SqlRelation.of(relation)
-    if (own.form.kind !== 'table' && rowsRead(own) <= smallRows) await this.#makeTable(own)
+    if (own.form.kind === 'table' || rowsRead(own) > smallRows) return
+    // nested values cross one by one and would have to go back for the file: running the statement once more is cheaper
+    if (use === 'files' && !crossesInBulk(own.schema)) return
+    own.fetched = await this.select(own)
   }
 
   async keyedColumns(
@@ -213,6 +216,7 @@ export class SqlBatchRun implements SqlBatch {
 
   /** Runs a SELECT and gives its rows. Where files have to be counted it goes through a table, which is the only way to see both. */
   async select(query: SqlRelation): Promise<Result> {
+    if (query.fetched) return query.fetched
     if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
     // over rows in place a text comes again with the next batch
     return rowsRead(query) <= smallRows ? this.session.runAgain(query.select) : this.session.run(query.select)
@@ -229,7 +233,7 @@ export class SqlBatchRun implements SqlBatch {
 
   /** Runs a statement that stores or forgets a relation's rows (COPY, EXPLAIN ANALYZE), and counts the files that it reads. */
   async execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile = false): Promise<Ran> {
-    if (this.#countsInTable(relation)) await this.#makeTable(relation)
+    if (this.#countsInTable(relation) || (relation.fetched && crossesInBulk(relation.schema))) await this.#makeTable(relation)
     return this.#execute(relation, statement, profile)
   }
   async #execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile: boolean): Promise<Ran> {
@@ -242,8 +246,10 @@ export class SqlBatchRun implements SqlBatch {
 
   async #makeTable(relation: SqlRelation): Promise<void> {
     if (rowsRead(relation) <= smallRows) {
-      await this.#prepare(relation)
-      relation.form = (await this.load(readColumns(await this.session.runAgain(relation.select), relation.schema))).form
+      if (!relation.fetched) await this.#prepare(relation)
+      const result = relation.fetched ?? (await this.session.runAgain(relation.select))
+      relation.form = (await this.load(readColumns(result, relation.schema))).form
+      relation.fetched = undefined
       return
     }
     const name = this.session.nextTable()
@@ -275,6 +281,11 @@ export class SqlBatchRun implements SqlBatch {
   #countsInTable(relation: SqlRelation): boolean {
     return this.#uncounted(relation)?.scan!.count.kind === 'table'
   }
+}
+
+/** Whether no column's values would have to become JavaScript values, one by one. */
+function crossesInBulk(schema: Schema): boolean {
+  return schema.fields.every(({ type }) => columnKind(type) !== 'values')
 }
 
 /** Rows that a CREATE TABLE AS or COPY stored. */

@@ -33,8 +33,8 @@ export interface SqlBatch {
   measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }>
   /** Runs a relation whose rows are used more than once. */
   materialize(relation: Relation): Promise<Relation>
-  /** Computes the rows of a relation now where they are few, so that whoever asks later need not wait; otherwise does nothing. */
-  prefetch(relation: Relation): Promise<void>
+  /** Computes the rows of a relation now where they are few, so that whoever asks later need not wait; otherwise does nothing. `use` says what for. */
+  prefetch(relation: Relation, use: 'rows' | 'files'): Promise<void>
   /** Runs a SELECT with ⟦0⟧ … whose first column is key_id (UHUGEINT): the identities as words (most significant first), the other columns as `schema` says. */
   keyedColumns(
     sql: string,
