@@ -8,10 +8,18 @@ export interface FileEntry {
   readonly modifiedMs: number
 }
 
+/** A file without its name. One of the two must be called, once. */
+export interface StagedFile {
+  /** The second half of `createExclusive`. */
+  publish(): Promise<boolean>
+  /** Lets it go. Never rejects. */
+  drop(): Promise<void>
+}
+
 /**
  * The little that Millrace asks of a file system, so that an object store can stand behind it.
  * Paths are absolute. A file that was created through this interface is whole and durable once the call has resolved:
- * no reader ever sees a part of it. All calls reject with the system's own error (`code: 'ENOENT'` …) unless stated otherwise.
+ * no reader ever sees a part of it, unless stated otherwise. All calls reject with the system's own error (`code: 'ENOENT'` …) unless stated otherwise.
  */
 export interface Files {
   /** The whole file. */
@@ -24,6 +32,13 @@ export interface Files {
   stat(path: string): Promise<FileEntry | undefined>
   /** Creates the file, durably, unless it exists: then false, and the file is as it was. Creates missing folders. */
   createExclusive(path: string, content: Uint8Array | string): Promise<boolean>
+  /** The first half of `createExclusive`: content that is durable under no name yet. Creates missing folders. */
+  stage(path: string, content: Uint8Array | string): Promise<StagedFile>
+  /**
+   * Creates a file that nothing names yet, durably; rejects with `EEXIST` where it exists. Until the call resolves, and after one that did not,
+   * a part of it may be seen: only for files that count because another file names them. One wait for the disk less than `createExclusive`.
+   */
+  create(path: string, content: Uint8Array | string): Promise<void>
   /** Creates or replaces the file atomically and durably. For caches and leases, never for logs. */
   replace(path: string, content: Uint8Array | string): Promise<void>
   /** Adds to the end of a file in a folder that exists; creates the file. Not durable, and a crash may leave a part of it. Optional. */

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import { type FileSystem, nodeFileSystem } from './file-system.ts'
-import type { FileEntry, Files } from './files.ts'
+import type { FileEntry, Files, StagedFile } from './files.ts'
 import { type Random, systemRandom } from './random.ts'
 
 /** Whether a file or folder is a temporary one: it was being made when its process died, or is being made. Hidden to every log. */
@@ -63,16 +63,31 @@ export class LocalFiles implements Files {
   }
 
   async createExclusive(path: string, content: Uint8Array | string): Promise<boolean> {
-    return this.#write(path, content, async (temporary) => {
-      const linked = await this.#link(temporary, path)
-      await this.#unlinkIfThere(temporary)
-      if (linked) await this.#fs.fsyncFolder(dirname(path))
-      return linked
-    })
+    return (await this.stage(path, content)).publish()
+  }
+
+  async stage(path: string, content: Uint8Array | string): Promise<StagedFile> {
+    const temporary = await this.#writeTemporary(path, content)
+    return {
+      publish: () => this.#orRemove(temporary, () => this.#publish(temporary, path)),
+      drop: () => this.#fs.unlink(temporary).catch(() => {}), // a start removes what a run has left behind
+    }
+  }
+  async #publish(temporary: string, path: string): Promise<boolean> {
+    const linked = await this.#link(temporary, path)
+    await this.#unlinkIfThere(temporary)
+    if (linked) await this.#fs.fsyncFolder(dirname(path))
+    return linked
+  }
+
+  async create(path: string, content: Uint8Array | string): Promise<void> {
+    await this.#writeNew(path, content)
+    await Promise.all([this.#fs.fsyncFile(path), this.#fs.fsyncFolder(dirname(path))])
   }
 
   async replace(path: string, content: Uint8Array | string): Promise<void> {
-    await this.#write(path, content, async (temporary) => {
+    const temporary = await this.#writeTemporary(path, content)
+    await this.#orRemove(temporary, async () => {
       await this.#fs.rename(temporary, path)
       await this.#fs.fsyncFolder(dirname(path))
     })
@@ -108,23 +123,31 @@ export class LocalFiles implements Files {
     return true
   }
 
-  /** Writes and syncs a temporary file beside `path`, then lets `publish` give it its name. */
-  async #write<T>(path: string, content: Uint8Array | string, publish: (temporary: string) => Promise<T>): Promise<T> {
+  /** Writes and syncs a temporary file beside `path`. */
+  async #writeTemporary(path: string, content: Uint8Array | string): Promise<string> {
+    const temporary = join(dirname(path), `.${basename(path)}.${this.#unique}-${this.#count++}.tmp`)
+    await this.#orRemove(temporary, async () => {
+      await this.#writeNew(temporary, content)
+      await this.#fs.fsyncFile(temporary)
+    })
+    return temporary
+  }
+  async #writeNew(path: string, content: Uint8Array | string): Promise<void> {
     const folder = dirname(path)
-    const temporary = join(folder, `.${basename(path)}.${this.#unique}-${this.#count++}.tmp`)
     await this.#ensureFolder(folder)
     try {
-      try {
-        await this.#fs.writeFile(temporary, content)
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error
-        // the folder was there and somebody has removed it
-        this.#folders.clear()
-        await this.#ensureFolder(folder)
-        await this.#fs.writeFile(temporary, content)
-      }
-      await this.#fs.fsyncFile(temporary)
-      return await publish(temporary)
+      await this.#fs.writeFile(path, content)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      // the folder was there and somebody has removed it
+      this.#folders.clear()
+      await this.#ensureFolder(folder)
+      await this.#fs.writeFile(path, content)
+    }
+  }
+  async #orRemove<T>(temporary: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
     } catch (error) {
       await this.#fs.unlink(temporary).catch(() => {}) // it may be there or not; the first error is the one to tell
       throw error

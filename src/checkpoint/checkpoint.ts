@@ -24,8 +24,18 @@ export interface BatchLog<Entry> {
   batchIds(): Promise<number[]>
   /** Durable when it resolves. FencedError CONCURRENT_STREAM_LOG_UPDATE where the entry exists. */
   add(batchId: number, entry: Entry): Promise<void>
+  /** The half of `add` that may run beside other work: the entry's content is durable and counts for nothing yet. */
+  stage(batchId: number, entry: Entry): Promise<StagedEntry>
   /** Removes entries below `batchId`; need not be durable. */
   purgeBelow(batchId: number): Promise<void>
+}
+
+/** An entry without its name. One of the two must be called, once. */
+export interface StagedEntry {
+  /** The other half of `add`. */
+  publish(): Promise<void>
+  /** Lets it go. Never rejects. */
+  drop(): Promise<void>
 }
 
 /** A checkpoint folder that this run owns (DESIGN.md, Fencing). */

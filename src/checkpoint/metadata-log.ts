@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { assert, CorruptCheckpointError, FencedError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
-import type { BatchLog } from './checkpoint.ts'
+import type { BatchLog, StagedEntry } from './checkpoint.ts'
 import { type LogFile, malformed } from './log-text.ts'
 
 /** How the entries of one log become files and come back. */
@@ -110,6 +110,10 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
   }
 
   async add(batchId: number, entry: Entry): Promise<void> {
+    await (await this.stage(batchId, entry)).publish()
+  }
+
+  async stage(batchId: number, entry: Entry): Promise<StagedEntry> {
     const { files, format, checkFence, contiguous, name } = this.#options
     assert(Number.isSafeInteger(batchId) && batchId >= 0, `${batchId} is not a batch id`)
     const range = this.#range ?? (await this.#list())
@@ -119,17 +123,29 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
     const file = this.#file(batchId)
     const content = format.encode(file, entry)
     await checkFence()
-    let created: boolean
-    try {
-      created = await files.createExclusive(file.path, content)
-    } catch (error) {
-      // a run that takes over removes the temporary files of the one before: then that is the reason
-      await checkFence()
-      throw error
+    const staged = await this.#orSuperseded(() => files.stage(file.path, content))
+    return {
+      publish: async () => {
+        await checkFence()
+        if (!(await this.#orSuperseded(() => staged.publish()))) throw this.#concurrent(file, batchId)
+        this.#added(batchId, entry)
+      },
+      drop: () => staged.drop(),
     }
-    if (!created) throw this.#concurrent(file, batchId)
+  }
+  #added(batchId: number, entry: Entry): void {
+    const range = this.#range!
     this.#range = range === 'empty' ? { lowest: batchId, newest: batchId } : { lowest: Math.min(range.lowest, batchId), newest: batchId }
     this.#newest = { batchId, entry }
+  }
+  /** A run that takes over removes the temporary files of the one before: then that is the reason of a failure. */
+  async #orSuperseded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      await this.#options.checkFence()
+      throw error
+    }
   }
 
   /** In ascending order, so that a kill half-way leaves no gap. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
-import type { Checkpoint, OffsetEntry } from '../checkpoint/checkpoint.ts'
+import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { emptyColumns } from '../data/column-batch.ts'
 import type { BatchWatermarks } from '../operators/aggregate.ts'
@@ -293,7 +293,6 @@ export class MicroBatchExecution {
     const { checkpoint } = this.#parts
     await this.#reporter.time('walCommit', () =>
       this.#step('offset-log/write', async () => {
-        await checkpoint.checkFence()
         await checkpoint.offsets.add(this.#batchId, entry)
       }),
     )
@@ -329,6 +328,7 @@ export class MicroBatchExecution {
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
+    let staged: Promise<StagedEntry> | undefined
     try {
       const evaluation = await this.#evaluate(sql, entry)
       const relation = await this.#reporter.time('addBatch', async () => {
@@ -336,6 +336,10 @@ export class MicroBatchExecution {
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
+        const watermarkMs = this.#tracker.advance(evaluation.record.eventTimes)
+        // the entry that will say that the batch is done waits for its name, on a disk that is busy with the state anyway
+        staged = checkpoint.commits.stage(this.#batchId, { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch })
+        staged.catch(() => {}) // asked for below
         // a small result is computed while the disk writes the state
         const [result, state] = await Promise.allSettled([
           this.#state ? sql.prefetch(run.value, sink.use ?? 'rows') : undefined,
@@ -347,14 +351,13 @@ export class MicroBatchExecution {
       })
       const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
       this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows: await sql.inputRows(), state: this.#state })
-      const watermarkMs = this.#tracker.advance(evaluation.record.eventTimes)
-      await this.#reporter.time('commitOffsets', () =>
-        this.#step('commit-log/write', async () => {
-          await checkpoint.checkFence()
-          await checkpoint.commits.add(this.#batchId, { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch })
-        }),
-      )
+      await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
+      staged = undefined
     } finally {
+      await staged?.then(
+        (entry) => entry.drop(),
+        () => {},
+      )
       await sql.close()
     }
     this.#start = { ...entry.sources }

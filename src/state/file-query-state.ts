@@ -51,12 +51,14 @@ export class FileQueryState implements QueryState {
     const bytes = this.#writer.length
     await checkFence()
     await this.#writeSchemas()
-    if (!(await files.createExclusive(path, this.#writer.content))) {
+    // it counts from the moment when commits/ names this run's epoch: a part of it that a crash leaves is litter
+    await files.create(path, this.#writer.content).catch((error: { code?: unknown }) => {
+      if (error.code !== 'EEXIST') throw error
       throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
         what: `${path} was there already, though only this run may write it`,
         todo: 'stop one of the two runs of this checkpoint',
       })
-    }
+    })
     this.#maintenance.noteCommit(version, bytes)
     for (const { store } of this.#operators.values()) store.committed(version)
     this.#version = version

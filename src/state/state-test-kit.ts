@@ -1,7 +1,7 @@
 /** What the tests of this room share: files in memory, a schema with everything in it, rows for it, and a plain Map that says what state must be. */
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
-import type { FileEntry, Files } from '../base/files.ts'
+import type { FileEntry, Files, StagedFile } from '../base/files.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
@@ -37,6 +37,12 @@ export class MemoryFiles implements Files {
     if (this.content.has(path)) return false
     await this.replace(path, content)
     return true
+  }
+  async stage(path: string, content: Uint8Array | string): Promise<StagedFile> {
+    return { publish: () => this.createExclusive(path, content), drop: async () => {} }
+  }
+  async create(path: string, content: Uint8Array | string): Promise<void> {
+    if (!(await this.createExclusive(path, content))) throw Object.assign(new Error(`EEXIST: ${path}`), { code: 'EEXIST' })
   }
   async replace(path: string, content: Uint8Array | string): Promise<void> {
     this.content.set(path, new Uint8Array(typeof content === 'string' ? Buffer.from(content) : content))

@@ -34,6 +34,11 @@ export function failingFiles(files: Files, at: number, when: 'before' | 'after')
     list: (folder) => look(() => files.list(folder)),
     stat: (path) => look(() => files.stat(path)),
     createExclusive: (path, content) => change(() => files.createExclusive(path, content)),
+    async stage(path, content) {
+      const staged = await change(() => files.stage(path, content))
+      return { publish: () => change(() => staged.publish()), drop: () => (dead ? Promise.resolve() : staged.drop()) }
+    },
+    create: (path, content) => change(() => files.create(path, content)),
     replace: (path, content) => change(() => files.replace(path, content)),
     makeFolder: (path) => change(() => files.makeFolder(path)),
     sync: (paths) => change(() => files.sync(paths)),

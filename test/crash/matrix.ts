@@ -249,6 +249,8 @@ function bound(files: LocalFiles): Files {
     names: (folder) => files.names(folder),
     stat: (path) => files.stat(path),
     createExclusive: (path, content) => files.createExclusive(path, content),
+    stage: (path, content) => files.stage(path, content),
+    create: (path, content) => files.create(path, content),
     replace: (path, content) => files.replace(path, content),
     makeFolder: (path) => files.makeFolder(path),
     sync: (paths) => files.sync(paths),
