@@ -11,6 +11,8 @@ import { listBatchIds, MetadataLog } from './metadata-log.ts'
 import { offsetFormat } from './offset-log.ts'
 import { type ProcessIdentity, systemProcess } from './process-identity.ts'
 import { createQueryId, readQueryId } from './query-metadata.ts'
+import { type QueryShape, shapeOf } from './query-shape.ts'
+import { compareShapes, type RestartFinding, restartRefusal } from './restart-rules.ts'
 import { claimRun, type Run, type RunRecord, runsFolder } from './runs.ts'
 
 export interface OpenCheckpointOptions {
@@ -22,6 +24,10 @@ export interface OpenCheckpointOptions {
   readonly queryName: string | null
   readonly planText: string
   readonly planFingerprint: string
+  /** What of the query may not change, or only so far as restart-rules.ts allows; without it nothing is compared. */
+  readonly shape?: QueryShape
+  /** Is told what changed since the run before and may. */
+  readonly onChanges?: (findings: readonly RestartFinding[]) => void
   readonly millraceVersion: string
   /** Supersede a run that is (or may be) alive; it stops with FencedError at its next durable step. */
   readonly takeover?: boolean
@@ -46,7 +52,7 @@ export const defaultMinBatchesToRetain = 100
  * without offsets; the holder alive; then, as owner, the same again, torn or missing log entries, logs that disagree.
  * Only temporary files are removed; whatever can't be trusted stays as it is, and the error names it.
  *
- * FencedError CONCURRENT_QUERY; InvalidQueryError INVALID_LEASE; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
+ * FencedError CONCURRENT_QUERY; InvalidQueryError INVALID_LEASE, and those of restart-rules.ts; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
  * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, MALFORMED_LOG_FILE, INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION, BATCH_METADATA_NOT_FOUND, LOGS_DISAGREE,
  * MALFORMED_METADATA_FILE, CHECKPOINT_OF_ANOTHER_QUERY, RUN_RECORDS_MISSING.
  */
@@ -74,8 +80,11 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
       millraceVersion: options.millraceVersion,
       planFingerprint: options.planFingerprint,
       plan: options.planText,
+      ...(options.shape ? { shape: options.shape } : {}),
       leaseMs,
     },
+    // before the first batch was planned there is nothing that could not change
+    ...((await notYet.offsets.batchIds()).length > 0 ? { mayFollow: (previous) => compareWith(previous, options) } : {}),
     takeover: options.takeover ?? false,
     committedEpoch: (await notYet.commits.latest())?.entry.epoch ?? 0,
   })
@@ -85,6 +94,16 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
     await run.close().catch(() => {}) // the first error is the one to tell
     throw error
   }
+}
+
+/** InvalidQueryError STREAMING_SOURCES_CHANGED, STREAMING_SINK_CHANGED and others of restart-rules.ts. */
+function compareWith(previous: RunRecord, { shape, folder, onChanges }: OpenCheckpointOptions): void {
+  const before = shapeOf(previous.shape)
+  if (!before || !shape) return
+  const findings = compareShapes(before, shape)
+  const refusal = restartRefusal(findings, folder)
+  if (refusal) throw refusal
+  if (findings.length > 0) onChanges?.(findings)
 }
 
 async function openAsOwner(options: OpenCheckpointOptions, queryId: string, run: Run): Promise<OpenCheckpoint> {

@@ -4,6 +4,7 @@ import { assert, CorruptCheckpointError, FencedError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { decodeLogText, encodeLogText, type LogFile, malformed, parseObject, wholeNumber } from './log-text.ts'
 import { openRuns, type ProcessIdentity, type ProcessRecord } from './process-identity.ts'
+import type { QueryShape } from './query-shape.ts'
 
 /*
  * Which run may write to a checkpoint. Every start creates runs/<epoch> exclusively, with the next number; the newest number is the
@@ -20,6 +21,8 @@ export interface RunRecord extends ProcessRecord {
   readonly millraceVersion: string
   readonly planFingerprint: string
   readonly plan: string
+  /** What the next start is compared with; absent in records of older releases. */
+  readonly shape?: QueryShape
   readonly startedAtMs: number
   /** Milliseconds that each renewal of the lease is good for. */
   readonly leaseMs: number
@@ -31,7 +34,9 @@ export interface ClaimRun {
   readonly process: ProcessIdentity
   readonly checkpointFolder: string
   /** All of the record that this module doesn't know itself. */
-  readonly run: Pick<RunRecord, 'runId' | 'queryId' | 'queryName' | 'millraceVersion' | 'planFingerprint' | 'plan' | 'leaseMs'>
+  readonly run: Pick<RunRecord, 'runId' | 'queryId' | 'queryName' | 'millraceVersion' | 'planFingerprint' | 'plan' | 'shape' | 'leaseMs'>
+  /** Sees the record of the run before this one, and throws where this one may not follow it: then there is no record of this one. */
+  readonly mayFollow?: (previous: RunRecord) => void
   /** Supersede the holder though it is alive. */
   readonly takeover: boolean
   /** The epoch in the newest commits entry, or 0. */
@@ -54,6 +59,7 @@ export async function claimRun(claim: ClaimRun): Promise<Run> {
     const previous = newest === undefined ? undefined : await previousRun(claim, folder, newest, newest === supersede)
     // a takeover is meant for the holder that stood there when it was asked for, not for one that came since
     if (previous && newest !== supersede) await refuseIfHeld(claim, folder, previous, runs.ended.has(previous.epoch))
+    if (previous) claim.mayFollow?.(previous)
     const epoch = Math.max(newest ?? 0, committedEpoch) + 1
     const { host, pid, bootId, processStart, threadId } = me
     const record: RunRecord = { epoch, ...run, host, pid, bootId, processStart, threadId, startedAtMs: clock.nowMs() }

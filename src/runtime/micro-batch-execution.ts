@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
 import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
+import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
 import type { BatchWatermarks } from '../operators/aggregate.ts'
 import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
@@ -131,6 +132,7 @@ export class MicroBatchExecution {
     const planned = await checkpoint.offsets.latest()
     const committed = await checkpoint.commits.latest()
     const decision = decideStart(planned?.batchId, committed?.batchId)
+    this.#batchId = decision.batchId
     if (planned) {
       this.#checkSources(planned.entry)
       // openCheckpoint has made sure that it is there, but for batch 0
@@ -143,6 +145,7 @@ export class MicroBatchExecution {
           this.#parts.warn(
             `the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`,
           )
+        this.#checkReplayedSources(planned.entry, before?.sources ?? {})
         this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
@@ -153,7 +156,6 @@ export class MicroBatchExecution {
         this.#tracker = this.#newTracker(Math.max(planned.entry.batchWatermarkMs, committed?.entry.nextBatchWatermarkMs ?? 0))
       }
     } else this.#start = this.#noOffsets()
-    this.#batchId = decision.batchId
     this.#state = openState ? await openState(this.#batchId) : null
   }
 
@@ -280,7 +282,8 @@ export class MicroBatchExecution {
       batchWatermarkMs: this.#tracker.currentMs,
       batchTimestampMs: clock.nowMs(),
       conf: pinnedConf,
-      sources: end,
+      // with those of sources that were removed: under its name one goes on from where it stood
+      sources: { ...this.#start, ...end },
     }
     const logged = this.#writeAhead(entry)
     // runBatch waits for it; until then a failure is nobody's
@@ -428,13 +431,25 @@ export class MicroBatchExecution {
     return result
   }
 
+  /** Sources without a name go by their place; those with one may come and go. The run before may have left no shape to compare with. */
   #checkSources(entry: OffsetEntry): void {
-    const now = [...this.#parts.sources.keys()].sort()
-    const then = Object.keys(entry.sources).sort()
-    if (now.join('\n') === then.join('\n')) return
+    const [now, then] = [[...this.#parts.sources.keys()], Object.keys(entry.sources)].map((names) =>
+      names.filter((name) => !isNamed(name)).sort(),
+    )
+    if (now!.join('\n') === then!.join('\n')) return
     throw new InvalidQueryError('STREAMING_SOURCES_CHANGED', {
-      what: `the checkpoint ${this.#parts.checkpoint.folder} was written by a query with the sources [${then.join(', ')}], and this one has [${now.join(', ')}]`,
+      what: `the checkpoint ${this.#parts.checkpoint.folder} was written by a query with the sources [${Object.keys(entry.sources).join(', ')}], and this one has [${[...this.#parts.sources.keys()].join(', ')}]`,
       todo: 'give the query the sources it had, or start it with a new checkpointLocation',
+    })
+  }
+
+  /** The batch that is run again counts all rows that it was planned with. */
+  #checkReplayedSources(entry: OffsetEntry, before: Readonly<Record<string, Offset | null>>): void {
+    const lost = Object.keys(entry.sources).find((name) => !this.#parts.sources.has(name) && !sameOffset(entry.sources[name], before[name]))
+    if (lost === undefined) return
+    throw new InvalidQueryError('STREAMING_SOURCES_CHANGED', {
+      what: `batch ${this.#batchId} was planned with rows of the source ${lost}, was not committed, and the query has that source no more`,
+      todo: 'start the query with the source until that batch is committed (trigger availableNow does), then remove it',
     })
   }
 

@@ -18,6 +18,7 @@ import {
   watermarkPolicyKey,
 } from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
+import { restartRules } from '../checkpoint/restart-rules.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -47,6 +48,7 @@ import { type ExecutionParts, MicroBatchExecution } from './micro-batch-executio
 import type { NamedRelations } from './named-relations.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import { queryOptions } from './query-options.ts'
+import { queryShape } from './query-shape.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -92,7 +94,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const checkpoint = await openQueryCheckpoint(spec, location.folder, environment)
+    const checkpoint = await openQueryCheckpoint({ ...spec, options: options.sink }, plan, location.folder, environment)
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
     const history = progressHistory(checkpoint, spec, environment)
@@ -214,7 +216,7 @@ async function checkpointLocation(spec: StartQuery, given: string | undefined, c
   return { folder, release: async (failed: boolean) => (failed && !always ? undefined : rm(folder, { recursive: true, force: true })) }
 }
 
-function openQueryCheckpoint(spec: StartQuery, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
+function openQueryCheckpoint(spec: StartQuery, plan: StreamingPlan, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
   const planText = explainLogical(spec.plan)
   return openCheckpoint({
     files: environment.files,
@@ -224,6 +226,12 @@ function openQueryCheckpoint(spec: StartQuery, folder: string, environment: Quer
     queryName: spec.queryName,
     planText,
     planFingerprint: createHash('sha256').update(planText).digest('hex'),
+    shape: queryShape(spec, plan),
+    onChanges: (findings) => {
+      for (const { verdict, rule, what } of findings) {
+        if (verdict === 'told') environment.print(`millrace: ${spec.queryName ?? folder}: ${what}: ${restartRules[rule].because}`)
+      }
+    },
     millraceVersion: version,
     takeover: environment.takeover,
     leaseMs: environment.conf.durationMs('millrace.leaseDuration'),
