@@ -13,6 +13,7 @@ import {
   type JoinOn,
   join,
   limit,
+  observe,
   offset,
   project,
   randomSplit,
@@ -37,6 +38,7 @@ import type { EnginePort } from '../query/engine-port.ts'
 import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
 import { aggregateItems, Grouping } from './grouped-data.ts'
+import { Observation } from './observation.ts'
 import { schemaTree } from './schema-tree.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
@@ -192,6 +194,15 @@ export class PlannedFrame {
   }
   melt(ids: unknown, values: unknown, variableColumnName: string, valueColumnName: string): PlannedFrame {
     return this.unpivot(ids, values, variableColumnName, valueColumnName)
+  }
+  observe(to: unknown, ...items: unknown[]): PlannedFrame {
+    const given = items.length === 1 && typeof items[0] === 'function' ? this.#ask(items[0] as Callback) : undefined
+    const metrics =
+      given !== undefined
+        ? namedExpressions('observe', given)
+        : items.map((item) => ({ expression: columnExpression('a metric of observe', item) }))
+    if (to instanceof Observation) return this.#with(observe(this.plan, to.name, metrics, Observation.observedOf(to)))
+    return this.#with(observe(this.plan, String(to), metrics))
   }
   withWatermark(column: string, delay: string): PlannedFrame {
     return this.#with(watermark(this.plan, column, delay))

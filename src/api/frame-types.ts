@@ -14,6 +14,7 @@ import type { StreamingQuery } from '../query/streaming-query.ts'
 import type { Aggregated, AggregateMap, BatchOps, PivotOf, UnionByName, Unpivoted } from './batch-types.ts'
 import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
 import type { AvgType, SumType } from './functions.ts'
+import type { Observation } from './observation.ts'
 import type { Js, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'
@@ -245,6 +246,12 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   ): Frame<Unpivoted<S, I, V, VariableName, ValueName>, K>
   /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
   withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
+  /**
+   * Passes the rows on and computes aggregates over them on the way: in each batch of a stream, shown under the name in observedMetrics of
+   * its progress; in a batch for an Observation.
+   */
+  observe<A>(to: string | Observation<A>, f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<S, K>
+  observe(to: string | Observation<any>, ...metrics: Named<string, any>[]): Frame<S, K>
   /** A name for the relation, so that col('name.x') finds its columns. */
   alias(name: string): Frame<S, K>
   /** Sorts: by names, by expressions with asc() or desc(), or by what a function gives. */

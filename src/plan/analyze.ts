@@ -32,6 +32,7 @@ import { nameOf, parseName, resolveExpression, sameName, starColumns } from './r
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
 export { cubeSets, type GroupingItems, groupingSets, rollupSets } from './analyze-grouping-sets.ts'
 export { type JoinOn, join } from './analyze-join.ts'
+export { checkMetricNames, observe } from './analyze-observe.ts'
 export { type PivotValue, pivot } from './analyze-pivot.ts'
 export { randomSplit, sample } from './analyze-sample.ts'
 export { type SetOperationWord, setOperation } from './analyze-set-operation.ts'

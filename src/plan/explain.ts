@@ -51,6 +51,8 @@ function describe(plan: LogicalPlan): string {
       return `${plan.operation === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`
     case 'sample':
       return `Sample ${plan.lower}, ${plan.upper}, ${plan.withReplacement}, ${plan.seed}`
+    case 'observe':
+      return `CollectMetrics ${plan.name},${list(plan.metrics.map(namedText))}`
     case 'user-calls':
       return `UserCalls${list(plan.calls.map(expressionText))}`
     case 'expand':

@@ -1,4 +1,5 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Expression, NamedExpression, SortOrder, UserCall } from './expression.ts'
 
@@ -22,6 +23,7 @@ export type LogicalPlan =
   | Sample
   | Expand
   | UserCalls
+  | Observe
 
 interface Node {
   readonly schema: Schema
@@ -159,6 +161,15 @@ export interface UserCalls extends Node {
   readonly kind: 'user-calls'
   readonly input: LogicalPlan
   readonly calls: readonly UserCall[]
+}
+/** Passes the rows on; the metrics, expressions over AggregateCalls, are computed of all of them in each batch. */
+export interface Observe extends Node {
+  readonly kind: 'observe'
+  readonly input: LogicalPlan
+  readonly name: string
+  readonly metrics: readonly NamedExpression[]
+  /** Who is told, for a batch. */
+  readonly observed?: Observed
 }
 
 export type OutputMode = 'append' | 'update' | 'complete'

@@ -4,6 +4,7 @@
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import { notSupportedYet } from './analysis-errors.ts'
+import { checkMetricNames } from './analyze.ts'
 import type { Expression } from './expression.ts'
 import { childrenOf, expressionText } from './expression-tree.ts'
 import { type Aggregate, inputsOf, isStreaming, type Join, type LogicalPlan, type OutputMode, type Union } from './logical-plan.ts'
@@ -22,6 +23,7 @@ export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void 
       todo: 'read with readStream, or use write for a batch',
     })
   }
+  checkMetricNames(plan)
   checkOutputMode(plan, outputMode)
   const errors = nodesOf(plan)
     .filter(isStreaming)

@@ -16,7 +16,7 @@ import {
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import type { Aggregate, Expand, Filter, Join, LogicalPlan, Project, Sort, UserCalls } from './logical-plan.ts'
+import type { Aggregate, Expand, Filter, Join, LogicalPlan, Observe, Project, Sort, UserCalls } from './logical-plan.ts'
 import { namedColumn, projectNamed } from './named-columns.ts'
 import { columnRef } from './resolve.ts'
 
@@ -37,6 +37,8 @@ export function extractUserCalls(plan: LogicalPlan): LogicalPlan {
       return plan.order.some(({ expression }) => hasUserCall(expression)) ? fromSort(plan) : plan
     case 'join':
       return plan.condition !== null && hasUserCall(plan.condition) ? fromJoin(plan) : plan
+    case 'observe':
+      return plan.metrics.some(({ expression }) => hasUserCall(expression)) ? fromObserve(plan) : plan
     case 'expand':
       return plan.columns.some(({ expressions }) => expressions.some(hasUserCall)) ? fromExpand(plan) : plan
     default:
@@ -114,6 +116,15 @@ function fromSort(plan: Sort): LogicalPlan {
   )
   const order = plan.order.map((key, i) => ({ ...key, expression: below.expressions[i]! }))
   return firstColumns({ kind: 'sort', input: below.input, order, schema: below.input.schema }, plan)
+}
+
+function fromObserve(plan: Observe): LogicalPlan {
+  const below = computeBelow(
+    plan.input,
+    plan.metrics.map(({ expression }) => expression),
+  )
+  const metrics = withExpressions(plan.metrics, below.expressions)
+  return firstColumns({ ...plan, input: below.input, metrics, schema: below.input.schema }, plan)
 }
 
 function fromExpand(plan: Expand): LogicalPlan {

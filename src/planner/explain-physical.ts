@@ -26,7 +26,8 @@ const newSeen = () => new Map<PhysicalNode, number>()
 function nodeLines(node: PhysicalNode, seen: Map<PhysicalNode, number>): string[] {
   if (seen.has(node)) return [`${titleOf(node)} (as above)`]
   seen.set(node, seen.size)
-  const inputs = node.kind === 'fragment' ? node.inputs : 'input' in node ? [node.input] : []
+  const inputs =
+    node.kind === 'fragment' ? node.inputs : node.kind === 'observe' ? [node.input, node.metrics] : 'input' in node ? [node.input] : []
   return [
     titleOf(node),
     ...detailLines(node).map((line) => `  ${line}`),
@@ -46,6 +47,8 @@ function titleOf(node: PhysicalNode): string {
       return 'SQL'
     case 'user-calls':
       return `User functions ${node.calls.map((call) => `${call.function.name}(${call.texts.join(', ')})`).join(', ')}`
+    case 'observe':
+      return `Observe ${node.name}`
     case 'event-time':
       return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
     case 'aggregate':

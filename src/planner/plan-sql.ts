@@ -9,6 +9,7 @@ import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
+import { observedRows } from './observe-step.ts'
 import {
   addWindows,
   columnOf,
@@ -119,6 +120,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return sampleSql(plan, needed, c)
     case 'expand':
       return expandSql(plan, needed, c)
+    case 'observe':
+      return observedRows(plan, needed, c)
     case 'user-calls':
       return userCallsRows(plan, needed, c)
   }

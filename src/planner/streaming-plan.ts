@@ -1,3 +1,4 @@
+import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
@@ -25,7 +26,7 @@ export interface PlannedSource {
   readonly scan: StreamScan
 }
 
-export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | StatefulAggregate
+export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulAggregate
 
 /** The rows that a source has in this batch. */
 export interface SourceRows {
@@ -68,6 +69,16 @@ export interface UserCallsStep {
     /** The arguments as the user wrote them, for errors. */
     readonly texts: readonly string[]
   }[]
+}
+
+/** Passes its input on unchanged; the one row of `metrics`, which reads it too, is what the batch has observed. */
+export interface ObserveStep {
+  readonly kind: 'observe'
+  readonly input: PhysicalNode
+  readonly schema: Schema
+  readonly name: string
+  readonly metrics: PhysicalNode
+  readonly observed: Observed | null
 }
 
 /** Passes its input on unchanged and measures the event times in it: min, max, avg, count. */

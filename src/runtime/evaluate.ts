@@ -1,5 +1,7 @@
 import { assert } from '../base/errors.ts'
 import { type Column, type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
+import type { Observed } from '../data/observed.ts'
+import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type AggregateResult, aggregateBatch, type BatchWatermarks } from '../operators/aggregate.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
@@ -19,13 +21,15 @@ export interface EvaluationContext {
 }
 /** What was seen on the way. */
 export interface EvaluationRecord {
+  /** What each observe has seen, by its name. */
+  readonly observed: Map<string, { readonly metrics: Row; readonly observed: Observed | null }>
   readonly eventTimes: Map<number, EventTimeStats>
   readonly aggregates: Map<number, AggregateResult & { readonly updatesMs: number }>
 }
 
 /** Runs a plan's nodes, inputs first; every node once, also where two others read it. Stateful steps change their store. */
 export class Evaluation {
-  readonly record: EvaluationRecord = { eventTimes: new Map(), aggregates: new Map() }
+  readonly record: EvaluationRecord = { eventTimes: new Map(), aggregates: new Map(), observed: new Map() }
   readonly #context: EvaluationContext
   readonly #done = new Map<PhysicalNode, Promise<Relation>>()
   readonly #readers: Map<PhysicalNode, number>
@@ -68,6 +72,13 @@ export class Evaluation {
         const measured = await sql.measure(await this.relationOf(node.input), node.column)
         this.record.eventTimes.set(node.index, measured.stats)
         return measured.relation
+      }
+      case 'observe': {
+        const input = await this.relationOf(node.input)
+        const [metrics] = await sql.rowSet(await this.relationOf(node.metrics)).toObjects()
+        assert(metrics, 'an aggregation without keys gives one row')
+        this.record.observed.set(node.name, { metrics, observed: node.observed })
+        return input
       }
       case 'user-calls':
         return this.#userCalls(node)
@@ -117,7 +128,8 @@ function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {
     readers.set(node, seen + 1)
     if (seen > 0) return
     if (node.kind === 'fragment') node.inputs.forEach(visit)
-    else if (node.kind === 'event-time' || node.kind === 'aggregate') visit(node.input)
+    else if ('input' in node) visit(node.input)
+    if (node.kind === 'observe') visit(node.metrics)
   }
   visit(root)
   return readers

@@ -9,6 +9,7 @@ import { type Random, systemRandom } from '../base/random.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
@@ -114,6 +115,7 @@ export class LocalEngine implements EnginePort {
         todo: 'start it with writeStream….start(); for a look at it use format("memory") or format("console")',
       })
     }
+    checkMetricNames(plan)
     const root = planBatch(optimize(plan))
     const held = relationNames(plan).map((name) => this.#environment.relations.get(name))
     const own = held[0] ? null : await this.#environment.sql.beginBatch({ batchTimestampMs: this.#environment.clock.nowMs(), salt: '' })
@@ -128,7 +130,9 @@ export class LocalEngine implements EnginePort {
           throw new Error('a batch plan has no state')
         },
       })
-      return await use(sql.rowSet(await evaluation.relationOf(root)))
+      const result = await use(sql.rowSet(await evaluation.relationOf(root)))
+      for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
+      return result
     } finally {
       await own?.close()
     }

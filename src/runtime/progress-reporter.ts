@@ -104,6 +104,7 @@ export class ProgressReporter {
       eventTime: eventTimeOf(this.#plan, outcome.record.eventTimes, batch.entry.batchWatermarkMs),
       stateOperators: this.#lastStateOperators,
       sink: { description: this.#sink.description, numOutputRows: outcome.commit.numOutputRows, metrics: outcome.commit.metrics ?? {} },
+      observedMetrics: Object.fromEntries([...outcome.record.observed].map(([name, { metrics }]) => [name, metrics])),
       ...(batch.isReplay ? { isReplay: true as const } : {}),
     }
   }
