@@ -28,7 +28,7 @@ describe('observe in a batch', () => {
     expect(await seen.get()).toEqual({ n: 3n, s: 40n, m: 'b' })
     await frame.count()
     expect(await seen.get()).toEqual({ n: 3n, s: 40n, m: 'b' })
-    expect(() => sales().observe(seen, () => ({ n: count() }))).toThrow(code('OBSERVATION_ALREADY_USED'))
+    expect(() => sales().observe(seen as Observation, () => ({ n: count() }))).toThrow(code('OBSERVATION_ALREADY_USED'))
   })
   test('no rows, nulls, several observes, a user function, and what stands below and above', async () => {
     const none = new Observation('none')
