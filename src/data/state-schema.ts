@@ -23,4 +23,36 @@ export interface StateValue extends StateColumn {
  * from the mean). A side whose n is null or 0 is neutral; else, with d = meanB - meanA: n = nA + nB, mean = meanA + d * nB / n,
  * m2 = m2A + m2B + d * d * nA * nB / n. Sums of squares would lose all digits where the mean is large against the spread.
  */
-export type MergeOp = 'sum' | 'min' | 'max' | 'first' | 'last' | 'replace' | 'moments'
+export type MergeOp =
+  | 'sum'
+  | 'min'
+  | 'max'
+  | 'first'
+  | 'last'
+  | 'replace'
+  | 'moments'
+  /** Of whole numbers, bit by bit. */
+  | 'bit_and'
+  | 'bit_or'
+  | 'bit_xor'
+  /** Of doubles. */
+  | 'product'
+  /** Arrays, one after the other. */
+  | 'concat'
+  /** Arrays as sets; the first of equal values stays. */
+  | 'union'
+  /** array<struct<v, n, c>>: values with their counts, in order, and the count of all up to each. */
+  | 'counts'
+  /** struct<o, v>: the one with the least or greatest o. Of equal ones the newer. */
+  | 'least_by'
+  | 'greatest_by'
+  /** array<double>: n, mean and the sums of the second to fourth powers of the distance from the mean. */
+  | 'central_moments'
+  /** array<double>: n, the means of x and y, the sums of dx·dy, dx² and dy². */
+  | 'co_moments'
+  /** array<double>: a summary that knows ranks within a bound (state/quantile-summary.ts). */
+  | 'quantiles'
+  /** array<double>: a histogram of bins of any width (state/histogram-bins.ts). */
+  | 'bins'
+  /** binary: a HyperLogLog (state/distinct-sketch.ts). */
+  | 'hll'

@@ -12,8 +12,9 @@ export function childrenOf(e: Expression): readonly Expression[] {
       return []
     case 'call':
     case 'user-call':
-    case 'aggregate':
       return e.args
+    case 'aggregate':
+      return e.filter ? [...e.args, e.filter] : e.args
     case 'cast':
     case 'field':
       return [e.input]
@@ -32,8 +33,9 @@ export function mapChildren(e: Expression, f: (child: Expression) => Expression)
       return e
     case 'call':
     case 'user-call':
-    case 'aggregate':
       return { ...e, args: e.args.map(f) }
+    case 'aggregate':
+      return { ...e, args: e.args.map(f), ...(e.filter && { filter: f(e.filter) }) }
     case 'cast':
     case 'field':
       return { ...e, input: f(e.input) }
@@ -103,7 +105,9 @@ function sameNode(a: Expression, b: Expression): boolean {
   if (a.kind === 'column' && b.kind === 'column') return a.index === b.index
   if (a.kind === 'call' && b.kind === 'call') return a.name === b.name && a.deterministic && b.deterministic
   if (a.kind === 'user-call' && b.kind === 'user-call') return a.function === b.function && a.function.deterministic
-  if (a.kind === 'aggregate' && b.kind === 'aggregate') return a.name === b.name && a.distinct === b.distinct
+  if (a.kind === 'aggregate' && b.kind === 'aggregate') {
+    return a.name === b.name && a.distinct === b.distinct && (a.filter === undefined) === (b.filter === undefined)
+  }
   if (a.kind === 'cast' && b.kind === 'cast') return a.mode === b.mode
   if (a.kind === 'field' && b.kind === 'field') return a.field === b.field
   if (a.kind === 'window' && b.kind === 'window') return a.durationUs === b.durationUs && a.slideUs === b.slideUs && a.startUs === b.startUs
@@ -136,7 +140,7 @@ export function expressionText(e: Expression): string {
     case 'user-call':
       return callText(e.function.name, e.args.map(expressionText))
     case 'aggregate':
-      return `${e.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.map(expressionText).join(', ')})`
+      return `${e.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.map(expressionText).join(', ')})${e.filter ? ` FILTER (WHERE ${expressionText(e.filter)})` : ''}`
     case 'case':
       return caseText(
         e.branches.map(({ condition, value }) => [expressionText(condition), expressionText(value)]),

@@ -99,6 +99,8 @@ export interface AggregateCall extends Typed {
   readonly name: string
   readonly args: readonly Expression[]
   readonly distinct: boolean
+  /** Only rows for which it is true count. */
+  readonly filter?: Expression
 }
 /** `window(time, duration, slide, start)`: struct<start, end>; only as a grouping key or in a projection (where a sliding one multiplies rows). */
 export interface TimeWindow extends Typed {

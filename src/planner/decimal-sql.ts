@@ -13,10 +13,11 @@ export function unscaledSql(sql: string, type: DecimalType): string {
   return `CAST(replace(CAST(${sql} AS VARCHAR), '.', '') AS HUGEINT)`
 }
 
-/** A HUGEINT of digits as a decimal; NUMERIC_VALUE_OUT_OF_RANGE where they are too many. */
-export function fromUnscaledSql(sql: string, type: DecimalType): string {
+/** A HUGEINT of digits as a decimal; NUMERIC_VALUE_OUT_OF_RANGE (`try`: null) where they are too many. */
+export function fromUnscaledSql(sql: string, type: DecimalType, mode: 'ansi' | 'try' = 'ansi'): string {
   const wide = `TRY_CAST(${sql} AS DECIMAL(38,0))`
   const scaled = type.scale === 0 ? wide : `${wide} * CAST('0.${'0'.repeat(type.scale - 1)}1' AS DECIMAL(${type.scale},${type.scale}))`
+  if (mode === 'try') return `TRY_CAST(${scaled} AS ${sqlType(type)})`
   return `coalesce(TRY_CAST(${scaled} AS ${sqlType(type)}), CASE WHEN ${sql} IS NOT NULL THEN ${raise('NUMERIC_VALUE_OUT_OF_RANGE', `the result cannot be represented as Decimal(${type.precision}, ${type.scale}).`)} END)`
 }
 
@@ -24,24 +25,31 @@ export function fromUnscaledSql(sql: string, type: DecimalType): string {
  * a / b of two decimals, exact and rounded half up to `to` (SQL's own division of decimals goes through double). b must not be 0.
  * Works on whole digits: a * 10^e / b, in steps where a * 10^e would pass 38 digits, as one divides on paper.
  */
-export function divideDecimals(a: string, aType: DecimalType, b: string, bType: DecimalType, to: DecimalType): string {
+export function divideDecimals(
+  a: string,
+  aType: DecimalType,
+  b: string,
+  bType: DecimalType,
+  to: DecimalType,
+  mode: 'ansi' | 'try' = 'ansi',
+): string {
   const shift = to.scale + bType.scale - aType.scale
   const top = unscaledSql(a, aType)
   const bottom = shift < 0 ? `(${unscaledSql(b, bType)} * ${power(-shift)})` : unscaledSql(b, bType)
   if (bType.precision + Math.max(0, -shift) > 37) throw tooWide('/', aType, bType)
   const up = Math.max(0, shift)
-  if (aType.precision + up <= 38) return bind(`struct_pack(a := ${top} * ${power(up)}, b := ${bottom})`, 'v', roundedQuotient(to))
+  if (aType.precision + up <= 38) return bind(`struct_pack(a := ${top} * ${power(up)}, b := ${bottom})`, 'v', roundedQuotient(to, mode))
   const step = 38 - bType.precision
   let state = bind(`struct_pack(a := ${top}, b := ${bottom})`, 'v', 'struct_pack(q := v.a // v.b, r := v.a % v.b, b := v.b)')
   for (let left = up; left > 0; left -= step) {
     const digits = power(Math.min(step, left))
     state = bind(state, 'v', `struct_pack(q := v.q * ${digits} + (v.r * ${digits}) // v.b, r := (v.r * ${digits}) % v.b, b := v.b)`)
   }
-  return bind(state, 'w', fromUnscaledSql(halfUp('w.q', 'w.r', 'w.b'), to))
+  return bind(state, 'w', fromUnscaledSql(halfUp('w.q', 'w.r', 'w.b'), to, mode))
 }
 
-function roundedQuotient(to: DecimalType): string {
-  return fromUnscaledSql(halfUp('(v.a // v.b)', '(v.a % v.b)', 'v.b'), to)
+function roundedQuotient(to: DecimalType, mode: 'ansi' | 'try'): string {
+  return fromUnscaledSql(halfUp('(v.a // v.b)', '(v.a % v.b)', 'v.b'), to, mode)
 }
 
 /** The quotient, one further from zero where the rest is at least half the divisor. */

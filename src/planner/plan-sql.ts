@@ -248,6 +248,7 @@ function aggregate(plan: Aggregate, c: Compilation): Select {
     sql: batchAggregateSql(
       call,
       call.args.map((arg) => expressionSql(arg, scope)),
+      call.filter && expressionSql(call.filter, scope),
     ),
   }))
   const texts = [...new Set(found.map(({ sql }) => sql))]

@@ -1,7 +1,7 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateValue } from '../data/state-schema.ts'
-import type { Field } from '../data/types.ts'
+import { type Field, sameType } from '../data/types.ts'
 import {
   type Aggregate,
   type Distinct,
@@ -189,6 +189,7 @@ class StreamPlanner {
       const aggregate = lowerAggregate(
         call,
         call.args.map((arg) => expressionSql(arg, scope)),
+        call.filter && expressionSql(call.filter, scope),
       )
       const at =
         aggregate.accumulators[0]!.merge === 'moments'
@@ -259,13 +260,13 @@ function addAccumulator(
   partials: Partials,
   taken: Set<string>,
 ): number {
-  const known = values.findIndex(
-    (value, i) => value.merge === one.merge && partials[i]!.partial === one.partial && value.merge !== 'moments',
-  )
+  const { type, nullable, merge, settle = (sql: string) => sql } = one
+  const isSame = (value: StateValue, { partial, settle: other }: Partials[number]) =>
+    value.merge === merge && merge !== 'moments' && partial === one.partial && other('⟦⟧') === settle('⟦⟧') && sameType(value.type, type)
+  const known = values.findIndex((value, i) => isSame(value, partials[i]!))
   if (known >= 0) return known
-  const { type, nullable, merge } = one
   values.push({ name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken), type, nullable, merge })
-  partials.push({ partial: one.partial, settle: one.settle ?? ((sql) => sql) })
+  partials.push({ partial: one.partial, settle })
   return values.length - 1
 }
 

@@ -10,7 +10,9 @@ import { InternalError } from '../base/errors.ts'
 import type { MergeOp } from '../data/state-schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { compareValues } from './compare-values.ts'
+import { mergeSketches } from './distinct-sketch.ts'
 import type { KeyGroup } from './key-group.ts'
+import { type CollectionOp, foldOf } from './merge-collections.ts'
 import type { ColumnLayout, SourceColumn, Storage } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 
@@ -34,17 +36,37 @@ export type Kernel = (group: KeyGroup, column: ColumnLayout, source: SourceColum
 
 /** The kernel of an operation on a type; InternalError where there is none, for the planner must not ask for it. */
 export function kernelOf(op: MergeOp, column: ColumnLayout): Kernel {
-  const kernel =
-    op === 'first' || op === 'last' || op === 'replace'
-      ? copyKernels[column.storage]
-      : op === 'moments'
-        ? undefined
-        : arithmetic(op, column)
+  const kernel = kernelFor(op, column)
   if (kernel) return kernel
   throw new InternalError('INTERNAL_ERROR', {
     what: `state can't merge a column of type ${typeText(column.type)} by "${op}"`,
     todo: 'report this with the query',
   })
+}
+
+function kernelFor(op: MergeOp, column: ColumnLayout): Kernel | undefined {
+  switch (op) {
+    case 'first':
+    case 'last':
+    case 'replace':
+      return copyKernels[column.storage]
+    case 'moments':
+      return undefined
+    case 'sum':
+    case 'min':
+    case 'max':
+      return arithmetic(op, column)
+    case 'bit_and':
+    case 'bit_or':
+    case 'bit_xor':
+      return column.storage === 'pair' && column.type === 'long' ? bitsOf(op, 2) : column.storage === 'word' ? bitsOf(op, 1) : undefined
+    case 'product':
+      return column.type === 'double' ? multiplyDoubles : undefined
+    case 'hll':
+      return column.storage === 'bytes' ? mergeSketchColumn : undefined
+    default:
+      return column.storage === 'values' ? foldValues(op, column.type) : undefined
+  }
 }
 
 function arithmetic(op: 'sum' | 'min' | 'max', { storage, type }: ColumnLayout): Kernel | undefined {
@@ -228,6 +250,20 @@ function sumDoubles(
   }
   return -1
 }
+function multiplyDoubles(
+  { doubles }: KeyGroup,
+  { offset }: ColumnLayout,
+  { doubles: source }: SourceColumn,
+  { order, at, action, from, to }: Segment,
+): number {
+  for (let k = from; k < to; k++) {
+    const what = action[k]!
+    if (what === skip) continue
+    const t = (at[k]! + offset) >>> 1
+    doubles[t] = what === copy ? source[order[k]!]! : doubles[t]! * source[order[k]!]!
+  }
+  return -1
+}
 function minDoubles(
   { doubles }: KeyGroup,
   { offset }: ColumnLayout,
@@ -353,6 +389,25 @@ function sumIntegers(
   }
   return -1
 }
+/** Whole numbers of `width` words, bit by bit. */
+function bitsOf(op: 'bit_and' | 'bit_or' | 'bit_xor', width: 1 | 2): Kernel {
+  return ({ words }, { offset }, { words: source }, { order, at, action, from, to }) => {
+    for (let k = from; k < to; k++) {
+      const what = action[k]!
+      if (what === skip) continue
+      const t = at[k]! + offset
+      const s = width * order[k]!
+      for (let w = 0; w < width; w++) {
+        const value = source[s + w]!
+        if (what === copy) words[t + w] = value
+        else if (op === 'bit_and') words[t + w]! &= value
+        else if (op === 'bit_or') words[t + w]! |= value
+        else words[t + w]! ^= value
+      }
+    }
+    return -1
+  }
+}
 function minWords(
   { words }: KeyGroup,
   { offset }: ColumnLayout,
@@ -404,6 +459,20 @@ function pickStrings(group: KeyGroup, offset: number, source: SourceColumn, segm
       if (sign === 0 || sign < 0 !== smaller) continue
     }
     putString(group, t, source.heap, start, length)
+  }
+  return -1
+}
+/** Sketches are made whole also where they are the key's first: a batch gives them unsorted. */
+function mergeSketchColumn(group: KeyGroup, { offset }: ColumnLayout, source: SourceColumn, segment: Segment): number {
+  const { words, heap, layout } = group
+  const { order, at, action, from, to } = segment
+  for (let k = from; k < to; k++) {
+    if (action[k] === skip) continue
+    const t = at[k]! + offset
+    const kept = action[k] === copy ? null : heap.bytes.subarray(words[t]! >>> 0, (words[t]! >>> 0) + (words[t + 1]! >>> 0))
+    const merged = mergeSketches(kept, source.heap.subarray(source.offsets[order[k]!]!, source.offsets[order[k]! + 1]!))
+    reserveHeap(heap, merged.length, words, group.rows, layout.stride, layout.strings)
+    putString(group, t, merged, 0, merged.length)
   }
   return -1
 }
@@ -463,4 +532,20 @@ function pickValues(
     kept[slot] = value
   }
   return -1
+}
+
+/** Lists, sets, summaries: see merge-collections.ts. */
+function foldValues(op: CollectionOp, type: DataType): Kernel {
+  const { start, merge } = foldOf(op, type)
+  return (group, { offset }, { values }, { order, at, action, from, to }) => {
+    const kept = group.values[offset]!
+    const { stride } = group.layout
+    for (let k = from; k < to; k++) {
+      if (action[k] === skip) continue
+      const slot = at[k]! / stride
+      const value = values[order[k]!] ?? null
+      kept[slot] = value === null ? null : action[k] === copy ? start(value as never) : merge(kept[slot] as never, value as never)
+    }
+    return -1
+  }
 }

@@ -1,0 +1,126 @@
+/** Aggregates that keep values: lists, sets, joined text, counted values. */
+import type { DataType } from '../../data/types.ts'
+import { canonicalNumber } from '../group-sql.ts'
+import { bind, literalSql, raise, sqlType, stringLiteral } from '../sql-text.ts'
+import { type AggregateInput, type AggregateSql, arrayOf, asDouble, constant, isGiven, one } from './row.ts'
+
+/** The values that are not null, in order of arrival (in batches: in the order in which threads finish). */
+const listed = (a: AggregateInput, x = a.x) => a.over(`list(${a.distinct}${x})`, isGiven(a.x))
+const orEmpty = (sql: string, type: DataType) => `coalesce(${sql}, CAST([] AS ${sqlType(type)}))`
+
+export const collectList: AggregateSql = {
+  batch: (a) => orEmpty(listed(a), a.call.type),
+  lower: (a) => one({ type: arrayOf(a.type), nullable: true, merge: 'concat', partial: listed(a) }, ([l]) => orEmpty(l!, a.call.type)),
+}
+const distinctly = (a: AggregateInput) => a.over(`list(DISTINCT ${canonicalNumber(a.x, a.type)})`, isGiven(a.x))
+export const collectSet: AggregateSql = {
+  batch: (a) => orEmpty(distinctly(a), a.call.type),
+  lower: (a) => one({ type: arrayOf(a.type), nullable: true, merge: 'union', partial: distinctly(a) }, ([l]) => orEmpty(l!, a.call.type)),
+}
+
+/** listagg and string_agg: what is kept is the list, so that nothing is joined twice. */
+export const listagg: AggregateSql = {
+  batch: (a) => joined(listed(a), a),
+  lower: (a) => one({ type: arrayOf(a.type), nullable: true, merge: 'concat', partial: listed(a) }, ([l]) => joined(l!, a)),
+}
+function joined(list: string, a: AggregateInput): string {
+  const by = constant(a, 1) ?? (a.call.type === 'binary' ? new Uint8Array(0) : '')
+  if (a.call.type === 'string') return `array_to_string(${list}, ${stringLiteral(by as string)})`
+  return `list_reduce(${list}, lambda a, b: a || ${literalSql(by, 'binary')} || b)`
+}
+
+// ---- counted values: percentile, median, mode
+
+/** array<struct<v, n, c>>, `c` being the count of all up to the value where the entries are in order. */
+function countedType(value: DataType): DataType {
+  const fields = [
+    { name: 'v', type: value, nullable: false },
+    { name: 'n', type: 'long' as const, nullable: false },
+    { name: 'c', type: 'long' as const, nullable: false },
+  ]
+  return arrayOf({ kind: 'struct', fields })
+}
+const counted = (entries: string) =>
+  `list_transform(map_entries(${entries}), lambda e: struct_pack(v := e.key, n := CAST(e.value AS BIGINT), c := CAST(0 AS BIGINT)))`
+
+const negativeFrequency = raise(
+  'NEGATIVE_VALUES_IN_FREQUENCY_EXPRESSION',
+  'Found a negative value in the frequency of percentile, but expected a positive integral value.',
+)
+
+/** The value at position (n - 1) * p of the ordered values, between two of them in proportion; `at` gives the one of a rank from 0. */
+function interpolate(n: string, p: number, at: (rank: string) => string): string {
+  const position = `((${n} - 1) * ${literalSql(p, 'double')})`
+  const [low, high] = [at(`floor(${position})`), at(`ceil(${position})`)]
+  return `CASE WHEN floor(${position}) = ceil(${position}) OR ${low} = ${high} THEN ${low} ELSE (ceil(${position}) - ${position}) * ${low} + (${position} - floor(${position})) * ${high} END`
+}
+/** One value for each p, or the one value. */
+function perPercentage(a: AggregateInput, value: (p: number) => string, given: string): string {
+  const wanted = percentagesOf(a)
+  const type = a.call.type
+  const isList = typeof type !== 'string' && type.kind === 'array'
+  return `CASE WHEN ${given} THEN ${isList ? `[${wanted.map(value).join(', ')}]` : value(wanted[0]!)} END`
+}
+/** The constants of the second argument. */
+export function percentagesOf(a: AggregateInput): number[] {
+  const arg = a.call.args[1]!
+  const items = arg.kind === 'call' && arg.name === 'array' ? arg.args : [arg]
+  return items.map((item) => (item.kind === 'literal' ? Number(item.value) : Number.NaN))
+}
+export const perPercent = perPercentage
+
+/** percentile(x, p, frequency): exact. */
+export const percentile: AggregateSql = {
+  batch(a) {
+    const x = asDouble(a.x, a.type)
+    const f = a.args[2]
+    const rows =
+      f === undefined
+        ? a.over(`list(${a.distinct}${x})`, isGiven(a.x))
+        : `flatten(${a.over(`list(CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE list_transform(range(${f}), lambda i: ${x}) END)`, `${isGiven(a.x)} AND ${isGiven(f)}`)})`
+    return bind(
+      `list_sort(${rows})`,
+      'l',
+      perPercentage(a, (p) => interpolate('len(l)', p, (rank) => `l[CAST(${rank} AS BIGINT) + 1]`), 'len(l) > 0'),
+    )
+  },
+  lower(a) {
+    const x = asDouble(a.x, a.type)
+    const f = a.args[2]
+    const partial =
+      f === undefined
+        ? a.over(`histogram(${x})`)
+        : a.over(
+            `list(struct_pack(v := ${x}, n := CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE CAST(${f} AS BIGINT) END, c := CAST(0 AS BIGINT)))`,
+            `${isGiven(a.x)} AND ${f} <> 0`,
+          )
+    return one(
+      { type: countedType('double'), nullable: true, merge: 'counts', partial, ...(f === undefined && { settle: counted }) },
+      ([e]) =>
+        perPercentage(a, (p) => interpolate(`${e}[-1].c`, p, (rank) => `list_filter(${e}, lambda i: i.c > ${rank})[1].v`), `len(${e}) > 0`),
+    )
+  },
+}
+
+/** The most frequent value; of several the least. */
+export const mode: AggregateSql = {
+  batch: (a) => mostFrequent(counted(a.over(`histogram(${canonicalNumber(a.x, a.type)})`))),
+  lower: (a) =>
+    one(
+      {
+        type: countedType(a.type),
+        nullable: true,
+        merge: 'counts',
+        partial: a.over(`histogram(${canonicalNumber(a.x, a.type)})`),
+        settle: counted,
+      },
+      ([e]) => mostFrequent(e!),
+    ),
+}
+function mostFrequent(entries: string): string {
+  return bind(
+    bind(entries, 'e', 'struct_pack(e := e, n := list_max(list_transform(e, lambda i: i.n)))'),
+    'm',
+    'list_min(list_transform(list_filter(m.e, lambda i: i.n = m.n), lambda i: i.v))',
+  )
+}
