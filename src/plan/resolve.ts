@@ -5,7 +5,8 @@ import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMism
 import { canCast, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
-import { findFunction, literal, resolveCall } from './functions.ts'
+import { filtered } from './functions/aggregates.ts'
+import { literal, resolveCall } from './functions.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
@@ -259,6 +260,18 @@ function userArgument(name: string, arg: Expression, index: number, type: DataTy
 }
 
 function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
+  if (e.filter === undefined) return resolvePlainCall(e, scope)
+  const filter = resolveExpression(e.filter, scope)
+  if (hasAggregate(filter)) {
+    throw new InvalidQueryError('INVALID_AGGREGATE_FILTER.CONTAINS_AGGREGATE', {
+      what: `the FILTER expression "${expressionText(filter)}" of ${e.name} has an aggregate inside`,
+      todo: 'filter by the rows’ own values',
+    })
+  }
+  return filtered(resolvePlainCall(e, scope), filter, e.name)
+}
+
+function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   const name = e.name.toLowerCase()
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'interval') return intervalLiteral(e)
@@ -266,8 +279,7 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
-  if (e.filter) return resolveUnresolvedCall(filtered(e, e.filter, scope), scope)
-  if (e.withinGroup) throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_approx(x, p), or sort in a later step')
+  if (e.withinGroup) return resolveWithinGroup(name, e, e.withinGroup, scope)
   const args = e.args.flatMap((arg) => (arg.kind === 'star' ? starColumns(arg, scope.fields) : [resolvedArg(arg, scope)]))
   if (name === 'struct')
     return resolveCall(
@@ -286,6 +298,34 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
     })
   }
   return resolved
+}
+
+/** What `name(…) WITHIN GROUP (ORDER BY x)` is without it: the ordered value becomes an argument. */
+function resolveWithinGroup(
+  name: string,
+  { args, distinct }: UnresolvedCall,
+  order: readonly UnresolvedExpression[],
+  scope: Scope,
+): Expression {
+  const [by] = order
+  const x = by?.kind === 'sort' ? by.input : by
+  const descending = by?.kind === 'sort' && by.descending
+  const known = name === 'mode' ? 0 : name === 'percentile_cont' ? 1 : undefined
+  if (known === undefined || x === undefined)
+    throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_cont, mode or percentile_approx(x, p), or sort in a later step')
+  checkCount(name, args.length, known, known)
+  if (order.length !== 1) {
+    throw new InvalidQueryError('INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS', {
+      what: `${name} takes one order in WITHIN GROUP, and was given ${order.length}`,
+      todo: 'order by one value',
+    })
+  }
+  if (name === 'mode') return resolvePlainCall({ kind: 'call', name, args: [x] }, scope)
+  const p = args[0]!
+  const percentage: UnresolvedExpression = descending
+    ? { kind: 'call', name: '-', args: [{ kind: 'literal', value: 1, type: 'int' }, p] }
+    : p
+  return resolvePlainCall({ kind: 'call', name: 'percentile', args: [x, percentage], ...(distinct && { distinct }) }, scope)
 }
 
 /** grouping(key), grouping_id(): which keys are not in a row's grouping set. groupingSets makes values of them. */
@@ -343,28 +383,6 @@ function columnsOfRelation(of: string, fields: readonly Field[]) {
 /** A struct's field is called as the column that it is made of; anything computed by its number. */
 function fieldName({ name }: { readonly name: string }, index: number): string {
   return name === '' ? `col${index + 1}` : name
-}
-
-/** Aggregates that look at every row, also where their argument is null. */
-const countsNulls = new Set(['first', 'first_value', 'last', 'last_value', 'any_value'])
-
-/** FILTER (WHERE …): rows that it leaves out give null to the aggregate, which passes over nulls. */
-function filtered(e: UnresolvedCall, condition: UnresolvedExpression, scope: Scope): UnresolvedCall {
-  const { filter: _, ...call } = e
-  const name = e.name.toLowerCase()
-  if (findFunction(name)?.kind !== 'aggregate') {
-    resolveUnresolvedCall(call, scope) // a function that does not exist is the better message
-    throw new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', {
-      what: `the function ${name} does not support FILTER, as it is no aggregate`,
-      todo: 'leave FILTER out',
-    })
-  }
-  if (countsNulls.has(name) && e.args.length < 2)
-    throw notSupportedYet(`FILTER on ${name}, which also takes nulls`, `pass over nulls: ${name}(x, true) FILTER (WHERE …)`)
-  const first = e.args[0]
-  const counted: UnresolvedExpression = first === undefined || first.kind === 'star' ? { kind: 'literal', value: 1, type: 'int' } : first
-  const kept: UnresolvedExpression = { kind: 'case', branches: [{ condition, value: counted }], otherwise: null }
-  return { ...call, args: [kept, ...e.args.slice(1)] }
 }
 
 /** `x.getItem(key)`: an array's element counted from 0, a map's value, a struct's field. */

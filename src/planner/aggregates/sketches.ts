@@ -74,7 +74,9 @@ function numeric({ x, type }: AggregateInput): string {
 function valueOf({ type }: AggregateInput, sql: string): string {
   if (type === 'date') return `(DATE '1970-01-01' + CAST(${sql} AS INTEGER))`
   if (type === 'timestamp' || type === 'timestamp_ntz') return `make_timestamp(CAST(${sql} AS BIGINT))`
-  return type === 'double' ? sql : `CAST(${sql} AS ${sqlType(type)})`
+  if (type === 'double') return sql
+  const whole = type === 'byte' || type === 'short' || type === 'int' || type === 'long'
+  return `CAST(${whole ? `trunc(${sql})` : sql} AS ${sqlType(type)})`
 }
 /** The rank from 1 of a percentage among n values. */
 const rankOf = (n: string, p: number) => `greatest(ceil(${p}e0 * ${n}), 1)`
