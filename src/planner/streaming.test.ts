@@ -184,12 +184,6 @@ describe('what can not be a stream is refused', () => {
       'append',
       'UNSUPPORTED_STREAMING_JOIN',
     ],
-    [
-      'the least array',
-      () => plan.groupBy(events(), [], [item('n', call('min', call('array', col('ad_id'))))]),
-      'update',
-      'STREAMING_NESTED_AGGREGATE',
-    ],
   ])('%s', (_, logical, mode, code) => {
     expect(() => planStreaming(logical(), mode)).toThrow(code)
   })

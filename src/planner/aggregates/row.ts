@@ -1,6 +1,6 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { MergeOp } from '../../data/state-schema.ts'
-import { type DataType, type DecimalType, typeText } from '../../data/types.ts'
+import type { DataType, DecimalType } from '../../data/types.ts'
 import type { AggregateCall, LiteralValue } from '../../plan/expression.ts'
 
 /** One column of state that an aggregate keeps for a group. */
@@ -84,13 +84,5 @@ export function noDistinct(a: AggregateInput): void {
   throw new InvalidQueryError('NOT_SUPPORTED_YET', {
     what: `${a.call.name}(DISTINCT …) over ${a.args.length} arguments is not supported yet`,
     todo: 'take the distinct rows first: select(…).distinct()',
-  })
-}
-
-/** Refuses types that have no order, for what keeps values in order. */
-export function refuseType(a: AggregateInput, why: string): InvalidQueryError {
-  return new InvalidQueryError('STREAMING_NESTED_AGGREGATE', {
-    what: `${a.call.name} of a value of type ${typeText(a.type)} can't be kept in a stream's state: ${why}`,
-    todo: 'aggregate a field or an element of it',
   })
 }
