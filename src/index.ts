@@ -42,6 +42,7 @@ export {
 export type { FileEntry, Files } from './base/files.ts'
 export type { Column as DataColumn, ColumnBatch } from './data/column-batch.ts'
 export { Decimal } from './data/decimal.ts'
+export type { ForeachWriter } from './data/foreach-writer.ts'
 export type { Row, RowSet, WriteFiles, WrittenFile } from './data/row-set.ts'
 export { Schema } from './data/schema.ts'
 export type { SourceBatch } from './data/source-batch.ts'

@@ -8,6 +8,7 @@
  * - no `P extends keyof S` per column: that is quadratic in the number of columns;
  * - one level an operation: TypeScript stops at 100 nested mapped types (TS2589).
  */
+import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
@@ -352,6 +353,8 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
   trigger(trigger: TriggerInput): StreamWriter<S, Q, M>
   /** The function gets each batch's rows; with the same id again after a crash. The rows are gone when it has returned. */
   foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): StreamWriter<S, Q, M>
+  /** The writer gets each batch's rows, one by one or all at once; a function alone is its `process`. See ForeachWriter for who is called when. */
+  foreach(writer: ForeachWriter<Row<S>> | ((row: Row<S>) => unknown)): StreamWriter<S, Q, M>
   /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
   readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
 }

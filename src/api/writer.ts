@@ -1,10 +1,12 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
+import type { ForeachWriter } from '../data/foreach-writer.ts'
+import type { Row } from '../data/row-set.ts'
 import { unresolvedColumn } from '../plan/analysis-errors.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
 import { checkStreaming } from '../plan/unsupported.ts'
-import type { EnginePort, ForeachBatchInstance, Trigger, WriteBatch } from '../query/engine-port.ts'
+import type { EnginePort, ForeachBatchInstance, ForeachInstance, Trigger, WriteBatch } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
 import { triggerOf } from './trigger.ts'
@@ -100,6 +102,7 @@ interface QuerySettings {
   readonly options: Options
   readonly partitionBy: readonly string[]
   readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
+  readonly foreach?: ForeachWriter
 }
 const defaults: QuerySettings = {
   outputMode: 'append',
@@ -126,7 +129,7 @@ export class QueryWriter {
     return this.#with({ outputMode: outputMode(mode) })
   }
   format(format: string): QueryWriter {
-    const { foreachBatch: _, ...settings } = this.#settings
+    const { foreachBatch: _, foreach: __, ...settings } = this.#settings
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...settings, format })
   }
   option(name: string, value: OptionValue): QueryWriter {
@@ -150,24 +153,41 @@ export class QueryWriter {
         what: `foreachBatch was given a ${typeof f}`,
         todo: 'give a function (rows, batchId) => …',
       })
-    return this.#with({ format: 'foreachBatch', foreachBatch: f })
+    return this.format('foreachBatch').#with({ foreachBatch: f })
+  }
+  foreach(writer: ForeachWriter | ((row: Row) => unknown)): QueryWriter {
+    return this.format('foreach').#with({ foreach: foreachWriter(writer) })
   }
   /** Checks the query as a whole, then hands it to the engine. */
   start = async (path?: string): Promise<StreamingQuery> => {
-    const { foreachBatch, options, ...settings } = this.#settings
+    const { foreachBatch, foreach, options, ...settings } = this.#settings
     checkStreaming(this.#plan, settings.outputMode)
-    const instance: ForeachBatchInstance | undefined = foreachBatch && {
-      kind: 'foreach-batch',
-      call: async (plan, batchId) => {
-        await foreachBatch(this.#frameOf(plan), batchId)
-      },
-    }
+    const instance: ForeachBatchInstance | ForeachInstance | undefined =
+      (foreachBatch && {
+        kind: 'foreach-batch',
+        call: async (plan, batchId) => {
+          await foreachBatch(this.#frameOf(plan), batchId)
+        },
+      }) ??
+      (foreach && { kind: 'foreach', writer: foreach })
     const allOptions = path === undefined ? options : withOption(options, 'path', path)
     return this.#engine.start({ ...settings, plan: this.#plan, options: allOptions, ...(instance ? { instance } : {}) })
   }
   #with(change: Partial<QuerySettings>): QueryWriter {
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })
   }
+}
+
+function foreachWriter(given: ForeachWriter | ((row: Row) => unknown)): ForeachWriter {
+  if (typeof given === 'function') return { process: given }
+  const what = (name: keyof ForeachWriter) => typeof given?.[name]
+  const wrong = (['open', 'process', 'processBatch', 'close'] as const).find((name) => !['function', 'undefined'].includes(what(name)))
+  if (typeof given === 'object' && given !== null && !wrong && (given.process === undefined) !== (given.processBatch === undefined))
+    return given
+  throw new InvalidQueryError('INVALID_FUNCTION', {
+    what: `foreach was given ${wrong ? `a writer whose ${wrong} is a ${what(wrong)}` : given?.process ? 'a writer with both process and processBatch' : 'no function and no writer with process or processBatch'}`,
+    todo: 'give a function (row) => …, or an object with process(row) or processBatch(rows), and open(partitionId, epochId), close(error) where needed',
+  })
 }
 
 function outputMode(mode: string): OutputMode {

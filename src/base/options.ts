@@ -1,5 +1,5 @@
 import { InvalidQueryError } from './errors.ts'
-import { type DurationUnit, durationMsOf } from './quantities.ts'
+import { bytesOf, type DurationUnit, durationMsOf } from './quantities.ts'
 import { nearest } from './suggest.ts'
 
 /**
@@ -51,6 +51,13 @@ export class Options {
     return value.trim() !== '' && Number(value) >= min && Number(value) <= max
       ? Number(value)
       : this.#invalid(name, `a number from ${min} to ${max}`)
+  }
+  /** Bytes of Spark's size strings (`512m`, `64 MiB`); without a unit bytes. */
+  bytes(name: string, min: number): number | undefined {
+    const value = this.text(name)
+    if (value === undefined) return undefined
+    const bytes = bytesOf(value)
+    return bytes !== undefined && bytes >= min ? bytes : this.#invalid(name, `a size such as 64m, 1g, from ${min} byte up`)
   }
   /** Milliseconds of Spark's time strings (`7d`, `10 min`, `500ms`); without a unit milliseconds, or what `unit` says. */
   durationMs(name: string, unit: DurationUnit = 'ms'): number | undefined {

@@ -102,6 +102,23 @@ export const writeOptions: Readonly<Record<FileFormat, readonly string[]>> = {
     'ignoreLeadingWhiteSpace',
     'ignoreTrailingWhiteSpace',
   ],
-  parquet: ['compression'],
+  parquet: ['compression', 'compressionLevel', 'rowGroupSize'],
   text: ['compression'],
+}
+
+/** Options of Spark for writing that can't be heeded, and why. */
+export const refusedWriteOptions: Readonly<Record<string, string>> = {
+  'parquet.block.size': 'a row group is bounded by its rows: set rowGroupSize (default 122880)',
+  'parquet.page.size': 'pages follow the row groups: set rowGroupSize',
+  dateFormat: 'format the column before: date_format(column, pattern)',
+  timestampFormat: 'format the column before: date_format(column, pattern)',
+  timestampNTZFormat: 'format the column before: date_format(column, pattern)',
+  timeZone: 'times are written in UTC; format the column before for another zone',
+  encoding: 'text is written as UTF-8',
+  charset: 'text is written as UTF-8',
+  lineSep: 'lines end with a newline',
+  emptyValue: 'an empty string is written as "", which every reader tells from null',
+  escapeQuotes: 'quotes inside of values are always escaped',
+  charToEscapeQuoteEscaping: 'the escape character escapes itself',
+  pretty: 'a record is a line',
 }

@@ -17,6 +17,17 @@ export interface WriteFiles {
   readonly partitionBy: readonly string[]
   /** Format options under Spark's names: compression, header, sep, … */
   readonly options: Readonly<Record<string, string>>
+  /** Bounds of a file; without, all rows of a partition are one file. */
+  readonly bounds?: FileBounds
+}
+/** When a file is full. Rows are never torn, so a file holds one at least. */
+export interface FileBounds {
+  /** Rows in a file, at most. */
+  readonly maxRows?: number
+  /** Bytes that a file comes near to. How many rows that is, is learnt from the files written before. */
+  readonly targetBytes?: number
+  /** Bytes a row that earlier files had; without, the first file is a guess of at most 100,000 rows. */
+  readonly bytesPerRow?: number
 }
 export interface WrittenFile {
   /** Relative to the folder. */

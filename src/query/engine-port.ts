@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
@@ -36,6 +37,11 @@ export interface SinkInstance {
 export interface ForeachBatchInstance {
   readonly kind: 'foreach-batch'
   call(plan: LogicalPlan, batchId: bigint): Promise<void>
+}
+/** The `instance` of foreach: the user's writer. */
+export interface ForeachInstance {
+  readonly kind: 'foreach'
+  readonly writer: ForeachWriter
 }
 export interface WriteBatch {
   readonly plan: LogicalPlan

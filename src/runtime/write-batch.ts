@@ -1,7 +1,10 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { Options } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
+import { boundOptions, fileBounds } from '../data/file-bounds.ts'
+import { refusedWriteOptions, writeOptions } from '../data/file-options.ts'
 import type { FileFormat, RowSet } from '../data/row-set.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { WriteBatch } from '../query/engine-port.ts'
@@ -29,6 +32,13 @@ export async function writeBatch(
       todo: `use one of ${Object.keys(endings).join(', ')}`,
     })
   }
+  const options = new Options(
+    `the ${format} writer`,
+    write.options,
+    ['path', ...boundOptions, ...writeOptions[format]],
+    refusedWriteOptions,
+  )
+  const bounds = fileBounds(options)
   const folder = resolve(write.path)
   const old = await filesBelow(files, folder)
   if (old.length > 0 && write.mode === 'ignore') return
@@ -43,7 +53,7 @@ export async function writeBatch(
   // hidden until it is whole: a stream over the folder must not find half a file
   const fileName = (index: number) => `.part-${String(index).padStart(5, '0')}-${id}.${endings[format]}`
   const written = await engine.runBatch(write.plan, (rows) =>
-    rows.writeFiles({ format, folder, fileName, partitionBy: write.partitionBy, options: write.options }),
+    rows.writeFiles({ format, folder, fileName, partitionBy: write.partitionBy, options: write.options, ...(bounds && { bounds }) }),
   )
   const paths = written.map((file) => join(folder, file.path))
   await files.sync(paths)

@@ -1,8 +1,9 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
-import { writeOptions } from '../data/file-options.ts'
+import { boundOptions, fileBounds } from '../data/file-bounds.ts'
+import { refusedWriteOptions, writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
-import type { FileFormat } from '../data/row-set.ts'
+import type { FileBounds, FileFormat } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import { typeText } from '../data/types.ts'
 import type { SinkContext } from './sink.ts'
@@ -17,6 +18,7 @@ export interface FileSinkOptions {
   readonly retentionMs: number | undefined
   /** Go on from the log of a query that left no id (Spark's, or one whose id was lost). */
   readonly adoptOutput: boolean
+  readonly bounds: FileBounds | undefined
   /** Those that say how a file is written. */
   readonly formatOptions: Readonly<Record<string, string>>
 }
@@ -31,7 +33,12 @@ const compressions: Readonly<Record<string, string>> = { gzip: '.gz', zstd: '.zs
 /** Checks the options, the partition columns and the schema of a file sink. All errors are InvalidQueryError. */
 export function fileSinkOptions(context: Pick<SinkContext, 'format' | 'options' | 'schema' | 'partitionBy'>): FileSinkOptions {
   const format = context.format.toLowerCase() as FileFormat
-  const options = new Options(`the ${format} file sink`, context.options, [...queryOptions, ...sinkOptions, ...writeOptions[format]])
+  const options = new Options(
+    `the ${format} file sink`,
+    context.options,
+    [...queryOptions, ...sinkOptions, ...boundOptions, ...writeOptions[format]],
+    refusedWriteOptions,
+  )
   const folder = absolutePath(options.required('path', "start('out/') or .option('path', 'out/')"))
   checkPartitions(context.schema, context.partitionBy)
   if (format === 'text') checkText(context.schema, context.partitionBy)
@@ -42,6 +49,7 @@ export function fileSinkOptions(context: Pick<SinkContext, 'format' | 'options' 
     ending: endings[format] + (format === 'parquet' ? '' : (compressions[compression] ?? '')),
     retentionMs: options.durationMs('retention'),
     adoptOutput: options.flag('adoptOutput', false),
+    bounds: fileBounds(options),
     formatOptions: Object.fromEntries(
       writeOptions[format].flatMap((name) => {
         const value = options.text(name)

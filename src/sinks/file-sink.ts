@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { CompactibleLog } from '../base/compactible-log.ts'
 import { CorruptCheckpointError, FencedError, InvalidQueryError } from '../base/errors.ts'
 import { openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
-import type { RowSet } from '../data/row-set.ts'
+import type { FileBounds, RowSet, WrittenFile } from '../data/row-set.ts'
 import { type FileSinkOptions, fileSinkOptions } from './file-sink-options.ts'
 import { partOf, removeLitter } from './litter.ts'
 import { checkOwner, claimOutput } from './output-owner.ts'
@@ -43,6 +43,8 @@ class FileSink implements Sink {
   readonly #log: CompactibleLog<SinkFileEntry>
   #isOwned: boolean
   #delivered = false
+  /** What a row of the files written so far took. */
+  #bytesPerRow: number | undefined
   #cleaning: Promise<void> | undefined
 
   constructor(context: SinkContext, options: FileSinkOptions, log: CompactibleLog<SinkFileEntry>, isOwned: boolean) {
@@ -89,7 +91,9 @@ class FileSink implements Sink {
     const { files, epoch, queryId, partitionBy } = this.#context
     const { folder, format, ending, formatOptions } = this.#options
     const fileName = (index: number) => partName({ index, batchId, epoch, queryId }) + ending
-    const written = await rows.writeFiles({ format, folder, fileName, partitionBy, options: formatOptions })
+    const bounds = this.#bounds()
+    const written = await rows.writeFiles({ format, folder, fileName, partitionBy, options: formatOptions, ...(bounds && { bounds }) })
+    this.#learn(written)
     const paths = written.map((file) => join(folder, file.path))
     if (paths.length > 0) await files.sync(paths)
     const entries = await Promise.all(
@@ -99,6 +103,16 @@ class FileSink implements Sink {
       }),
     )
     return { entries, numRows: written.reduce((sum, file) => sum + file.numRows, 0) }
+  }
+
+  #bounds(): FileBounds | undefined {
+    const { bounds } = this.#options
+    return bounds && this.#bytesPerRow !== undefined ? { ...bounds, bytesPerRow: this.#bytesPerRow } : bounds
+  }
+  /** From the largest file of the batch, whose fixed part weighs least. */
+  #learn(written: readonly WrittenFile[]): void {
+    const largest = written.reduce<WrittenFile | undefined>((most, file) => (most && most.numRows >= file.numRows ? most : file), undefined)
+    if (largest) this.#bytesPerRow = largest.sizeBytes / largest.numRows
   }
 
   #keep(): ((entry: SinkFileEntry) => boolean) | undefined {

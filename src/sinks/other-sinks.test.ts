@@ -191,6 +191,7 @@ test('every format has one provider, in lower case', () => {
     'csv',
     'text',
     'foreachbatch',
+    'foreach',
     'memory',
     'console',
     'noop',

@@ -6,7 +6,7 @@ import { columnsToRows } from '../data/values.ts'
 import { readColumns } from './read-vectors.ts'
 import type { SqlRelation } from './relation.ts'
 import type { SqlBatchRun } from './sql-batch-run.ts'
-import { checkWrite, writeOne, writePartitions } from './write-files.ts'
+import { checkWrite, writeOne, writeParts } from './write-files.ts'
 
 /**
  * A relation's rows. The first use runs it: `consume` and a write into one file keep nothing, since a sink does one of them and no more;
@@ -60,12 +60,12 @@ export class SqlRowSet implements RowSet {
 
   async writeFiles(write: WriteFiles): Promise<WrittenFile[]> {
     checkWrite(this.schema, write)
-    if (this.#used || write.partitionBy.length > 0) await this.#keep()
+    const inParts = write.partitionBy.length > 0 || write.bounds !== undefined
+    if (this.#used || inParts) await this.#keep()
     this.#used = true
-    const written =
-      write.partitionBy.length > 0
-        ? await writePartitions(this.#batch, this.#files, this.#relation, write)
-        : await writeOne(this.#batch, this.#files, this.#relation, write)
+    const written = inParts
+      ? await writeParts(this.#batch, this.#files, this.#relation, write)
+      : await writeOne(this.#batch, this.#files, this.#relation, write)
     this.#rows = written.reduce((sum, file) => sum + file.numRows, 0)
     return written
   }

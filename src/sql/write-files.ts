@@ -1,7 +1,7 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { intervalTextSql, isInterval } from '../data/intervals.ts'
-import type { FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
+import type { FileBounds, FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
@@ -84,33 +84,64 @@ export async function writeOne(batch: SqlBatchRun, files: Files, relation: SqlRe
 }
 
 /**
- * Writes a file a partition. The rows are sorted by the folders' names into a table, where every partition is a range of row numbers: so a
- * partition costs one look at its own rows, however many there are.
+ * Writes the files of each partition (of all rows, without partitions). The rows are sorted by the folders' names into a table, where every
+ * partition is a range of row numbers: so a file costs one look at its own rows, however many there are.
  */
-export async function writePartitions(batch: SqlBatchRun, files: Files, relation: SqlRelation, write: WriteFiles): Promise<WrittenFile[]> {
+export async function writeParts(batch: SqlBatchRun, files: Files, relation: SqlRelation, write: WriteFiles): Promise<WrittenFile[]> {
   const { schema } = relation
   const keys = write.partitionBy.map((name) => schema.indexOf(name))
   const names = keys.map((_, i) => `p${i}`)
   const sorted = batch.session.nextTable()
-  const folders = keys.map((index, i) => `nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
-  await batch.session.run(
-    `CREATE TEMP TABLE ${sorted} AS SELECT *, ${folders.join(', ')} FROM ${relation.text} ORDER BY ${names.join(', ')}`,
-  )
-  const ranges = await rangesOf(batch, sorted, names)
+  const folders = keys.map((index, i) => `, nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
+  const order = names.length > 0 ? ` ORDER BY ${names.join(', ')}` : ''
+  await batch.session.run(`CREATE TEMP TABLE ${sorted} AS SELECT *${folders.join('')} FROM ${relation.text}${order}`)
+  const cut = new FileCutter(write.bounds ?? {})
   const result: WrittenFile[] = []
-  for (const [index, { values, first, last }] of ranges.entries()) {
+  for (const { values, first, last } of await rangesOf(batch, sorted, names)) {
     const folder = write.partitionBy
-      .map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}`)
-      .join('/')
-    const path = `${folder}/${write.fileName(index)}`
-    await makeFolder(files, folderOf(`${write.folder}/${path}`))
-    const copy = copyStatement(`${sorted} WHERE rowid BETWEEN ${first} AND ${last}`, schema, write, `${write.folder}/${path}`)
-    const rows = rowsOf({ kind: 'result', result: await batch.session.run(copy) })
-    assert(rows === last - first + 1, `partition ${folder} has rows ${first} to ${last} of its table, and ${rows} were written`)
-    result.push(...(await written(files, write.folder, path, rows)))
+      .map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}/`)
+      .join('')
+    for (let from = first; from <= last; ) {
+      const to = Math.min(last, from + cut.rows() - 1)
+      const path = `${folder}${write.fileName(result.length)}`
+      await makeFolder(files, folderOf(`${write.folder}/${path}`))
+      const copy = copyStatement(`${sorted} WHERE rowid BETWEEN ${from} AND ${to}`, schema, write, `${write.folder}/${path}`)
+      const rows = rowsOf({ kind: 'result', result: await batch.session.run(copy) })
+      assert(rows === to - from + 1, `${path} has rows ${from} to ${to} of its table, and ${rows} were written`)
+      const file = await written(files, write.folder, path, rows)
+      cut.learn(file)
+      result.push(...file)
+      from = to + 1
+    }
   }
   await batch.session.run(`DROP TABLE ${sorted}`)
   return result
+}
+
+/** Rows of a file whose size nobody can guess yet. */
+const firstFileRows = 100_000
+
+/** How many rows the next file gets. */
+class FileCutter {
+  readonly #bounds: FileBounds
+  #bytesPerRow: number | undefined
+  constructor(bounds: FileBounds) {
+    this.#bounds = bounds
+    this.#bytesPerRow = bounds.bytesPerRow
+  }
+  rows(): number {
+    const { maxRows = Number.MAX_SAFE_INTEGER, targetBytes } = this.#bounds
+    if (targetBytes === undefined) return maxRows
+    const fitting = this.#bytesPerRow === undefined ? firstFileRows : Math.floor(targetBytes / this.#bytesPerRow)
+    return Math.max(1, Math.min(maxRows, fitting))
+  }
+  /** A file's fixed part counts for nothing among many rows, and for too much among few: the smallest estimate is the best one. */
+  learn(files: readonly WrittenFile[]): void {
+    for (const { sizeBytes, numRows } of files) {
+      const seen = Math.max(sizeBytes / numRows, 1e-6)
+      this.#bytesPerRow = numRows >= 1000 || this.#bytesPerRow === undefined ? seen : this.#bytesPerRow
+    }
+  }
 }
 
 interface Range {
@@ -120,7 +151,10 @@ interface Range {
 }
 
 async function rangesOf(batch: SqlBatchRun, sorted: string, names: readonly string[]): Promise<Range[]> {
-  const sql = `SELECT ${names.join(', ')}, min(rowid), max(rowid), count(*) FROM ${sorted} GROUP BY ${names.join(', ')} ORDER BY min(rowid)`
+  const sql =
+    names.length === 0
+      ? `SELECT 0::BIGINT, count(*) - 1, count(*) FROM ${sorted} HAVING count(*) > 0`
+      : `SELECT ${names.join(', ')}, min(rowid), max(rowid), count(*) FROM ${sorted} GROUP BY ${names.join(', ')} ORDER BY min(rowid)`
   const text = names.map((name) => ({ name, type: 'string', nullable: true }) as const)
   const numbers = ['first', 'last', 'rows'].map((name) => ({ name, type: 'long', nullable: false }) as const)
   const groups = readColumns(await batch.session.run(sql), new Schema([...text, ...numbers]))
@@ -191,7 +225,7 @@ function copyOptions(format: FileFormat, options: FormatOptions): string {
   const compression = compressionOf(format, options)
   switch (format) {
     case 'parquet':
-      return `FORMAT parquet, COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
+      return `FORMAT parquet, COMPRESSION ${compression}${parquetDetails(compression, options)}, WRITE_EMPTY_FILE false`
     // control characters never stand raw in JSON, so nothing is ever quoted
     case 'json':
     case 'text':
@@ -205,6 +239,21 @@ function copyOptions(format: FileFormat, options: FormatOptions): string {
       )
     }
   }
+}
+
+function parquetDetails(compression: string, options: FormatOptions): string {
+  const level = wholeNumber(options, 'compressionLevel', 1, 22)
+  if (level !== undefined && compression !== 'zstd') {
+    throw invalidOption('compressionLevel', String(level), 'only zstd has levels: set compression to zstd, or leave it out')
+  }
+  const rows = wholeNumber(options, 'rowGroupSize', 1, 1 << 30)
+  return `${level === undefined ? '' : `, COMPRESSION_LEVEL ${level}`}${rows === undefined ? '' : `, ROW_GROUP_SIZE ${rows}`}`
+}
+function wholeNumber(options: FormatOptions, name: string, least: number, most: number): number | undefined {
+  const value = options.text(name)
+  if (value === undefined) return undefined
+  if (/^\d+$/.test(value) && Number(value) >= least && Number(value) <= most) return Number(value)
+  throw invalidOption(name, value, `use a whole number from ${least} to ${most}`)
 }
 
 const parquetCodecs: Readonly<Record<string, string>> = {

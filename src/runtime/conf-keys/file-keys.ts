@@ -39,7 +39,7 @@ export const fileKeys: ConfTable = {
   'spark.sql.sources.*': idle(duckReads),
   'spark.sql.files.ignoreMissingFiles': fixed('false', onTheReader('ignoreMissingFiles')),
   'spark.sql.files.ignoreCorruptFiles': fixed('false', onTheReader('ignoreCorruptFiles')),
-  'spark.sql.files.maxRecordsPerFile': fixed('0', 'files are cut by size, not by rows'),
+  'spark.sql.files.maxRecordsPerFile': fixed('0', onTheWriter('maxRecordsPerFile')),
   'spark.sql.files.*': idle('how a scan is cut into pieces is up to DuckDB'),
   'spark.sql.fileSource.*': idle(duckReads),
   'spark.sql.columnNameOfCorruptRecord': fixed('_corrupt_record', onTheReader('columnNameOfCorruptRecord')),
