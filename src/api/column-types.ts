@@ -24,6 +24,7 @@ export declare const T: unique symbol
 export declare const J: unique symbol
 export declare const N: unique symbol
 export declare const SORT: unique symbol
+export declare const G: unique symbol
 
 /** The thin base of all columns, and the only column type in parameter positions: relating two columns costs one comparison. */
 export interface Expr<out A> {
@@ -36,6 +37,28 @@ export interface JsExpr<out V> {
 /** A column with a name of its own, by `as`. */
 export interface Named<out Name extends string, out A> extends Expr<A> {
   readonly [N]: Name
+}
+/** Several columns under their names, which a generator makes: an item of select. */
+export interface GeneratedColumns<out S> {
+  readonly [G]: S
+}
+/** One column that a generator makes: an item of select, or the value of withColumn. */
+export interface Generator<out E> extends Expr<E>, GeneratedColumns<{ col: E }> {
+  as<const Name extends string>(name: Name): Named<Name, E>
+  alias<const Name extends string>(name: Name): Named<Name, E>
+}
+/** What a generator makes of an untyped column: as many columns as it has names. */
+export interface UntypedGenerator extends Expr<any>, GeneratedColumns<any> {
+  as<const Names extends readonly string[]>(...names: Names): GeneratedColumns<{ [P in Names[number]]: any }>
+  alias<const Names extends readonly string[]>(...names: Names): GeneratedColumns<{ [P in Names[number]]: any }>
+}
+/** Columns S, of the types L in their order: `posexplode(tags).as('i', 'tag')` gives them other names. */
+export interface NamedGenerator<out S, L extends readonly unknown[]> extends GeneratedColumns<S> {
+  as<const Names extends { readonly [I in keyof L]: string }>(...names: Names): GeneratedColumns<Zipped<Names, L>>
+  alias<const Names extends { readonly [I in keyof L]: string }>(...names: Names): GeneratedColumns<Zipped<Names, L>>
+}
+type Zipped<Names extends readonly string[], L extends readonly unknown[]> = {
+  [I in keyof Names & `${number}` as Names[I] & string]: I extends keyof L ? L[I] : any
 }
 /** A sort order, by `asc` or `desc`. */
 export interface Sorted {

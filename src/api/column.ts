@@ -134,11 +134,13 @@ export class Column {
   try_cast(type: string | TypeToken<unknown>) {
     return this.#cast(type, 'try')
   }
-  as(name: string) {
+  /** Several names are for the columns of a generator. */
+  as(name: string, ...more: string[]) {
+    if (more.length > 0) return new Column({ kind: 'multi-alias', input: this.#expression, names: [name, ...more] })
     return new Column({ kind: 'alias', input: this.#expression, name })
   }
-  alias(name: string) {
-    return this.as(name)
+  alias(name: string, ...more: string[]) {
+    return this.as(name, ...more)
   }
 
   asc() {

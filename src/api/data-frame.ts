@@ -84,8 +84,9 @@ export class PlannedFrame {
   }
 
   select(...items: unknown[]): PlannedFrame {
-    if (items.length === 1 && typeof items[0] === 'function')
+    if (items.length === 1 && typeof items[0] === 'function') {
       return this.#with(project(this.plan, aliased(namedExpressions('select', this.#ask(items[0] as Callback)))))
+    }
     return this.#with(
       project(
         this.plan,

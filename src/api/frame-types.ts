@@ -13,7 +13,7 @@ import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import type { Aggregated, AggregateMap, BatchOps, PivotOf, UnionByName, Unpivoted } from './batch-types.ts'
-import type { Ambiguous, Col, Expr, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
+import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
 import type { Js, TimeLike, Watermark } from './types.ts'
@@ -113,6 +113,26 @@ type AfterJoin<L extends Kind, R extends Kind, JK> = L extends 'batch'
 type RightKeys<R, JK> = JK extends 'semi' | 'anti' ? never : keyof R
 type Opt<JK, Side extends 'L' | 'R'> = JK extends 'full' ? null : JK extends (Side extends 'L' ? 'right' : 'left') ? null : never
 
+/** The columns that an item of select stands for. */
+type ItemNames<I> = I extends string
+  ? I
+  : I extends Named<infer M, any>
+    ? M
+    : I extends GeneratedColumns<infer C>
+      ? keyof C & string
+      : never
+type ItemOf<I, P> = I extends string
+  ? never
+  : I extends Named<infer M, infer X>
+    ? P extends M
+      ? X
+      : never
+    : I extends GeneratedColumns<infer C>
+      ? P extends keyof C
+        ? C[P]
+        : never
+      : never
+
 type Name<S> = keyof S & string
 type SortKey<S> = Name<S> | Expr<any> | Sorted
 /** Names of columns that can be an event time. */
@@ -143,6 +163,10 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
     },
     K
   >
+  /** As above, with a generator that makes rows and columns: `select('id', posexplode(col('tags')).as('i', 'tag'))`. */
+  select<A extends readonly (Name<S> | Named<string, any> | GeneratedColumns<any>)[]>(
+    ...columns: A
+  ): Frame<{ [P in ItemNames<A[number]>]: P extends A[number] & keyof S ? S[P] : ItemOf<A[number], P> }, K>
   select<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof R]: R[P] }, K>
   drop<D extends Name<S>>(...columns: D[]): Frame<{ [P in keyof S as P extends D ? never : P]: S[P] }, K>
   withColumnRenamed<A extends Name<S>, const B extends string>(

@@ -8,9 +8,11 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, typeText } from '../data/types.ts'
 import { quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { extractGenerator } from './analyze-generate.ts'
 import { isOrderable, isTimestamp } from './coercion.ts'
 import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } from './expression.ts'
-import { expressionText, hasAggregate, someExpression } from './expression-tree.ts'
+import { expressionText, hasAggregate, isDeterministic, someExpression } from './expression-tree.ts'
+import { refuseGenerator } from './generators.ts'
 import { parseWatermarkDelayMs } from './intervals.ts'
 import type {
   BatchScan,
@@ -30,6 +32,7 @@ import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } fro
 import { nameOf, parseName, resolveExpression, sameName, starColumns } from './resolve.ts'
 
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
+export { generate } from './analyze-generate.ts'
 export { cubeSets, type GroupingItems, groupingSets, rollupSets } from './analyze-grouping-sets.ts'
 export { type JoinOn, join } from './analyze-join.ts'
 export { checkMetricNames, observe } from './analyze-observe.ts'
@@ -53,17 +56,27 @@ export function localRelation(batch: ColumnBatch): LocalRelation {
 
 /** A select list: expressions with or without alias, and stars. Aggregates among them are made by groupBy. */
 export function project(input: LogicalPlan, list: readonly UnresolvedExpression[]): Project {
-  return projectNamed(
-    input,
-    list.flatMap((e) => resolveItem(e, input.schema.fields)),
-  )
+  const made = extractGenerator(input, list)
+  const aliases = new Map<string, Expression>()
+  const columns = list.flatMap((e) => {
+    const found = made.generated(e) ?? resolveItem(e, input.schema.fields, aliases)
+    if (e.kind === 'alias' || e.kind === 'multi-alias') for (const column of found) rememberAlias(aliases, column)
+    return found
+  })
+  return projectNamed(made.input, columns)
+}
+
+/** A column may be used by name further on in its select list, unless it is not the same each time that it is computed. */
+function rememberAlias(aliases: Map<string, Expression>, { name, expression }: NamedExpression): void {
+  const plain = isDeterministic(expression) && !someExpression(expression, (e) => e.kind === 'window')
+  if (plain && !aliases.has(name.toLowerCase())) aliases.set(name.toLowerCase(), expression)
 }
 
 /** An output column for each item; a star gives all columns. */
-function resolveItem(e: UnresolvedExpression, fields: readonly Field[]): NamedExpression[] {
+function resolveItem(e: UnresolvedExpression, fields: readonly Field[], aliases?: ReadonlyMap<string, Expression>): NamedExpression[] {
   if (e.kind === 'star')
     return starColumns(e, fields).map((column) => (column.index === undefined ? column : namedColumn(fields[column.index]!, column.index)))
-  const expression = resolveExpression(e, { fields })
+  const expression = resolveExpression(e, aliases === undefined ? { fields } : { fields, aliases })
   if (hasAggregate(expression)) throw aggregateOutside('select', expression)
   return [named(nameOf(e), e, expression, fields)]
 }
@@ -75,10 +88,12 @@ export function withColumns(
 ): Project {
   checkDistinctNames(items.map((item) => item.name))
   const fields = input.schema.fields
-  const fresh = items.map(({ name, expression }) => resolveItem({ kind: 'alias', input: expression, name }, fields)[0]!)
+  const list = items.map(({ name, expression }): UnresolvedExpression => ({ kind: 'alias', input: expression, name }))
+  const made = extractGenerator(input, list)
+  const fresh = list.map((e) => (made.generated(e) ?? resolveItem(e, fields))[0]!)
   const kept = fields.map((field, i) => fresh.find((column) => sameName(column.name, field.name)) ?? namedColumn(field, i))
   const added = fresh.filter((column) => !fields.some((field) => sameName(field.name, column.name)))
-  return projectNamed(input, [...kept, ...added])
+  return projectNamed(made.input, [...kept, ...added])
 }
 
 /** The input without the columns of these names. An unknown name is an error (Spark passes over it: docs/differences.md). */
@@ -103,6 +118,7 @@ export function renameColumn(input: LogicalPlan, from: string, to: string): Proj
 
 /** The rows for which the condition is true (not false, not null). */
 export function filter(input: LogicalPlan, condition: UnresolvedExpression): Filter {
+  refuseGenerator(condition, 'where')
   const resolved = resolveExpression(condition, { fields: input.schema.fields })
   if (hasAggregate(resolved)) throw aggregateOutside('where', resolved)
   if (someExpression(resolved, (e) => e.kind === 'window')) {
@@ -170,6 +186,7 @@ export function sort(input: LogicalPlan, order: readonly UnresolvedExpression[])
 
 function sortOrder(e: UnresolvedExpression, fields: readonly Field[]): SortOrder {
   const { input, descending, nullsFirst } = e.kind === 'sort' ? e : { input: e, descending: false, nullsFirst: true }
+  refuseGenerator(input, 'orderBy')
   const expression = resolveExpression(input, { fields })
   if (hasAggregate(expression)) throw aggregateOutside('orderBy', expression)
   if (!isOrderable(expression.type))

@@ -49,6 +49,8 @@ function describe(plan: LogicalPlan): string {
       return 'Distinct'
     case 'set-operation':
       return `${plan.operation === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`
+    case 'generate':
+      return `Generate ${generatorText(plan)}${list(plan.schema.names.slice(plan.input.schema.fields.length))}`
     case 'sample':
       return `Sample ${plan.lower}, ${plan.upper}, ${plan.withReplacement}, ${plan.seed}`
     case 'observe':
@@ -58,6 +60,10 @@ function describe(plan: LogicalPlan): string {
     case 'expand':
       return `Expand${list(plan.columns.map(({ name, expressions }) => `${expressions.map(expressionText).join(' | ')} AS ${name}`))}`
   }
+}
+
+function generatorText({ generator, outer, args }: Extract<LogicalPlan, { kind: 'generate' }>): string {
+  return `${generator}${outer ? '_outer' : ''}(${args.map(expressionText).join(', ')})`
 }
 
 const joinNames = {

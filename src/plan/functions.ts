@@ -59,9 +59,6 @@ export const functionTable: readonly FunctionRow[] = Object.values(functionFamil
 /** Functions of Spark that are known by name and come later. */
 const later = new Set([
   'session_window',
-  'explode',
-  'explode_outer',
-  'posexplode',
   'from_json',
   'to_json',
   'transform',

@@ -2,6 +2,7 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Expression, NamedExpression, SortOrder, UserCall } from './expression.ts'
+import type { GeneratorName } from './generators.ts'
 
 /** An analysed plan: names are looked up, types known, the schema of every node right. Plain frozen data (but for the columns of a LocalRelation). */
 export type LogicalPlan =
@@ -21,6 +22,7 @@ export type LogicalPlan =
   | Distinct
   | SetOperation
   | Sample
+  | Generate
   | Expand
   | UserCalls
   | Observe
@@ -59,6 +61,17 @@ export interface Project extends Node {
   readonly kind: 'project'
   readonly input: LogicalPlan
   readonly columns: readonly NamedExpression[]
+}
+/**
+ * Output: the input's columns, then those of the generator; an input row is there once for each row that the generator makes of it, and with
+ * `outer` once with nulls where it makes none.
+ */
+export interface Generate extends Node {
+  readonly kind: 'generate'
+  readonly input: LogicalPlan
+  readonly generator: GeneratorName
+  readonly args: readonly Expression[]
+  readonly outer: boolean
 }
 export interface Filter extends Node {
   readonly kind: 'filter'

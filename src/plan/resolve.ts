@@ -7,6 +7,7 @@ import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './ex
 import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
 import { filtered } from './functions/aggregates.ts'
 import { literal, resolveCall } from './functions.ts'
+import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
@@ -15,6 +16,8 @@ import { resolveWindow } from './time-window.ts'
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
 export interface Scope {
   readonly fields: readonly Field[]
+  /** What names mean that are no columns: earlier columns of the same select list, by name in lower case. */
+  readonly aliases?: ReadonlyMap<string, Expression>
   readonly leftCount?: number
   /** Whether grouping() and grouping_id() mean something: in the aggregates of rollup, cube and grouping sets. */
   readonly grouping?: boolean
@@ -52,7 +55,7 @@ export function resolveExpression(e: UnresolvedExpression, scope: Scope): Expres
         todo: 'name the columns',
       })
     case 'multi-alias':
-      throw new InvalidQueryError('INVALID_SQL_SYNTAX.MULTI_ALIAS_WITHOUT_GENERATOR', {
+      throw new InvalidQueryError('MULTI_ALIAS_WITHOUT_GENERATOR', {
         what: `"${unresolvedText(e)}" gives several names, and only a generator such as explode makes several columns`,
         todo: 'give one name',
       })
@@ -128,6 +131,7 @@ function starText({ of, except }: Extract<UnresolvedExpression, { kind: 'star' }
   return `${of === undefined ? '' : `${of}.`}*${except === undefined ? '' : ` EXCEPT (${except.join(', ')})`}`
 }
 function unresolvedCallText({ name, args, distinct, filter, withinGroup }: UnresolvedCall): string {
+  if (name === 'get_item') return `${unresolvedText(args[0]!)}[${unresolvedText(args[1]!)}]`
   const texts = args.map((arg, i) => (distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg)))
   const order = withinGroup ? ` WITHIN GROUP (ORDER BY ${withinGroup.map(unresolvedText).join(', ')})` : ''
   return `${callText(name, texts)}${order}${filter ? ` FILTER (WHERE ${unresolvedText(filter)})` : ''}`
@@ -163,7 +167,7 @@ export function sameName(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase()
 }
 
-function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0 }: Scope): Expression {
+function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0, aliases }: Scope): Expression {
   const [from, to] = side === 'left' ? [0, leftCount] : side === 'right' ? [leftCount, fields.length] : [0, fields.length]
   const parts = parseName(name)
   const visible = fields.map((field, index) => ({ field, index })).slice(from, to)
@@ -174,6 +178,8 @@ function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0 }: 
           ({ field }) => field.qualifier !== undefined && sameName(field.qualifier, parts[0]!) && sameName(field.name, parts[1]!),
         )
   const found = qualified.length > 0 ? qualified : visible.filter(({ field }) => sameName(field.name, parts[0]!))
+  const alias = found.length === 0 ? aliases?.get(parts[0]!.toLowerCase()) : undefined
+  if (alias) return parts.slice(1).reduce<Expression>(fieldOf, alias)
   if (found.length === 0 && parts.length === 1 && callsWithoutBrackets.has(parts[0]!.toLowerCase())) return resolveCall(parts[0]!, [])
   if (found.length === 0)
     throw unresolvedColumn(
@@ -273,6 +279,7 @@ function resolveUnresolvedCall(e: UnresolvedCall, scope: Scope): Expression {
 
 function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   const name = e.name.toLowerCase()
+  if (isGeneratorName(name)) throw nestedGenerator(e)
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'interval') return intervalLiteral(e)
   if ((name === '+' || name === '-') && e.args.some(isIntervalText)) return resolveIntervalSum(name, e.args, scope)

@@ -114,6 +114,15 @@ export const pushFilterBelowUnion: Rule = (plan) => {
   return down.length === 0 ? plan : filterAbove({ ...plan.input, inputs: plan.input.inputs.map((input) => filterAbove(input, down)) }, up)
 }
 
+/** Parts of a filter above a generator that read the input's columns only go below it: rows go before they are multiplied. */
+export const pushFilterBelowGenerate: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'generate') return plan
+  const { input } = plan.input
+  const count = input.schema.fields.length
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && [...columnsRead(part)].every((index) => index < count))
+  return down.length === 0 ? plan : filterAbove({ ...plan.input, input: filterAbove(input, down) }, up)
+}
+
 /** Parts of a filter above an aggregation that read grouping keys only (no window) go below it: whole groups go, before they cost state. */
 export const pushFilterBelowAggregate: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
@@ -176,6 +185,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowProject,
   pushFilterBelowAlias,
   pushFilterBelowUnion,
+  pushFilterBelowGenerate,
   pushFilterBelowAggregate,
   pushFilterBelowJoin,
   pushJoinConditionDown,

@@ -7,6 +7,7 @@ import { batchAggregateSql } from './aggregate-sql.ts'
 import { expandSql, sampleSql, setOperationSql } from './bounded-sql.ts'
 import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
+import { generateSql } from './generate-sql.ts'
 import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
 import { observedRows } from './observe-step.ts'
@@ -118,6 +119,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return setOperationSql(plan, c)
     case 'sample':
       return sampleSql(plan, needed, c)
+    case 'generate':
+      return generateSql(plan, needed, c)
     case 'expand':
       return expandSql(plan, needed, c)
     case 'observe':
