@@ -7,6 +7,8 @@ export function unresolvedChildren(e: UnresolvedExpression): readonly Unresolved
     case 'star':
     case 'literal':
       return []
+    case 'user-call':
+      return e.args
     case 'call':
       return [...e.args, ...(e.filter ? [e.filter] : []), ...(e.withinGroup ?? [])]
     case 'case':
@@ -26,6 +28,8 @@ export function mapUnresolved(e: UnresolvedExpression, f: (child: UnresolvedExpr
     case 'star':
     case 'literal':
       return e
+    case 'user-call':
+      return { ...e, args: e.args.map(f) }
     case 'call':
       return {
         ...e,

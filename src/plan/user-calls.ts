@@ -16,7 +16,7 @@ import {
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import type { Aggregate, Expand, Filter, Join, LogicalPlan, Observe, Project, Sort, UserCalls } from './logical-plan.ts'
+import type { Aggregate, Expand, Filter, Generate, Join, LogicalPlan, Observe, Project, Sort, UserCalls } from './logical-plan.ts'
 import { namedColumn, projectNamed } from './named-columns.ts'
 import { columnRef } from './resolve.ts'
 
@@ -39,6 +39,8 @@ export function extractUserCalls(plan: LogicalPlan): LogicalPlan {
       return plan.condition !== null && hasUserCall(plan.condition) ? fromJoin(plan) : plan
     case 'observe':
       return plan.metrics.some(({ expression }) => hasUserCall(expression)) ? fromObserve(plan) : plan
+    case 'generate':
+      return plan.args.some(hasUserCall) ? fromGenerate(plan) : plan
     case 'expand':
       return plan.columns.some(({ expressions }) => expressions.some(hasUserCall)) ? fromExpand(plan) : plan
     default:
@@ -125,6 +127,18 @@ function fromObserve(plan: Observe): LogicalPlan {
   )
   const metrics = withExpressions(plan.metrics, below.expressions)
   return firstColumns({ ...plan, input: below.input, metrics, schema: below.input.schema }, plan)
+}
+
+function fromGenerate(plan: Generate): LogicalPlan {
+  const below = computeBelow(plan.input, plan.args)
+  const count = plan.input.schema.fields.length
+  const computed = below.input.schema.fields.length - count
+  const schema = new Schema([...below.input.schema.fields, ...plan.schema.fields.slice(count)])
+  const made: Generate = { ...plan, input: below.input, args: below.expressions, schema }
+  return projectNamed(
+    made,
+    plan.schema.fields.map((field, i) => namedColumn(field, i < count ? i : i + computed)),
+  )
 }
 
 function fromExpand(plan: Expand): LogicalPlan {

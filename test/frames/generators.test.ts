@@ -11,6 +11,7 @@ import {
   posexplode_outer,
   stack,
   t,
+  udf,
   window,
 } from 'millrace'
 import { addData, checkAnswer, processAllAvailable, startStream, testStream } from 'millrace/testing'
@@ -110,6 +111,10 @@ describe('rows and columns', () => {
   test('several generators give every combination, and a column may use an earlier one by name', async () => {
     const made = rows().selectExpr('explode(arr) AS e', 'explode(m) AS (k, v)', 'e + v AS s')
     expect(await ordered(made)).toEqual(['1 k 7 8', 'null k 7 null', '3 k 7 10'])
+  })
+  test('of what a user function gives', async () => {
+    const upTo = udf((n: number) => Array.from({ length: n }, (_, i) => i), t.array(t.int()))
+    expect(await ordered(rows().select(({ id }) => ({ id, n: explode(upTo(id)) })))).toEqual(['1 0', '2 0', '2 1', '3 0', '3 1', '3 2'])
   })
   test('a column that nobody reads still multiplies the rows', async () => {
     expect(

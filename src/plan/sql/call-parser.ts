@@ -2,13 +2,14 @@
 import type { UnresolvedExpression } from '../expression.ts'
 import { call, parseExpressionAt, parseNamedExpressionAt, parseValue } from './expression-parser.ts'
 import { literal } from './literals.ts'
-import type { TokenReader } from './token-reader.ts'
+import { errorAt, type TokenReader } from './token-reader.ts'
 import type { Token } from './tokens.ts'
 
 /** The brackets of a call are next; `from` is where its name started. */
 export function parseCall(reader: TokenReader, name: readonly string[], from: Token): UnresolvedExpression {
   if (name.length > 1) {
-    throw reader.error(
+    throw errorAt(
+      reader,
       'UNRESOLVED_ROUTINE',
       `there is no function \`${name.join('`.`')}\``,
       'functions have no catalog here: write the name alone',

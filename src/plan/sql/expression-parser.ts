@@ -7,7 +7,7 @@ import { quoteName } from '../schema-text.ts'
 import { parseCall } from './call-parser.ts'
 import { intervalLiteral, isInterval, isTypedText, literal, numberLiteral, stringLiteral, typedLiteral } from './literals.ts'
 import { parsePredicate } from './predicate-parser.ts'
-import type { TokenReader } from './token-reader.ts'
+import { errorAt, type TokenReader } from './token-reader.ts'
 import type { Token } from './tokens.ts'
 
 export function call(name: string, ...args: readonly UnresolvedExpression[]): UnresolvedExpression {
@@ -159,7 +159,8 @@ function symbolExpression(reader: TokenReader): UnresolvedExpression {
   if (reader.isSymbol(0, '(')) return inBrackets(reader)
   if (reader.takeSymbol('*')) return star(reader)
   if (reader.isSymbol(0, '?', ':'))
-    throw reader.error(
+    throw errorAt(
+      reader,
       'UNBOUND_SQL_PARAMETER',
       'found a parameter',
       'put the value into the text, or build the expression with col and lit',
@@ -260,7 +261,7 @@ function inBrackets(reader: TokenReader): UnresolvedExpression {
   return call('struct', first, ...others)
 }
 function unnamed(reader: TokenReader, e: UnresolvedExpression & { kind: 'alias' }): never {
-  throw reader.error('PARSE_SYNTAX_ERROR', `syntax error: the alias ${e.name} stands inside brackets`, 'write it behind the bracket')
+  throw errorAt(reader, 'PARSE_SYNTAX_ERROR', `syntax error: the alias ${e.name} stands inside brackets`, 'write it behind the bracket')
 }
 
 function lambdaParams(reader: TokenReader): string[] | undefined {

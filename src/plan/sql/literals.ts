@@ -4,7 +4,7 @@ import { Decimal } from '../../data/decimal.ts'
 import { type DataType, decimal, typeText } from '../../data/types.ts'
 import { toPhysical } from '../../data/values.ts'
 import type { LiteralValue, UnresolvedExpression } from '../expression.ts'
-import type { TokenReader } from './token-reader.ts'
+import { errorAt, type TokenReader } from './token-reader.ts'
 import type { Token } from './tokens.ts'
 
 export function literal(value: LiteralValue, type: DataType): UnresolvedExpression {
@@ -58,7 +58,8 @@ function floating(reader: TokenReader, token: Token, written: string, type: 'flo
   return literal(value, type)
 }
 function outOfRange(reader: TokenReader, token: Token, written: string, type: DataType): InvalidQueryError {
-  return reader.error(
+  return errorAt(
+    reader,
     'INVALID_NUMERIC_LITERAL_RANGE',
     `the number ${written} is not in the range of ${typeText(type)}`,
     'write it with another suffix, or as a decimal with BD',
@@ -71,7 +72,8 @@ function decimalLiteral(reader: TokenReader, token: Token, written: string): Unr
   const [unscaled, scale] = digitsOf(written)
   const precision = Math.max(String(unscaled).replace('-', '').length, scale)
   if (precision <= 38) return literal({ unscaled, scale }, decimal(precision, scale))
-  throw reader.error(
+  throw errorAt(
+    reader,
     'DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION',
     `the number ${written} has ${precision} digits, and a decimal has at most 38`,
     'write it as a double, with D behind it',
@@ -103,7 +105,8 @@ export function typedLiteral(reader: TokenReader): UnresolvedExpression {
   const text = reader.string()
   const made = typedText[word.text.toLowerCase()]!(text)
   if (made) return made
-  throw reader.error(
+  throw errorAt(
+    reader,
     'INVALID_TYPED_LITERAL',
     `the value of the typed literal ${word.text.toUpperCase()} is invalid: '${text}'`,
     word.text.toLowerCase() === 'x' ? 'write hexadecimal digits' : "write it as in DATE '2026-01-31' or TIMESTAMP '2026-01-31 12:00:00'",

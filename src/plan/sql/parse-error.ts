@@ -1,8 +1,8 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 
 /** An error in SQL text: where it is (line and column count from 1), with the line and a mark under what is wrong. */
-export function parseError(text: string, from: number, to: number, code: string, what: string, todo: string): InvalidQueryError {
-  return new InvalidQueryError(code, { what: `${what} ${placeText(text, from, to)}`, todo })
+export function parseError(sql: string, from: number, to: number, code: string, what: string, todo: string): InvalidQueryError {
+  return new InvalidQueryError(code, { what: `${what} ${placeText(sql, from, to)}`, todo })
 }
 
 /** `at line 1, column 8:` and the line with carets under the part. */

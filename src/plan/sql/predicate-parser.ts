@@ -2,7 +2,7 @@
 import type { UnresolvedExpression } from '../expression.ts'
 import { balanced, call, parseExpressionAt, parseValue, trueLiteral } from './expression-parser.ts'
 import { literal } from './literals.ts'
-import type { TokenReader } from './token-reader.ts'
+import { errorAt, type TokenReader } from './token-reader.ts'
 
 /** `value` with the predicate that follows it, if one does. */
 export function parsePredicate(reader: TokenReader, value: UnresolvedExpression): UnresolvedExpression {
@@ -62,7 +62,7 @@ function like(reader: TokenReader, name: string, value: UnresolvedExpression, ne
   const token = reader.peek()
   const escape = reader.string('one character in quotes')
   if ([...escape].length === 1) return call(name, value, pattern, literal(escape, 'string'))
-  throw reader.error('INVALID_ESCAPE_CHAR', `the escape '${escape}' is not one character`, "write it as in ESCAPE '!'", token)
+  throw errorAt(reader, 'INVALID_ESCAPE_CHAR', `the escape '${escape}' is not one character`, "write it as in ESCAPE '!'", token)
 }
 
 function is(reader: TokenReader, value: UnresolvedExpression): UnresolvedExpression {

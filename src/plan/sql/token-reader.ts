@@ -1,7 +1,7 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { DataType } from '../../data/types.ts'
 import { parseTypeAt } from '../schema-text.ts'
-import { parseError } from './parse-error.ts'
+import { parseError, placeText } from './parse-error.ts'
 import { type Token, tokensOf } from './tokens.ts'
 
 /** Parsing goes down one call for each bracket; text deeper than this is refused before the stack ends. */
@@ -110,7 +110,8 @@ export class TokenReader {
 
   /** Runs `inner` one level of nesting down. */
   nested<T>(inner: () => T): T {
-    if (this.#depth >= maxDepth) throw this.error('FAILED_TO_PARSE_TOO_COMPLEX', `found over ${maxDepth} levels of nesting`, 'split it up')
+    if (this.#depth >= maxDepth)
+      throw errorAt(this, 'FAILED_TO_PARSE_TOO_COMPLEX', `found over ${maxDepth} levels of nesting`, 'split it up')
     this.#depth++
     const result = inner()
     this.#depth--
@@ -133,12 +134,14 @@ export class TokenReader {
       todo ?? `write ${wanted} ${token.kind === 'end' ? 'at the end' : 'there'}`,
     )
   }
-  /** Another error about the text from token `from` (by default the next one) to the last one read. */
-  error(code: string, what: string, todo: string, from: Token = this.peek()): InvalidQueryError {
-    return parseError(this.text, from.from, Math.max(from.to, this.lastEnd()), code, what, todo)
-  }
   /** What Spark can do and this version can't, where it stands. */
   notSupported(feature: string, todo: string, from?: Token): InvalidQueryError {
-    return this.error('NOT_SUPPORTED_YET', `${feature}: not in this version of Millrace yet,`, todo, from)
+    return errorAt(this, 'NOT_SUPPORTED_YET', `${feature}: not in this version of Millrace yet,`, todo, from)
   }
+}
+
+/** An error about the text from token `from` (by default the next one) to the last one read. */
+export function errorAt(reader: TokenReader, code: string, what: string, todo: string, from: Token = reader.peek()): InvalidQueryError {
+  const place = placeText(reader.text, from.from, Math.max(from.to, reader.lastEnd()))
+  return new InvalidQueryError(code, { what: `${what} ${place}`, todo })
 }
