@@ -1,49 +1,79 @@
 /**
  * JSON, a record a line.
  *
- * - PERMISSIVE: a malformed line becomes a row of nulls, a value of another type a null. FAILFAST: both stop the query.
- *   DROPMALFORMED: rows with either are left out (and not counted); it reads every record as a document first, which is slower.
- * - Where DuckDB is laxer than Spark: a number column takes "12" and rounds 1.5, a struct column makes a struct of nulls of any other
- *   value, and field names are compared without case.
+ * - First as DuckDB reads it in its strictest setting. Where a record is malformed, or a value is not of its type, the files are read again
+ *   record by record (mend-files.ts), and `mode` says what becomes of such records.
+ * - Where DuckDB is laxer than Spark: a number column takes "12" and rounds 1.5, and field names are compared without case.
  * - DuckDB parses a number with a fraction, or over 64 bits, as a double: a decimal column keeps 15 digits of it. A decimal in quotes
  *   keeps all its digits.
- * - `multiLine` reads whole documents or arrays of them; one malformed document stops the query in every mode.
+ * - `multiLine` reads whole documents or arrays of them; where one is malformed, the file is one malformed record, as in Spark.
  */
-import { InvalidQueryError } from '../base/errors.ts'
-import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
+import { cleanSelect, corruptColumn, type JudgedValue, mendedSelect } from './corrupt-records.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
-import type { ParseMode } from './options.ts'
+import { groupByBuffer } from './json-buffers.ts'
+import { jsonMender } from './json-records.ts'
+import { leniencyOf } from './lenient-json.ts'
+import { type Mender, mendedFields, mendFiles, originalPath } from './mend-files.ts'
 import { guarded, parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
 import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
+import { encodingOf } from './text-records.ts'
 
 export async function readJson(request: ReadRequest): Promise<FileScan> {
   const { files, options } = request
-  if (options.text('columnNameOfCorruptRecord') !== undefined) {
-    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
-      what: 'columnNameOfCorruptRecord is not supported',
-      todo: 'leave it out; malformed records become rows of nulls',
-    })
+  const encoding = encodingOf(options)
+  const mending = { mode: options.mode(), select: (scratch: string) => mendedJson(request, scratch) }
+  corruptColumn(request.schema, options)
+  leniencyOf(options)
+  if (encoding !== 'utf-8' || options.text('lineSep') !== undefined) {
+    timeFormats(options)
+    return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
   }
-  const mode = options.mode()
-  const format = options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
-  const groups = await groupByBuffer(files)
-  if (mode === 'DROPMALFORMED')
-    return { select: groups.map((group) => selectStrict(request, format, group)).join(' UNION ALL '), files, count: { kind: 'table' } }
-  const scans: string[] = []
+  const { selects, signatures } = await strictSelects(request, files)
+  return { select: selects.join(' UNION ALL '), files, count: { kind: 'profile', signatures }, mending }
+}
+
+async function strictSelects(request: ReadRequest, files: ReadRequest['files']) {
+  const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
+  const selects: string[] = []
   const signatures: ScanSignature[] = []
-  for (const { paths, maxRecordBytes } of groups) {
-    const ignoreErrors = mode === 'PERMISSIVE' && format === 'newline_delimited'
-    scans.push(
-      `SELECT ${selectColumns(request, mode).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request)},` +
-        ` ignore_errors = ${ignoreErrors}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`,
+  for (const { paths, maxRecordBytes } of await groupByBuffer(files)) {
+    selects.push(
+      `SELECT ${selectColumns(request, true).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request, [])},` +
+        ` ignore_errors = false, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`,
     )
     signatures.push(signatureOf('READ_JSON', paths))
   }
-  return { select: scans.join(' UNION ALL '), files, count: { kind: 'profile', signatures } }
+  return { selects, signatures }
+}
+
+async function mendedJson(request: ReadRequest, scratch: string): Promise<string> {
+  const { schema, options, files } = request
+  const whole = options.flag('multiLine', false)
+  const corrupt = corruptColumn(schema, options)
+  const own = { ...schema, fields: schema.fields.filter((_, i) => i !== corrupt && !isPartition(request, i)) }
+  const mend = jsonMender(own as typeof schema, leniencyOf(options), whole)
+  const judged = judgedValues(request)
+  const mender: Mender = {
+    encoding: encodingOf(options),
+    lineSep: options.text('lineSep'),
+    whole,
+    begin: () => (raw, line) => mend(raw).map((record) => ({ ...record, raw, line })),
+    keepsCleanFiles: judged.length === 0 && encodingOf(options) === 'utf-8' && options.text('lineSep') === undefined,
+  }
+  const { paths, clean, maxRecordBytes } = await mendFiles(files, scratch, mender)
+  const selects: string[] = []
+  if (paths.length > 0) {
+    const added = [`${quoteText(mendedFields.raw)}: 'VARCHAR'`, `${quoteText(mendedFields.line)}: 'BIGINT'`, `${quoteText(mendedFields.malformed)}: 'BOOLEAN'`]
+    const from =
+      `read_json(${quotePaths(paths)}, format = 'newline_delimited', columns = ${readColumns(request, added)}, ignore_errors = true, filename = true,` +
+      ` maximum_object_size = ${Math.max(16 * 1024 * 1024, maxRecordBytes)}, ${hiveArgument(request.partitions)})`
+    selects.push(mendedSelect(request, selectColumns(request, false), judged, from, originalPath(scratch)))
+  }
+  if (clean.length > 0) selects.push(...(await strictSelects(request, clean)).selects.map((select) => cleanSelect(request, select)))
+  return selects.join(' UNION ALL ')
 }
 
 function compression({ options }: ReadRequest): string {
@@ -52,11 +82,13 @@ function compression({ options }: ReadRequest): string {
 }
 
 /** The struct literal of `columns`. DuckDB refuses an empty one, so a schema of folders alone reads a field that no record has. */
-function readColumns(request: ReadRequest): string {
+function readColumns(request: ReadRequest, added: readonly string[]): string {
+  const corrupt = corruptColumn(request.schema, request.options)
   const columns = request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) ? [] : [`${quoteText(name)}: '${readType(type).replaceAll("'", "''")}'`],
+    isPartition(request, i) || i === corrupt ? [] : [`${quoteText(name)}: '${readType(type).replaceAll("'", "''")}'`],
   )
-  return `{${columns.length > 0 ? columns.join(', ') : `'\u0001': 'VARCHAR'`}}`
+  const all = [...columns, ...added]
+  return `{${all.length > 0 ? all.join(', ') : `'\u0001': 'VARCHAR'`}}`
 }
 
 /** How DuckDB's reader is to deliver a field: text where the value is parsed by our rules. */
@@ -66,25 +98,31 @@ function readType(type: DataType): string {
 function isParsed(type: DataType): boolean {
   // DuckDB takes a number to a decimal by way of a double
   if (typeof type !== 'string') return type.kind === 'decimal'
-  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void' || isInterval(type)
+  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void'
 }
 
-function selectColumns(request: ReadRequest, mode: ParseMode): string[] {
+function selectColumns(request: ReadRequest, strict: boolean): string[] {
   const formats = timeFormats(request.options)
+  const corrupt = corruptColumn(request.schema, request.options)
   return request.schema.fields.map(({ name, type }, i) => {
     if (isPartition(request, i)) return partitionColumn(request, i)
+    if (i === corrupt) return `NULL::VARCHAR AS ${columnName(i)}`
     const column = quoteName(name)
-    const value = isParsed(type)
-      ? guarded(parsed(column, type, formats), column, type, name, mode)
-      : typeof type === 'string'
-        ? column
-        : `CAST(${column} AS ${duckType(type)})`
-    return `${value} AS ${columnName(i)}`
+    const value = isParsed(type) ? parsed(column, type, formats) : typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})`
+    return `${strict && isParsed(type) ? guarded(value, column, type, name) : value} AS ${columnName(i)}`
   })
 }
 
+function judgedValues(request: ReadRequest): JudgedValue[] {
+  const formats = timeFormats(request.options)
+  return request.schema.fields.flatMap(({ name, type }, i) =>
+    isPartition(request, i) || !isParsed(type) || type === 'void'
+      ? []
+      : [{ text: quoteName(name), value: parsed(quoteName(name), type, formats) }],
+  )
+}
+
 function parsed(text: string, type: DataType, formats: TimeFormats): string {
-  if (isInterval(type)) return intervalFromTextSql(text, type)
   switch (type) {
     case 'timestamp':
       return parseTimestamp(text, formats.timestamp)
@@ -99,25 +137,4 @@ function parsed(text: string, type: DataType, formats: TimeFormats): string {
     default:
       return `try_cast(${text} AS ${duckType(type)})`
   }
-}
-
-/** Reads documents and keeps those that are objects and of whose fields none got lost on the way to its type. */
-function selectStrict(request: ReadRequest, format: string, { paths, maxRecordBytes }: BufferGroup): string {
-  const { schema, partitions } = request
-  const formats = timeFormats(request.options)
-  const fields = schema.fields.flatMap(({ name, type }, i) => (isPartition(request, i) ? [] : [{ name, type, i }]))
-  const shape = `{${fields.map(({ name, type }) => `${JSON.stringify(name)}: ${JSON.stringify(readType(type))}`).join(', ') || '"\u0001": "VARCHAR"'}}`
-  const field = (name: string) => `struct_extract(s, ${quoteText(name)})`
-  const values = schema.fields.map(({ name, type }, i) => {
-    if (isPartition(request, i)) return partitionColumn(request, i)
-    return `${isParsed(type) ? parsed(field(name), type, formats) : `CAST(${field(name)} AS ${duckType(type)})`} AS ${columnName(i)}`
-  })
-  const present = fields.map(
-    ({ name, i }) => `coalesce(json_type(json, ${quoteText(`$.${JSON.stringify(name)}`)}), 'NULL') <> 'NULL' AS p${i}`,
-  )
-  const inner =
-    `SELECT *, json_transform(json, ${quoteText(shape)}) AS s FROM read_json_objects(${quotePaths(paths)}, format = '${format}',` +
-    ` ignore_errors = ${format === 'newline_delimited'}, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(partitions)}${compression(request)}) WHERE json_type(json) = 'OBJECT'`
-  const kept = fields.map(({ i }) => ` AND (NOT p${i} OR ${columnName(i)} IS NOT NULL)`).join('')
-  return `SELECT ${schema.fields.map((_, i) => columnName(i)).join(', ')} FROM (SELECT ${[...values, ...present].join(', ')} FROM (${inner})) WHERE true${kept}`
 }

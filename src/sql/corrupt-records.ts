@@ -1,0 +1,55 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import type { Schema } from '../data/schema.ts'
+import { typeText } from '../data/types.ts'
+import { columnName } from './duck-types.ts'
+import { mendedFields } from './mend-files.ts'
+import type { FormatOptions } from './options.ts'
+import type { ReadRequest } from './read-request.ts'
+import { quoteName } from './sql-text.ts'
+
+/** The index of the column that gets the text of malformed records, or -1 where the schema has none. INVALID_CORRUPT_RECORD_TYPE. */
+export function corruptColumn(schema: Schema, options: FormatOptions): number {
+  const name = options.text('columnNameOfCorruptRecord') ?? '_corrupt_record'
+  const index = schema.indexOf(name)
+  const field = schema.fields[index]
+  if (field === undefined || (field.type === 'string' && field.nullable)) return index
+  throw new InvalidQueryError('INVALID_CORRUPT_RECORD_TYPE', {
+    what: `the column ${quoteName(name)} for corrupt records must have the nullable type string, and has ${typeText(field.type)}`,
+    todo: 'make it t.string().nullable(), or name another column with columnNameOfCorruptRecord',
+  })
+}
+
+/** Text that is there and has no value of its type makes a record malformed. */
+export interface JudgedValue {
+  readonly text: string
+  readonly value: string
+}
+
+/**
+ * A SELECT over mended records: the schema's columns, then `malformed`, `raw`, `line` and `file`. `values` are those columns, `judged` the
+ * ones among them that SQL parses.
+ */
+export function mendedSelect(
+  { schema, options }: ReadRequest,
+  values: readonly string[],
+  judged: readonly JudgedValue[],
+  from: string,
+  file: string,
+): string {
+  const corrupt = options.mode() === 'PERMISSIVE' ? corruptColumn(schema, options) : -1
+  const wrong = [
+    `coalesce(${quoteName(mendedFields.malformed)}, true)`,
+    ...judged.map(({ text, value }) => `(${text} IS NOT NULL AND ${value} IS NULL)`),
+  ]
+  const inner = `SELECT ${[...values, `(${wrong.join(' OR ')}) AS malformed`, `${quoteName(mendedFields.raw)} AS raw`, `${quoteName(mendedFields.line)} AS line`, `${file} AS file`].join(', ')} FROM ${from}`
+  const columns = schema.fields.map((_, i) =>
+    i === corrupt ? `CASE WHEN malformed THEN raw END AS ${columnName(i)}` : columnName(i),
+  )
+  return `SELECT ${[...columns, 'malformed', 'raw', 'line', 'file'].join(', ')} FROM (${inner})`
+}
+
+/** The same columns for files that were found clean. */
+export function cleanSelect({ schema }: ReadRequest, select: string): string {
+  const columns = schema.fields.map((_, i) => columnName(i))
+  return `SELECT ${[...columns, 'false AS malformed', 'NULL::VARCHAR AS raw', '0::BIGINT AS line', "'' AS file"].join(', ')} FROM (${select})`
+}
