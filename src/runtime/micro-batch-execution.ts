@@ -353,7 +353,13 @@ export class MicroBatchExecution {
         return run.value
       })
       const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
-      this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows: await sql.inputRows(), state: this.#state })
+      this.#reporter.finishBatch({
+        commit,
+        record: evaluation.record,
+        inputRows: await sql.inputRows(),
+        readCounts: sql.readCounts(),
+        state: this.#state,
+      })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
     } finally {

@@ -26,6 +26,11 @@ interface Outcome {
   readonly commit: SinkCommit
   readonly record: EvaluationRecord
   readonly inputRows: ReadonlyMap<string, number>
+  /** Records and files that sources could not read as they are. */
+  readonly readCounts: ReadonlyMap<
+    string,
+    { readonly corruptRecords: number; readonly droppedRecords: number; readonly ignoredFiles: number }
+  >
   readonly state: QueryState | null
 }
 
@@ -159,7 +164,7 @@ export class ProgressReporter {
           latestOffset: source.reportLatestOffset?.() ?? null,
           numInputRows: inputRows.get(name) ?? 0,
           ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
-          metrics: source.metrics?.(batch.end[name] ?? null) ?? {},
+          metrics: { ...source.metrics?.(batch.end[name] ?? null), ...countsText(this.#outcome?.readCounts.get(name)) },
         }),
       ),
       observedMetrics: {},
@@ -188,6 +193,18 @@ export class ProgressReporter {
         lastSnapshotVersion: state?.metrics.lastSnapshotVersion ?? 0,
       },
     }
+  }
+}
+
+function countsText(
+  counts: { readonly corruptRecords: number; readonly droppedRecords: number; readonly ignoredFiles: number } | undefined,
+) {
+  if (counts === undefined) return {}
+  const { corruptRecords, droppedRecords, ignoredFiles } = counts
+  return {
+    numCorruptRecords: String(corruptRecords),
+    numDroppedRecords: String(droppedRecords),
+    ...(ignoredFiles > 0 ? { numCorruptFilesIgnored: String(ignoredFiles) } : {}),
   }
 }
 

@@ -42,9 +42,7 @@ export function mendedSelect(
     ...judged.map(({ text, value }) => `(${text} IS NOT NULL AND ${value} IS NULL)`),
   ]
   const inner = `SELECT ${[...values, `(${wrong.join(' OR ')}) AS malformed`, `${quoteName(mendedFields.raw)} AS raw`, `${quoteName(mendedFields.line)} AS line`, `${file} AS file`].join(', ')} FROM ${from}`
-  const columns = schema.fields.map((_, i) =>
-    i === corrupt ? `CASE WHEN malformed THEN raw END AS ${columnName(i)}` : columnName(i),
-  )
+  const columns = schema.fields.map((_, i) => (i === corrupt ? `CASE WHEN malformed THEN raw END AS ${columnName(i)}` : columnName(i)))
   return `SELECT ${[...columns, 'malformed', 'raw', 'line', 'file'].join(', ')} FROM (${inner})`
 }
 

@@ -90,7 +90,8 @@ function quoted(text: string, open: number, { quote, escape, separator, nullValu
     } else if (char === quote) {
       let end = i + 1
       while (text[end] === ' ' && separator !== ' ') end++
-      if (end >= text.length || text[end] === '\n' || text[end] === '\r' || text.startsWith(separator, end)) return { value: given(value), end }
+      if (end >= text.length || text[end] === '\n' || text[end] === '\r' || text.startsWith(separator, end))
+        return { value: given(value), end }
       // more text behind the quote: the field is taken as it stands, up to the next separator
       const stop = plainEnd(text, i, separator)
       return { value: text.slice(open, stop), end: stop }

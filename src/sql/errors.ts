@@ -8,6 +8,12 @@ interface Known {
 /** DuckDB's message -> what our caller does about it. First match counts. */
 const known: readonly Known[] = [
   {
+    // a record's own text is in these, and may hold anything
+    pattern: /^Invalid Input Error: (?=JSON transform error in file|Malformed JSON in file|CSV Error on Line|Invalid unicode)/,
+    error: (_match, text, cause) =>
+      new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', { what: firstLine(text), todo: todoOf('MALFORMED_RECORD_IN_PARSING'), cause }),
+  },
+  {
     // raised on purpose by the SQL that the planner writes: error('[DIVIDE_BY_ZERO] …')
     pattern: /\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\] ?([\s\S]*)/,
     error: ([, code, what], _text, cause) => new InvalidQueryError(code!, { what: firstLine(what!), todo: todoOf(code!), cause }),

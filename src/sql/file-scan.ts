@@ -20,8 +20,15 @@ export async function scanFiles(
   partitions: readonly string[],
 ): Promise<FileScan> {
   checkNames(schema)
+  checkCompression(format, files)
   const request: ReadRequest = { files, schema, options: new FormatOptions(options), partitions }
   if (files.length === 0) return { select: emptySelect(schema), files, count: { kind: 'table' } }
+  const scan = await readFormat(format, request)
+  if (!request.options.flag('ignoreCorruptFiles', false)) return scan
+  return { ...scan, over: (some) => scanFiles(format, some, schema, { ...options, ignoreCorruptFiles: 'false' }, partitions) }
+}
+
+async function readFormat(format: ReadFormat, request: ReadRequest): Promise<FileScan> {
   switch (format) {
     case 'json':
       return readJson(request)
@@ -33,6 +40,27 @@ export async function scanFiles(
       return readText(request)
     case 'binaryfile':
       return readBinary(request)
+  }
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  bz2: 'bzip2',
+  snappy: 'snappy',
+  lz4: 'lz4',
+  lzo: 'lzo',
+  deflate: 'deflate',
+  xz: 'xz',
+}
+/** Files whose ending names a compression that can't be undone would be read as garbage. */
+function checkCompression(format: ReadFormat, files: readonly InputFile[]): void {
+  if (format === 'binaryfile' || format === 'parquet') return
+  for (const { path } of files) {
+    const name = unreadable[path.slice(path.lastIndexOf('.') + 1).toLowerCase()]
+    if (name === undefined) continue
+    throw new InvalidQueryError('CODEC_NOT_AVAILABLE', {
+      what: `${path} is compressed with ${name}, which can't be read`,
+      todo: 'write it with gzip (.gz) or zstd (.zst), or leave it out with pathGlobFilter',
+    })
   }
 }
 

@@ -6,9 +6,12 @@ import type { MendedRecord } from './mend-files.ts'
 
 /** What a field's value has to be like. `any`: text, or a type whose text our own SQL parses and judges. */
 type Shape =
-  | { readonly kind: 'any' | 'boolean' | 'float' }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'float' }
   | { readonly kind: 'whole'; readonly bits: bigint }
-  | { readonly kind: 'array' | 'map'; readonly inner: Shape }
+  | { readonly kind: 'array'; readonly inner: Shape }
+  | { readonly kind: 'map'; readonly inner: Shape }
   | { readonly kind: 'struct'; readonly fields: ReadonlyMap<string, Shape> }
 
 const bits: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, int: 31n, long: 63n }
@@ -17,7 +20,7 @@ function shapeOf(type: DataType): Shape {
   if (typeof type === 'string') {
     if (type in bits) return { kind: 'whole', bits: bits[type]! }
     if (type === 'boolean') return { kind: 'boolean' }
-    return { kind: type === 'float' || type === 'double' ? 'float' : 'any' }
+    return type === 'float' || type === 'double' ? { kind: 'float' } : { kind: 'any' }
   }
   switch (type.kind) {
     case 'array':

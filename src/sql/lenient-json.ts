@@ -50,7 +50,8 @@ export function parseLenientJson(text: string, leniency: JsonLeniency, whole = f
 /** A tree as strict JSON. */
 export function jsonText(node: JsonNode): string {
   if (node.kind === 'array') return `[${node.items.map(jsonText).join(',')}]`
-  if (node.kind === 'object') return `{${Array.from(node.entries, ([name, value]) => `${JSON.stringify(name)}:${jsonText(value)}`).join(',')}}`
+  if (node.kind === 'object')
+    return `{${Array.from(node.entries, ([name, value]) => `${JSON.stringify(name)}:${jsonText(value)}`).join(',')}}`
   return node.text
 }
 

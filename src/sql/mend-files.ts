@@ -36,29 +36,31 @@ export interface Mender {
 /** The fields that are added to each record: no JSON or CSV of anybody has names like these. */
 export const mendedFields = { raw: '⟦raw⟧', line: '⟦line⟧', malformed: '⟦malformed⟧' } as const
 const ending = '.mended'
+const leastRecordBytes = 16 * 1024 * 1024
 
-export interface MendedFiles {
-  /** To be read with the added fields. */
-  readonly paths: readonly string[]
-  /** Files in which nothing was wrong. */
-  readonly clean: readonly InputFile[]
-  /** Of the longest line that was written. */
-  readonly maxRecordBytes: number
-}
+/** Files that follow one another and are read alike. */
+export type MendedRun =
+  /** To be read with the added fields. `maxRecordBytes` is at least the longest line that was written. */
+  | { readonly kind: 'mended'; readonly paths: string[]; maxRecordBytes: number }
+  /** Nothing was wrong in them. */
+  | { readonly kind: 'clean'; readonly files: InputFile[] }
 
 /** Mends files into `scratch`, each under its whole path, so that folders `name=value` stay visible. */
-export async function mendFiles(files: readonly InputFile[], scratch: string, mender: Mender): Promise<MendedFiles> {
-  const paths: string[] = []
-  const clean: InputFile[] = []
-  let maxRecordBytes = 0
+export async function mendFiles(files: readonly InputFile[], scratch: string, mender: Mender): Promise<MendedRun[]> {
+  const runs: MendedRun[] = []
   for (const file of files) {
     const target = scratch + file.path + ending
     const written = await mendFile(file.path, target, mender)
-    maxRecordBytes = Math.max(maxRecordBytes, written.maxRecordBytes)
-    if (written.malformed === 0 && mender.keepsCleanFiles) clean.push(file)
-    else paths.push(target)
+    const last = runs.at(-1)
+    if (written.mended === 0 && mender.keepsCleanFiles) {
+      if (last?.kind === 'clean') last.files.push(file)
+      else runs.push({ kind: 'clean', files: [file] })
+    } else if (last?.kind === 'mended') {
+      last.paths.push(target)
+      last.maxRecordBytes = Math.max(last.maxRecordBytes, written.maxRecordBytes)
+    } else runs.push({ kind: 'mended', paths: [target], maxRecordBytes: Math.max(leastRecordBytes, written.maxRecordBytes) })
   }
-  return { paths, clean, maxRecordBytes }
+  return runs
 }
 
 /** SQL for the path of the file that a mended record came from. */
@@ -66,18 +68,18 @@ export function originalPath(scratch: string): string {
   return `substr(filename, ${[...scratch].length + 1}, length(filename) - ${[...scratch].length + ending.length})`
 }
 
-async function mendFile(path: string, target: string, mender: Mender): Promise<{ malformed: number; maxRecordBytes: number }> {
+async function mendFile(path: string, target: string, mender: Mender): Promise<{ mended: number; maxRecordBytes: number }> {
   await mkdir(dirname(target), { recursive: true })
   const output = await open(target, 'w')
   const mend = mender.begin(path)
-  let [line, malformed, maxRecordBytes] = [1, 0, 0]
+  let [line, mended, maxRecordBytes] = [1, 0, 0]
   try {
     for await (const texts of mender.whole ? wholeText(path, mender.encoding) : lineChunks(path, mender.encoding, mender.lineSep)) {
       let lines = ''
       for (const text of texts) {
         for (const record of mend(text, line)) {
           const json = withFields(record)
-          if (record.malformed) malformed++
+          if (record.malformed || record.json !== record.raw) mended++
           maxRecordBytes = Math.max(maxRecordBytes, 3 * json.length)
           lines += json
         }
@@ -88,7 +90,7 @@ async function mendFile(path: string, target: string, mender: Mender): Promise<{
   } finally {
     await output.close()
   }
-  return { malformed, maxRecordBytes }
+  return { mended, maxRecordBytes }
 }
 
 async function* wholeText(path: string, encoding: string): AsyncGenerator<string[]> {

@@ -2,7 +2,7 @@
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
 import { duckType } from './duck-types.ts'
-import { type FormatOptions, type ParseMode, timePatterns } from './options.ts'
+import { type FormatOptions, invalidOption, timePatterns } from './options.ts'
 import { quoteText } from './sql-text.ts'
 
 /** How a format writes times, where its options say so. */
@@ -10,13 +10,39 @@ export interface TimeFormats {
   readonly date: readonly string[] | null
   readonly timestamp: readonly string[] | null
   readonly timestampNtz: readonly string[] | null
+  readonly numbers: NumberWords
+}
+/** How CSV writes numbers that are none. */
+export interface NumberWords {
+  readonly nan: string
+  readonly positiveInf: string
+  readonly negativeInf: string
 }
 export function timeFormats(options: FormatOptions): TimeFormats {
   const patterns = (name: string) => {
     const pattern = options.text(name)
     return pattern === undefined ? null : timePatterns(name, pattern)
   }
-  return { date: patterns('dateFormat'), timestamp: patterns('timestampFormat'), timestampNtz: patterns('timestampNTZFormat') }
+  const locale = options.text('locale')
+  if (locale !== undefined && !/^en([-_]us)?$/i.test(locale))
+    throw invalidOption('locale', locale, 'only en-US is known: read the column as a string')
+  const numbers = {
+    nan: options.text('nanValue') ?? 'NaN',
+    positiveInf: options.text('positiveInf') ?? 'Inf',
+    negativeInf: options.text('negativeInf') ?? '-Inf',
+  }
+  if (![undefined, '+00:00'].includes(options.zoneOffset()))
+    throw invalidOption(
+      'timeZone',
+      options.text('timeZone')!,
+      'times without a zone are UTC: write the zone into them, or shift the column',
+    )
+  return {
+    date: patterns('dateFormat'),
+    timestamp: patterns('timestampFormat'),
+    timestampNtz: patterns('timestampNTZFormat'),
+    numbers,
+  }
 }
 
 /** Any ISO 8601 form with or without a zone (UTC where there is none), to microseconds. */
@@ -70,14 +96,33 @@ export function parseField(text: string, type: DataType, formats: TimeFormats): 
       return parseDate(text, formats.date)
     case 'binary':
       return `encode(${text})`
+    case 'float':
+    case 'double':
+      return parseFloatingPoint(text, type, formats.numbers)
     default:
       return `try_cast(${text} AS ${duckType(type)})`
   }
 }
 
-/** `value`, parsed from `text`; under FAILFAST text without a value stops the query. */
-export function guarded(value: string, text: string, type: DataType, name: string, mode: ParseMode): string {
-  if (mode !== 'FAILFAST' || type === 'string' || type === 'binary') return value
+/** Words for NaN and the infinities are the options' and Java's; DuckDB knows more of them. All have an n, and no number has one. */
+function parseFloatingPoint(text: string, type: 'float' | 'double', words: NumberWords): string {
+  const literal = (word: string) => `'${word}'::${duckType(type)}`
+  const cases = [
+    `WHEN ${text} = ${quoteText(words.nan)} THEN ${literal('nan')}`,
+    `WHEN ${text} IN (${quoteText(words.positiveInf)}, 'Infinity', '+Infinity') THEN ${literal('inf')}`,
+    `WHEN ${text} IN (${quoteText(words.negativeInf)}, '-Infinity') THEN ${literal('-inf')}`,
+    `WHEN ${text} = 'NaN' THEN ${literal('nan')}`,
+  ]
+  const known = [words.nan, words.positiveInf, words.negativeInf]
+  const usual = known.every((word) => /n/i.test(word))
+    ? `WHEN NOT contains(lower(${text}), 'n') THEN try_cast(${text} AS ${duckType(type)}) `
+    : ''
+  return `CASE ${usual}${cases.join(' ')} WHEN contains(lower(${text}), 'n') THEN NULL ELSE try_cast(${text} AS ${duckType(type)}) END`
+}
+
+/** `value`, parsed from `text`; text without a value stops the statement, and the files are read another way. */
+export function guarded(value: string, text: string, type: DataType, name: string): string {
+  if (type === 'string' || type === 'void') return value
   const message = `'[MALFORMED_RECORD_IN_PARSING] column ' || ${quoteText(name)} || ' is ' || ${text} || ', which is no ' || ${quoteText(typeof type === 'string' ? type : type.kind)}`
   return `CASE WHEN ${text} IS NOT NULL AND ${value} IS NULL THEN error(${message}) ELSE ${value} END`
 }

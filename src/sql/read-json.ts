@@ -8,6 +8,9 @@
  *   keeps all its digits.
  * - `multiLine` reads whole documents or arrays of them; where one is malformed, the file is one malformed record, as in Spark.
  */
+
+import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
+import { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
 import { cleanSelect, corruptColumn, type JudgedValue, mendedSelect } from './corrupt-records.ts'
 import { columnName, duckType } from './duck-types.ts'
@@ -53,8 +56,8 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
   const { schema, options, files } = request
   const whole = options.flag('multiLine', false)
   const corrupt = corruptColumn(schema, options)
-  const own = { ...schema, fields: schema.fields.filter((_, i) => i !== corrupt && !isPartition(request, i)) }
-  const mend = jsonMender(own as typeof schema, leniencyOf(options), whole)
+  const own = new Schema(schema.fields.filter((_, i) => i !== corrupt && !isPartition(request, i)))
+  const mend = jsonMender(own, leniencyOf(options), whole)
   const judged = judgedValues(request)
   const mender: Mender = {
     encoding: encodingOf(options),
@@ -63,16 +66,22 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
     begin: () => (raw, line) => mend(raw).map((record) => ({ ...record, raw, line })),
     keepsCleanFiles: judged.length === 0 && encodingOf(options) === 'utf-8' && options.text('lineSep') === undefined,
   }
-  const { paths, clean, maxRecordBytes } = await mendFiles(files, scratch, mender)
+  const added = [
+    `${quoteText(mendedFields.raw)}: 'VARCHAR'`,
+    `${quoteText(mendedFields.line)}: 'BIGINT'`,
+    `${quoteText(mendedFields.malformed)}: 'BOOLEAN'`,
+  ]
   const selects: string[] = []
-  if (paths.length > 0) {
-    const added = [`${quoteText(mendedFields.raw)}: 'VARCHAR'`, `${quoteText(mendedFields.line)}: 'BIGINT'`, `${quoteText(mendedFields.malformed)}: 'BOOLEAN'`]
+  for (const run of await mendFiles(files, scratch, mender)) {
+    if (run.kind === 'clean') {
+      selects.push(...(await strictSelects(request, run.files)).selects.map((select) => cleanSelect(request, select)))
+      continue
+    }
     const from =
-      `read_json(${quotePaths(paths)}, format = 'newline_delimited', columns = ${readColumns(request, added)}, ignore_errors = true, filename = true,` +
-      ` maximum_object_size = ${Math.max(16 * 1024 * 1024, maxRecordBytes)}, ${hiveArgument(request.partitions)})`
+      `read_json(${quotePaths(run.paths)}, format = 'newline_delimited', columns = ${readColumns(request, added)}, ignore_errors = true, filename = true,` +
+      ` maximum_object_size = ${run.maxRecordBytes}, ${hiveArgument(request.partitions)})`
     selects.push(mendedSelect(request, selectColumns(request, false), judged, from, originalPath(scratch)))
   }
-  if (clean.length > 0) selects.push(...(await strictSelects(request, clean)).selects.map((select) => cleanSelect(request, select)))
   return selects.join(' UNION ALL ')
 }
 
@@ -98,7 +107,7 @@ function readType(type: DataType): string {
 function isParsed(type: DataType): boolean {
   // DuckDB takes a number to a decimal by way of a double
   if (typeof type !== 'string') return type.kind === 'decimal'
-  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void'
+  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void' || isInterval(type)
 }
 
 function selectColumns(request: ReadRequest, strict: boolean): string[] {
@@ -108,7 +117,11 @@ function selectColumns(request: ReadRequest, strict: boolean): string[] {
     if (isPartition(request, i)) return partitionColumn(request, i)
     if (i === corrupt) return `NULL::VARCHAR AS ${columnName(i)}`
     const column = quoteName(name)
-    const value = isParsed(type) ? parsed(column, type, formats) : typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})`
+    const value = isParsed(type)
+      ? parsed(column, type, formats)
+      : typeof type === 'string'
+        ? column
+        : `CAST(${column} AS ${duckType(type)})`
     return `${strict && isParsed(type) ? guarded(value, column, type, name) : value} AS ${columnName(i)}`
   })
 }
@@ -123,6 +136,7 @@ function judgedValues(request: ReadRequest): JudgedValue[] {
 }
 
 function parsed(text: string, type: DataType, formats: TimeFormats): string {
+  if (isInterval(type)) return intervalFromTextSql(text, type)
   switch (type) {
     case 'timestamp':
       return parseTimestamp(text, formats.timestamp)

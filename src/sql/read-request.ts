@@ -1,7 +1,7 @@
 /** What a reader of one file format is asked and answers, and the columns that come from folders, which all formats treat alike. */
 import type { Schema } from '../data/schema.ts'
 import { columnName, duckType } from './duck-types.ts'
-import type { FormatOptions } from './options.ts'
+import type { FormatOptions, ParseMode } from './options.ts'
 import type { ScanSignature } from './profile.ts'
 import { quoteName } from './sql-text.ts'
 
@@ -21,8 +21,20 @@ export interface FileScan {
     | { readonly kind: 'parquet' }
     | { readonly kind: 'table' }
     | { readonly kind: 'known'; readonly rows: number }
+  /** How the files are read where the SELECT finds a record that is not what the schema says; `first`: the SELECT can't read them at all. */
+  readonly mending?: Mending
+  /** With ignoreCorruptFiles: the same scan over some of its files. */
+  readonly over?: (files: readonly InputFile[]) => Promise<FileScan>
   /** A statement to run before reading, which raises where the files are not what the options say. */
   readonly check?: string
+}
+
+/** Reading record by record. */
+export interface Mending {
+  readonly mode: ParseMode
+  readonly first?: boolean
+  /** A SELECT of the schema's columns and `malformed`, `raw`, `line`, `file`; what it reads is written into the folder `scratch`. */
+  readonly select: (scratch: string) => Promise<string>
 }
 
 /** What a reader of one format is asked. */

@@ -1,4 +1,4 @@
-import { assert } from '../base/errors.ts'
+import { assert, type MillraceError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
@@ -15,6 +15,7 @@ import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { readColumns, readKeyIds } from './read-vectors.ts'
+import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import type { Session } from './session.ts'
 import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
@@ -26,7 +27,8 @@ export type Ran = { readonly kind: 'result'; readonly result: Result } | { reado
 
 interface SourceRows {
   rows: number | undefined
-  readonly scan: FileScan | null
+  scan: FileScan | null
+  counts?: ReadCounts
   readonly relation: SqlRelation
 }
 
@@ -37,11 +39,13 @@ export class SqlBatchRun implements SqlBatch {
   readonly #parameters: SqlBatchParameters
   readonly #sources = new Map<string, SourceRows[]>()
   readonly #end: () => Promise<void>
+  readonly #recovery: Recovery
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
     this.session = session
     this.#files = files
     this.#parameters = parameters
+    this.#recovery = new Recovery(session)
   }
 
   async source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation> {
@@ -68,7 +72,9 @@ export class SqlBatchRun implements SqlBatch {
         const scan = await scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
         const relation = await this.#fileRelation(schema, scan, name)
         const known = scan.count.kind === 'known' ? scan.count.rows : undefined
-        return { rows: batch.files.length === 0 ? 0 : known, scan, relation }
+        const source: SourceRows = { rows: batch.files.length === 0 ? 0 : known, scan, relation }
+        if (scan.mending?.first) Object.assign(source, await this.#recovery.mend(relation, scan))
+        return source
       }
     }
   }
@@ -82,7 +88,9 @@ export class SqlBatchRun implements SqlBatch {
     checkTableOptions(format, scan.options)
     const found = await listTableFiles(this.#files, scan.paths, tableListing(scan.options))
     const reading = await scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema))
-    return this.#fileRelation(scan.schema, reading, null)
+    const relation = await this.#fileRelation(scan.schema, reading, null)
+    if (reading.mending?.first) await this.#recovery.mend(relation, reading)
+    return relation
   }
   async #fileRelation(schema: Schema, scan: FileScan, source: string | null): Promise<SqlRelation> {
     if (scan.check !== undefined) await this.session.run(scan.check)
@@ -114,7 +122,9 @@ export class SqlBatchRun implements SqlBatch {
   /** Both statements in one call, where no profile of the first one is needed. */
   async #makeMeasuredTable(relation: SqlRelation, column: number): Promise<EventTimeStats> {
     const name = this.session.nextTable()
-    const stats = await this.#stats(relation.schema, column, name, `CREATE TEMP TABLE ${name} AS ${relation.select}; `)
+    const stats = await this.#recovering(relation, () =>
+      this.#stats(relation.schema, column, name, `CREATE TEMP TABLE ${name} AS ${relation.select}; `),
+    )
     relation.form = { kind: 'table', name, rows: stats.count }
     return stats
   }
@@ -198,7 +208,20 @@ export class SqlBatchRun implements SqlBatch {
     }
     return counts
   }
-  async #countSource({ scan, relation }: SourceRows): Promise<number> {
+  readCounts(): ReadonlyMap<string, ReadCounts> {
+    const all = new Map<string, ReadCounts>()
+    for (const [name, sources] of this.#sources) {
+      const sum = { corruptRecords: 0, droppedRecords: 0, ignoredFiles: 0 }
+      for (const { counts } of sources) for (const key of Object.keys(sum) as (keyof ReadCounts)[]) sum[key] += counts?.[key] ?? 0
+      if (sources.some(({ scan }) => scan?.mending || scan?.over)) all.set(name, sum)
+    }
+    return all
+  }
+  #countSource(source: SourceRows): Promise<number> {
+    return this.#recovering(source.relation, () => this.#countNow(source))
+  }
+  async #countNow({ scan, relation, rows }: SourceRows): Promise<number> {
+    if (rows !== undefined) return rows
     if (relation.form.kind === 'table' && relation.form.rows !== undefined) return relation.form.rows
     if (scan!.files.every((file) => file.sizeBytes === 0)) return 0
     const count =
@@ -209,13 +232,17 @@ export class SqlBatchRun implements SqlBatch {
   }
 
   async close(): Promise<void> {
+    await this.#recovery.close()
     await this.#end()
   }
 
   // ---- for the row set ------------------------------------------------------------------------------------------------------------
 
   /** Runs a SELECT and gives its rows. Where files have to be counted it goes through a table, which is the only way to see both. */
-  async select(query: SqlRelation): Promise<Result> {
+  select(query: SqlRelation): Promise<Result> {
+    return this.#recovering(query, () => this.#select(query))
+  }
+  async #select(query: SqlRelation): Promise<Result> {
     if (query.fetched) return query.fetched
     if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
     // over rows in place a text comes again with the next batch
@@ -236,12 +263,35 @@ export class SqlBatchRun implements SqlBatch {
     if (this.#countsInTable(relation) || (relation.fetched && crossesInBulk(relation.schema))) await this.#makeTable(relation)
     return this.#execute(relation, statement, profile)
   }
-  async #execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile: boolean): Promise<Ran> {
+  #execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile: boolean): Promise<Ran> {
+    return this.#recovering(relation, () => this.#executeOnce(relation, statement, profile))
+  }
+  async #executeOnce(relation: SqlRelation, statement: (query: SqlRelation) => string, profile: boolean): Promise<Ran> {
     const scans = await this.#prepare(relation)
     if (scans.length === 0 && !profile) return { kind: 'result', result: await this.session.run(statement(relation)) }
     const ran = Profile.of(await this.session.run(`EXPLAIN (ANALYZE, FORMAT json) ${statement(relation)}`))
     for (const source of scans) source.rows ??= sumOf(source.scan!, ran)
     return { kind: 'profile', profile: ran }
+  }
+
+  /** Runs statements over a relation. Where they fail on what files hold, those files are read another way, and the statements run again. */
+  async #recovering<T>(relation: SqlRelation, run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run()
+      } catch (error) {
+        let again = false
+        for (const used of new Set([relation, ...countUses([relation]).keys()])) {
+          const { form } = used
+          if (form.kind !== 'files' || !Recovery.helps(error, form.scan)) continue
+          const recovered = await this.#recovery.recover(used, form.scan, form.source, error as MillraceError)
+          const own = form.source === null ? undefined : this.#sources.get(form.source)?.find((each) => each.relation === used)
+          if (own) noteRecovered(own, recovered)
+          again = true
+        }
+        if (!again) throw error
+      }
+    }
   }
 
   async #makeTable(relation: SqlRelation): Promise<void> {
@@ -281,6 +331,14 @@ export class SqlBatchRun implements SqlBatch {
   #countsInTable(relation: SqlRelation): boolean {
     return this.#uncounted(relation)?.scan!.count.kind === 'table'
   }
+}
+
+function noteRecovered(source: SourceRows, { rows, counts }: Recovered): void {
+  const { form } = source.relation
+  if (form.kind === 'files') source.scan = form.scan
+  source.rows = rows ?? (form.kind === 'files' && form.scan.files.length === 0 ? 0 : source.rows)
+  const before = source.counts
+  source.counts = before === undefined ? counts : { ...counts, ignoredFiles: before.ignoredFiles + counts.ignoredFiles }
 }
 
 /** Whether no column's values would have to become JavaScript values, one by one. */

@@ -686,9 +686,9 @@ describe('writing files', () => {
     await write('csv', { header: 'true', ignoreLeadingWhiteSpace: 'false', ignoreTrailingWhiteSpace: 'false' })
     expect(written('part-0.csv').split('\n')[0]).toBe('a,s,t,d')
     const source = [{ path: join(folder, 'part-0.csv'), sizeBytes: 1, modifiedMs: 0 }]
-    await expect(read('csv', source, schema, { header: 'true' })).rejects.toMatchObject({
+    // a record ends with its line, also within quotes
+    await expect(read('csv', source, schema, { header: 'true', mode: 'FAILFAST' })).rejects.toMatchObject({
       code: 'MALFORMED_RECORD_IN_PARSING',
-      todo: expect.stringContaining('multiLine'),
     })
     expect(await read('csv', source, schema, { header: 'true', multiLine: 'true' })).toEqual([
       [1, 'x', '2001-01-01T00:00:00.123Z', 1.5],

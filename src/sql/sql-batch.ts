@@ -3,6 +3,7 @@ import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
+import type { ReadCounts } from './recovery.ts'
 
 /** Some rows inside the SQL engine: a table, or a SELECT that has not run yet. Its columns are called c0, c1, … in the order of the schema. */
 export interface Relation {
@@ -51,6 +52,8 @@ export interface SqlBatch {
   rowSet(relation: Relation): RowSet
   /** Rows that each source delivered, before any filter. Complete once everything above has run; a source that nothing read is counted by a statement of its own. */
   inputRows(): Promise<ReadonlyMap<string, number>>
+  /** What reading them met besides, by source: of sources that read records or ignore files. As complete as inputRows. */
+  readCounts(): ReadonlyMap<string, ReadCounts>
   /** Drops what the batch made. */
   close(): Promise<void>
 }

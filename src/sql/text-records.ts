@@ -22,7 +22,7 @@ export function encodingOf(options: FormatOptions): string {
 
 /** The file's text in pieces, decompressed and decoded; bytes that are none of the encoding become U+FFFD. Lets other work in between. */
 export async function* textChunks(path: string, encoding: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder(encoding)
+  const decoder = new TextDecoder(encoding, { ignoreBOM: true })
   const file = createReadStream(path, { highWaterMark: chunkBytes })
   const stream = path.endsWith('.gz') ? file.pipe(createGunzip()) : path.endsWith('.zst') ? file.pipe(createZstdDecompress()) : file
   if (stream !== file) file.on('error', (error) => stream.destroy(error))

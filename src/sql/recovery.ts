@@ -1,0 +1,120 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InvalidQueryError, MillraceError } from '../base/errors.ts'
+import { Schema } from '../data/schema.ts'
+import { columnsToRows } from '../data/values.ts'
+import { columnName } from './duck-types.ts'
+import type { FileScan, InputFile } from './read-request.ts'
+import { readColumns } from './read-vectors.ts'
+import type { SqlRelation } from './relation.ts'
+import type { Session } from './session.ts'
+
+/** What a source's readers had to do beyond reading, in one batch. */
+export interface ReadCounts {
+  /** Records that were kept with nulls. */
+  corruptRecords: number
+  /** Records that DROPMALFORMED left out. */
+  droppedRecords: number
+  ignoredFiles: number
+}
+
+/** A scan that was read another way: its rows are a table now, or it has fewer files. */
+export interface Recovered {
+  readonly rows?: number
+  readonly counts: ReadCounts
+}
+
+const none: ReadCounts = { corruptRecords: 0, droppedRecords: 0, ignoredFiles: 0 }
+
+/**
+ * What a batch does when a statement failed on what its files hold: malformed records are read record by record, files that can't be read
+ * are left out where the options say so.
+ */
+export class Recovery {
+  readonly #session: Session
+  #scratch: string | undefined
+  #folders = 0
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Whether reading another way may help. */
+  static helps(error: unknown, scan: FileScan): boolean {
+    if (!(error instanceof MillraceError)) return false
+    if (error.code === 'MALFORMED_RECORD_IN_PARSING') return scan.mending !== undefined
+    return scan.over !== undefined && /^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
+  }
+
+  /** Changes the relation, which is a scan, so that it can be read. Rejects where it can't (FAILFAST). */
+  async recover(relation: SqlRelation, scan: FileScan, source: string | null, error: MillraceError): Promise<Recovered> {
+    if (error.code === 'MALFORMED_RECORD_IN_PARSING') return this.mend(relation, scan)
+    const readable: InputFile[] = []
+    for (const file of scan.files) if (await this.#isReadable(scan, file)) readable.push(file)
+    relation.form = { kind: 'files', scan: await scan.over!(readable), source }
+    return { counts: { ...none, ignoredFiles: scan.files.length - readable.length } }
+  }
+
+  /** Reads a scan record by record into a table. */
+  async mend(relation: SqlRelation, scan: FileScan): Promise<Recovered> {
+    const { mode, select } = scan.mending!
+    const scratch = await this.#newFolder()
+    const table = this.#session.nextTable()
+    const { schema } = relation
+    await this.#session.run(`CREATE TEMP TABLE ${table} AS ${await select(scratch)}`)
+    await rm(scratch, { recursive: true, force: true })
+    const [rows, malformed] = await this.#numbers(`SELECT count(*), count(*) FILTER (WHERE malformed) FROM ${table}`)
+    if (mode === 'FAILFAST' && malformed! > 0) throw await this.#firstMalformed(table)
+    const where = mode === 'DROPMALFORMED' ? ' WHERE NOT malformed' : ''
+    relation.form = { kind: 'select', sql: `SELECT ${columnsOf(schema)} FROM ${table}${where}`, inputs: [] }
+    const dropped = mode === 'DROPMALFORMED' ? malformed! : 0
+    return { rows: rows! - dropped, counts: { corruptRecords: malformed! - dropped, droppedRecords: dropped, ignoredFiles: 0 } }
+  }
+
+  /** Removes what was written for DuckDB to read. */
+  async close(): Promise<void> {
+    if (this.#scratch !== undefined) await rm(this.#scratch, { recursive: true, force: true })
+  }
+
+  async #newFolder(): Promise<string> {
+    this.#scratch ??= await mkdtemp(join(tmpdir(), 'millrace-mend-'))
+    return join(this.#scratch, String(this.#folders++))
+  }
+
+  async #isReadable(scan: FileScan, file: InputFile): Promise<boolean> {
+    try {
+      const alone = await scan.over!([file])
+      await this.#session.run(`EXPLAIN (ANALYZE, FORMAT json) ${alone.select}`)
+      return true
+    } catch (error) {
+      // malformed records are another matter
+      return error instanceof MillraceError && !/^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
+    }
+  }
+
+  async #numbers(sql: string): Promise<number[]> {
+    return (await this.#texts(sql, 2)).map(Number)
+  }
+
+  /** The first row of a SELECT, as text. */
+  async #texts(sql: string, columns: number): Promise<string[]> {
+    const schema = new Schema(Array.from({ length: columns }, (_, i) => ({ name: `t${i}`, type: 'string', nullable: true })))
+    const [row] = columnsToRows(readColumns(await this.#session.run(`SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (${sql})`), schema))
+    return schema.names.map((name) => String(row?.[name]))
+  }
+
+  async #firstMalformed(table: string): Promise<InvalidQueryError> {
+    const [file, line, raw] = await this.#texts(
+      `SELECT file, line, CASE WHEN length(raw) > 200 THEN left(raw, 200) || '…' ELSE raw END FROM ${table} WHERE malformed ORDER BY file, line LIMIT 1`,
+      3,
+    )
+    return new InvalidQueryError('MALFORMED_RECORD_IN_PARSING', {
+      what: `${file} has a malformed record in line ${line}: ${raw}`,
+      todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null) or DROPMALFORMED',
+    })
+  }
+}
+
+function columnsOf(schema: Schema): string {
+  return schema.fields.map((_, i) => columnName(i)).join(', ') || '1'
+}
