@@ -37,7 +37,7 @@ export interface LocalOptions {
   readonly conf?: Readonly<Record<string, string | number | boolean>>
   /** DuckDB's threads (default: all cores). */
   readonly threads?: number
-  /** What DuckDB may use, in bytes (default: millrace.memoryLimit, else 80 % of the machine's memory). Beyond it, work goes to disk. */
+  /** What DuckDB may use, in bytes (default: six tenths of millrace.memoryLimit, else 80 % of the machine's memory). Beyond it, work goes to disk. */
   readonly memoryLimitBytes?: number
   /** Where work that does not fit into memory goes (default: a folder of this engine's below the system's temporary one, made when it is needed). */
   readonly temporaryFolder?: string
@@ -58,6 +58,12 @@ export interface LocalOptions {
   readonly observeStep?: StepObserver
 }
 
+/** DuckDB's part of the memory that the process may hold: the rest is for state, rows that cross into JavaScript, and Node itself. */
+const sqlMemoryShare = 0.6
+function shareOf(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : Math.floor(bytes * sqlMemoryShare)
+}
+
 let engineCount = 0
 /** The local engine: one process, DuckDB for the rows. */
 export class LocalEngine implements EnginePort {
@@ -74,7 +80,7 @@ export class LocalEngine implements EnginePort {
   static async open(options: LocalOptions = {}): Promise<LocalEngine> {
     const print = options.print ?? ((line: string) => console.log(line))
     const conf = new EngineConf(options.conf ?? {}, print)
-    const memoryLimitBytes = options.memoryLimitBytes ?? conf.current.bytes('millrace.memoryLimit')
+    const memoryLimitBytes = options.memoryLimitBytes ?? shareOf(conf.current.bytes('millrace.memoryLimit'))
     const files = options.files ?? new LocalFiles()
     const sql = await SqlEngine.open({
       files,

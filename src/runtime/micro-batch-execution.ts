@@ -16,6 +16,7 @@ import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts
 import type { QueryState } from '../state/state-store.ts'
 import { Evaluation } from './evaluate.ts'
 import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
+import type { ReadLimits } from './read-limits.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
 
@@ -35,6 +36,7 @@ export interface ExecutionParts {
   readonly clock: Clock
   readonly trigger: Trigger
   readonly settings: ExecutionSettings
+  readonly limits: ReadLimits
   readonly observeStep?: StepObserver | undefined
   /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
   readonly withRelation?: (<T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>) | undefined
@@ -95,7 +97,9 @@ export class MicroBatchExecution {
   constructor(parts: ExecutionParts) {
     this.#parts = parts
     this.#tracker = this.#newTracker(0)
-    this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock)
+    this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock, (name) =>
+      parts.limits.metricsOf(name),
+    )
   }
 
   get isTriggerActive(): boolean {
@@ -266,12 +270,12 @@ export class MicroBatchExecution {
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
   async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
-    const { clock, pinnedConf, sources } = this.#parts
+    const { clock, limits, pinnedConf, sources } = this.#parts
     const end: Record<string, Offset | null> = {}
     await this.#reporter.time('latestOffset', async () => {
       for (const [name, source] of sources) {
         this.#message = `Getting offsets from ${source.description}`
-        const limit: ReadLimit = limited ? source.readLimit : { kind: 'all' }
+        const limit: ReadLimit = limited ? limits.limitOf(name, source) : { kind: 'all' }
         end[name] = (await source.latestOffset(this.#start[name] ?? null, limit)) ?? this.#start[name] ?? null
       }
     })
@@ -353,15 +357,11 @@ export class MicroBatchExecution {
         return run.value
       })
       const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
-      this.#reporter.finishBatch({
-        commit,
-        record: evaluation.record,
-        inputRows: await sql.inputRows(),
-        readCounts: sql.readCounts(),
-        state: this.#state,
-      })
+      const inputRows = await sql.inputRows()
+      this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows, readCounts: sql.readCounts(), state: this.#state })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
+      this.#parts.limits.finished(inputRows, this.#reporter.elapsedMs)
     } finally {
       await staged?.then(
         (entry) => entry.drop(),
@@ -394,6 +394,7 @@ export class MicroBatchExecution {
           const rows = sameOffset(start, end)
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
             : await source.rows(start, end)
+          this.#parts.limits.reads(node.source, rows)
           return sql.source(node.source, rows, node.schema)
         }),
       relation: () => {

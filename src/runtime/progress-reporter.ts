@@ -43,6 +43,7 @@ export class ProgressReporter {
   readonly #sources: ReadonlyMap<string, Source>
   readonly #sink: Sink
   readonly #clock: Clock
+  readonly #limitsOf: (source: string) => Readonly<Record<string, string>>
   #durations = new Map<string, number>()
   #isTriggerActive = false
   /** Of the trigger that runs or ran last. */
@@ -56,12 +57,20 @@ export class ProgressReporter {
   #batch: Batch | null = null
   #outcome: Outcome | null = null
 
-  constructor(identity: QueryIdentity, plan: StreamingPlan, sources: ReadonlyMap<string, Source>, sink: Sink, clock: Clock) {
+  constructor(
+    identity: QueryIdentity,
+    plan: StreamingPlan,
+    sources: ReadonlyMap<string, Source>,
+    sink: Sink,
+    clock: Clock,
+    limitsOf: (source: string) => Readonly<Record<string, string>>,
+  ) {
     this.#identity = identity
     this.#plan = plan
     this.#sources = sources
     this.#sink = sink
     this.#clock = clock
+    this.#limitsOf = limitsOf
   }
 
   get isTriggerActive(): boolean {
@@ -98,7 +107,7 @@ export class ProgressReporter {
   /** The progress of the batch that has just ended, or null where there was none. */
   endTrigger(): QueryProgress | null {
     this.#isTriggerActive = false
-    this.#durations.set('triggerExecution', this.#elapsedMs)
+    this.#durations.set('triggerExecution', this.elapsedMs)
     if (!this.#batch || !this.#outcome) return null
     const [batch, outcome] = [this.#batch, this.#outcome]
     this.#hasRunBatch = true
@@ -138,7 +147,8 @@ export class ProgressReporter {
     }
   }
 
-  get #elapsedMs(): number {
+  /** Since the trigger began. */
+  get elapsedMs(): number {
     return this.#clock.monotonicMs() - this.#startMonotonicMs
   }
 
@@ -164,7 +174,11 @@ export class ProgressReporter {
           latestOffset: source.reportLatestOffset?.() ?? null,
           numInputRows: inputRows.get(name) ?? 0,
           ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
-          metrics: { ...source.metrics?.(batch.end[name] ?? null), ...countsText(this.#outcome?.readCounts.get(name)) },
+          metrics: {
+            ...source.metrics?.(batch.end[name] ?? null),
+            ...countsText(this.#outcome?.readCounts.get(name)),
+            ...this.#limitsOf(name),
+          },
         }),
       ),
       observedMetrics: {},

@@ -26,7 +26,7 @@ import { checkStreaming } from '../plan/unsupported.ts'
 import { explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
-import type { ForeachBatchInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
+import type { ForeachBatchInstance, SinkInstance, StartQuery, Trigger } from '../query/engine-port.ts'
 import { ProgressHistory } from '../query/progress-history.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
@@ -49,6 +49,7 @@ import type { NamedRelations } from './named-relations.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import { queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
+import { ReadLimits } from './read-limits.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -327,6 +328,7 @@ async function openExecution(
       noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
       minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
     },
+    limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,
     withRelation: foreach ? withRelation : undefined,
     onProgress: (progress) => {
@@ -341,6 +343,13 @@ async function openExecution(
     },
   }
   return new MicroBatchExecution(parts)
+}
+
+/** How long a batch should take: what is configured, else the trigger's interval, else as long as it takes. */
+function targetBatchMs(conf: Conf, trigger: Trigger): number | null {
+  const given = conf.text('millrace.targetBatchDuration')
+  const intervalMs = trigger.kind === 'processing-time' ? trigger.intervalMs : 0
+  return (given === '' ? intervalMs : conf.durationMs('millrace.targetBatchDuration')) || null
 }
 
 /** The state as it stood before a batch. */

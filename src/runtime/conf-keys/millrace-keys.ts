@@ -9,7 +9,8 @@ export const millraceKeys: ConfTable = {
   }),
   'millrace.memoryLimit': works(optional(bytes), {
     default: '',
-    meaning: 'memory of the process above which sources are limited, and what DuckDB may hold; without a value 80 % of the machine',
+    meaning:
+      'memory that the process should keep within: sources are limited so that batches fit, and DuckDB (which the engine opens once) gets six tenths of it; without a value DuckDB gets 80 % of the machine and sources are not limited by memory',
   }),
   'millrace.progressHistory.enabled': works(flag, {
     default: 'true',
