@@ -17,6 +17,7 @@ export type {
   TriggerInput,
 } from './api/frame-types.ts'
 export * from './api/functions.ts'
+export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'

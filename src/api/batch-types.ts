@@ -1,8 +1,8 @@
 /** What frames can do besides frame-types.ts: operations by sets, chance and shape. Those of BatchOps need all rows at once and are not there for streams. */
 import type { Expr, Named, Unmarked, Widest } from './column-types.ts'
-import type { AnyFrame, Cols, DataFrame, Kind, Row } from './frame-types.ts'
+import type { AnyFrame, Cols, DataFrame, Frame, Kind, Row } from './frame-types.ts'
 import type { AvgType, SumType } from './functions.ts'
-import type { Numeric } from './types.ts'
+import type { Arr, Numeric } from './types.ts'
 
 type Name<S> = keyof S & string
 type Num = Numeric | null
@@ -64,7 +64,107 @@ export interface BatchOps<S> {
   head(): Promise<Row<S> | null>
   head(count: number): Promise<Row<S>[]>
   isEmpty(): Promise<boolean>
+  /** The rows one after the other, read as they are asked for: a result of any size goes through bounded memory. */
+  toLocalIterator(): AsyncIterableIterator<Row<S>>
+  /** Calls the function with each row, one after the other; waits for what it returns. */
+  foreach(f: (row: Row<S>) => unknown): Promise<void>
+  /** count, mean, stddev, min and max of these columns (default: all of numbers and text), a row each, as text. */
+  describe<C extends Name<S> = Name<S>>(
+    ...columns: C[]
+  ): DataFrame<{ [P in 'summary' | C]: P extends 'summary' ? 'string' : 'string' | null }>
+  /** As describe, with quartiles; or these statistics: 'count', 'mean', 'stddev', 'min', 'max', 'count_distinct', '95%', … */
+  summary(...statistics: string[]): DataFrame<{ [P in 'summary' | Name<S>]: P extends 'summary' ? 'string' : 'string' | null }>
+  readonly stat: StatFunctions<S>
+  corr(a: NumName<S>, b: NumName<S>, method?: 'pearson'): Promise<number>
+  cov(a: NumName<S>, b: NumName<S>): Promise<number>
+  crosstab(a: Name<S>, b: Name<S>): Promise<DataFrame<any>>
+  freqItems<C extends Name<S>>(columns: readonly C[], support?: number): Promise<DataFrame<{ [P in C as `${P}_freqItems`]: Arr<S[P]> }>>
+  approxQuantile(column: NumName<S>, probabilities: readonly number[], relativeError?: number): Promise<number[]>
+  approxQuantile(columns: readonly NumName<S>[], probabilities: readonly number[], relativeError?: number): Promise<number[][]>
 }
+
+/** What stands in `df.stat`. */
+export interface StatFunctions<S> {
+  /** Pearson's coefficient of correlation; a null counts as 0. */
+  corr(a: NumName<S>, b: NumName<S>, method?: 'pearson'): Promise<number>
+  /** The covariance of a sample; a null counts as 0. */
+  cov(a: NumName<S>, b: NumName<S>): Promise<number>
+  /** How often each pair of values is there: a row for each value of `a`, a column for each of `b`, which the data decide. */
+  crosstab(a: Name<S>, b: Name<S>): Promise<DataFrame<any>>
+  /** The values that more than `support` (0.01) of the rows have, an array for each column. Exact. */
+  freqItems<C extends Name<S>>(columns: readonly C[], support?: number): Promise<DataFrame<{ [P in C as `${P}_freqItems`]: Arr<S[P]> }>>
+  /** The quantiles of a numeric column. Exact, whatever error is allowed. */
+  approxQuantile(column: NumName<S>, probabilities: readonly number[], relativeError?: number): Promise<number[]>
+  approxQuantile(columns: readonly NumName<S>[], probabilities: readonly number[], relativeError?: number): Promise<number[][]>
+}
+
+/** Values that fillna and replace take, by the columns that they fit. */
+type FillKind = number | bigint | string | boolean
+type FillsInto<A, V> = [Exclude<A, null>] extends [never]
+  ? false
+  : Exclude<A, null> extends Numeric
+    ? V extends number | bigint
+      ? true
+      : false
+    : Exclude<A, null> extends 'string'
+      ? V extends string
+        ? true
+        : false
+      : Exclude<A, null> extends 'boolean'
+        ? V extends boolean
+          ? true
+          : false
+        : false
+/** The schema after fillna(value, subset): columns of the value's kind are no longer null. */
+export type Filled<S, V, C> = { [P in keyof S]: P extends C ? (FillsInto<S[P], V> extends true ? Exclude<S[P], null> : S[P]) : S[P] }
+export type FilledBy<S, V> = { [P in keyof S]: P extends keyof V ? Exclude<S[P], null> : S[P] }
+type FillFor<A> =
+  Exclude<A, null> extends Numeric
+    ? number | bigint
+    : Exclude<A, null> extends 'string'
+      ? string
+      : Exclude<A, null> extends 'boolean'
+        ? boolean
+        : never
+export type FillMap<S> = { readonly [P in keyof S]?: FillFor<S[P]> }
+/** The schema after dropna(): how 'any' leaves no null in the columns. */
+export type Dropped<S, C> = { [P in keyof S]: P extends C ? Exclude<S[P], null> : S[P] }
+
+export interface NaFunctions<S, K extends Kind> {
+  fill<V extends FillKind, C extends Name<S> = Name<S>>(value: V, subset?: C | readonly C[]): Frame<Filled<S, V, C>, K>
+  fill<const V extends FillMap<S>>(values: V): Frame<FilledBy<S, V>, K>
+  drop(): Frame<Dropped<S, keyof S>, K>
+  drop<C extends Name<S> = Name<S>>(how: {
+    readonly how?: 'any'
+    readonly thresh?: never
+    readonly subset?: C | readonly C[]
+  }): Frame<Dropped<S, C>, K>
+  drop(how: 'any' | 'all' | DropOptions<S>): Frame<S, K>
+  replace: ReplaceMethod<S, K>
+}
+export interface DropOptions<S> {
+  readonly how?: 'any' | 'all'
+  /** How many values a row must have to stay, whatever `how` says. */
+  readonly thresh?: number
+  readonly subset?: Name<S> | readonly Name<S>[]
+}
+/** Replaces values by others of their kind: one by one, a list by a list or by one value, or by a map; among the named columns. */
+export interface ReplaceMethod<S, K extends Kind> {
+  <V extends number | bigint | string | boolean>(from: V, to: SameKind<V>, subset?: Name<S> | readonly Name<S>[]): Frame<S, K>
+  <V extends number | bigint | string | boolean>(
+    from: readonly V[],
+    to: SameKind<V> | readonly SameKind<V>[],
+    subset?: Name<S> | readonly Name<S>[],
+  ): Frame<S, K>
+  <V extends number | bigint | string | boolean>(pairs: ReadonlyMap<V, SameKind<V>>, subset?: Name<S> | readonly Name<S>[]): Frame<S, K>
+  (pairs: { readonly [from: string]: string }, subset?: Name<S> | readonly Name<S>[]): Frame<S, K>
+  /** With null among the replacements text may become null. */
+  (
+    pairs: { readonly [from: string]: string | null },
+    subset?: Name<S> | readonly Name<S>[],
+  ): Frame<{ [P in keyof S]: S[P] extends 'string' | null ? S[P] | null : S[P] }, K>
+}
+type SameKind<V> = V extends string ? string : V extends boolean ? boolean : number | bigint
 
 /** What rollup, cube and groupingSets give. */
 export interface GroupedRows<S, G> {

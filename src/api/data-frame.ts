@@ -1,7 +1,9 @@
-import { InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError, UserFunctionError } from '../base/errors.ts'
 import { systemRandom } from '../base/random.ts'
-import type { Schema } from '../data/schema.ts'
-import { showTable } from '../data/show-table.ts'
+import { Schema } from '../data/schema.ts'
+import { showTable, showVertical } from '../data/show-table.ts'
+import { typeText } from '../data/types.ts'
+import { rowsToColumns } from '../data/values.ts'
 import {
   alias,
   checkRowCount,
@@ -13,11 +15,14 @@ import {
   type JoinOn,
   join,
   limit,
+  localRelation,
   observe,
   offset,
   project,
   randomSplit,
+  renameAll,
   renameColumn,
+  renameColumns,
   rollupSets,
   type SetOperationWord,
   sample,
@@ -29,17 +34,22 @@ import {
   watermark,
   withColumns,
 } from '../plan/analyze.ts'
-import { explainLogical } from '../plan/explain.ts'
+import { describedStatistics, summary, summaryStatistics } from '../plan/analyze-summary.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
+import { type ExplainMode, explainText } from './explain-text.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
 import { aggregateItems, Grouping } from './grouped-data.ts'
+import { checkHint, checkPartitions } from './hints.ts'
+import { dropRows, fill, replace } from './missing.ts'
 import { Observation } from './observation.ts'
+import { rowsOf } from './row-stream.ts'
 import { schemaTree } from './schema-tree.ts'
+import { corr, cov, crosstabText, frequentItems, quantiles } from './statistics.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
 /** The frame of a batch plan. */
@@ -235,11 +245,131 @@ export class PlannedFrame {
   pipe<R>(f: (frame: this) => R): R {
     return f(this)
   }
+  transform(f: (frame: this, ...args: unknown[]) => unknown, ...args: unknown[]): unknown {
+    const result = f(this, ...args)
+    planOf(result)
+    return result
+  }
+  toDF(...names: string[]): PlannedFrame {
+    return this.#with(renameAll(this.plan, names))
+  }
+  withColumnsRenamed(names: Readonly<Record<string, string>>): PlannedFrame {
+    return this.#with(renameColumns(this.plan, names))
+  }
+  get dtypes(): readonly (readonly [name: string, type: string])[] {
+    return this.schema.fields.map(({ name, type }) => [name, typeText(type)] as const)
+  }
+
+  fillna(value: unknown, subset?: unknown): PlannedFrame {
+    return this.#with(fill(this.plan, value, subset))
+  }
+  dropna(how?: unknown): PlannedFrame {
+    return this.#with(dropRows(this.plan, how ?? 'any'))
+  }
+  replace(...args: unknown[]): PlannedFrame {
+    return this.#with(replace(this.plan, args))
+  }
+  get na() {
+    return {
+      fill: (value: unknown, subset?: unknown) => this.fillna(value, subset),
+      drop: (how?: unknown) => this.dropna(how),
+      replace: (...args: unknown[]) => this.replace(...args),
+    }
+  }
+  describe(...names: string[]): PlannedFrame {
+    return this.#with(summary(this.plan, describedStatistics, names.length === 0 ? null : names))
+  }
+  summary(...statistics: string[]): PlannedFrame {
+    return this.#with(summary(this.plan, statistics.length === 0 ? summaryStatistics : statistics, null))
+  }
+  get stat() {
+    return {
+      corr: (a: string, b: string, method = 'pearson') => this.corr(a, b, method),
+      cov: (a: string, b: string) => this.cov(a, b),
+      crosstab: (a: string, b: string) => this.crosstab(a, b),
+      freqItems: (columns: readonly string[], support?: number) => this.freqItems(columns, support),
+      approxQuantile: (column: string | readonly string[], probabilities: readonly number[], relativeError?: number) =>
+        this.approxQuantile(column, probabilities, relativeError),
+    }
+  }
+  async corr(a: string, b: string, method = 'pearson'): Promise<number> {
+    this.#checkBatch('corr')
+    return corr(this.#engine, this.plan, a, b, method)
+  }
+  async cov(a: string, b: string): Promise<number> {
+    this.#checkBatch('cov')
+    return cov(this.#engine, this.plan, a, b)
+  }
+  async crosstab(a: string, b: string): Promise<PlannedFrame> {
+    this.#checkBatch('crosstab')
+    const text = (name: string): UnresolvedExpression => crosstabText(name)
+    const named = this.#with(
+      project(this.plan, [
+        { kind: 'alias', input: text(a), name: `${a}_${b}` },
+        { kind: 'alias', input: text(b), name: '__column' },
+      ]),
+    )
+    const counted = (await named.groupBy(`\`${a}_${b}\``).pivot('__column')) as Grouping
+    return counted.count().fillna(0)
+  }
+  async freqItems(columns: readonly string[], support = 0.01): Promise<PlannedFrame> {
+    this.#checkBatch('freqItems')
+    const found = await frequentItems(this.#engine, this.plan, columns, support)
+    const fields = columns.map((name) => {
+      const { type, nullable } = project(this.plan, [{ kind: 'attribute', name }]).schema.fields[0]!
+      return { name: `${name}_freqItems`, type: { kind: 'array', element: type, containsNull: nullable } as const, nullable: false }
+    })
+    const row = Object.fromEntries(fields.map((field, i) => [field.name, found[i]]))
+    return this.#with(localRelation(rowsToColumns(new Schema(fields), [row])))
+  }
+  async approxQuantile(
+    column: string | readonly string[],
+    probabilities: readonly number[],
+    relativeError = 0,
+  ): Promise<number[] | number[][]> {
+    this.#checkBatch('approxQuantile')
+    if (!(relativeError >= 0))
+      throw new InvalidQueryError('INVALID_PARAMETER_VALUE.RELATIVE_ERROR', {
+        what: `approxQuantile was given the relative error ${relativeError}`,
+        todo: 'give a number of at least 0 (the result is exact)',
+      })
+    if (typeof column === 'string') return quantiles(this.#engine, this.plan, column, probabilities)
+    const found: number[][] = []
+    for (const name of column) found.push(await quantiles(this.#engine, this.plan, name, probabilities))
+    return found
+  }
+
+  // What only a cluster chooses by: accepted, checked, and without effect on one machine.
+  repartition(...args: unknown[]): PlannedFrame {
+    checkPartitions('repartition', args[0])
+    return this
+  }
+  repartitionByRange(...args: unknown[]): PlannedFrame {
+    checkPartitions('repartitionByRange', args[0])
+    return this
+  }
+  coalesce(partitions: number): PlannedFrame {
+    checkPartitions('coalesce', partitions)
+    return this
+  }
+  hint(name: string, ..._parameters: unknown[]): PlannedFrame {
+    checkHint(name)
+    return this
+  }
+  cache(): PlannedFrame {
+    return this
+  }
+  persist(_storageLevel?: unknown): PlannedFrame {
+    return this
+  }
+  unpersist(_blocking?: boolean): PlannedFrame {
+    return this
+  }
   printSchema(): void {
     console.log(schemaTree(this.schema))
   }
-  explain(outputMode: OutputMode = 'append'): string {
-    const text = `== Logical Plan ==\n${explainLogical(this.plan)}\n== Physical Plan ==\n${this.#engine.explainPhysical(this.plan, outputMode)}`
+  explain(mode: ExplainMode | OutputMode = 'append'): string {
+    const text = explainText(this.plan, mode, (outputMode) => this.#engine.explainPhysical(this.plan, outputMode))
     console.log(text)
     return text
   }
@@ -273,10 +403,28 @@ export class PlannedFrame {
     this.#checkBatch('isEmpty')
     return (await this.limit(1).count()) === 0
   }
-  async show(rows = 20, truncate: boolean | number = true): Promise<void> {
+  async show(rows = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
     this.#checkBatch('show')
     const found = await this.take(rows + 1)
-    console.log(showTable(this.schema, found, { numRows: rows, truncate: truncate === true ? 20 : Number(truncate) }))
+    const how = { numRows: rows, truncate: truncate === true ? 20 : Number(truncate) }
+    console.log(vertical ? showVertical(this.schema, found, how) : showTable(this.schema, found, how))
+  }
+  toLocalIterator(): AsyncIterableIterator<Row<any>> {
+    this.#checkBatch('toLocalIterator')
+    return rowsOf<Row<any>>((use) => this.#engine.runBatch(this.plan, use))
+  }
+  async foreach(f: (row: Row<any>) => unknown): Promise<void> {
+    for await (const row of this.toLocalIterator()) {
+      try {
+        await f(row)
+      } catch (cause) {
+        throw new UserFunctionError('FOREACH_USER_FUNCTION_ERROR', {
+          what: `the function of foreach threw: ${cause instanceof Error ? cause.message : String(cause)}`,
+          todo: 'see the cause; rows before this one have been given to the function',
+          cause,
+        })
+      }
+    }
   }
   get write(): BatchWriter {
     this.#checkBatch('write')

@@ -12,8 +12,23 @@ import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import type { Aggregated, AggregateMap, BatchOps, PivotOf, UnionByName, Unpivoted } from './batch-types.ts'
+import type {
+  Aggregated,
+  AggregateMap,
+  BatchOps,
+  DropOptions,
+  Dropped,
+  Filled,
+  FilledBy,
+  FillMap,
+  NaFunctions,
+  PivotOf,
+  ReplaceMethod,
+  UnionByName,
+  Unpivoted,
+} from './batch-types.ts'
 import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, Unmarked, Widest } from './column-types.ts'
+import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
 import type { Js, TimeLike, Watermark } from './types.ts'
@@ -277,6 +292,42 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
    */
   observe<A>(to: string | Observation<A>, f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<S, K>
   observe(to: string | Observation<any>, ...metrics: Named<string, any>[]): Frame<S, K>
+  /** The columns' names and types as text. */
+  readonly dtypes: readonly (readonly [name: string, type: string])[]
+  /** A value in place of null and NaN, in the columns of its kind (numbers, text, booleans); or an object of values by column. */
+  fillna<V extends number | bigint | string | boolean, C extends Name<S> = Name<S>>(
+    value: V,
+    subset?: C | readonly C[],
+  ): Frame<Filled<S, V, C>, K>
+  fillna<const V extends FillMap<S>>(values: V): Frame<FilledBy<S, V>, K>
+  /** Without the rows in which a value (how 'all': every value; with `thresh`: all but so many) of these columns is null or NaN. */
+  dropna(): Frame<Dropped<S, keyof S>, K>
+  dropna<C extends Name<S> = Name<S>>(how: {
+    readonly how?: 'any'
+    readonly thresh?: never
+    readonly subset?: C | readonly C[]
+  }): Frame<Dropped<S, C>, K>
+  dropna(how: 'any' | 'all' | DropOptions<S>): Frame<S, K>
+  readonly replace: ReplaceMethod<S, K>
+  /** fill, drop and replace for missing values. */
+  readonly na: NaFunctions<S, K>
+  /** All columns called otherwise, in their order. (Which type each then has is not known to the compiler.) */
+  toDF<const N_ extends readonly string[]>(...names: N_): Frame<{ [P in N_[number]]: any }, K>
+  withColumnsRenamed<const M extends { readonly [P in Name<S>]?: string }>(
+    names: M,
+  ): Frame<{ [P in keyof S as P extends keyof M ? (M[P] extends string ? M[P] : P) : P]: S[P] }, K>
+  /** What the function makes of this frame: for steps with names of their own. */
+  transform<R extends AnyFrame<any, any>, A extends readonly unknown[]>(f: (frame: this, ...args: A) => R, ...args: A): R
+  /** Accepted without effect: one process reads and writes without partitions. */
+  repartition(partitions: number | Name<S>, ...columns: Name<S>[]): Frame<S, K>
+  repartitionByRange(partitions: number | Name<S>, ...columns: Name<S>[]): Frame<S, K>
+  coalesce(partitions: number): Frame<S, K>
+  /** Spark's hints are accepted without effect; others are UNRECOGNIZED_HINT. */
+  hint(name: string, ...parameters: unknown[]): Frame<S, K>
+  /** Accepted without effect: every action reads its input anew. Write to files what should be kept. */
+  cache(): Frame<S, K>
+  persist(storageLevel?: unknown): Frame<S, K>
+  unpersist(blocking?: boolean): Frame<S, K>
   /** A name for the relation, so that col('name.x') finds its columns. */
   alias(name: string): Frame<S, K>
   /** Sorts: by names, by expressions with asc() or desc(), or by what a function gives. */
@@ -291,7 +342,7 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   /** Prints the columns with their types, as a tree. */
   printSchema(): void
   /** Prints the logical plan and what the engine makes of it; returns the same text. */
-  explain(outputMode?: OutputMode): string
+  explain(mode?: ExplainMode | OutputMode): string
 }
 
 export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K> {
@@ -335,8 +386,8 @@ export interface DataFrame<out S> extends FrameOps<S, 'batch'>, BatchOps<S> {
   /** The first row, or null. */
   first(): Promise<Row<S> | null>
   take(count: number): Promise<Row<S>[]>
-  /** Prints the first rows as a table; `truncate` cuts long values (true: at 20 characters). */
-  show(rows?: number, truncate?: boolean | number): Promise<void>
+  /** Prints the first rows as a table; `truncate` cuts long values (true: at 20 characters), `vertical` prints a line for each column. */
+  show(rows?: number, truncate?: boolean | number, vertical?: boolean): Promise<void>
   readonly write: DataFrameWriter
 }
 /** An unbounded table in state Q.

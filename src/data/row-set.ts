@@ -46,6 +46,8 @@ export interface RowSet {
   count(): Promise<number>
   toObjects(): Promise<Row[]>
   toColumns(): Promise<ColumnBatch>
+  /** The rows a few thousand at a time, as they are asked for. Nothing else may be asked of the batch until the iteration has ended. */
+  chunks(): AsyncIterable<ColumnBatch>
   /** Writes the rows as files and returns what was written; written, not yet synced. No rows, no files. */
   writeFiles(write: WriteFiles): Promise<WrittenFile[]>
   /** Computes all rows and forgets them (the noop sink). */

@@ -24,6 +24,22 @@ export function showTable(schema: Schema, rows: readonly Row[], { numRows, trunc
   return rule + head + rule + body.join('') + rule + more
 }
 
+/** Rows one below the other, a line for each column, as `show(vertical)` prints them. */
+export function showVertical(schema: Schema, rows: readonly Row[], { numRows, truncate }: ShowTable): string {
+  if (rows.length === 0) return '(0 rows)'
+  const shown = rows.slice(0, numRows).map((row) => schema.fields.map((field) => cut(cellText(field.type, row[field.name]), truncate)))
+  const names = schema.names.map((name) => cut(name, truncate))
+  const nameWidth = Math.max(3, ...names.map(halfWidths))
+  const valueWidth = Math.max(3, ...shown.flat().map(halfWidths))
+  const records = shown.map((cells, i) => {
+    const head = `-RECORD ${i}`.padEnd(nameWidth + valueWidth + 5, '-')
+    const lines = cells.map((cell, c) => ` ${pad(names[c]!, nameWidth, false)} | ${pad(cell, valueWidth, false)} `)
+    return [head, ...lines].map((line) => `${line}\n`).join('')
+  })
+  const more = rows.length > numRows ? `only showing top ${numRows} ${numRows === 1 ? 'row' : 'rows'}` : ''
+  return records.join('') + more
+}
+
 /** A value in its public form as Spark casts it to a string. */
 export function cellText(type: DataType, value: unknown): string {
   if (value === null || value === undefined) return 'NULL'

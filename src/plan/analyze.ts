@@ -116,6 +116,31 @@ export function renameColumn(input: LogicalPlan, from: string, to: string): Proj
   )
 }
 
+/** The input with these columns called otherwise, all at once. Unknown names are errors, as in drop. */
+export function renameColumns(input: LogicalPlan, names: Readonly<Record<string, string>>): Project {
+  const fields = input.schema.fields
+  for (const name of Object.keys(names)) if (!fields.some((field) => sameName(field.name, name))) throw unresolvedColumn(name, fields)
+  const renamed = (name: string) => Object.entries(names).find(([from]) => sameName(from, name))?.[1] ?? name
+  return projectNamed(
+    input,
+    fields.map((field, i) => ({ ...namedColumn(field, i), name: renamed(field.name) })),
+  )
+}
+/** The input with new names for all columns, in order. */
+export function renameAll(input: LogicalPlan, names: readonly string[]): Project {
+  const fields = input.schema.fields
+  if (names.length !== fields.length) {
+    throw new InvalidQueryError('ASSIGNMENT_ARITY_MISMATCH', {
+      what: `toDF was given ${names.length} names for ${fields.length} columns`,
+      todo: 'give a name for each column',
+    })
+  }
+  return projectNamed(
+    input,
+    fields.map((field, i) => ({ ...namedColumn(field, i), name: names[i]! })),
+  )
+}
+
 /** The rows for which the condition is true (not false, not null). */
 export function filter(input: LogicalPlan, condition: UnresolvedExpression): Filter {
   refuseGenerator(condition, 'where')

@@ -36,6 +36,12 @@ export function readColumns(result: Result, schema: Schema, first = 0): ColumnBa
   return { schema, length, columns: schema.fields.map(({ type }, i) => readColumn(chunks, i + first, type, length)) }
 }
 
+/** The rows of one chunk of a statement whose columns have the types of `schema`. */
+export function readChunk(chunk: DataChunk, schema: Schema): ColumnBatch {
+  const rows = bindings.data_chunk_get_size(chunk)
+  return { schema, length: rows, columns: schema.fields.map(({ type }, i) => readColumn([{ chunk, rows }], i, type, rows)) }
+}
+
 /** The first column, UHUGEINT, as four words a row, most significant first. No row may be null. */
 export function readKeyIds(result: Result): Uint32Array {
   const id = bindings.get_type_id(bindings.column_logical_type(result, 0)) as number

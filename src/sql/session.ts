@@ -1,7 +1,7 @@
-import { assert } from '../base/errors.ts'
+import { assert, MillraceError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
-import { bindings, type Result } from './bindings.ts'
+import { bindings, type DataChunk, type Result } from './bindings.ts'
 import type { Connection } from './connection.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
@@ -41,6 +41,29 @@ export class Session {
         throw sqlError(error, sql)
       }
     })
+  }
+
+  /** Runs a statement and gives its rows as they are computed. Other statements wait until the iteration has ended. */
+  async *stream(sql: string): AsyncGenerator<DataChunk, void, undefined> {
+    const before = this.#last
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#last = promise
+    let ended = false
+    try {
+      await before
+      if (this.#closed) throw sqlError(new Error('the batch has ended'), '')
+      const result = await bindings.execute_prepared_streaming(await bindings.prepare(this.#connection.native, sql))
+      for (let chunk = await bindings.fetch_chunk(result); chunk !== null; chunk = await bindings.fetch_chunk(result)) {
+        if (bindings.data_chunk_get_size(chunk) === 0) break
+        yield chunk
+      }
+      ended = true
+    } catch (error) {
+      throw error instanceof MillraceError ? error : sqlError(error, sql)
+    } finally {
+      if (!ended) this.#failed = true // a connection with half a result serves nobody else
+      resolve()
+    }
   }
 
   /** A name that no table of this session has. */

@@ -14,7 +14,7 @@ import { smallRows } from './loaded-rows.ts'
 import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import type { FileScan } from './read-request.ts'
-import { readColumns, readKeyIds } from './read-vectors.ts'
+import { readChunk, readColumns, readKeyIds } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import type { Session } from './session.ts'
@@ -247,6 +247,15 @@ export class SqlBatchRun implements SqlBatch {
     if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
     // over rows in place a text comes again with the next batch
     return rowsRead(query) <= smallRows ? this.session.runAgain(query.select) : this.session.run(query.select)
+  }
+
+  /** A relation's rows as DuckDB computes them, a chunk at a time. What may have to be read anew (text files) goes through a table. */
+  async *stream(query: SqlRelation): AsyncIterable<ColumnBatch> {
+    if (query.fetched) return yield readColumns(query.fetched, query.schema)
+    const mayMend = [...countUses([query]).keys()].some(({ form }) => form.kind === 'files' && form.scan.mending !== undefined)
+    const counted = this.#countsInTable(query) || (await this.#recovering(query, () => this.#prepare(query))).length > 0
+    if (query.form.kind !== 'table' && (mayMend || counted)) await this.#makeTable(query)
+    for await (const chunk of this.session.stream(query.select)) yield readChunk(chunk, query.schema)
   }
 
   /** Runs a relation and forgets its rows; says how many there were. */

@@ -47,6 +47,15 @@ export class SqlRowSet implements RowSet {
     return columns
   }
 
+  async *chunks(): AsyncIterable<ColumnBatch> {
+    if (this.#columns) return yield this.#columns
+    if (this.#used) await this.#keep()
+    this.#used = true
+    const { form } = this.#relation
+    if (form.kind === 'table' && form.columns) yield form.columns
+    else yield* this.#batch.stream(this.#relation)
+  }
+
   async toObjects(): Promise<Row[]> {
     return columnsToRows(await this.toColumns())
   }

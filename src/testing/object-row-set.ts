@@ -23,6 +23,9 @@ export class ObjectRowSet implements RowSet {
   async toColumns(): Promise<ColumnBatch> {
     return this.#columns
   }
+  async *chunks(): AsyncIterable<ColumnBatch> {
+    yield this.#columns
+  }
   async consume(): Promise<void> {}
 
   async writeFiles({ folder, fileName, partitionBy }: WriteFiles): Promise<WrittenFile[]> {
