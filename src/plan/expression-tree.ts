@@ -9,7 +9,10 @@ export function childrenOf(e: Expression): readonly Expression[] {
   switch (e.kind) {
     case 'literal':
     case 'column':
+    case 'variable':
       return []
+    case 'lambda':
+      return [e.body]
     case 'call':
     case 'user-call':
       return e.args
@@ -30,7 +33,10 @@ export function mapChildren(e: Expression, f: (child: Expression) => Expression)
   switch (e.kind) {
     case 'literal':
     case 'column':
+    case 'variable':
       return e
+    case 'lambda':
+      return { ...e, body: f(e.body) }
     case 'call':
     case 'user-call':
       return { ...e, args: e.args.map(f) }
@@ -103,6 +109,8 @@ export function sameExpression(a: Expression, b: Expression): boolean {
 function sameNode(a: Expression, b: Expression): boolean {
   if (a.kind === 'literal' && b.kind === 'literal') return sameValue(a.value, b.value)
   if (a.kind === 'column' && b.kind === 'column') return a.index === b.index
+  if (a.kind === 'variable' && b.kind === 'variable') return a.level === b.level && a.index === b.index
+  if (a.kind === 'lambda' && b.kind === 'lambda') return a.level === b.level && a.params.length === b.params.length
   if (a.kind === 'call' && b.kind === 'call') return a.name === b.name && a.deterministic && b.deterministic
   if (a.kind === 'user-call' && b.kind === 'user-call') return a.function === b.function && a.function.deterministic
   if (a.kind === 'aggregate' && b.kind === 'aggregate') {
@@ -130,7 +138,10 @@ export function expressionText(e: Expression): string {
     case 'literal':
       return literalText(e.value, e.type)
     case 'column':
+    case 'variable':
       return e.name
+    case 'lambda':
+      return `lambdafunction(${[expressionText(e.body), ...e.params.map((param) => param.name)].join(', ')})`
     case 'field':
       return `${expressionText(e.input)}.${e.field}`
     case 'cast':

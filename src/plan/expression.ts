@@ -49,7 +49,18 @@ export interface CaseBranch<E> {
 }
 
 /** What the analyser makes of it: columns are positions in the input's schema, every node has its type. */
-export type Expression = Literal | ColumnRef | Call | UserCall | Cast | CaseWhen | FieldAccess | AggregateCall | TimeWindow
+export type Expression =
+  | Literal
+  | ColumnRef
+  | Call
+  | UserCall
+  | Cast
+  | CaseWhen
+  | FieldAccess
+  | AggregateCall
+  | TimeWindow
+  | Lambda
+  | LambdaVariable
 
 interface Typed {
   readonly type: DataType
@@ -109,6 +120,25 @@ export interface TimeWindow extends Typed {
   readonly durationUs: bigint
   readonly slideUs: bigint
   readonly startUs: bigint
+}
+
+/** `(x, i) -> …`: an argument of a higher-order function. Its type is that of its body. */
+export interface Lambda extends Typed {
+  readonly kind: 'lambda'
+  /** How many lambdas stand around it: its variables are told from theirs by it. */
+  readonly level: number
+  readonly params: readonly LambdaParam[]
+  readonly body: Expression
+}
+export interface LambdaParam extends Typed {
+  readonly name: string
+}
+/** Parameter number `index` of the lambda of that level around it. */
+export interface LambdaVariable extends Typed {
+  readonly kind: 'variable'
+  readonly name: string
+  readonly level: number
+  readonly index: number
 }
 
 /** An output column: what it is called and what it is. `watermarkDelayMs` follows an event-time column that is passed through, and a window made from one. */

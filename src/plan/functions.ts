@@ -11,14 +11,16 @@ import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
 import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
+import { higherOrder } from './functions/higher-order.ts'
+import { intervals } from './functions/intervals.ts'
 import { math } from './functions/math.ts'
 import { operators } from './functions/operators.ts'
 import { regexp } from './functions/regexp.ts'
-import type { FunctionRow } from './functions/row.ts'
+import type { FunctionRow, LambdaArgument } from './functions/row.ts'
 import { strings } from './functions/strings.ts'
 import { checkCount } from './signatures.ts'
 
-export { type FunctionRow, literal } from './functions/row.ts'
+export { type FunctionRow, type LambdaArgument, literal } from './functions/row.ts'
 
 /** The row for a name or alias, in any case. */
 export function findFunction(name: string): FunctionRow | undefined {
@@ -26,7 +28,7 @@ export function findFunction(name: string): FunctionRow | undefined {
 }
 
 /** Types a call: casts its arguments and finds the result's type. UNRESOLVED_ROUTINE, WRONG_NUM_ARGS, DATATYPE_MISMATCH. */
-export function resolveCall(name: string, args: readonly Expression[], distinct = false): Expression {
+export function resolveCall(name: string, args: readonly (Expression | LambdaArgument)[], distinct = false): Expression {
   const row = findFunction(name)
   if (!row)
     throw later.has(name.toLowerCase())
@@ -38,7 +40,17 @@ export function resolveCall(name: string, args: readonly Expression[], distinct 
       what: `the function ${row.name} does not support DISTINCT`,
       todo: 'leave DISTINCT out',
     })
-  return row.resolve(args, distinct)
+  if (row.resolveLambdas) return row.resolveLambdas(args)
+  return row.resolve(
+    args.map((arg) => (arg.kind === 'unresolved-lambda' ? noLambda(row.name, arg) : arg)),
+    distinct,
+  )
+}
+function noLambda(name: string, { text }: LambdaArgument): never {
+  throw new InvalidQueryError('INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION', {
+    what: `a lambda function should only be used in a higher-order function, but ${name} is none: "${text}"`,
+    todo: 'give it to a higher-order function: transform(items, x -> x + 1)',
+  })
 }
 
 /** The families, each a file of `functions/`. */
@@ -50,7 +62,9 @@ export const functionFamilies: Readonly<Record<string, readonly FunctionRow[]>> 
   hash,
   math,
   datetime,
+  intervals,
   collections,
+  'higher-order': higherOrder,
   aggregates,
 }
 /** Every row of the table, by its own name. */
@@ -61,18 +75,15 @@ const later = new Set([
   'session_window',
   'from_json',
   'to_json',
-  'transform',
-  'filter',
-  'exists',
-  'aggregate',
-  'from_unixtime',
-  'date_format',
   'make_interval',
-  'add_months',
-  'months_between',
-  'last_day',
-  'map',
-  'map_from_arrays',
+  'try_make_interval',
+  'parse_json',
+  'try_parse_json',
+  'variant_get',
+  'try_variant_get',
+  'to_variant_object',
+  'is_variant_null',
+  'schema_of_variant',
   'rand',
   'uuid',
   'monotonically_increasing_id',
@@ -86,8 +97,6 @@ const later = new Set([
   'xxhash64',
   'translate',
   'initcap',
-  'array_distinct',
-  'array_sort',
 ])
 
 const byName = new Map(functionTable.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)))

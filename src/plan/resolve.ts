@@ -1,12 +1,13 @@
 /** Unresolved expressions become typed ones: names are looked up in the input's columns, calls in the function table. */
 import { InvalidQueryError } from '../base/errors.ts'
-import { type DataType, type Field, typeText } from '../data/types.ts'
+import { dayTimeFields, intervalType, yearMonthFields } from '../data/intervals.ts'
+import { type DataType, type Field, type IntervalType, typeText } from '../data/types.ts'
 import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { canCast, castTo, commonTypeOf } from './coercion.ts'
-import type { CaseWhen, ColumnRef, Expression, UnresolvedExpression } from './expression.ts'
-import { callText, caseText, expressionText, hasAggregate, literalText } from './expression-tree.ts'
+import type { CaseWhen, ColumnRef, Expression, LambdaVariable, UnresolvedExpression } from './expression.ts'
+import { callText, caseText, expressionText, hasAggregate, literalText, someExpression } from './expression-tree.ts'
 import { filtered } from './functions/aggregates.ts'
-import { literal, resolveCall } from './functions.ts'
+import { type LambdaArgument, literal, resolveCall } from './functions.ts'
 import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
@@ -19,6 +20,8 @@ export interface Scope {
   /** What names mean that are no columns: earlier columns of the same select list, by name in lower case. */
   readonly aliases?: ReadonlyMap<string, Expression>
   readonly leftCount?: number
+  /** The parameters of the lambdas around the expression, the innermost first. */
+  readonly variables?: readonly LambdaVariable[]
   /** Whether grouping() and grouping_id() mean something: in the aggregates of rollup, cube and grouping sets. */
   readonly grouping?: boolean
 }
@@ -167,9 +170,11 @@ export function sameName(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase()
 }
 
-function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0, aliases }: Scope): Expression {
+function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0, aliases, variables = [] }: Scope): Expression {
   const [from, to] = side === 'left' ? [0, leftCount] : side === 'right' ? [leftCount, fields.length] : [0, fields.length]
   const parts = parseName(name)
+  const variable = variables.find((candidate) => sameName(candidate.name, parts[0]!))
+  if (variable) return parts.slice(1).reduce<Expression>(fieldOf, variable)
   const visible = fields.map((field, index) => ({ field, index })).slice(from, to)
   const qualified =
     parts.length < 2
@@ -348,8 +353,37 @@ function resolveGrouping(name: 'grouping' | 'grouping_id', args: readonly Unreso
   return { kind: 'call', name, args: resolved, type: name === 'grouping' ? 'byte' : 'long', nullable: false, deterministic: true }
 }
 
-function resolvedArg(arg: UnresolvedExpression, scope: Scope): { readonly name: string; readonly expression: Expression } {
+interface ResolvedArg {
+  readonly name: string
+  readonly expression: Expression | LambdaArgument
+}
+function resolvedArg(arg: UnresolvedExpression, scope: Scope): ResolvedArg {
+  if (arg.kind === 'lambda') return { name: '', expression: lambdaArgument(arg, scope) }
   return { name: isNamed(arg) ? nameOf(arg) : '', expression: resolveExpression(arg, scope) }
+}
+
+/** A lambda whose body is looked at when its parameters have types: they come before columns of the same name, and before those of lambdas around it. */
+function lambdaArgument(e: Extract<UnresolvedExpression, { kind: 'lambda' }>, scope: Scope): LambdaArgument {
+  const level = (scope.variables?.[0]?.level ?? 0) + 1
+  return {
+    kind: 'unresolved-lambda',
+    paramCount: e.params.length,
+    text: unresolvedText(e),
+    resolve: (types) => {
+      const params = e.params.map((name, index) => ({ ...types[index]!, name }))
+      const variables = params.map(
+        ({ name, type, nullable }, index): LambdaVariable => ({ kind: 'variable', name, level, index, type, nullable }),
+      )
+      const body = resolveExpression(e.body, { ...scope, variables: [...variables, ...(scope.variables ?? [])] })
+      if (someExpression(body, (inner) => inner.kind === 'user-call')) {
+        throw new InvalidQueryError('UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_USER_FUNCTION', {
+          what: `the lambda function "${unresolvedText(e)}" calls a function of the user's own`,
+          todo: 'explode the array and call the function on its rows, or give the whole array to the function',
+        })
+      }
+      return { kind: 'lambda', level, params, body, type: body.type, nullable: body.nullable }
+    },
+  }
 }
 
 /** The input's columns that a star stands for. CANNOT_RESOLVE_STAR_EXPAND, UNRESOLVED_COLUMN. */
@@ -425,9 +459,22 @@ function intervalsOf(e: UnresolvedExpression): Expression[] {
   if (months > 2147483647 || months < -2147483648) throw intervalOverflow(written.value)
   const us = BigInt(days) * usPerDay + microseconds
   if (us !== BigInt.asIntN(64, us)) throw intervalOverflow(written.value)
-  const time = literal(us, microseconds === 0n ? 'interval day' : 'interval day to second')
-  if (months === 0) return [time]
-  return [literal(months, 'interval year to month'), ...(us === 0n ? [] : [time])]
+  const [yearMonth, dayTime] = writtenTypes(written.value)
+  const time = literal(us, dayTime)
+  if (months === 0 && (us !== 0n || yearMonth === undefined)) return [time]
+  return [literal(months, yearMonth ?? 'interval year to month'), ...(us === 0n ? [] : [time])]
+}
+/** The types that the units named in an interval's text make: from the largest of them to the smallest. */
+function writtenTypes(written: string): readonly [IntervalType | undefined, IntervalType] {
+  const words = [...written.toLowerCase().matchAll(/(year|month|week|day|hour|minute|second|millisecond|microsecond)s?\b/g)].map(
+    ([, unit]) => unit!,
+  )
+  const named = words.map((unit) => (unit === 'week' ? 'day' : unit.endsWith('second') ? 'second' : unit))
+  const range = (fields: readonly string[]) => {
+    const used = fields.filter((field) => named.includes(field))
+    return used.length === 0 ? undefined : intervalType(used[0]!, used.at(-1))
+  }
+  return [range(yearMonthFields), range(dayTimeFields) ?? 'interval day to second']
 }
 function intervalOverflow(text: string): InvalidQueryError {
   return new InvalidQueryError('INTERVAL_ARITHMETIC_OVERFLOW', {

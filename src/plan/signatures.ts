@@ -1,6 +1,6 @@
 /** The words in which the function table says what a function takes and gives. */
 import { isInterval } from '../data/intervals.ts'
-import { type DataType, typeText } from '../data/types.ts'
+import { type DataType, sameType, typeText } from '../data/types.ts'
 import { quoteType, typeMismatch, wrongArgumentCount } from './analysis-errors.ts'
 import { canStoreAs, castTo, commonTypeOf, isIntegral, isNumeric, isOrderable, isTimestamp } from './coercion.ts'
 import type { Call, Expression } from './expression.ts'
@@ -53,7 +53,11 @@ export function argumentAs(name: string, arg: Expression, index: number, wanted:
   const want: Want =
     typeof wanted === 'string' && wanted in wants
       ? wants[wanted]!
-      : { accepts: (type) => type === wanted, otherwise: wanted as DataType, says: typeText(wanted as DataType).toUpperCase() }
+      : {
+          accepts: (type) => sameType(type, wanted as DataType),
+          otherwise: wanted as DataType,
+          says: typeText(wanted as DataType).toUpperCase(),
+        }
   if (want.accepts(arg.type) && arg.type !== 'void') return arg
   if (arg.type === 'void') return want.otherwise === undefined ? arg : castTo(arg, want.otherwise)
   if (want.otherwise !== undefined && isImplicit(arg.type, want.otherwise, wanted)) return castTo(arg, want.otherwise)

@@ -1,7 +1,7 @@
 import { assert } from '../base/errors.ts'
-import type { AggregateCall, Expression, TimeWindow } from '../plan/expression.ts'
+import type { AggregateCall, Expression, Lambda, TimeWindow } from '../plan/expression.ts'
 import { castSql, fieldSql } from './cast-sql.ts'
-import { functionSql, type SqlArgument } from './function-sql.ts'
+import { functionSql, type SqlArgument, type SqlLambda } from './function-sql.ts'
 import { literalSql } from './sql-text.ts'
 
 /** What the names in an expression stand for, where it is used. */
@@ -12,6 +12,8 @@ export interface SqlScope {
   readonly aggregate?: (call: AggregateCall) => string
   /** The SQL of a time window's struct; absent where none may stand. */
   readonly window?: (window: TimeWindow) => string
+  /** The SQL of the parameters of lambdas around, by `variableKey`. */
+  readonly variables?: ReadonlyMap<string, string>
   /** Asked first for every node: a whole expression that is already computed (a grouping key). */
   readonly known?: (e: Expression) => string | undefined
 }
@@ -38,7 +40,8 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
         e.name,
         e.args.map(
           (arg): SqlArgument => ({
-            sql: sql(arg),
+            sql: arg.kind === 'lambda' ? '' : sql(arg),
+            ...(arg.kind === 'lambda' && { lambda: lambdaSql(arg, scope) }),
             type: arg.type,
             nullable: arg.nullable,
             ...(arg.kind === 'literal' && { literal: arg.value }),
@@ -53,11 +56,38 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
     case 'user-call':
       assert(false, `the user function ${e.function.name} was left in an expression`)
       break
+    case 'variable': {
+      const name = scope.variables?.get(variableKey(e.level, e.index))
+      assert(name !== undefined, `the lambda variable ${e.name} stands outside of its lambda`)
+      return name
+    }
+    case 'lambda':
+      assert(false, 'a lambda stands where a value is needed')
+      break
     case 'aggregate':
       assert(scope.aggregate, `the aggregate ${e.name} stands outside of an aggregation`)
       return scope.aggregate(e)
     case 'window':
       assert(scope.window, 'a time window stands where none may be')
       return scope.window(e)
+  }
+}
+
+function variableKey(level: number, index: number): string {
+  return `${level}.${index}`
+}
+
+/** A lambda as templates use it: they say which SQL its parameters stand for. */
+function lambdaSql({ level, params, body }: Lambda, scope: SqlScope): SqlLambda {
+  return {
+    level,
+    params,
+    type: body.type,
+    nullable: body.nullable,
+    body: (...values) =>
+      expressionSql(body, {
+        ...scope,
+        variables: new Map([...(scope.variables ?? []), ...values.map((value, index) => [variableKey(level, index), value] as const)]),
+      }),
   }
 }

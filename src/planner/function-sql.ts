@@ -9,13 +9,15 @@ import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
 import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
+import { higherOrder } from './functions/higher-order.ts'
+import { intervals } from './functions/intervals.ts'
 import { math } from './functions/math.ts'
 import { operators } from './functions/operators.ts'
 import { regexp } from './functions/regexp.ts'
 import { strings } from './functions/strings.ts'
 import type { SqlArgument, Template } from './functions/template.ts'
 
-export type { SqlArgument } from './functions/template.ts'
+export type { SqlArgument, SqlLambda } from './functions/template.ts'
 
 /** The SQL of a call. InvalidQueryError UNRESOLVED_ROUTINE for a name that is not in the table, UNSUPPORTED_ARGUMENT for arguments the local engine can't run. */
 export function functionSql(name: string, args: readonly SqlArgument[], type: DataType): string {
@@ -34,6 +36,6 @@ export function functionNames(): readonly string[] {
   return [...templates.keys()]
 }
 
-const families = [operators, conditional, math, strings, regexp, hash, datetime, collections]
+const families = [operators, conditional, math, strings, regexp, hash, datetime, intervals, collections, higherOrder]
 // a Map, so that no name finds what every object inherits
 const templates: ReadonlyMap<string, Template> = new Map(families.flatMap((family) => Object.entries(family)))

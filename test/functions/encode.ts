@@ -1,5 +1,6 @@
 /** The encoding of values that README.md describes, from the forms in which the engine gives rows, and back. */
 import { Temporal } from 'temporal-polyfill'
+import { intervalOfDuration, intervalValueText, isInterval } from '../../src/data/intervals.ts'
 import type { DataType } from '../../src/data/types.ts'
 
 export type Encoded = null | boolean | number | string | readonly Encoded[]
@@ -33,7 +34,7 @@ export function encode(type: DataType, value: unknown): Encoded {
     case 'timestamp_ntz':
       return timeText(value as Temporal.PlainDateTime)
     default:
-      return value as Encoded
+      return isInterval(type) ? intervalValueText(type, intervalOfDuration(type, value)!) : (value as Encoded)
   }
 }
 function floating(value: number): Encoded {

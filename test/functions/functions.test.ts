@@ -54,7 +54,8 @@ for (const [family, functions] of Object.entries(families)) {
     }
   })
 
-  describe(`${family} is complete`, () => {
+  // families of operators only have examples
+  describe.skipIf(!(family in functionFamilies))(`${family} is complete`, () => {
     const rows = (functionFamilies[family] ?? []).filter((row) => !row.internal)
     test('every function has examples, one of them with a null', () => {
       const lacking = rows.filter((row) => {

@@ -1,6 +1,6 @@
 import type { DataType } from '../../data/types.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
-import type { AggregateCall, Expression, Literal } from '../expression.ts'
+import type { AggregateCall, Expression, Lambda, Literal } from '../expression.ts'
 import { expressionText } from '../expression-tree.ts'
 import { anyNullable, argumentAs, call, type Wanted } from '../signatures.ts'
 
@@ -17,6 +17,16 @@ export interface FunctionRow {
   readonly arity: readonly [number, number]
   /** The typed call; may also be a simpler expression that means the same. Only called with a number of arguments within `arity`. */
   readonly resolve: (args: readonly Expression[], distinct: boolean) => Expression
+  /** Takes the place of `resolve` in a higher-order function, which says what its lambdas' parameters are. */
+  readonly resolveLambdas?: (args: readonly (Expression | LambdaArgument)[]) => Expression
+}
+
+/** A lambda as an argument, before the types of its parameters are known. */
+export interface LambdaArgument {
+  readonly kind: 'unresolved-lambda'
+  readonly paramCount: number
+  readonly text: string
+  readonly resolve: (params: readonly { readonly type: DataType; readonly nullable: boolean }[]) => Lambda
 }
 
 export interface Shape {

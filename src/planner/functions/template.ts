@@ -1,7 +1,7 @@
 /** What a template is, and the shapes that most of them have. The families beside this file are made of them. */
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { DataType, DecimalType } from '../../data/types.ts'
-import type { LiteralValue } from '../../plan/expression.ts'
+import type { LambdaParam, LiteralValue } from '../../plan/expression.ts'
 
 /** An argument: its SQL, and its value where it is a literal. */
 export interface SqlArgument {
@@ -9,6 +9,18 @@ export interface SqlArgument {
   readonly type: DataType
   readonly nullable: boolean
   readonly literal?: LiteralValue
+  /** Where it is a lambda; `sql` is empty then. */
+  readonly lambda?: SqlLambda
+}
+/** A lambda argument. */
+export interface SqlLambda {
+  /** Tells the names that a template makes from those of lambdas around it. */
+  readonly level: number
+  readonly params: readonly LambdaParam[]
+  readonly type: DataType
+  readonly nullable: boolean
+  /** The body over the SQL of its parameters, which must be names or fields of names: they may stand in it many times. */
+  readonly body: (...values: readonly string[]) => string
 }
 
 export type Template = (args: readonly SqlArgument[], type: DataType, name: string) => string
