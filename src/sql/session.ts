@@ -73,7 +73,10 @@ export class Session {
 
   /** Makes columns readable and returns what stands behind FROM. They must not change while the session lives. */
   async load(schema: Schema, batches: readonly ColumnBatch[]): Promise<string> {
-    if (batches.reduce((sum, batch) => sum + batch.length, 0) <= smallRows) {
+    const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
+    // a table of DuckDB has a column; rows without any are only counted
+    if (schema.fields.length === 0) return `(SELECT 0 AS nothing FROM range(${rows}))`
+    if (rows <= smallRows) {
       assert(!this.#closed, 'the batch has not ended')
       return this.#connection.place(schema, batches)
     }

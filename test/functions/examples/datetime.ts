@@ -554,12 +554,8 @@ export const datetime: readonly FunctionExamples[] = [
   of(
     'window_time',
     ['window_time(window)', 'The time that stands for a window in further time operations: its end less one microsecond.'],
-    {
-      sql: 'count(*)',
-      from: "VALUES (timestamp'2024-01-01 10:01:00'), (timestamp'2024-01-01 10:06:00') AS t(at)",
-      by: "window_time(window(at, '5 minutes'))",
-    },
-    { sql: 'count(*)', from: "VALUES (timestamp'2024-01-01 10:01:00'), (NULL) AS t(at)", by: "window_time(window(at, '5 minutes'))" },
+    { sql: 'window_time(w)', from: "(SELECT window(at, '5 minutes') AS w FROM VALUES (timestamp'2024-01-01 10:01:00') AS t(at))" },
+    { sql: 'window_time(w)', from: "(SELECT window(at, '1 day') AS w FROM VALUES (timestamp'2024-02-29 00:00:00'), (NULL) AS t(at))" },
     'window_time(1)',
   ),
 ]
