@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { families } from '../../test/functions/examples/index.ts'
 import { typeText } from '../data/types.ts'
 import type { UnresolvedExpression } from './expression.ts'
 import { expressionText } from './expression-tree.ts'
@@ -167,8 +168,8 @@ const cases: readonly (readonly [call: readonly [string, ...Arg[]], shape: strin
   [['to_timestamp', 'S_'], 'cast(S_ as timestamp) : timestamp?'],
   [['to_timestamp', 's', '$yyyy'], 'to_timestamp(s, yyyy) : timestamp'],
   [['to_timestamp', 't'], 't : timestamp'],
-  [['unix_timestamp'], 'unix_seconds(current_timestamp()) : bigint'],
-  [['unix_timestamp', 't'], 'unix_seconds(t) : bigint'],
+  [['unix_timestamp'], 'unix_timestamp(current_timestamp()) : bigint'],
+  [['unix_timestamp', 't'], 'unix_timestamp(t) : bigint'],
   [['unix_timestamp', 's'], 'unix_timestamp(s, yyyy-MM-dd HH:mm:ss) : bigint'],
   [['unix_seconds', 't'], 'unix_seconds(t) : bigint'],
   [['unix_millis', 'T_'], 'unix_millis(T_) : bigint?'],
@@ -263,9 +264,14 @@ test.each(cases.map(([[name, ...args], expected]) => ({ call: `${name}(${args.jo
   },
 )
 
-test('every row of the table has a case here', () => {
-  const tried = new Set(cases.map(([[name]]) => name))
-  expect(functionTable.filter((row) => ![row.name, ...row.aliases].some((name) => tried.has(name))).map((row) => row.name)).toEqual([])
+test('every row of the table has a case here, or examples from Spark', () => {
+  const tried = new Set([
+    ...cases.map(([[name]]) => name),
+    ...Object.values(families).flatMap((functions) => functions.map(({ name }) => name)),
+  ])
+  expect(
+    functionTable.filter((row) => !row.internal && ![row.name, ...row.aliases].some((name) => tried.has(name))).map((row) => row.name),
+  ).toEqual([])
 })
 
 test('names and aliases are unique', () => {
@@ -273,8 +279,13 @@ test('names and aliases are unique', () => {
   expect(new Set(names).size).toBe(names.length)
 })
 
-test('only the clock is not deterministic', () => {
-  expect(functionTable.filter((row) => !row.deterministic).map((row) => row.name)).toEqual(['current_timestamp', 'current_date'])
+test('only the clock and chance are not deterministic', () => {
+  expect(functionTable.filter((row) => !row.deterministic).map((row) => row.name)).toEqual([
+    'current_timestamp',
+    'current_date',
+    'localtimestamp',
+    'shuffle',
+  ])
 })
 
 describe('what does not fit is refused under Spark’s error class', () => {
