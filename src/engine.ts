@@ -2,6 +2,7 @@ import type { StreamFrame } from './api/frame-types.ts'
 import type { UntypedReader, UntypedStreamReader } from './api/reader.ts'
 import { createSession, instanceStream, type Session } from './api/session.ts'
 import { type Fields, type InputRow, schemaOf } from './api/types.ts'
+import { UdfRegistry } from './api/udf-registry.ts'
 import { InvalidQueryError } from './base/errors.ts'
 import type { ColumnBatch } from './data/column-batch.ts'
 import type { Row } from './data/row-set.ts'
@@ -25,11 +26,14 @@ export class Engine implements Session {
   readonly #local: LocalEngine
   readonly #session: Session
   readonly createDataFrame: Session['createDataFrame']
+  /** Functions of the program by name: `engine.udf.register('cents', (price: number) => …, t.int())`, then `expr('cents(price)')`. */
+  readonly udf: UdfRegistry
 
   private constructor(local: LocalEngine) {
     this.#local = local
     this.#session = createSession(local)
     this.streams = local.streams
+    this.udf = new UdfRegistry(local.userFunctions)
     this.createDataFrame = this.#session.createDataFrame
   }
 

@@ -21,6 +21,7 @@ export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
+export type { UdfRegistry } from './api/udf-registry.ts'
 export {
   column_udf,
   type NullSkippingFunction,

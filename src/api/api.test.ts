@@ -31,6 +31,7 @@ function fakeEngine(rows: readonly Row[] = []) {
     },
     explainPhysical: (_plan, mode) => `physical in ${mode}\n`,
     conf: () => undefined,
+    userFunctions: new Map(),
   }
   return { engine, session: createSession(engine), asked }
 }

@@ -35,6 +35,7 @@ import {
   withColumns,
 } from '../plan/analyze.ts'
 import { describedStatistics, summary, summaryStatistics } from '../plan/analyze-summary.ts'
+import { bindUserFunctions, type NamedUserFunctions } from '../plan/bind-user-functions.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
@@ -95,17 +96,22 @@ export class PlannedFrame {
 
   select(...items: unknown[]): PlannedFrame {
     if (items.length === 1 && typeof items[0] === 'function') {
-      return this.#with(project(this.plan, aliased(namedExpressions('select', this.#ask(items[0] as Callback)))))
+      return this.#with(project(this.plan, aliased(this.#named('select', this.#ask(items[0] as Callback)))))
     }
     return this.#with(
       project(
         this.plan,
-        items.map((item) => selectItem(item)),
+        items.map((item) => this.#item(item)),
       ),
     )
   }
   selectExpr(...texts: string[]): PlannedFrame {
-    return this.#with(project(this.plan, texts.map(parseExpression)))
+    return this.#with(
+      project(
+        this.plan,
+        texts.map((text) => this.#bound(parseExpression(text))),
+      ),
+    )
   }
   drop(...names: string[]): PlannedFrame {
     return this.#with(drop(this.plan, names))
@@ -114,7 +120,7 @@ export class PlannedFrame {
     return this.#with(renameColumn(this.plan, from, to))
   }
   where(condition: unknown): PlannedFrame {
-    if (typeof condition === 'string') return this.#with(filter(this.plan, parseCondition(condition)))
+    if (typeof condition === 'string') return this.#with(filter(this.plan, this.#bound(parseCondition(condition))))
     return this.#with(filter(this.plan, this.#expression('the condition of where', condition)))
   }
   filter(condition: unknown): PlannedFrame {
@@ -125,7 +131,7 @@ export class PlannedFrame {
   }
   withColumns(f: unknown): PlannedFrame {
     const given = typeof f === 'function' ? this.#ask(f as Callback) : f
-    return this.#with(withColumns(this.plan, namedExpressions('withColumns', given)))
+    return this.#with(withColumns(this.plan, this.#named('withColumns', given)))
   }
   groupBy(...items: unknown[]): Grouping {
     return this.#grouping('groupBy', items)
@@ -142,8 +148,8 @@ export class PlannedFrame {
   #grouping(method: string, items: readonly unknown[], setsOf?: (keyCount: number) => number[][]): Grouping {
     const keys =
       items.length === 1 && typeof items[0] === 'function'
-        ? namedExpressions(method, this.#ask(items[0] as Callback))
-        : items.map((item) => ({ expression: selectItem(item) }))
+        ? this.#named(method, this.#ask(items[0] as Callback))
+        : items.map((item) => ({ expression: this.#item(item) }))
     return new Grouping({
       input: this.plan,
       keys,
@@ -153,14 +159,14 @@ export class PlannedFrame {
     })
   }
   agg(f: unknown): PlannedFrame {
-    return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, f)))
+    return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, f, this.#engine.userFunctions)))
   }
   distinct(): PlannedFrame {
     return this.#with(distinct(this.plan))
   }
   join(other: unknown, on: unknown, how: string = 'inner'): PlannedFrame {
     const right = planOf(other)
-    return this.#with(join(this.plan, right, joinOn(this.plan, right, on), joinType(how)))
+    return this.#with(join(this.plan, right, boundOn(joinOn(this.plan, right, on), this.#engine.userFunctions), joinType(how)))
   }
   crossJoin(other: unknown): PlannedFrame {
     return this.#with(join(this.plan, planOf(other), null, 'cross'))
@@ -200,7 +206,7 @@ export class PlannedFrame {
     return randomSplit(this.plan, weights, seedOf(seed)).map((plan) => this.#with(plan))
   }
   unpivot(ids: unknown, values: unknown, variableColumnName: string, valueColumnName: string): PlannedFrame {
-    const items = (given: unknown) => (given === null || given === undefined ? null : [given].flat().map(selectItem))
+    const items = (given: unknown) => (given === null || given === undefined ? null : [given].flat().map((item) => this.#item(item)))
     return this.#with(unpivot(this.plan, items(ids), items(values), variableColumnName, valueColumnName))
   }
   melt(ids: unknown, values: unknown, variableColumnName: string, valueColumnName: string): PlannedFrame {
@@ -210,8 +216,8 @@ export class PlannedFrame {
     const given = items.length === 1 && typeof items[0] === 'function' ? this.#ask(items[0] as Callback) : undefined
     const metrics =
       given !== undefined
-        ? namedExpressions('observe', given)
-        : items.map((item) => ({ expression: columnExpression('a metric of observe', item) }))
+        ? this.#named('observe', given)
+        : items.map((item) => ({ expression: this.#bound(columnExpression('a metric of observe', item)) }))
     if (to instanceof Observation) return this.#with(observe(this.plan, to.name, metrics, Observation.observedOf(to)))
     return this.#with(observe(this.plan, String(to), metrics))
   }
@@ -226,7 +232,7 @@ export class PlannedFrame {
     return this.#with(
       sort(
         this.plan,
-        given.map((key) => (typeof key === 'string' ? selectItem(key) : columnExpression('a key of orderBy', key))),
+        given.map((key) => (typeof key === 'string' ? selectItem(key) : this.#bound(columnExpression('a key of orderBy', key)))),
       ),
     )
   }
@@ -445,8 +451,18 @@ export class PlannedFrame {
   #ask(f: Callback): unknown {
     return f(columnsOf(this.schema))
   }
+  /** With functions by the engine's names. */
+  #bound(e: UnresolvedExpression): UnresolvedExpression {
+    return bindUserFunctions(e, this.#engine.userFunctions)
+  }
+  #item(item: unknown): UnresolvedExpression {
+    return this.#bound(selectItem(item))
+  }
+  #named(method: string, given: unknown): { name: string; expression: UnresolvedExpression }[] {
+    return namedExpressions(method, given).map(({ name, expression }) => ({ name, expression: this.#bound(expression) }))
+  }
   #expression(where: string, value: unknown): UnresolvedExpression {
-    return columnExpression(where, typeof value === 'function' ? this.#ask(value as Callback) : value)
+    return this.#bound(columnExpression(where, typeof value === 'function' ? this.#ask(value as Callback) : value))
   }
   #checkBatch(action: string): void {
     if (!this.isStreaming) return
@@ -465,6 +481,10 @@ function aliased(items: readonly { readonly name: string; readonly expression: U
 function selectItem(item: unknown): UnresolvedExpression {
   if (item === '*') return { kind: 'star' }
   return typeof item === 'string' ? { kind: 'attribute', name: item } : columnExpression('an item of select or groupBy', item)
+}
+
+function boundOn(on: JoinOn, functions: NamedUserFunctions): JoinOn {
+  return on !== null && 'condition' in on ? { condition: bindUserFunctions(on.condition, functions) } : on
 }
 
 function joinOn(left: LogicalPlan, right: LogicalPlan, on: unknown): JoinOn {

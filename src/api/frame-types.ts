@@ -203,6 +203,19 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
     f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> },
   ): Frame<{ [P in keyof (S & { [Q in keyof R]: unknown })]: P extends keyof R ? R[P] : (S & { [Q in keyof R]: unknown })[P] }, K>
   groupBy<G extends Name<S>>(...keys: G[]): GroupedData<S, { [P in G]: S[P] }, K>
+  groupBy<A extends readonly (Name<S> | Named<string, any>)[]>(
+    ...keys: A
+  ): GroupedData<
+    S,
+    {
+      [P in A[number] as P extends string ? P : P extends Named<infer M, any> ? M : never]: P extends keyof S
+        ? S[P]
+        : P extends Named<any, infer X>
+          ? X
+          : never
+    },
+    K
+  >
   groupBy<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedData<S, { [P in keyof G]: G[P] }, K>
   /** One row over everything. */
   agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof A]: A[P] }, AfterAgg<K, {}>>

@@ -1,6 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
 import { type AggregateItem, distinct, groupBy, groupingSets, limit, type PivotValue, pivot, project, sort } from '../plan/analyze.ts'
+import { bindUserFunctions, type NamedUserFunctions } from '../plan/bind-user-functions.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { nameOf } from '../plan/resolve.ts'
@@ -29,7 +30,7 @@ export class Grouping {
     this.#parts = parts
   }
   agg(f: unknown): PlannedFrame {
-    return this.#aggregate(aggregateItems(this.#parts.input, f))
+    return this.#aggregate(aggregateItems(this.#parts.input, f, this.#parts.engine.userFunctions))
   }
   count(): PlannedFrame {
     return this.#aggregate([{ name: 'count', expression: { kind: 'call', name: 'count', args: [] } }])
@@ -58,7 +59,9 @@ export class Grouping {
         todo: 'write groupBy(…).pivot(…) once',
       })
     const expression: UnresolvedExpression =
-      typeof column === 'string' ? { kind: 'attribute', name: column } : columnExpression('the column of pivot', column)
+      typeof column === 'string'
+        ? { kind: 'attribute', name: column }
+        : bindUserFunctions(columnExpression('the column of pivot', column), this.#parts.engine.userFunctions)
     const grouping = (found: readonly PivotValue[]) => new Grouping({ ...this.#parts, pivot: { column: expression, values: found } })
     if (values !== undefined) return grouping(values.map((value) => ({ name: pivotName(value), value: expressionOf(value) })))
     return this.#pivotValues(expression).then(grouping)
@@ -109,10 +112,11 @@ export class Grouping {
 }
 
 /** The aggregates that a function or an object of columns gives, or a map of functions by column: `{ price: 'sum', '*': 'count' }`. */
-export function aggregateItems(input: LogicalPlan, f: unknown): AggregateItem[] {
+export function aggregateItems(input: LogicalPlan, f: unknown, functions: NamedUserFunctions): AggregateItem[] {
   const given = typeof f === 'function' ? f(columnsOf(input.schema)) : f
   const entries = typeof given === 'object' && given !== null ? Object.entries(given) : []
-  if (entries.length === 0 || !entries.every(([, value]) => typeof value === 'string')) return namedExpressions('agg', given)
+  if (entries.length === 0 || !entries.every(([, value]) => typeof value === 'string'))
+    return namedExpressions('agg', given).map(({ name, expression }) => ({ name, expression: bindUserFunctions(expression, functions) }))
   return entries.map(([column, value]) => {
     const name = String(value).toLowerCase() === 'mean' ? 'avg' : String(value)
     const arg: UnresolvedExpression = column === '*' ? { kind: 'star' } : { kind: 'attribute', name: column }

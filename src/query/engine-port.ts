@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import type { UserFunction } from '../data/user-function.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import type { StepObserver } from './steps.ts'
 import type { StreamingQuery } from './streaming-query.ts'
@@ -65,4 +66,6 @@ export interface EnginePort {
   /** Physical text: SQL of each fragment and the stateful operators, for `explain`. */
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string
   conf(key: string): string | undefined
+  /** Functions of the program by name, in lower case. */
+  readonly userFunctions: ReadonlyMap<string, UserFunction>
 }

@@ -9,6 +9,7 @@ import { type Random, systemRandom } from '../base/random.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import type { UserFunction } from '../data/user-function.ts'
 import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -68,6 +69,7 @@ let engineCount = 0
 /** The local engine: one process, DuckDB for the rows. */
 export class LocalEngine implements EnginePort {
   readonly streams: StreamingQueryManager
+  readonly userFunctions = new Map<string, UserFunction>()
   /** May change while the engine runs; a query keeps what stood when it started. */
   readonly runtimeConf: EngineConf
   readonly #environment: Omit<QueryEnvironment, 'conf'>

@@ -1,4 +1,4 @@
-import { col, column_udf, count, MemoryStream, max, sum, t, UserFunctionError, udf, when } from 'millrace'
+import { col, column_udf, count, expr, MemoryStream, max, sum, t, UserFunctionError, udf, when } from 'millrace'
 import { describe, expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 import { code, columnsOf, ordered, texts } from './rows.ts'
@@ -221,6 +221,36 @@ describe('errors', () => {
     expect(() => udf((x: number) => x, t.int(), { concurrency: 0 })).toThrow(code('INVALID_UDF'))
     const one = udf([t.int()], t.int(), (x) => x) as unknown as (...args: unknown[]) => never
     expect(() => sales().select(() => ({ x: one(col('amount'), col('amount')) }))).toThrow(code('WRONG_NUM_ARGS.WITHOUT_SUGGESTION'))
+  })
+})
+
+describe('engine.udf.register', () => {
+  test('by name in text: select, conditions, keys, aggregates, joins, order', async () => {
+    const double = engine().udf.register('Double_It', (x: number | null) => (x === null ? null : 2 * x), t.int().nullable())
+    expect(await ordered(sales().selectExpr('double_it(amount) AS d', 'upper(shop) AS s').where('DOUBLE_IT(d) > 100'))).toEqual([
+      '60 A',
+      '80 B',
+    ])
+    expect(await ordered(sales().select(({ amount }) => ({ d: double(amount) })))).toEqual(['20', '40', '60', '80', 'null'])
+    const grouped = sales()
+      .groupBy(expr('double_it(amount)').as('k'))
+      .agg(() => ({ n: count(), m: expr('double_it(max(amount))') }))
+    expect(await texts(grouped)).toEqual(['20 1 20', '40 1 40', '60 1 60', '80 1 80', 'null 1 null'])
+    expect(await ordered(sales().orderBy(expr('double_it(amount)').desc()).select('amount').limit(1))).toEqual(['40'])
+    const ids = engine().createDataFrame([{ id: 20 }], { id: t.int() })
+    expect(await ordered(sales().join(ids, expr('double_it(amount) = id') as never))).toEqual(['a 10 20'])
+    engine().udf.register(
+      'thrice',
+      column_udf([t.int()], t.int(), (x) => x.values.map((v) => v * 3)),
+    )
+    expect(await ordered(ids.selectExpr('thrice(id) AS t'))).toEqual(['60'])
+    expect(engine().udf.unregister('thrice')).toBe(true)
+    expect(() => ids.selectExpr('thrice(id)')).toThrow(code('UNRESOLVED_ROUTINE'))
+  })
+  test('names that cannot be, and functions without a type', () => {
+    expect(() => engine().udf.register('upper', (s: string) => s, t.string())).toThrow(code('ROUTINE_ALREADY_EXISTS'))
+    expect(() => engine().udf.register('a b', (s: string) => s, t.string())).toThrow(code('INVALID_UDF'))
+    expect(() => engine().udf.register('untyped', ((s: string) => s) as never)).toThrow(code('INVALID_UDF'))
   })
 })
 
