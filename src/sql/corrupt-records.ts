@@ -1,9 +1,10 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
-import { typeText } from '../data/types.ts'
+import { type DataType, typeText } from '../data/types.ts'
 import { columnName } from './duck-types.ts'
 import { mendedFields } from './mend-files.ts'
 import type { FormatOptions } from './options.ts'
+import { guarded } from './parse-values.ts'
 import type { ReadRequest } from './read-request.ts'
 import { quoteName } from './sql-text.ts'
 
@@ -50,4 +51,31 @@ export function mendedSelect(
 export function cleanSelect({ schema }: ReadRequest, select: string): string {
   const columns = schema.fields.map((_, i) => columnName(i))
   return `SELECT ${[...columns, 'false AS malformed', 'NULL::VARCHAR AS raw', '0::BIGINT AS line', "'' AS file"].join(', ')} FROM (${select})`
+}
+
+/** A column as a strict scan gives it: a value as it comes, or a text that our SQL parses and judges. */
+export type StrictColumn =
+  | { readonly kind: 'value'; readonly value: string }
+  | {
+      readonly kind: 'text'
+      readonly text: string
+      readonly parse: (text: string) => string
+      readonly name: string
+      readonly type: DataType
+    }
+
+/**
+ * A SELECT that raises where a text has no value. Texts, values and the comparison are three levels of SELECT, because an expression
+ * inside CASE is computed as often as it is written: so the check costs next to nothing.
+ */
+export function strictSelect(columns: readonly StrictColumn[], from: string): string {
+  if (columns.every(({ kind }) => kind === 'value'))
+    return `SELECT ${columns.map((column, i) => `${(column as { value: string }).value} AS ${columnName(i)}`).join(', ')} FROM ${from}`
+  const list = (of: (column: StrictColumn, i: number) => string) => columns.map(of).join(', ')
+  const texts = list((column, i) => (column.kind === 'text' ? `${column.text} AS t${i}` : `${column.value} AS v${i}`))
+  const values = list((column, i) => (column.kind === 'text' ? `t${i}, ${column.parse(`t${i}`)} AS v${i}` : `v${i}`))
+  const checked = list(
+    (column, i) => `${column.kind === 'text' ? guarded(`v${i}`, `t${i}`, column.type, column.name) : `v${i}`} AS ${columnName(i)}`,
+  )
+  return `SELECT ${checked} FROM (SELECT ${values} FROM (SELECT ${texts} FROM ${from}))`
 }

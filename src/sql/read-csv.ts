@@ -10,13 +10,21 @@
  */
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
-import { corruptColumn, mendedSelect } from './corrupt-records.ts'
+import { corruptColumn, mendedSelect, type StrictColumn, strictSelect } from './corrupt-records.ts'
 import { type CsvDialect, type CsvRecord, csvDialect, parseCsvRecord } from './csv-records.ts'
 import { columnName } from './duck-types.ts'
 import { type Mender, mendedFields, mendFiles, originalPath, type ReadRecord } from './mend-files.ts'
-import { guarded, parseField, timeFormats } from './parse-values.ts'
+import { parseField, timeFormats } from './parse-values.ts'
 import { signatureOf } from './profile.ts'
-import { type FileScan, hiveArgument, type InputFile, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
+import {
+  type FileScan,
+  hiveArgument,
+  type InputFile,
+  isPartition,
+  partitionColumn,
+  partitionValue,
+  type ReadRequest,
+} from './read-request.ts'
 import { quoteName, quotePath, quotePaths, quoteText } from './sql-text.ts'
 import { encodingOf } from './text-records.ts'
 
@@ -29,18 +37,19 @@ export function readCsv(request: ReadRequest): FileScan {
   if (encodingOf(options) !== 'utf-8' || options.text('lineSep') !== undefined)
     return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
   const textOf = fieldText(request)
-  const values = schema.fields.map(({ name, type }, i) => {
-    if (isPartition(request, i)) return partitionColumn(request, i)
-    if (i === corrupt) return `NULL::VARCHAR AS ${columnName(i)}`
+  const columns = schema.fields.map(({ name, type }, i): StrictColumn => {
+    if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
+    if (i === corrupt) return { kind: 'value', value: 'NULL::VARCHAR' }
     const text = textOf(quoteName(name))
-    return `${guarded(parseField(text, type, formats), text, type, name)} AS ${columnName(i)}`
+    if (type === 'string') return { kind: 'value', value: options.flag('multiLine', false) ? text : oneLine(text, name) }
+    return { kind: 'text', text, parse: (text) => parseField(text, type, formats), name, type }
   })
   const names = ownFields(request).map(({ name }) => name)
   const paths = files.map((file) => file.path)
   const header = options.flag('header', false)
   const scan = `read_csv(${quotePaths(paths)}, ${csvArguments(request, names, header)}, ${hiveArgument(request.partitions)})`
   return {
-    select: `SELECT ${values.join(', ')} FROM ${scan}`,
+    select: strictSelect(columns, scan),
     files,
     count: { kind: 'profile', signatures: [signatureOf('READ_CSV', paths)] },
     mending,
@@ -73,7 +82,7 @@ function csvArguments({ options }: ReadRequest, names: readonly string[], header
   return (
     `auto_detect = false, columns = {${columns}}, header = ${header}, delim = ${quoteText(separator)},` +
     ` quote = ${quoteText(quote)}, escape = ${quoteText(quote === '' ? '' : escape)}, nullstr = [${nulls}], allow_quoted_nulls = false, comment = ${quoteText(comment)},` +
-    ` null_padding = false, strict_mode = true, ignore_errors = false, max_line_size = ${16 * 1024 * 1024},` +
+    ` null_padding = false, strict_mode = true, ignore_errors = false,` +
     ` parallel = ${!options.flag('multiLine', false)}${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
   )
 }
@@ -86,6 +95,12 @@ function fieldText({ options }: ReadRequest): (column: string) => string {
     const text = `nullif(${trim}(${column}), ${quoteText(nullValue)})`
     return emptyValue === '' || emptyValue === nullValue ? text : `CASE WHEN ${column} = '' THEN ${quoteText(emptyValue)} ELSE ${text} END`
   }
+}
+
+/** DuckDB reads on behind the end of a line that is in quotes, where Spark ends the record: such files are read record by record. */
+function oneLine(text: string, name: string): string {
+  const message = quoteText(`[MALFORMED_RECORD_IN_PARSING] column ${quoteName(name)} holds a line break, and multiLine is off`)
+  return `CASE WHEN contains(${text}, chr(10)) THEN error(${message}) ELSE ${text} END`
 }
 
 // ---- record by record

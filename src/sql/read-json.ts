@@ -12,15 +12,15 @@
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
-import { cleanSelect, corruptColumn, type JudgedValue, mendedSelect } from './corrupt-records.ts'
+import { cleanSelect, corruptColumn, type JudgedValue, mendedSelect, type StrictColumn, strictSelect } from './corrupt-records.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { groupByBuffer } from './json-buffers.ts'
 import { jsonMender } from './json-records.ts'
 import { leniencyOf } from './lenient-json.ts'
 import { type Mender, mendedFields, mendFiles, originalPath } from './mend-files.ts'
-import { guarded, parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
+import { parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
-import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
+import { type FileScan, hiveArgument, isPartition, partitionValue, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 import { encodingOf } from './text-records.ts'
 
@@ -43,10 +43,10 @@ async function strictSelects(request: ReadRequest, files: ReadRequest['files']) 
   const selects: string[] = []
   const signatures: ScanSignature[] = []
   for (const { paths, maxRecordBytes } of await groupByBuffer(files)) {
-    selects.push(
-      `SELECT ${selectColumns(request, true).join(', ')} FROM read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request, [])},` +
-        ` ignore_errors = false, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`,
-    )
+    const from =
+      `read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request, [])},` +
+      ` ignore_errors = false, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`
+    selects.push(strictSelect(columnsOf(request), from))
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { selects, signatures }
@@ -71,6 +71,9 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
     `${quoteText(mendedFields.line)}: 'BIGINT'`,
     `${quoteText(mendedFields.malformed)}: 'BOOLEAN'`,
   ]
+  const values = columnsOf(request).map(
+    (column, i) => `${column.kind === 'text' ? column.parse(column.text) : column.value} AS ${columnName(i)}`,
+  )
   const selects: string[] = []
   for (const run of await mendFiles(files, scratch, mender)) {
     if (run.kind === 'clean') {
@@ -80,7 +83,7 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
     const from =
       `read_json(${quotePaths(run.paths)}, format = 'newline_delimited', columns = ${readColumns(request, added)}, ignore_errors = true, filename = true,` +
       ` maximum_object_size = ${run.maxRecordBytes}, ${hiveArgument(request.partitions)})`
-    selects.push(mendedSelect(request, selectColumns(request, false), judged, from, originalPath(scratch)))
+    selects.push(mendedSelect(request, values, judged, from, originalPath(scratch)))
   }
   return selects.join(' UNION ALL ')
 }
@@ -110,19 +113,15 @@ function isParsed(type: DataType): boolean {
   return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void' || isInterval(type)
 }
 
-function selectColumns(request: ReadRequest, strict: boolean): string[] {
+function columnsOf(request: ReadRequest): StrictColumn[] {
   const formats = timeFormats(request.options)
   const corrupt = corruptColumn(request.schema, request.options)
-  return request.schema.fields.map(({ name, type }, i) => {
-    if (isPartition(request, i)) return partitionColumn(request, i)
-    if (i === corrupt) return `NULL::VARCHAR AS ${columnName(i)}`
+  return request.schema.fields.map(({ name, type }, i): StrictColumn => {
+    if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
+    if (i === corrupt) return { kind: 'value', value: 'NULL::VARCHAR' }
     const column = quoteName(name)
-    const value = isParsed(type)
-      ? parsed(column, type, formats)
-      : typeof type === 'string'
-        ? column
-        : `CAST(${column} AS ${duckType(type)})`
-    return `${strict && isParsed(type) ? guarded(value, column, type, name) : value} AS ${columnName(i)}`
+    if (isParsed(type)) return { kind: 'text', text: column, parse: (text) => parsed(text, type, formats), name, type }
+    return { kind: 'value', value: typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})` }
   })
 }
 

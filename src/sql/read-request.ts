@@ -53,9 +53,12 @@ export function hiveArgument(partitions: readonly string[]): string {
 }
 
 /** A column made of a folder's name. A value that its type can't hold is an error, in every mode, as it is Spark's. */
-export function partitionColumn({ schema }: ReadRequest, index: number): string {
+export function partitionColumn(request: ReadRequest, index: number): string {
+  return `${partitionValue(request, index)} AS ${columnName(index)}`
+}
+export function partitionValue({ schema }: ReadRequest, index: number): string {
   const { name, type } = schema.fields[index]!
-  return `CAST(${quoteName(name)} AS ${duckType(type)}) AS ${columnName(index)}`
+  return `CAST(${quoteName(name)} AS ${duckType(type)})`
 }
 
 /** Whether field `index` comes from a folder. */

@@ -213,6 +213,8 @@ function parquetValue(type: DataType, column: string): string {
 function csvValue(type: DataType, column: string, options: FormatOptions): string {
   if (type === 'timestamp' || type === 'timestamp_ntz') return isoTime(type, column)
   if (isInterval(type)) return intervalTextSql(column, type)
+  if (type === 'float' || type === 'double')
+    return `CASE WHEN isfinite(${column}) THEN CAST(${column} AS VARCHAR) WHEN isnan(${column}) THEN 'NaN' WHEN ${column} > 0 THEN 'Infinity' WHEN ${column} < 0 THEN '-Infinity' END`
   if (type !== 'string') return column
   // Spark's CSV writer trims unless it is told not to
   const left = options.flag('ignoreLeadingWhiteSpace', true)
