@@ -10,6 +10,7 @@ export type {
   Kind,
   ModesOf,
   OutputMode,
+  OutputWriter,
   SaveMode,
   StreamFrame,
   StreamState,

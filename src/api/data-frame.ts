@@ -48,6 +48,7 @@ import { aggregateItems, Grouping } from './grouped-data.ts'
 import { checkHint, checkPartitions } from './hints.ts'
 import { dropRows, fill, replace } from './missing.ts'
 import { Observation } from './observation.ts'
+import { OutputWriter } from './output-writer.ts'
 import { rowsOf } from './row-stream.ts'
 import { schemaTree } from './schema-tree.ts'
 import { corr, cov, crosstabText, frequentItems, quantiles } from './statistics.ts'
@@ -435,6 +436,9 @@ export class PlannedFrame {
   get write(): BatchWriter {
     this.#checkBatch('write')
     return new BatchWriter(this.#engine, this.plan)
+  }
+  get output(): OutputWriter {
+    return new OutputWriter(this.plan, new QueryWriter(this.#engine, this.plan, (plan) => this.#with(plan)))
   }
   get writeStream(): QueryWriter {
     if (!this.isStreaming)

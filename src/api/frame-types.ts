@@ -402,6 +402,8 @@ export interface DataFrame<out S> extends FrameOps<S, 'batch'>, BatchOps<S> {
   /** Prints the first rows as a table; `truncate` cuts long values (true: at 20 characters), `vertical` prints a line for each column. */
   show(rows?: number, truncate?: boolean | number, vertical?: boolean): Promise<void>
   readonly write: DataFrameWriter
+  /** These rows as one of the outputs of a streaming query: see StreamWriter.outputs. */
+  readonly output: OutputWriter<S>
 }
 /** An unbounded table in state Q.
  * @ts-expect-error TS2636 */
@@ -427,6 +429,16 @@ export interface DataFrameWriter {
   text(path: string): Promise<void>
 }
 
+/** Where the rows of one of a query's outputs go. Options are those of the sink's format. */
+export interface OutputWriter<S> {
+  format(format: string): OutputWriter<S>
+  option(name: string, value: OptionValue): OutputWriter<S>
+  options(options: Readonly<Record<string, OptionValue>>): OutputWriter<S>
+  partitionBy(...columns: Name<S>[]): OutputWriter<S>
+  foreach(writer: ForeachWriter<Row<S>> | ((row: Row<S>) => unknown)): OutputWriter<S>
+  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): OutputWriter<S>
+}
+
 /** When batches run: at multiples of an interval ('10 seconds', or milliseconds; 0: one after the other), until all that is there now is done, or once. */
 export type TriggerInput = { readonly processingTime: string | number } | { readonly availableNow: true } | { readonly once: true }
 
@@ -443,6 +455,13 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
   foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): StreamWriter<S, Q, M>
   /** The writer gets each batch's rows, one by one or all at once; a function alone is its `process`. See ForeachWriter for who is called when. */
   foreach(writer: ForeachWriter<Row<S>> | ((row: Row<S>) => unknown)): StreamWriter<S, Q, M>
+  /**
+   * Several sinks from one query. The function gets a frame of the batch's rows, and gives under a name each what goes where:
+   * `(rows) => ({ archive: rows.output.format('parquet').option('path', 'out/'), alerts: rows.where(…).output.foreach(…) })`.
+   * The rows are read and computed once a batch, the sinks are written one after another, and the batch is done when all have it; after a crash
+   * between two of them each is given the batch again, and counts it once as its own guarantee says. InvalidQueryError INVALID_OUTPUTS.
+   */
+  outputs(f: (rows: DataFrame<S>) => Readonly<Record<string, OutputWriter<any>>>): StreamWriter<S, Q, M>
   /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
   readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
 }

@@ -2,13 +2,23 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Row } from '../data/row-set.ts'
+import { Schema } from '../data/schema.ts'
 import { unresolvedColumn } from '../plan/analysis-errors.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
 import { checkStreaming } from '../plan/unsupported.ts'
-import type { EnginePort, ForeachBatchInstance, ForeachInstance, Trigger, WriteBatch } from '../query/engine-port.ts'
+import type {
+  EnginePort,
+  ForeachBatchInstance,
+  ForeachInstance,
+  OutputsInstance,
+  StartQuery,
+  Trigger,
+  WriteBatch,
+} from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
+import { outputSpecs } from './output-writer.ts'
 import { triggerOf } from './trigger.ts'
 
 type BatchMode = WriteBatch['mode']
@@ -103,6 +113,7 @@ interface QuerySettings {
   readonly partitionBy: readonly string[]
   readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
   readonly foreach?: ForeachWriter
+  readonly outputs?: OutputsInstance
 }
 const defaults: QuerySettings = {
   outputMode: 'append',
@@ -111,6 +122,14 @@ const defaults: QuerySettings = {
   format: 'parquet',
   options: {},
   partitionBy: [],
+}
+
+/** How many relations were given a name. */
+let outputsCount = 0
+
+/** The columns as a bounded table has them: what an event-time column says to a stream says nothing to one batch. */
+function rowsOfBatch(schema: Schema): Schema {
+  return new Schema(schema.fields.map(({ name, type, nullable }) => ({ name, type, nullable })))
 }
 
 /** `df.writeStream`: each method gives a new writer. `frameOf` makes the DataFrame that foreachBatch's function gets. */
@@ -129,7 +148,7 @@ export class QueryWriter {
     return this.#with({ outputMode: outputMode(mode) })
   }
   format(format: string): QueryWriter {
-    const { foreachBatch: _, foreach: __, ...settings } = this.#settings
+    const { foreachBatch: _, foreach: __, outputs: ___, ...settings } = this.#settings
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...settings, format })
   }
   option(name: string, value: OptionValue): QueryWriter {
@@ -158,20 +177,40 @@ export class QueryWriter {
   foreach(writer: ForeachWriter | ((row: Row) => unknown)): QueryWriter {
     return this.format('foreach').#with({ foreach: foreachWriter(writer) })
   }
-  /** Checks the query as a whole, then hands it to the engine. */
-  start = async (path?: string): Promise<StreamingQuery> => {
-    const { foreachBatch, foreach, options, ...settings } = this.#settings
-    checkStreaming(this.#plan, settings.outputMode)
-    const instance: ForeachBatchInstance | ForeachInstance | undefined =
+  outputs(f: (rows: unknown) => unknown): QueryWriter {
+    if (typeof f !== 'function')
+      throw new InvalidQueryError('INVALID_FUNCTION', {
+        what: `outputs was given a ${typeof f}`,
+        todo: 'give a function rows => ({ name: rows.output.format(…), … })',
+      })
+    const relation = `outputs_${++outputsCount}`
+    const outputs = outputSpecs(f(this.#frameOf({ kind: 'local', relation, schema: rowsOfBatch(this.#plan.schema) })))
+    return this.format('outputs').#with({ outputs: { kind: 'outputs', relation, outputs } })
+  }
+  /** Where the rows go, as the engine gets it. */
+  sink(path?: string): Pick<StartQuery, 'format' | 'options' | 'partitionBy' | 'instance'> {
+    const { foreachBatch, foreach, outputs, options, format, partitionBy } = this.#settings
+    const instance: ForeachBatchInstance | ForeachInstance | OutputsInstance | undefined =
       (foreachBatch && {
         kind: 'foreach-batch',
         call: async (plan, batchId) => {
           await foreachBatch(this.#frameOf(plan), batchId)
         },
       }) ??
-      (foreach && { kind: 'foreach', writer: foreach })
-    const allOptions = path === undefined ? options : withOption(options, 'path', path)
-    return this.#engine.start({ ...settings, plan: this.#plan, options: allOptions, ...(instance ? { instance } : {}) })
+      (foreach && { kind: 'foreach', writer: foreach }) ??
+      outputs
+    return {
+      format,
+      partitionBy,
+      options: path === undefined ? options : withOption(options, 'path', path),
+      ...(instance ? { instance } : {}),
+    }
+  }
+  /** Checks the query as a whole, then hands it to the engine. */
+  start = async (path?: string): Promise<StreamingQuery> => {
+    const { outputMode, trigger, queryName } = this.#settings
+    checkStreaming(this.#plan, outputMode)
+    return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path) })
   }
   #with(change: Partial<QuerySettings>): QueryWriter {
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })

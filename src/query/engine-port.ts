@@ -44,6 +44,23 @@ export interface ForeachInstance {
   readonly kind: 'foreach'
   readonly writer: ForeachWriter
 }
+/** One of several outputs of a query. */
+export interface OutputSpec {
+  /** Unique in the query. */
+  readonly name: string
+  /** A batch plan over the relation that OutputsInstance names (and static tables). */
+  readonly plan: LogicalPlan
+  readonly format: string
+  readonly options: Readonly<Record<string, string>>
+  readonly partitionBy: readonly string[]
+  readonly instance?: unknown
+}
+/** The `instance` of `outputs`: the batch's rows stand under the name `relation` while the outputs are written. */
+export interface OutputsInstance {
+  readonly kind: 'outputs'
+  readonly relation: string
+  readonly outputs: readonly OutputSpec[]
+}
 export interface WriteBatch {
   readonly plan: LogicalPlan
   readonly format: string

@@ -2,7 +2,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
-import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { type Random, systemRandom } from '../base/random.ts'
@@ -10,8 +9,7 @@ import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
-import { checkMetricNames } from '../plan/analyze.ts'
-import { inputsOf, isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
+import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planBatch, planStreaming } from '../planner/streaming.ts'
@@ -23,12 +21,11 @@ import { sinkProviders } from '../sinks/providers.ts'
 import type { SinkProvider } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import { sourceProviders } from '../sources/providers.ts'
-import type { SqlBatch } from '../sql/sql-batch.ts'
 import { SqlEngine } from '../sql/sql-engine.ts'
 import { EngineConf } from './engine-conf.ts'
-import { Evaluation } from './evaluate.ts'
 import { findProvider } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
+import { runBatch } from './run-batch.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
 import { writeBatch } from './write-batch.ts'
 
@@ -116,34 +113,8 @@ export class LocalEngine implements EnginePort {
     return this.#environment.sql.inferSchema(format, paths, options)
   }
 
-  async runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
-    if (isStreaming(plan)) {
-      throw new InvalidQueryError('STREAMING_QUERY_NEEDS_WRITE_STREAM', {
-        what: 'a DataFrame over a stream was asked for all its rows, and a stream has no end',
-        todo: 'start it with writeStream….start(); for a look at it use format("memory") or format("console")',
-      })
-    }
-    checkMetricNames(plan)
-    const root = planBatch(optimize(plan))
-    const held = relationNames(plan).map((name) => this.#environment.relations.get(name))
-    const own = held[0] ? null : await this.#environment.sql.beginBatch({ batchTimestampMs: this.#environment.clock.nowMs(), salt: '' })
-    const sql: SqlBatch = held[0]?.sql ?? own!
-    try {
-      const evaluation = new Evaluation(root, {
-        sql,
-        watermarks: { lateUs: null, evictionUs: null },
-        source: () => Promise.reject(new Error('a batch plan has no stream source')),
-        relation: (name) => this.#environment.relations.get(name).relation,
-        store: () => {
-          throw new Error('a batch plan has no state')
-        },
-      })
-      const result = await use(sql.rowSet(await evaluation.relationOf(root)))
-      for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
-      return result
-    } finally {
-      await own?.close()
-    }
+  runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
+    return runBatch(plan, this.#environment, use)
   }
 
   writeBatch(write: WriteBatch): Promise<void> {
@@ -177,8 +148,4 @@ export class LocalEngine implements EnginePort {
     await Promise.all(this.streams.active.map((query) => query.stop()))
     await this.#environment.sql.close()
   }
-}
-
-function relationNames(plan: LogicalPlan): string[] {
-  return plan.kind === 'local' && plan.relation !== undefined ? [plan.relation] : inputsOf(plan).flatMap(relationNames)
 }

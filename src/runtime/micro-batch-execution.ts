@@ -15,6 +15,7 @@ import type { Offset, ReadLimit, Source } from '../sources/source.ts'
 import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { Evaluation } from './evaluate.ts'
+import type { WithRelation } from './open-sink.ts'
 import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
 import type { ReadLimits } from './read-limits.ts'
 import { nextBatchTimeMs } from './triggers.ts'
@@ -39,7 +40,7 @@ export interface ExecutionParts {
   readonly limits: ReadLimits
   readonly observeStep?: StepObserver | undefined
   /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
-  readonly withRelation?: (<T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>) | undefined
+  readonly withRelation?: WithRelation | undefined
   readonly onProgress: (progress: QueryProgress) => void
   /** There was nothing to do for a while; `isFirst`: and there has not been since this run began. */
   readonly onIdle: (progress: QueryProgress, isFirst: boolean) => void

@@ -6,15 +6,19 @@ interface Held {
   readonly relation: Relation
 }
 
-/** Relations that live only while user code runs: the rows that foreachBatch gives. Names are never used twice. */
+/** Relations that live only while user code or a query's outputs work with them. */
 export class NamedRelations {
   readonly #held = new Map<string, Held>()
   #count = 0
-  async with<T>(sql: SqlBatch, relation: Relation, use: (name: string) => Promise<T>): Promise<T> {
+  with<T>(sql: SqlBatch, relation: Relation, use: (name: string) => Promise<T>): Promise<T> {
     const name = `batch_${++this.#count}`
+    return this.withName(name, sql, relation, () => use(name))
+  }
+  /** The same under a name that the caller has made up, which must be its own. */
+  async withName<T>(name: string, sql: SqlBatch, relation: Relation, use: () => Promise<T>): Promise<T> {
     this.#held.set(name, { sql, relation })
     try {
-      return await use(name)
+      return await use()
     } finally {
       this.#held.delete(name)
     }

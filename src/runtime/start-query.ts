@@ -26,17 +26,15 @@ import { checkStreaming } from '../plan/unsupported.ts'
 import { explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
-import type { ForeachBatchInstance, SinkInstance, StartQuery, Trigger } from '../query/engine-port.ts'
+import type { StartQuery, Trigger } from '../query/engine-port.ts'
 import { ProgressHistory } from '../query/progress-history.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import { foreachBatchSink } from '../sinks/foreach-batch.ts'
-import type { Sink, SinkContext, SinkProvider } from '../sinks/sink.ts'
+import type { SinkContext, SinkProvider } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import type { Source } from '../sources/source.ts'
-import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
 import { openQueryState } from '../state/open-query-state.ts'
 import type { QueryState } from '../state/state-store.ts'
@@ -46,6 +44,7 @@ import { findProvider } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
 import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
+import { findSink, type SinkFormat } from './open-sink.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import { queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
@@ -85,9 +84,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   }
   checkStreaming(spec.plan, spec.outputMode)
   const plan = planStreaming(optimize(spec.plan), spec.outputMode)
-  const sinkFormat = findSink(spec, environment.sinkProviders)
-  checkOutputMode(spec, sinkFormat)
-  checkPartitionBy(spec, sinkFormat)
+  const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)
   const location = await checkpointLocation(spec, options.checkpointLocation, conf, sinkFormat.allowsTemporaryCheckpoint, random)
@@ -164,42 +161,6 @@ function progressHistory(checkpoint: Checkpoint, spec: StartQuery, { conf, files
   })
 }
 
-/** A sink format as start() needs it, whether found by name or given as an object. */
-interface SinkFormat {
-  readonly outputModes: readonly string[]
-  readonly allowsTemporaryCheckpoint: boolean
-  readonly heedsPartitionBy?: boolean
-  open(context: SinkContext): Promise<Sink>
-}
-
-function findSink(spec: StartQuery, providers: readonly SinkProvider[]): SinkFormat {
-  const instance = spec.instance as SinkInstance | ForeachBatchInstance | undefined
-  if (instance?.kind === 'sink') {
-    return {
-      outputModes: instance.outputModes,
-      allowsTemporaryCheckpoint: true,
-      open: (context) => instance.open(context as never) as Promise<Sink>,
-    }
-  }
-  return findProvider('sink', spec.format, providers)
-}
-
-function checkOutputMode(spec: StartQuery, sink: SinkFormat): void {
-  if (sink.outputModes.includes(spec.outputMode)) return
-  throw new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE', {
-    what: `the sink ${spec.format} does not support output mode ${spec.outputMode}`,
-    todo: `use ${sink.outputModes.join(' or ')}, or foreachBatch`,
-  })
-}
-
-function checkPartitionBy({ format, partitionBy }: StartQuery, sink: SinkFormat): void {
-  if (partitionBy.length === 0 || sink.heedsPartitionBy) return
-  throw new InvalidQueryError('PARTITION_BY_NOT_SUPPORTED', {
-    what: `the sink ${format} has no partitions, and partitionBy(${partitionBy.join(', ')}) was called`,
-    todo: 'leave partitionBy out, or write files',
-  })
-}
-
 /** Where the checkpoint goes: the query's option, else a folder under the engine's, else (where the sink allows it) a temporary one. */
 async function checkpointLocation(spec: StartQuery, given: string | undefined, conf: Conf, mayBeTemporary: boolean, random: Random) {
   const keep = async () => {}
@@ -251,7 +212,7 @@ async function openExecution(
   opened: { stop(): Promise<unknown> }[],
   keep: (progress: QueryProgress) => void,
 ): Promise<MicroBatchExecution> {
-  const { conf, manager, relations } = environment
+  const { conf, manager } = environment
   const clock = spec.clock ?? environment.clock
   const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, {
     ...Object.fromEntries([providerClassKey, watermarkPolicyKey, shufflePartitionsKey, keyGroupsKey].map((key) => [key, conf.text(key)])),
@@ -280,9 +241,6 @@ async function openExecution(
     sources.set(name, source)
     opened.push(source)
   }
-  const foreach =
-    (spec.instance as ForeachBatchInstance | undefined)?.kind === 'foreach-batch' ? (spec.instance as ForeachBatchInstance) : null
-  let relationName = ''
   const context: SinkContext = {
     format: spec.format,
     schema: plan.schema,
@@ -300,15 +258,8 @@ async function openExecution(
     conf: (key) => conf.get(key),
     print: environment.print,
   }
-  const sink = foreach
-    ? foreachBatchSink((_rows, batchId) => foreach.call({ kind: 'local', schema: plan.schema, relation: relationName }, BigInt(batchId)))
-    : await sinkFormat.open(context)
+  const { sink, withRelation } = await sinkFormat.open(context)
   opened.push(sink)
-  const withRelation = <T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) =>
-    relations.with(sql, relation, (name) => {
-      relationName = name
-      return use()
-    })
   const parts: ExecutionParts = {
     identity,
     plan,
@@ -330,7 +281,7 @@ async function openExecution(
     },
     limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,
-    withRelation: foreach ? withRelation : undefined,
+    withRelation,
     onProgress: (progress) => {
       keep(progress)
       manager.tellLater((listener) => listener.onQueryProgress?.({ progress }))

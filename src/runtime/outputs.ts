@@ -1,0 +1,123 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import type { RowSet } from '../data/row-set.ts'
+import type { LogicalPlan } from '../plan/logical-plan.ts'
+import type { ForeachBatchInstance, OutputSpec, OutputsInstance } from '../query/engine-port.ts'
+import { foreachBatchSink } from '../sinks/foreach-batch.ts'
+import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from '../sinks/sink.ts'
+import { findProvider } from './find-provider.ts'
+
+type RunBatch = <T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>) => Promise<T>
+
+interface OpenOutput {
+  readonly spec: OutputSpec
+  readonly sink: Sink
+}
+
+/** What an output may be, before anything is opened. */
+export function checkOutputs({ outputs }: OutputsInstance, outputMode: string, providers: readonly SinkProvider[]): void {
+  for (const { name, format, partitionBy } of outputs) {
+    const provider = findProvider('sink', format, providers)
+    if (!(provider.outputModes as readonly string[]).includes(outputMode)) {
+      throw new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE', {
+        what: `the output ${name} goes into ${format}, which does not support output mode ${outputMode}`,
+        todo: `use ${provider.outputModes.join(' or ')}, or foreachBatch for this output`,
+      })
+    }
+    if (partitionBy.length > 0 && !provider.heedsPartitionBy) {
+      throw new InvalidQueryError('PARTITION_BY_NOT_SUPPORTED', {
+        what: `the output ${name} goes into ${format}, which has no partitions, and partitionBy(${partitionBy.join(', ')}) was called`,
+        todo: 'leave partitionBy out, or write files',
+      })
+    }
+  }
+}
+
+/** Whether every output may do without a checkpoint that lasts. */
+export function mayBeTemporary({ outputs }: OutputsInstance, providers: readonly SinkProvider[]): boolean {
+  return outputs.every(({ format }) => findProvider('sink', format, providers).allowsTemporaryCheckpoint)
+}
+
+/** Opens the sinks of all outputs as one sink. Those that are open are stopped again where one can't be opened. */
+export async function openOutputs(
+  { outputs }: OutputsInstance,
+  context: SinkContext,
+  memoryTables: unknown,
+  providers: readonly SinkProvider[],
+  runBatch: RunBatch,
+): Promise<Sink> {
+  const opened: OpenOutput[] = []
+  try {
+    for (const spec of outputs) opened.push({ spec, sink: await openOutput(spec, context, memoryTables, providers) })
+  } catch (error) {
+    await Promise.allSettled(opened.map(({ sink }) => sink.stop()))
+    throw error
+  }
+  return new OutputsSink(opened, runBatch)
+}
+
+function openOutput(spec: OutputSpec, context: SinkContext, memoryTables: unknown, providers: readonly SinkProvider[]): Promise<Sink> {
+  const instance = spec.instance as ForeachBatchInstance | undefined
+  if (instance?.kind === 'foreach-batch') {
+    return Promise.resolve(foreachBatchSink((_rows, batchId) => instance.call(spec.plan, BigInt(batchId))))
+  }
+  return findProvider('sink', spec.format, providers).open({
+    ...context,
+    format: spec.format,
+    schema: spec.plan.schema,
+    options: spec.options,
+    partitionBy: spec.partitionBy,
+    // what a memory table is called
+    queryName: spec.name,
+    instance: spec.instance ?? memoryTables,
+  })
+}
+
+const byStrength: readonly SinkGuarantee[] = ['none', 'at-least-once', 'exactly-once']
+
+/**
+ * Several sinks fed from the rows of one batch. They are written one after another, and the batch counts as done when all have it: a crash between
+ * two of them delivers the batch to all again, and each makes it count once by its own means. What the outputs have in common is computed once.
+ */
+class OutputsSink implements Sink {
+  readonly description: string
+  readonly guarantee: SinkGuarantee
+  readonly #outputs: readonly OpenOutput[]
+  readonly #runBatch: RunBatch
+  constructor(outputs: readonly OpenOutput[], runBatch: RunBatch) {
+    this.#outputs = outputs
+    this.#runBatch = runBatch
+    this.description = `Outputs[${outputs.map(({ spec, sink }) => `${spec.name}: ${sink.description}`).join(', ')}]`
+    this.guarantee = byStrength[Math.min(...outputs.map(({ sink }) => byStrength.indexOf(sink.guarantee)))]!
+  }
+
+  async addBatch({ batchId, outputMode }: SinkBatch): Promise<SinkCommit> {
+    const commits: SinkCommit[] = []
+    for (const { spec, sink } of this.#outputs) {
+      commits.push(await this.#runBatch(spec.plan, (rows) => sink.addBatch({ batchId, rows, outputMode })))
+    }
+    const counts = commits.map(({ numOutputRows }) => numOutputRows)
+    return {
+      status: commits.some(({ status }) => status === 'committed') ? 'committed' : 'already-committed',
+      numOutputRows: counts.includes(-1) ? -1 : counts.reduce((sum, count) => sum + count, 0),
+      metrics: Object.fromEntries(
+        commits.flatMap(({ numOutputRows, metrics = {} }, i) => {
+          const { name } = this.#outputs[i]!.spec
+          return [
+            [`${name}.numOutputRows`, String(numOutputRows)],
+            ...Object.entries(metrics).map(([key, value]) => [`${name}.${key}`, value]),
+          ]
+        }),
+      ),
+    }
+  }
+
+  async maintain(): Promise<void> {
+    for (const { sink } of this.#outputs) await sink.maintain?.()
+  }
+
+  async stop(): Promise<void> {
+    const ends = await Promise.allSettled(this.#outputs.map(({ sink }) => sink.stop()))
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+}

@@ -1,0 +1,54 @@
+import type { Clock } from '../base/clock.ts'
+import { InvalidQueryError } from '../base/errors.ts'
+import type { RowSet } from '../data/row-set.ts'
+import { checkMetricNames } from '../plan/analyze.ts'
+import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
+import { optimize } from '../plan/rules.ts'
+import { planBatch } from '../planner/streaming.ts'
+import type { SqlBatch } from '../sql/sql-batch.ts'
+import type { SqlEngine } from '../sql/sql-engine.ts'
+import { Evaluation } from './evaluate.ts'
+import type { NamedRelations } from './named-relations.ts'
+
+/** What a batch plan needs to run. */
+export interface BatchEnvironment {
+  readonly sql: SqlEngine
+  readonly relations: NamedRelations
+  readonly clock: Clock
+}
+
+/** Runs a plan over bounded tables; `use` gets its rows, which are gone when it has returned. One over the rows of a micro-batch runs within that batch. */
+export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (rows: RowSet) => Promise<T>): Promise<T> {
+  const { relations, clock } = environment
+  if (isStreaming(plan)) {
+    throw new InvalidQueryError('STREAMING_QUERY_NEEDS_WRITE_STREAM', {
+      what: 'a DataFrame over a stream was asked for all its rows, and a stream has no end',
+      todo: 'start it with writeStream….start(); for a look at it use format("memory") or format("console")',
+    })
+  }
+  checkMetricNames(plan)
+  const root = planBatch(optimize(plan))
+  const held = relationNames(plan).map((name) => relations.get(name))
+  const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs: clock.nowMs(), salt: '' })
+  const sql: SqlBatch = held[0]?.sql ?? own!
+  try {
+    const evaluation = new Evaluation(root, {
+      sql,
+      watermarks: { lateUs: null, evictionUs: null },
+      source: () => Promise.reject(new Error('a batch plan has no stream source')),
+      relation: (name) => relations.get(name).relation,
+      store: () => {
+        throw new Error('a batch plan has no state')
+      },
+    })
+    const result = await use(sql.rowSet(await evaluation.relationOf(root)))
+    for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
+    return result
+  } finally {
+    await own?.close()
+  }
+}
+
+function relationNames(plan: LogicalPlan): string[] {
+  return plan.kind === 'local' && plan.relation !== undefined ? [plan.relation] : inputsOf(plan).flatMap(relationNames)
+}
