@@ -18,7 +18,11 @@ export function fromUnscaledSql(sql: string, type: DecimalType, mode: 'ansi' | '
   const wide = `TRY_CAST(${sql} AS DECIMAL(38,0))`
   const scaled = type.scale === 0 ? wide : `${wide} * CAST('0.${'0'.repeat(type.scale - 1)}1' AS DECIMAL(${type.scale},${type.scale}))`
   if (mode === 'try') return `TRY_CAST(${scaled} AS ${sqlType(type)})`
-  return `coalesce(TRY_CAST(${scaled} AS ${sqlType(type)}), CASE WHEN ${sql} IS NOT NULL THEN ${raise('NUMERIC_VALUE_OUT_OF_RANGE', `the result cannot be represented as Decimal(${type.precision}, ${type.scale}).`)} END)`
+  return `coalesce(TRY_CAST(${scaled} AS ${sqlType(type)}), CASE WHEN ${sql} IS NOT NULL THEN ${outOfRange(type)} END)`
+}
+
+function outOfRange(type: DecimalType): string {
+  return raise('NUMERIC_VALUE_OUT_OF_RANGE', `the result cannot be represented as Decimal(${type.precision}, ${type.scale}).`)
 }
 
 /**
@@ -42,8 +46,11 @@ export function divideDecimals(
   const step = 38 - bType.precision
   let state = bind(`struct_pack(a := ${top}, b := ${bottom})`, 'v', 'struct_pack(q := v.a // v.b, r := v.a % v.b, b := v.b)')
   for (let left = up; left > 0; left -= step) {
-    const digits = power(Math.min(step, left))
-    state = bind(state, 'v', `struct_pack(q := v.q * ${digits} + (v.r * ${digits}) // v.b, r := (v.r * ${digits}) % v.b, b := v.b)`)
+    const count = Math.min(step, left)
+    const digits = power(count)
+    // what has too many digits already would not fit into 128 bits either
+    const quotient = `CASE WHEN abs(v.q) < ${power(38 - count)} THEN v.q * ${digits} + (v.r * ${digits}) // v.b${mode === 'try' ? '' : ` WHEN v.q IS NOT NULL THEN ${outOfRange(to)}`} END`
+    state = bind(state, 'v', `struct_pack(q := ${quotient}, r := (v.r * ${digits}) % v.b, b := v.b)`)
   }
   return bind(state, 'w', fromUnscaledSql(halfUp('w.q', 'w.r', 'w.b'), to, mode))
 }

@@ -11,6 +11,7 @@ import { generateSql } from './generate-sql.ts'
 import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-sql.ts'
 import { joinLayout } from './join-layout.ts'
 import { observedRows } from './observe-step.ts'
+import { orderingSql } from './ordering-sql.ts'
 import {
   addWindows,
   columnOf,
@@ -219,7 +220,8 @@ function sort(plan: Sort, needed: Needed, c: Compilation): Select {
 }
 
 function orderSql(order: SortOrder, scope: SqlScope): string {
-  return `${expressionSql(order.expression, scope)} ${order.descending ? 'DESC' : 'ASC'} NULLS ${order.nullsFirst ? 'FIRST' : 'LAST'}`
+  const value = orderingSql(expressionSql(order.expression, scope), order.expression.type)
+  return `${value} ${order.descending ? 'DESC' : 'ASC'} NULLS ${order.nullsFirst ? 'FIRST' : 'LAST'}`
 }
 
 function limit(plan: Limit, needed: Needed, c: Compilation): Select {

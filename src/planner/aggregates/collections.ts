@@ -1,6 +1,7 @@
 /** Aggregates that keep values: lists, sets, joined text, counted values. */
 import type { DataType } from '../../data/types.ts'
 import { canonicalNumber } from '../group-sql.ts'
+import { orderingSql } from '../ordering-sql.ts'
 import { bind, literalSql, raise, sqlType, stringLiteral } from '../sql-text.ts'
 import { type AggregateInput, type AggregateSql, arrayOf, asDouble, constant, isGiven, one } from './row.ts'
 
@@ -104,7 +105,7 @@ export const percentile: AggregateSql = {
 
 /** The most frequent value; of several the least. */
 export const mode: AggregateSql = {
-  batch: (a) => mostFrequent(counted(a.over(`histogram(${canonicalNumber(a.x, a.type)})`))),
+  batch: (a) => mostFrequent(counted(a.over(`histogram(${canonicalNumber(a.x, a.type)})`)), a.type),
   lower: (a) =>
     one(
       {
@@ -114,13 +115,18 @@ export const mode: AggregateSql = {
         partial: a.over(`histogram(${canonicalNumber(a.x, a.type)})`),
         settle: counted,
       },
-      ([e]) => mostFrequent(e!),
+      ([e]) => mostFrequent(e!, a.type),
     ),
 }
-function mostFrequent(entries: string): string {
+function mostFrequent(entries: string, type: DataType): string {
+  const order = orderingSql('v', type)
   return bind(
     bind(entries, 'e', 'struct_pack(e := e, n := list_max(list_transform(e, lambda i: i.n)))'),
     'm',
-    'list_min(list_transform(list_filter(m.e, lambda i: i.n = m.n), lambda i: i.v))',
+    bind(
+      'list_transform(list_filter(m.e, lambda i: i.n = m.n), lambda i: i.v)',
+      'l',
+      order === 'v' ? 'list_min(l)' : `list_min(list_transform(l, lambda v: struct_pack(o := ${order}, v := v))).v`,
+    ),
   )
 }

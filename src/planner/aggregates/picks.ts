@@ -1,13 +1,15 @@
 /** Aggregates that give one of the values: min, max, first, last, min_by, max_by, and and or. */
 import type { DataType } from '../../data/types.ts'
 import { fieldSql } from '../cast-sql.ts'
+import { orderingSql } from '../ordering-sql.ts'
 import { type Accumulator, type AggregateInput, type AggregateSql, isGiven, type LoweredAggregate, noDistinct, one } from './row.ts'
 
 export function extreme(name: 'min' | 'max'): AggregateSql {
-  return {
-    batch: (a) => a.over(`${name}(${a.x})`),
-    lower: (a) => one({ type: a.type, nullable: true, merge: name, partial: a.over(`${name}(${a.x})`) }),
+  const value = (a: AggregateInput) => {
+    const order = orderingSql(a.x, a.type)
+    return a.over(order === a.x ? `${name}(${a.x})` : `arg_${name}(${a.x}, ${order})`)
   }
+  return { batch: value, lower: (a) => one({ type: a.type, nullable: true, merge: name, partial: value(a) }) }
 }
 export function every(name: 'bool_and' | 'bool_or'): AggregateSql {
   return {
@@ -31,8 +33,8 @@ export function pick(name: 'first' | 'last'): AggregateSql {
 
 /**
  * first and last of a value that can be null take two columns: null is neutral in a merge, so the value alone would pass over nulls.
- * `missing` says whether the row that was picked had none; it is never null, so it is always that row's. If it is false, the value is that row's too.
- * With a FILTER a batch may have no row for it at all, so `missing` is null then.
+ * `missing` says whether the row that was picked had none; no row has a null for it, so it is always that row's. If it is false, the value is that row's too.
+ * A batch may have no row at all for a FILTER, or for an aggregation without keys; `missing` is null then.
  */
 function lowerPick(a: AggregateInput, merge: 'first' | 'last'): LoweredAggregate {
   const { x, type, call } = a
@@ -42,7 +44,7 @@ function lowerPick(a: AggregateInput, merge: 'first' | 'last'): LoweredAggregate
   return {
     accumulators: [
       { ...value, suffix: 'value' },
-      { suffix: 'missing', type: 'boolean', nullable: call.filter !== undefined, merge, partial: a.over(`${merge}(${x} IS NULL)`) },
+      { suffix: 'missing', type: 'boolean', nullable: true, merge, partial: a.over(`${merge}(${x} IS NULL)`) },
     ],
     final: ([v, missing]) => `CASE WHEN NOT ${missing} THEN ${v} END`,
   }
@@ -52,7 +54,8 @@ function lowerPick(a: AggregateInput, merge: 'first' | 'last'): LoweredAggregate
 export function pickBy(name: 'min_by' | 'max_by'): AggregateSql {
   const pair = (a: AggregateInput) => {
     const [v, o] = a.args as [string, string]
-    return a.over(`${name === 'min_by' ? 'arg_min' : 'arg_max'}(struct_pack(o := ${o}, v := ${v}), ${o})`, isGiven(o))
+    const order = orderingSql(o, a.call.args[1]!.type)
+    return a.over(`${name === 'min_by' ? 'arg_min' : 'arg_max'}(struct_pack(o := ${o}, v := ${v}), ${order})`, isGiven(o))
   }
   return {
     batch(a) {
