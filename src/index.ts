@@ -20,7 +20,8 @@ export type {
 export * from './api/functions.ts'
 export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
-export type { Arr, Fields, Js, JsInput, MapOf, Struct, TypeToken, Watermark } from './api/types.ts'
+export type { ColumnsOf, StandardSchema } from './api/standard-schema.ts'
+export type { Arr, Fields, Js, JsInput, MapOf, SchemaJson, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
 export type { UdfRegistry } from './api/udf-registry.ts'
 export {

@@ -6,7 +6,8 @@ import type { EnginePort } from '../query/engine-port.ts'
 import { dataFrameOf, streamFrameOf } from './data-frame.ts'
 import type { DataFrame, StreamFrame } from './frame-types.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
-import { type Fields, type SchemaInput, schemaOf } from './types.ts'
+import type { ColumnsOf, StandardSchema } from './standard-schema.ts'
+import { type Fields, type SchemaInput, type SchemaJson, schemaOf } from './types.ts'
 
 // ---- what the compiler sees
 
@@ -21,9 +22,10 @@ type Path = string | readonly string[]
 /** `engine.read` before a schema is known. Without one it has to be read from the files first: hence the promises. */
 export interface UntypedReader extends ReaderOptions<UntypedReader> {
   format(format: string): UntypedReader
-  /** Columns with `t`, DDL text, or a Schema. */
+  /** Columns with `t`, DDL text, Spark's JSON, a schema of zod or another Standard Schema library, or a Schema. */
+  schema<const Z extends StandardSchema>(schema: Z): TypedReader<ColumnsOf<Z>>
   schema<S>(fields: Fields<S>): TypedReader<{ [P in keyof S]: S[P] }>
-  schema(schema: string | Schema): TypedReader<any>
+  schema(schema: string | SchemaJson | Schema): TypedReader<any>
   parquet<S>(path: Path, fields: Fields<S>): DataFrame<{ [P in keyof S]: S[P] }>
   parquet(path: Path): Promise<DataFrame<any>>
   json<S>(path: Path, fields: Fields<S>): DataFrame<{ [P in keyof S]: S[P] }>
@@ -55,8 +57,10 @@ export interface UntypedStreamReader extends ReaderOptions<UntypedStreamReader> 
   format<F extends string>(format: F): F extends keyof SourceSchemas ? TypedStreamReader<SourceSchemas[F]> : UntypedStreamReader
   /** The source's name in the checkpoint (letters, digits, _): with it the query's sources may be reordered, added and removed later. */
   name(name: string): UntypedStreamReader
+  /** Columns with `t`, DDL text, Spark's JSON, a schema of zod or another Standard Schema library, or a Schema. */
+  schema<const Z extends StandardSchema>(schema: Z): TypedStreamReader<ColumnsOf<Z>>
   schema<S>(fields: Fields<S>): TypedStreamReader<{ [P in keyof S]: S[P] }>
-  schema(schema: string | Schema): TypedStreamReader<any>
+  schema(schema: string | SchemaJson | Schema): TypedStreamReader<any>
   parquet<S>(path: string, fields: Fields<S>): StreamFrame<{ [P in keyof S]: S[P] }>
   json<S>(path: string, fields: Fields<S>): StreamFrame<{ [P in keyof S]: S[P] }>
   csv<S>(path: string, fields: Fields<S>): StreamFrame<{ [P in keyof S]: S[P] }>

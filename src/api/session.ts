@@ -6,7 +6,8 @@ import type { EnginePort } from '../query/engine-port.ts'
 import { dataFrameOf, streamFrameOf } from './data-frame.ts'
 import type { DataFrame, StreamFrame } from './frame-types.ts'
 import { batchReader, streamReader, type UntypedReader, type UntypedStreamReader } from './reader.ts'
-import { type Fields, type InputRow, type SchemaInput, schemaOf } from './types.ts'
+import type { ColumnsOf, StandardSchema } from './standard-schema.ts'
+import { type Fields, type InputRow, type SchemaInput, type SchemaJson, schemaOf } from './types.ts'
 
 /** Where DataFrames come from. */
 export interface Session {
@@ -15,8 +16,9 @@ export interface Session {
   /** Reads unbounded ones. */
   readonly readStream: UntypedStreamReader
   /** A batch of the program's own rows. Errors of data/values.ts where a value does not fit. */
+  createDataFrame<const Z extends StandardSchema>(rows: readonly InputRow<ColumnsOf<Z>>[], schema: Z): DataFrame<ColumnsOf<Z>>
   createDataFrame<S>(rows: readonly InputRow<{ [P in keyof S]: S[P] }>[], fields: Fields<S>): DataFrame<{ [P in keyof S]: S[P] }>
-  createDataFrame(rows: readonly Row[], schema: string | Schema): DataFrame<any>
+  createDataFrame(rows: readonly Row[], schema: string | SchemaJson | Schema): DataFrame<any>
 }
 
 export function createSession(engine: EnginePort): Session {

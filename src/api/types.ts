@@ -7,9 +7,9 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { Decimal } from '../data/decimal.ts'
 import { Schema } from '../data/schema.ts'
 import type { DataType, DayTimeInterval, Field, IntervalType, YearMonthInterval } from '../data/types.ts'
-import { notSupportedYet } from '../plan/analysis-errors.ts'
 import { checkDistinctNames } from '../plan/named-columns.ts'
-import { checkedDecimal, parseDdl, parseType } from '../plan/schema-text.ts'
+import { checkedDecimal, parseDdl, parseType, schemaFromJson } from '../plan/schema-text.ts'
+import { isStandardSchema, type StandardSchema, standardColumns } from './standard-schema.ts'
 
 export type IntLike = 'byte' | 'short' | 'int' | 'long'
 export type DecimalText = `decimal(${number},${number})`
@@ -235,24 +235,25 @@ function tokenType(name: string, value: unknown): DataType {
   })
 }
 
-/** A schema in any form it may be given in: `{ id: t.long() }`, DDL text, or a Schema. */
-export type SchemaInput<S> = Fields<S> | string | Schema
+/** Spark's JSON of a schema as an object, as `df.schema.jsonValue()` gives it. */
+export interface SchemaJson {
+  readonly type: 'struct'
+  readonly fields: readonly unknown[]
+}
+/** A schema in any form it may be given in: `{ id: t.long() }`, DDL text, Spark's JSON (text or object), a schema of zod or another library, or a Schema. */
+export type SchemaInput<S> = Fields<S> | string | SchemaJson | StandardSchema | Schema
 
-/** The schema at run time. INVALID_SCHEMA, PARSE_SYNTAX_ERROR. */
+/** The schema at run time. INVALID_SCHEMA, INVALID_JSON_SCHEMA, PARSE_SYNTAX_ERROR. */
 export function schemaOf(schema: SchemaInput<unknown>): Schema {
   if (schema instanceof Schema) return schema
-  if (typeof schema === 'string') return parseDdl(schema)
-  if (schema !== null && (typeof schema === 'object' || typeof schema === 'function') && '~standard' in schema) {
-    throw notSupportedYet(
-      'a schema from a Standard Schema library (zod and others)',
-      'write the columns with t: { id: t.long(), at: t.timestamp() }',
-    )
-  }
+  if (typeof schema === 'string') return schema.trimStart().startsWith('{') ? schemaFromJson(schema) : parseDdl(schema)
+  if (isStandardSchema(schema)) return standardColumns(schema)
   if (typeof schema !== 'object' || schema === null)
     throw new InvalidQueryError('INVALID_SCHEMA', {
       what: `a ${typeof schema} is no schema`,
-      todo: "give { id: t.long() }, DDL text such as 'id bigint', or a Schema",
+      todo: "give { id: t.long() }, DDL text such as 'id bigint', Spark's JSON, a schema of zod, or a Schema",
     })
+  if ('type' in schema && schema.type === 'struct' && 'fields' in schema && Array.isArray(schema.fields)) return schemaFromJson(schema)
   return new Schema(fieldsOf(schema))
 }
 

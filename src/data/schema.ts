@@ -1,4 +1,5 @@
-import type { DataType, Field } from './types.ts'
+import { typeToJson } from './schema-json.ts'
+import { type DataType, type Field, struct } from './types.ts'
 
 /** The columns of a relation, in order. Names may repeat after a join; then they can only be told apart by position or qualifier. */
 export class Schema {
@@ -18,5 +19,13 @@ export class Schema {
   }
   typeOf(name: string): DataType | undefined {
     return this.field(name)?.type
+  }
+  /** Spark's JSON of the schema, which `schema(…)` reads again. */
+  json(): string {
+    return JSON.stringify(this.jsonValue())
+  }
+  /** As json(), not as text. */
+  jsonValue(): unknown {
+    return typeToJson(struct(this.fields))
   }
 }

@@ -3,7 +3,11 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import { intervalType, intervalTypes } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
+import { typeToJson } from '../data/schema-json.ts'
+
 import { type DataType, decimal, type Field, type SimpleType, struct, typeText } from '../data/types.ts'
+
+export { typeToJson } from '../data/schema-json.ts'
 
 /** Reads a list of columns. InvalidQueryError PARSE_SYNTAX_ERROR or UNSUPPORTED_DATATYPE. */
 export function parseDdl(text: string): Schema {
@@ -243,29 +247,6 @@ export function schemaFromJson(json: unknown): Schema {
   const type = typeFromJson(value)
   if (typeof type === 'string' || type.kind !== 'struct') throw invalidJson(value)
   return new Schema(type.fields)
-}
-
-export function typeToJson(type: DataType): unknown {
-  if (typeof type === 'string') return type === 'int' ? 'integer' : type
-  switch (type.kind) {
-    case 'decimal':
-      return `decimal(${type.precision},${type.scale})`
-    case 'array':
-      return { type: 'array', elementType: typeToJson(type.element), containsNull: type.containsNull }
-    case 'map':
-      return { type: 'map', keyType: typeToJson(type.key), valueType: typeToJson(type.value), valueContainsNull: type.valueContainsNull }
-    case 'struct':
-      return { type: 'struct', fields: type.fields.map(fieldToJson) }
-  }
-}
-
-function fieldToJson({ name, type, nullable, watermarkDelayMs }: Field): unknown {
-  return {
-    name,
-    type: typeToJson(type),
-    nullable,
-    metadata: watermarkDelayMs === undefined ? {} : { 'spark.watermarkDelayMs': watermarkDelayMs },
-  }
 }
 
 export function typeFromJson(json: unknown): DataType {

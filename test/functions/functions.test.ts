@@ -42,7 +42,7 @@ for (const [family, functions] of Object.entries(families)) {
       test.each(examples.map((example) => [textOf(example), example] as const))(`${name}: %s`, async (_text, example) => {
         const answer = expected.get(identity(example))
         expect(answer, 'no expected value yet: npm run spark:examples').toBeDefined()
-        const ours = await run(example, file)
+        const ours = await run(example, file, family)
         const same = isSame(ours, answer!)
         if (example.differs === undefined) {
           if (!same) expect(shown(ours)).toEqual(answer)
@@ -84,18 +84,18 @@ interface Ours {
   readonly error?: string
 }
 
-async function run(example: Example, file: ExpectedFile): Promise<Ours> {
+async function run(example: Example, file: ExpectedFile, family: string): Promise<Ours> {
   const expr = (api as unknown as { expr: (text: string) => never }).expr
   try {
     const source = example.from === undefined ? engine.createDataFrame([{}], {}) : tableOf(file, example.from)
     const value = expr(example.sql)
+    const grouped = (keys: readonly string[]) => source.groupBy(...(keys as never[])).agg(() => ({ value }) as never)
     const frame =
-      example.by === undefined
-        ? source.select(value)
-        : source
-            .groupBy(example.by as never)
-            .agg(value)
-            .orderBy(example.by as never)
+      example.by !== undefined
+        ? grouped([example.by]).orderBy(example.by as never)
+        : family === 'aggregates'
+          ? grouped([])
+          : source.select(value)
     const { schema } = planOf(frame)
     const rows = (await frame.collect()) as Record<string, unknown>[]
     return { schema, rows: rows.map((row) => schema.fields.map((field) => encode(field.type, row[field.name]))) }

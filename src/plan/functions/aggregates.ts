@@ -215,7 +215,8 @@ export const aggregates: readonly FunctionRow[] = [
   aggregate('var_pop', 'double', 'double'),
   aggregate('try_sum', 'numeric', sumType),
   aggregate('try_avg', 'numeric', avgType),
-  aggregate('product', 'double', 'double'),
+  // a function of the DataFrame API only, as in Spark
+  { ...aggregate('product', 'double', 'double'), internal: true },
   aggregate('bit_and', 'integral', (arg) => arg.type),
   aggregate('bit_or', 'integral', (arg) => arg.type),
   aggregate('bit_xor', 'integral', (arg) => arg.type),

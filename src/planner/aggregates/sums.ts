@@ -1,7 +1,7 @@
 /** count, sum, avg, product and the bits. */
 import { type DataType, type DecimalType, decimal } from '../../data/types.ts'
 import { divideDecimals, fromUnscaledSql, unscaledSql } from '../decimal-sql.ts'
-import { bind, raise, sqlType } from '../sql-text.ts'
+import { bind, orRaise, raise, sqlType } from '../sql-text.ts'
 import {
   type Accumulator,
   type AggregateInput,
@@ -70,7 +70,8 @@ function halves(a: AggregateInput, from: DecimalType): { readonly high: string; 
 }
 function joinHalves(high: string, low: string, type: DecimalType, onOverflow: OnOverflow): string {
   const digits = `CASE WHEN abs(v.h + v.l // ${half}) <= ${half} THEN (v.h + v.l // ${half}) * ${half} + v.l % ${half} WHEN v.h IS NOT NULL THEN ${onOverflow === 'null' ? 'NULL' : decimalOverflow} END`
-  const value = onOverflow === 'null' ? fromUnscaledSql('w', type, 'try') : fromUnscaledSql('w', type)
+  const fits = fromUnscaledSql('w', type, 'try')
+  const value = onOverflow === 'null' ? fits : orRaise(fits, 'w', decimalOverflow)
   return bind(bind(`struct_pack(h := CAST(${high} AS HUGEINT), l := CAST(${low} AS HUGEINT))`, 'v', digits), 'w', value)
 }
 
