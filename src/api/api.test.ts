@@ -56,7 +56,7 @@ describe('columns', () => {
         .and(ad.isin('x', 'y')),
     )
     expect(first(condition)).toBe(
-      `Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND ((at + INTERVAL '0 01:00:00' DAY TO SECOND) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))`.replace(
+      `Filter (((((((ad LIKE a%) AND ((price >= 1.0) AND (price <= 2.0))) OR (NOT (price IS NULL))) AND ((- geo.lat) < cast(0 as double))) AND ((geo.size % 2) = 1)) AND ((at + INTERVAL '01' HOUR) > cast(2020-01-01 as timestamp))) AND (ad IN (x, y)))`.replace(
         'cast(0 as double)',
         '0.0',
       ),
@@ -109,7 +109,7 @@ describe('columns', () => {
       first(
         clicks.select(({ at, ad }) => ({ a: unix_timestamp(at), b: struct({ ad }), c: window(at, '10 minutes', undefined, '1 minute') })),
       ),
-    ).toBe('Project [unix_seconds(at) AS a, named_struct(ad, ad) AS b, window(at, 10 minutes, 10 minutes, 1 minute) AS c]')
+    ).toBe('Project [unix_timestamp(at) AS a, named_struct(ad, ad) AS b, window(at, 10 minutes, 10 minutes, 1 minute) AS c]')
     expect(() => clicks.select(() => ({ x: call_function('session_window', col('at')) }))).toThrow(code('NOT_SUPPORTED_YET'))
     expect(() => clicks.select(() => ({ x: call_function('uper', col('ad')) }))).toThrow(/`upper`/)
   })
