@@ -383,6 +383,7 @@ export class PlannedFrame {
 
   async collect(): Promise<Row<any>[]> {
     this.#checkBatch('collect')
+    this.#checkRowNames()
     return this.#engine.runBatch(this.plan, (rows) => rows.toObjects())
   }
   async count(): Promise<number> {
@@ -402,6 +403,7 @@ export class PlannedFrame {
   }
   async tail(count: number): Promise<Row<any>[]> {
     this.#checkBatch('tail')
+    this.#checkRowNames()
     checkRowCount('tail', count)
     const rows = await this.#engine.runBatch(this.plan, (found) => found.toObjects())
     return count === 0 ? [] : rows.slice(-count)
@@ -412,12 +414,16 @@ export class PlannedFrame {
   }
   async show(rows = 20, truncate: boolean | number = true, vertical = false): Promise<void> {
     this.#checkBatch('show')
-    const found = await this.take(rows + 1)
+    // names may be there twice: the cells go by number
+    const numbered = this.toDF(...this.columns.map((_, i) => String(i)))
+    const found = await numbered.take(rows + 1)
+    const cells = found.map((row) => this.columns.map((_, i) => row[String(i)]))
     const how = { numRows: rows, truncate: truncate === true ? 20 : Number(truncate) }
-    console.log(vertical ? showVertical(this.schema, found, how) : showTable(this.schema, found, how))
+    console.log(vertical ? showVertical(this.schema, cells, how) : showTable(this.schema, cells, how))
   }
   toLocalIterator(): AsyncIterableIterator<Row<any>> {
     this.#checkBatch('toLocalIterator')
+    this.#checkRowNames()
     return rowsOf<Row<any>>((use) => this.#engine.runBatch(this.plan, use))
   }
   async foreach(f: (row: Row<any>) => unknown): Promise<void> {
@@ -468,6 +474,16 @@ export class PlannedFrame {
   #expression(where: string, value: unknown): UnresolvedExpression {
     return this.#bound(columnExpression(where, typeof value === 'function' ? this.#ask(value as Callback) : value))
   }
+  /** Rows are objects: of two columns with one name they could only show one. */
+  #checkRowNames(): void {
+    const { columns } = this
+    if (new Set(columns).size === columns.length) return
+    const twice = columns.find((name, i) => columns.indexOf(name) !== i)
+    throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
+      what: `there are several columns \`${twice}\`, and a row is an object that can hold one`,
+      todo: 'drop or rename one of them: select(…), toDF(…), or alias(…) the inputs of a join and choose by col("a.x")',
+    })
+  }
   #checkBatch(action: string): void {
     if (!this.isStreaming) return
     throw new InvalidQueryError('STREAMING_ACTION_NOT_SUPPORTED', {
@@ -495,6 +511,8 @@ function joinOn(left: LogicalPlan, right: LogicalPlan, on: unknown): JoinOn {
   if (typeof on === 'string') return { using: [on] }
   if (Array.isArray(on) && on.every((name) => typeof name === 'string')) return { using: on }
   if (on instanceof Column) return { condition: expressionOf(on) }
+  if (Array.isArray(on) && on.length > 0 && on.every((part) => part instanceof Column))
+    return { condition: on.map(expressionOf).reduce((a, b): UnresolvedExpression => ({ kind: 'call', name: 'and', args: [a, b] })) }
   if (typeof on === 'function')
     return {
       condition: columnExpression(

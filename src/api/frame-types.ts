@@ -113,6 +113,30 @@ type AllowedJoin<L extends Kind, R extends Kind> = L extends 'batch'
   : R extends 'batch'
     ? 'inner' | 'left' | 'semi' | 'anti'
     : 'inner' | 'left' | 'right' | 'full' | 'semi'
+/** Spark's words for the kinds of joins. */
+interface JoinWords {
+  inner: 'inner'
+  cross: 'inner'
+  left: 'left'
+  leftouter: 'left'
+  left_outer: 'left'
+  right: 'right'
+  rightouter: 'right'
+  right_outer: 'right'
+  full: 'full'
+  outer: 'full'
+  fullouter: 'full'
+  full_outer: 'full'
+  semi: 'semi'
+  leftsemi: 'semi'
+  left_semi: 'semi'
+  anti: 'anti'
+  leftanti: 'anti'
+  left_anti: 'anti'
+}
+type JoinWord<L extends Kind, R extends Kind> = {
+  [W in keyof JoinWords]: JoinWords[W] extends AllowedJoin<L, R> ? W : never
+}[keyof JoinWords]
 type AfterJoin<L extends Kind, R extends Kind, JK> = L extends 'batch'
   ? R
   : R extends 'batch'
@@ -222,19 +246,26 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   agg<const M extends AggregateMap<S>>(functions: M): Frame<Aggregated<S, M>, AfterAgg<K, {}>>
   distinct(): Frame<S, AfterDistinct<K>>
   /**
-   * Pairs rows: by columns of the same name (which the result has once, first), or by a condition. Other names that both sides have can
+   * Pairs rows: by columns of the same name (which the result has once, first), or by a condition, or several that all hold. Other names that both sides have can
    * only be told apart after alias(…). How: inner unless said; with a stream on one side only what can be known of a stream.
    */
-  join<R, RK extends Kind, const On extends Name<S> & Name<R> = never, JK extends AllowedJoin<K, RK> = 'inner'>(
+  join<R, RK extends Kind, const On extends Name<S> & Name<R> = never, W extends JoinWord<K, RK> = 'inner', JK = JoinWords[W]>(
     other: AnyFrame<R, RK>,
-    on: On | readonly On[] | ((left: Cols<S>, right: Cols<R>) => Expr<'boolean' | null>),
-    how?: JK,
+    on:
+      | On
+      | readonly On[]
+      | ((left: Cols<S>, right: Cols<R>) => Expr<'boolean' | null>)
+      | Expr<'boolean' | null>
+      | readonly Expr<'boolean' | null>[],
+    how?: W,
   ): Frame<
     {
       [P in keyof (S & { [Q in RightKeys<R, JK>]: unknown })]: P extends On
         ? JK extends 'right'
           ? R[P & keyof R]
-          : (S & { [Q in keyof R]: unknown })[P]
+          : JK extends 'full'
+            ? Widest<S[P & keyof S] | R[P & keyof R]>
+            : (S & { [Q in keyof R]: unknown })[P]
         : P extends RightKeys<R, JK>
           ? P extends keyof S
             ? Ambiguous<P>

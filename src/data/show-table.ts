@@ -11,12 +11,19 @@ export interface ShowTable {
   readonly truncate: number
 }
 
+/** A row by names, or its values in the order of the columns (which may have a name twice). */
+export type Cells = Row | readonly unknown[]
+function cellOf(row: Cells, name: string, index: number): unknown {
+  return Array.isArray(row) ? row[index] : (row as Row)[name]
+}
+
 /** Rows as the table that Spark's `show()` prints, with its newline at the end unless rows were left out. */
-export function showTable(schema: Schema, rows: readonly Row[], { numRows, truncate }: ShowTable): string {
+export function showTable(schema: Schema, rows: readonly Cells[], { numRows, truncate }: ShowTable): string {
   const shown = rows.slice(0, numRows)
-  const cells = [schema.names, ...shown.map((row) => schema.fields.map((field) => cellText(field.type, row[field.name])))].map((line) =>
-    line.map((cell) => cut(cell, truncate)),
-  )
+  const cells = [
+    schema.names,
+    ...shown.map((row) => schema.fields.map((field, i) => cellText(field.type, cellOf(row, field.name, i)))),
+  ].map((line) => line.map((cell) => cut(cell, truncate)))
   const widths = schema.fields.map((_, i) => Math.max(3, ...cells.map((line) => halfWidths(line[i]!))))
   const rule = `+${widths.map((width) => '-'.repeat(width)).join('+')}+\n`
   const [head, ...body] = cells.map((line) => `|${line.map((cell, i) => pad(cell, widths[i]!, truncate > 0)).join('|')}|\n`)
@@ -25,9 +32,11 @@ export function showTable(schema: Schema, rows: readonly Row[], { numRows, trunc
 }
 
 /** Rows one below the other, a line for each column, as `show(vertical)` prints them. */
-export function showVertical(schema: Schema, rows: readonly Row[], { numRows, truncate }: ShowTable): string {
+export function showVertical(schema: Schema, rows: readonly Cells[], { numRows, truncate }: ShowTable): string {
   if (rows.length === 0) return '(0 rows)'
-  const shown = rows.slice(0, numRows).map((row) => schema.fields.map((field) => cut(cellText(field.type, row[field.name]), truncate)))
+  const shown = rows
+    .slice(0, numRows)
+    .map((row) => schema.fields.map((field, i) => cut(cellText(field.type, cellOf(row, field.name, i)), truncate)))
   const names = schema.names.map((name) => cut(name, truncate))
   const nameWidth = Math.max(3, ...names.map(halfWidths))
   const valueWidth = Math.max(3, ...shown.flat().map(halfWidths))

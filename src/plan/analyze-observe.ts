@@ -10,7 +10,7 @@ import { nameOf, resolveExpression } from './resolve.ts'
 
 /** Passes the rows on, and computes aggregates over them on the way: in each batch of a stream anew. */
 export function observe(input: LogicalPlan, name: string, items: readonly AggregateItem[], observed?: Observed): Observe {
-  if (name === '') throw invalid('MISSING_NAME', 'the observed metrics should be named', "write observe('name', …)")
+  if (name === '') throw invalidMetric('MISSING_NAME', 'the observed metrics should be named', "write observe('name', …)")
   if (items.length === 0)
     throw new InvalidQueryError('CANNOT_BE_EMPTY', {
       what: `observe('${name}') was given no metrics`,
@@ -32,7 +32,7 @@ function metricOf({ name, expression: e }: AggregateItem, { schema: { fields } }
   const expression = resolveExpression(e, { fields })
   checkMetric(expression)
   if (!hasAggregate(expression) && expression.kind !== 'literal')
-    throw invalid(
+    throw invalidMetric(
       'NON_AGGREGATE_FUNC_ARG_IS_NON_DETERMINISTIC',
       `"${expressionText(expression)}" is no aggregate`,
       'observe aggregates such as count() and max(x)',
@@ -44,7 +44,7 @@ function checkMetric(e: Expression): void {
   const text = `"${expressionText(e)}"`
   if (e.kind === 'aggregate') {
     if (e.distinct)
-      throw invalid(
+      throw invalidMetric(
         'AGGREGATE_EXPRESSION_WITH_DISTINCT_UNSUPPORTED',
         `aggregates with DISTINCT are not allowed in observed metrics, but there is ${text}`,
         'use approx_count_distinct, or aggregate in a query of its own',
@@ -52,13 +52,13 @@ function checkMetric(e: Expression): void {
     return
   }
   if (e.kind === 'column' || e.kind === 'window')
-    throw invalid(
+    throw invalidMetric(
       'NON_AGGREGATE_FUNC_ARG_IS_ATTRIBUTE',
       `the attribute ${text} can only be used as an argument to an aggregate function`,
       `observe an aggregate of it: max(${expressionText(e)})`,
     )
   if (!isDeterministic(e) && !hasAggregate(e))
-    throw invalid(
+    throw invalidMetric(
       'NON_AGGREGATE_FUNC_ARG_IS_NON_DETERMINISTIC',
       `the non-deterministic expression ${text} can only be used as an argument to an aggregate function`,
       'observe an aggregate of it',
@@ -66,7 +66,7 @@ function checkMetric(e: Expression): void {
   childrenOf(e).forEach(checkMetric)
 }
 
-function invalid(kind: string, what: string, todo: string): InvalidQueryError {
+function invalidMetric(kind: string, what: string, todo: string): InvalidQueryError {
   return new InvalidQueryError(`INVALID_OBSERVED_METRICS.${kind}`, { what, todo })
 }
 

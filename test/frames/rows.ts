@@ -7,8 +7,8 @@ export async function texts(frame: DataFrame<any>): Promise<string[]> {
 }
 /** The rows as texts, in their order: values separated by spaces, nulls as `null`. */
 export async function ordered(frame: DataFrame<any>): Promise<string[]> {
-  const { names } = frame.schema
-  return (await frame.collect()).map((row) => names.map((name) => String((row as Record<string, unknown>)[name])).join(' '))
+  const names = frame.columns.map((_, i) => `c${i}`) // a join may give a name twice
+  return (await frame.toDF(...names).collect()).map((row) => names.map((name) => String(row[name])).join(' '))
 }
 /** `name type` for each column, with a `?` where it may be null. */
 export function columnsOf(frame: DataFrame<any>): string[] {

@@ -225,3 +225,15 @@ const vectored = sales.select(({ amount, shop }) => ({ v: vectors(amount, shop, 
 is<InferRow<typeof vectored>, { v: number | null }>(true)
 // @ts-expect-error a typed array of another type
 column_udf([t.double()], t.double(), (price) => new Int32Array(price.length))
+
+// --- joins under Spark's other names
+const outer = sales.select('shop', 'year').join(longs, ['shop', 'year'], 'full_outer')
+is<InferRow<typeof outer>, { shop: string; year: bigint }>(true)
+const semi = sales.select('shop', 'item').join(longs, 'shop', 'left_semi')
+is<InferRow<typeof semi>, { shop: string; item: string | null }>(true)
+const left = sales.select('shop').join(longs, 'shop', 'leftouter')
+is<InferRow<typeof left>, { shop: string; year: bigint | null }>(true)
+// @ts-expect-error no such kind of join
+sales.join(longs, 'shop', 'sideways')
+// @ts-expect-error a stream on the left can't be outer-joined from the right
+clicks.join(ads, 'ad_id', 'right_outer')
