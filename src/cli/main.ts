@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
 import { activeEngines, millrace } from '../index.ts'
 import { version } from '../version.ts'
+import { checkpointHelp, runImport } from './checkpoint-import.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Terminal } from './report.ts'
 import { runModule } from './run.ts'
 
 export const help = `Usage: millrace run <module> [options]
+       millrace checkpoint import <spark checkpoint> <new checkpoint>   (--help tells more)
 
 Runs the queries that a module starts, until they end or a signal comes.
 The module (.ts or .js) starts queries at its top level, or has a default export
@@ -49,9 +51,11 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCodes.done
   }
   if (values.help) {
-    terminal.out(help)
+    terminal.out(positionals[0] === 'checkpoint' ? checkpointHelp : help)
     return exitCodes.done
   }
+  if (positionals[0] === 'checkpoint')
+    return runImport({ from: positionals[2]!, to: positionals[3]!, moves: values.move, json: values.json }, terminal)
   // An option of the run, not of the module's code: the engine reads it wherever the module makes it.
   if (values.takeover) process.env['MILLRACE_TAKEOVER'] = 'true'
   return runModule(
@@ -68,6 +72,7 @@ function parse(args: readonly string[]) {
       options: {
         takeover: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
+        move: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', short: 'v', default: false },
       },
@@ -75,8 +80,10 @@ function parse(args: readonly string[]) {
     if (parsed.values.help || parsed.values.version) return parsed
     const [command, file, ...more] = parsed.positionals
     if (command === undefined) return { wrong: 'a command is missing' }
+    if (command === 'checkpoint') return file === 'import' && more.length === 2 ? parsed : { wrong: 'checkpoint import needs two folders' }
     if (command !== 'run') return { wrong: `there is no command "${command}"` }
     if (file === undefined) return { wrong: 'run needs the path of a module' }
+    if (parsed.values.move.length > 0) return { wrong: '--move belongs to checkpoint import' }
     if (more.length > 0) return { wrong: `one module at a time, and "${more[0]}" is another` }
     return parsed
   } catch (error) {
