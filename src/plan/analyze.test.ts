@@ -130,11 +130,11 @@ describe('columns', () => {
       c('*', interval('1 day'), lit(2)),
     ])
     expect(plan.columns.map((column) => `${expressionText(column.expression)}:${typeText(column.expression.type)}`)).toEqual([
-      "(t + INTERVAL '0 01:00:00' DAY TO SECOND):timestamp",
+      "(t + INTERVAL '01' HOUR):timestamp",
       "(d - INTERVAL '2' DAY):date",
       "(cast(d as timestamp) + INTERVAL '1 00:00:01' DAY TO SECOND):timestamp",
-      "((t + INTERVAL '0-1' YEAR TO MONTH) + INTERVAL '2' DAY):timestamp",
-      "(d - INTERVAL '0-1' YEAR TO MONTH):date",
+      "((t + INTERVAL '1' MONTH) + INTERVAL '2' DAY):timestamp",
+      "(d - INTERVAL '1' MONTH):date",
       '(t - cast(d as timestamp)):interval day to second',
       '(d - d):interval day',
       "(cast(INTERVAL '1' DAY as interval day to second) * 2):interval day to second",

@@ -4,6 +4,7 @@ import { type DataType, type DecimalType, sameType, typeText } from '../data/typ
 import { canCast } from '../plan/coercion.ts'
 import { castInterval } from './interval-sql.ts'
 import { bind, floorDivide, orRaise, quoteIdentifier, raise, sqlType, stringLiteral } from './sql-text.ts'
+import { fixedOffset, fromLocal, sessionTimeZone, toLocal } from './time-zone.ts'
 
 export type CastMode = 'ansi' | 'try'
 
@@ -58,9 +59,10 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
   }
   if (from === 'boolean')
     return isNumeric(to) ? (floating.has(to) || integral.has(to) ? native : `CAST(CAST(${sql} AS INTEGER) AS ${sqlType(to)})`) : undefined
-  if (from === 'date') return isTime(to) ? native : undefined
+  if (from === 'date') return to === 'timestamp' ? fromLocal(native) : isTime(to) ? native : undefined
   if (isTime(from)) {
-    if (to === 'date' || isTime(to)) return native
+    if (to === 'date') return from === 'timestamp' ? `CAST(${toLocal(sql)} AS DATE)` : native
+    if (isTime(to)) return from === 'timestamp' ? toLocal(sql) : fromLocal(sql)
     if (from !== 'timestamp') return undefined
     const us = `epoch_us(${sql})`
     if (to === 'long') return floorDivide(us, 1_000_000n)
@@ -171,7 +173,7 @@ function textToDate(sql: string): string {
   )
 }
 
-/** A date, or a date and a time of day with a zone or without one (then UTC). Without `zoned` a zone is read and ignored. */
+/** A date, or a date and a time of day with a zone or without one (then the session's). Without `zoned` a zone is read and ignored. */
 function textToTimestamp(sql: string, zoned: boolean): string {
   const time =
     '(?:[ T]([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2}(?:\\.[0-9]{0,9})?))?)?\\s*(Z|[A-Za-z][A-Za-z0-9/_+:-]*|[+-][0-9]{1,2}(?::[0-9]{1,2}){0,2})?|[ T])?'
@@ -180,9 +182,11 @@ function textToTimestamp(sql: string, zoned: boolean): string {
   // the offset is written out, so that the connection's own time zone is never asked
   const zone =
     "CASE WHEN m.z IN ('', 'Z') THEN '+00' ELSE coalesce(nullif(regexp_replace(regexp_replace(m.z, '^(?:UTC|GMT|UT)', ''), '^([+-])([0-9])(:|$)', '\\10\\2\\3'), ''), '+00') END"
-  const value = zoned
+  const inZone = zoned
     ? `make_timestamp(epoch_us(TRY_CAST(${text} || CASE WHEN ${zone} SIMILAR TO '[A-Za-z].*' THEN ' ' ELSE '' END || ${zone} AS TIMESTAMPTZ)))`
     : `TRY_CAST(${text} AS TIMESTAMP)`
+  const isUtc = fixedOffset(sessionTimeZone()) === 0
+  const value = zoned && !isUtc ? `CASE WHEN m.z = '' THEN ${fromLocal(`TRY_CAST(${text} AS TIMESTAMP)`)} ELSE ${inZone} END` : inZone
   const pattern = `${dateGroups}${time}\\s*$`
   return bind(
     `regexp_extract(${sql}, '${pattern}', ${groups})`,
@@ -200,6 +204,8 @@ function textOf(sql: string, from: DataType, depth = 0): string {
     switch (from) {
       case 'string':
         return sql
+      case 'timestamp':
+        return `CAST(${toLocal(sql)} AS VARCHAR)`
       case 'binary':
         return `decode(${sql})`
       case 'float':

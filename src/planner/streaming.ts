@@ -33,17 +33,22 @@ import {
 } from './plan-sql.ts'
 import { newNames, type Select, selectFrom } from './select-sql.ts'
 import type { EventTime, PhysicalNode, PlannedSource, SourceRows, StatefulAggregate, StreamingPlan } from './streaming-plan.ts'
+import { inTimeZone } from './time-zone.ts'
 
 /**
  * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
  * rows move the watermark). InvalidQueryError for plans that the engine can't run as a stream.
  */
-export function planStreaming(plan: LogicalPlan, outputMode: OutputMode): StreamingPlan {
-  return new StreamPlanner(plan, outputMode).plan()
+export function planStreaming(plan: LogicalPlan, outputMode: OutputMode, timeZone = 'UTC'): StreamingPlan {
+  return inTimeZone(timeZone, () => new StreamPlanner(plan, outputMode).plan())
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
-export function planBatch(plan: LogicalPlan): PhysicalNode {
+export function planBatch(plan: LogicalPlan, timeZone = 'UTC'): PhysicalNode {
+  return inTimeZone(timeZone, () => batchPlan(plan))
+}
+
+function batchPlan(plan: LogicalPlan): PhysicalNode {
   const sources = numberSources(plan)
   const boundary: Boundary = (node, _needed, c) => {
     switch (node.kind) {

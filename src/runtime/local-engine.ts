@@ -114,7 +114,7 @@ export class LocalEngine implements EnginePort {
   }
 
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
-    return runBatch(plan, this.#environment, use)
+    return runBatch(plan, this.#current, use)
   }
 
   writeBatch(write: WriteBatch): Promise<void> {
@@ -127,7 +127,9 @@ export class LocalEngine implements EnginePort {
 
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
     const optimized = optimize(plan)
-    return isStreaming(plan) ? explainStreamingPlan(planStreaming(optimized, outputMode)) : explainBatchPlan(planBatch(optimized))
+    return isStreaming(plan)
+      ? explainStreamingPlan(planStreaming(optimized, outputMode, this.#timeZone))
+      : explainBatchPlan(planBatch(optimized, this.#timeZone))
   }
 
   /** What queries of format `memory` have written, by query name. */
@@ -139,6 +141,9 @@ export class LocalEngine implements EnginePort {
     return this.runtimeConf.current.get(key)
   }
 
+  get #timeZone(): string {
+    return this.runtimeConf.current.text('spark.sql.session.timeZone')
+  }
   get #current(): QueryEnvironment {
     return { ...this.#environment, conf: this.runtimeConf.current }
   }

@@ -15,11 +15,12 @@ export interface BatchEnvironment {
   readonly sql: SqlEngine
   readonly relations: NamedRelations
   readonly clock: Clock
+  readonly conf: { text(key: string): string }
 }
 
 /** Runs a plan over bounded tables; `use` gets its rows, which are gone when it has returned. One over the rows of a micro-batch runs within that batch. */
 export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (rows: RowSet) => Promise<T>): Promise<T> {
-  const { relations, clock } = environment
+  const { relations, clock, conf } = environment
   if (isStreaming(plan)) {
     throw new InvalidQueryError('STREAMING_QUERY_NEEDS_WRITE_STREAM', {
       what: 'a DataFrame over a stream was asked for all its rows, and a stream has no end',
@@ -27,7 +28,7 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
     })
   }
   checkMetricNames(plan)
-  const root = planBatch(optimize(plan))
+  const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'))
   const held = relationNames(plan).map((name) => relations.get(name))
   const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs: clock.nowMs(), salt: '' })
   const sql: SqlBatch = held[0]?.sql ?? own!

@@ -83,7 +83,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     })
   }
   checkStreaming(spec.plan, spec.outputMode)
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode)
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, conf.text('spark.sql.session.timeZone'))
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)

@@ -131,7 +131,11 @@ function timeLiteral(type: 'date' | 'timestamp' | 'timestamp_ntz', text: string)
   if (type === 'date') return made(type, date)
   if (hour === undefined && /[ T]\s*\S/.test(text.trim())) return undefined
   const time = `${two(hour ?? '0')}:${two(minute)}:${two(second)}.${fraction.padEnd(1, '0')}`
-  return made(type, `${date}T${time}${type === 'timestamp' ? zoneText(zone) : ''}`)
+  if (type === 'timestamp_ntz') return made(type, `${date}T${time}`)
+  if (zone !== '') return made(type, `${date}T${time}${zoneText(zone)}`)
+  // without a zone it is the time when the clock of the session's zone shows this, and which zone that is the planner knows
+  const local = made('timestamp_ntz', `${date}T${time}`)
+  return local && { kind: 'cast', input: local, type, mode: 'ansi' }
 }
 function zoneText(zone: string): string {
   const match = /^([+-])(\d{1,2}):?(\d{1,2})?$/.exec(zone)

@@ -5,6 +5,7 @@
 import { castSql, fieldSql } from '../cast-sql.ts'
 import { formatTimeSql } from '../datetime-format-sql.ts'
 import { parseTimeSql } from '../datetime-parse-sql.ts'
+import { moveTime } from '../interval-arithmetic-sql.ts'
 import { bind, floorDivide, orRaise, raise, sqlType, stringLiteral } from '../sql-text.ts'
 import { fixedOffset, fromLocal, fromLocalOf, sessionTimeZone, toLocal, toLocalOf } from '../time-zone.ts'
 import { type SqlArgument, type Template, type Templates, unsupported } from './template.ts'
@@ -49,9 +50,16 @@ function truncated(unit: SqlArgument, units: readonly string[], cut: (unit: stri
   }
   return `CASE lower(${unit.sql}) ${units.map((name) => `WHEN '${name}' THEN ${cut(truncUnits[name]!)}`).join(' ')} ELSE ${none} END`
 }
-/** From hours down the session's clock and UTC differ only by offsets that are no whole hours, which are few: both go through the clock. */
+/** Days and longer go by the calendar; below, the part of the hour (minute, …) that the clock shows is taken off, so that an hour which comes twice stays itself. */
 const dateTrunc: Template = ([unit, x], type) => {
-  const cut = (name: string) => (name === 'microsecond' ? x!.sql : fromLocal(`date_trunc('${name}', ${toLocal(x!.sql)})`))
+  const local = toLocal(x!.sql)
+  const cut = (name: string) => {
+    if (name === 'microsecond') return x!.sql
+    const start = `date_trunc('${name}', ${local})`
+    if (local === x!.sql) return start
+    const isShort = ['hour', 'minute', 'second', 'millisecond'].includes(name)
+    return isShort ? `make_timestamp(epoch_us(${x!.sql}) - (epoch_us(${local}) - epoch_us(${start})))` : fromLocal(start)
+  }
   return truncated(unit!, Object.keys(truncUnits), cut, `CAST(NULL AS ${sqlType(type)})`)
 }
 const dateUnits = ['year', 'yyyy', 'yy', 'quarter', 'month', 'mm', 'mon', 'week']
@@ -208,14 +216,15 @@ const unitUs: Readonly<Record<string, bigint>> = {
   millisecond: 1000n,
   microsecond: 1n,
 }
+/** Hours and less are of fixed length; days and months are those of the calendar. */
 const timestampAdd: Template = ([unit, n, x], type) => {
   const name = String(unit!.literal)
-  const local = (moved: (time: string) => string) => (type === 'timestamp' ? fromLocal(moved(toLocal(x!.sql))) : moved(x!.sql))
   const us = unitUs[name]
   if (us !== undefined) return `make_timestamp(CAST(epoch_us(${x!.sql}) + CAST(${n!.sql} AS HUGEINT) * ${us} AS BIGINT))`
   const months = unitMonths[name]
-  if (months !== undefined) return local((time) => `(${time} + to_months(CAST(${n!.sql} * ${months} AS INTEGER)))`)
-  return local((time) => `(${time} + to_days(CAST(${n!.sql} * ${unitDays[name]} AS INTEGER)))`)
+  if (months !== undefined) return moveTime(x!.sql, type, `CAST(${n!.sql} * ${months} AS INTEGER)`, 'interval year to month')
+  const days = BigInt(unitDays[name]!) * 86_400_000_000n
+  return moveTime(x!.sql, type, `CAST(CAST(${n!.sql} AS HUGEINT) * ${days} AS BIGINT)`, 'interval day to second')
 }
 
 /** Whole units, towards zero. */
@@ -223,7 +232,7 @@ const timestampDiff: Template = ([unit, start, end]) => {
   const name = String(unit!.literal)
   const [a, b] = [clockOf(start!), clockOf(end!)]
   const us = unitUs[name]
-  if (us !== undefined) return `((epoch_us(${end!.sql}) - epoch_us(${start!.sql})) // ${us})`
+  if (us !== undefined) return `((epoch_us(${b}) - epoch_us(${a})) // ${us})`
   const days = unitDays[name]
   if (days !== undefined) return `((epoch_us(${b}) - epoch_us(${a})) // ${BigInt(days) * 86_400_000_000n})`
   const months = `((year(v.b) - year(v.a)) * 12 + month(v.b) - month(v.a))`
