@@ -6,7 +6,8 @@
  *
  * The rank of vi among the n numbers (from 1) lies between its least and its greatest one. Always rmax(i) - rmin(i-1) ≤ max(1, n / accuracy), so the
  * first value whose least rank reaches t has a rank of less than t + n / accuracy. The least and the greatest number are always there. A merge keeps
- * this (the bounds of two summaries add up as n does), whatever the number and order of merges: it is no matter of chance. Up to n = accuracy nothing is left out.
+ * this (the bounds of two summaries add up as n does), whatever the number and order of merges: it is no matter of chance. Up to n = accuracy nothing is left out;
+ * after that there are about accuracy * log2(n / accuracy) values.
  */
 export function mergeQuantiles(a: readonly number[], b: readonly number[]): readonly number[] {
   const accuracy = a[0]!
