@@ -7,7 +7,7 @@ import { parseDdl } from '../plan/schema-text.ts'
 import type { EnginePort, ForeachBatchInstance, StartQuery, WriteBatch } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { dataFrameOf, planOf } from './data-frame.ts'
-import { call_function, col, count, count_distinct, lit, struct, sum, unix_timestamp, when, window } from './functions.ts'
+import { call_function, col, count, count_distinct, lit, max, struct, sum, unix_timestamp, when, window } from './functions.ts'
 import { createSession, instanceStream } from './session.ts'
 import { t } from './types.ts'
 
@@ -250,7 +250,7 @@ describe('readers', () => {
     expect(session.readStream.schema(new Schema(parseDdl('a int').fields)).json('/in').columns).toEqual(['a'])
     expect(() => session.readStream.schema({ a: 'int' } as never)).toThrow(/the column "a" of the schema is "int", not a type\n.*t\.string/)
     expect(() => session.readStream.schema({ a: t.int(), A: t.int() })).toThrow(code('COLUMN_ALREADY_EXISTS'))
-    expect(() => session.readStream.schema({ '~standard': {} } as never)).toThrow(code('NOT_SUPPORTED_YET'))
+    expect(() => session.readStream.schema({ '~standard': {} } as never)).toThrow(code('INVALID_SCHEMA'))
     expect(() => session.readStream.schema(5 as never)).toThrow(code('INVALID_SCHEMA'))
     expect(() => t.decimal(40, 0)).toThrow(code('DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION'))
   })
@@ -340,6 +340,14 @@ describe('writeStream', () => {
       .start()
     expect(last().instance).toBeUndefined()
   })
+})
+
+test('agg takes columns with and without names, as PySpark does', () => {
+  const grouped = clicks.groupBy('ad')
+  expect(grouped.agg(count().as('n'), sum(col('price')).as('total')).columns).toEqual(['ad', 'n', 'total'])
+  expect((grouped as any).agg(sum(col('price')), max(col('at'))).columns).toEqual(['ad', 'sum(price)', 'max(at)'])
+  expect(clicks.agg(count().as('n')).columns).toEqual(['n'])
+  expect(() => (grouped as any).agg(count(), 'price')).toThrow(code('NOT_A_COLUMN'))
 })
 
 test('a frame of a given plan', () => {

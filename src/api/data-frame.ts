@@ -159,8 +159,8 @@ export class PlannedFrame {
       ...(setsOf && { sets: setsOf(keys.length) }),
     })
   }
-  agg(f: unknown): PlannedFrame {
-    return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, f, this.#engine.userFunctions)))
+  agg(...given: unknown[]): PlannedFrame {
+    return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, given, this.#engine.userFunctions)))
   }
   distinct(): PlannedFrame {
     return this.#with(distinct(this.plan))

@@ -72,6 +72,9 @@ export type WhyNot<Q extends StreamState, M> = Q extends 'sorted rows'
         ? Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'">
         : Unsupported<"this query has a step that supports outputMode('append') only">
 
+type NamedColumns<A extends readonly unknown[]> = {
+  [P in A[number] as P extends Named<infer N_, any> ? N_ : never]: P extends Named<any, infer X> ? X : never
+}
 type AfterAgg<K extends Kind, G> = K extends 'batch'
   ? 'batch'
   : K extends 'rows'
@@ -243,6 +246,8 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   groupBy<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedData<S, { [P in keyof G]: G[P] }, K>
   /** One row over everything. */
   agg<A>(f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> }): Frame<{ [P in keyof A]: A[P] }, AfterAgg<K, {}>>
+  /** Columns with their names: `agg(count().as('n'), sum('price').as('revenue'))`. */
+  agg<A extends readonly Named<string, any>[]>(...columns: A): Frame<NamedColumns<A>, AfterAgg<K, {}>>
   agg<const M extends AggregateMap<S>>(functions: M): Frame<Aggregated<S, M>, AfterAgg<K, {}>>
   distinct(): Frame<S, AfterDistinct<K>>
   /**
@@ -395,6 +400,17 @@ export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K> {
     f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },
   ): Frame<
     { [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] },
+    AfterAgg<K, G>
+  >
+  /** The keys, then columns with their names: `agg(count().as('n'), sum('price').as('revenue'))`. */
+  agg<A extends readonly Named<string, any>[]>(
+    ...columns: A
+  ): Frame<
+    {
+      [P in keyof (G & { [Q in keyof NamedColumns<A>]: unknown })]: P extends keyof NamedColumns<A>
+        ? NamedColumns<A>[P]
+        : (G & { [Q in keyof NamedColumns<A>]: unknown })[P]
+    },
     AfterAgg<K, G>
   >
   /** The keys, then an aggregate for each column: `{ price: 'sum', '*': 'count' }` gives `sum(price)` and `count(1)`. */

@@ -7,7 +7,7 @@ import { isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { nameOf } from '../plan/resolve.ts'
 import { quoteName } from '../plan/schema-text.ts'
 import type { EnginePort } from '../query/engine-port.ts'
-import { columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
+import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
 import type { PlannedFrame } from './data-frame.ts'
 import { literalOf } from './literal.ts'
 
@@ -29,8 +29,8 @@ export class Grouping {
   constructor(parts: GroupingParts) {
     this.#parts = parts
   }
-  agg(f: unknown): PlannedFrame {
-    return this.#aggregate(aggregateItems(this.#parts.input, f, this.#parts.engine.userFunctions))
+  agg(...given: unknown[]): PlannedFrame {
+    return this.#aggregate(aggregateItems(this.#parts.input, given, this.#parts.engine.userFunctions))
   }
   count(): PlannedFrame {
     return this.#aggregate([{ name: 'count', expression: { kind: 'call', name: 'count', args: [] } }])
@@ -111,8 +111,11 @@ export class Grouping {
   }
 }
 
-/** The aggregates that a function or an object of columns gives, or a map of functions by column: `{ price: 'sum', '*': 'count' }`. */
-export function aggregateItems(input: LogicalPlan, f: unknown, functions: NamedUserFunctions): AggregateItem[] {
+/** The aggregates that are given as columns, that a function gives, or a map of functions by column: `{ price: 'sum', '*': 'count' }`. */
+export function aggregateItems(input: LogicalPlan, all: readonly unknown[], functions: NamedUserFunctions): AggregateItem[] {
+  const [f] = all
+  if (f instanceof Column || all.length > 1)
+    return all.map((column, i) => ({ expression: bindUserFunctions(columnExpression(`argument ${i + 1} of agg`, column), functions) }))
   const given = typeof f === 'function' ? f(columnsOf(input.schema)) : f
   const entries = typeof given === 'object' && given !== null ? Object.entries(given) : []
   if (entries.length === 0 || !entries.every(([, value]) => typeof value === 'string'))
