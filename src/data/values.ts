@@ -232,7 +232,7 @@ export function encodeStrings(strings: readonly string[]): { offsets: Uint32Arra
   return { offsets, heap }
 }
 
-function joinBytes(parts: readonly Uint8Array[]): { offsets: Uint32Array; heap: Uint8Array } {
+export function joinBytes(parts: readonly Uint8Array[]): { offsets: Uint32Array; heap: Uint8Array } {
   const offsets = new Uint32Array(parts.length + 1)
   let end = 0
   for (let i = 0; i < parts.length; i++) {

@@ -9,10 +9,11 @@ import {
   DuckDBStructValue,
   DuckDBTimestampValue,
   type DuckDBValue,
+  DuckDBVector,
 } from '@duckdb/node-api'
 import type { DataType } from '../data/types.ts'
 import { fromPhysical, type Physical, toPhysical } from '../data/values.ts'
-import type { DataChunk } from './bindings.ts'
+import type { DataChunk, Vector } from './bindings.ts'
 
 /** One column of a chunk in the form of a ValuesColumn. */
 export function readNested(chunk: DataChunk, index: number, type: DataType, rows: number): unknown[] {
@@ -31,7 +32,13 @@ export function writeNested(
   start: number,
   rows: number,
 ): void {
-  const vector = new DuckDBDataChunk(chunk).getColumnVector(index)
+  fill(new DuckDBDataChunk(chunk).getColumnVector(index), type, values, start, rows)
+}
+/** The same into a vector that belongs to no chunk. */
+export function writeNestedVector(vector: Vector, type: DataType, values: readonly unknown[], rows: number): void {
+  fill(DuckDBVector.create(vector, rows), type, values, 0, rows)
+}
+function fill(vector: DuckDBVector, type: DataType, values: readonly unknown[], start: number, rows: number): void {
   for (let i = 0; i < rows; i++) {
     const value = values[start + i]
     vector.setItem(i, (value == null ? null : duckValue(type, value as Physical)) as never)

@@ -22,7 +22,7 @@ import { bindings, type DataChunk, type Result, type Vector } from './bindings.t
 import { checkType, typeId } from './duck-types.ts'
 import { readNested } from './nested-values.ts'
 
-interface Chunk {
+export interface Chunk {
   readonly chunk: DataChunk
   readonly rows: number
 }
@@ -77,7 +77,8 @@ function chunksOf(result: Result): { chunks: Chunk[]; length: number } {
   return { chunks, length }
 }
 
-function readColumn(chunks: readonly Chunk[], index: number, type: DataType, length: number): Column {
+/** One column of chunks, whose columns may be of any kind. */
+export function readColumn(chunks: readonly Chunk[], index: number, type: DataType, length: number): Column {
   if (type === 'void') return { kind: 'values', type, values: new Array<null>(length).fill(null) }
   switch (columnKind(type)) {
     case 'fixed':

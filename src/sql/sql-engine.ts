@@ -8,6 +8,8 @@ import { sqlError } from './errors.ts'
 import { withPartitions } from './infer-partitions.ts'
 import { inferenceSelect, schemaOf } from './infer-schema.ts'
 import { listTableFiles, partitionValues, tableListing } from './list-files.ts'
+import { isRecursive, listTableFiles, partitionValues } from './list-files.ts'
+import { registerKernels } from './kernels/register.ts'
 import { LoadedRows } from './loaded-rows.ts'
 import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
 import { Session } from './session.ts'
@@ -49,6 +51,7 @@ export class SqlEngine {
     const connection = await bindings.connect(engine.#database)
     await bindings.query(connection, `SET GLOBAL TimeZone = 'UTC'`)
     engine.#rows.register(connection)
+    registerKernels(connection)
     bindings.disconnect_sync(connection)
     return engine
   }

@@ -36,7 +36,11 @@ export function writeChunk(chunk: DataChunk, batch: ColumnBatch, start: number, 
 
 function writeColumn(chunk: DataChunk, index: number, column: Column, name: string, start: number, rows: number): void {
   if (column.kind === 'values') return writeNested(chunk, index, column.type === 'void' ? 'int' : column.type, column.values, start, rows)
-  const vector = bindings.data_chunk_get_vector(chunk, index)
+  writeVector(bindings.data_chunk_get_vector(chunk, index), column, name, start, rows)
+}
+
+/** Writes rows of a column that holds no nested values into a vector. `name` is for errors. */
+export function writeVector(vector: Vector, column: Exclude<Column, { kind: 'values' }>, name: string, start: number, rows: number): void {
   if (column.kind === 'bytes') writeStrings(vector, column, name, start, rows)
   else writeFixed(vector, column.type, column.data, start, rows)
   if (column.valid !== null) writeNulls(vector, column.valid, start, rows)

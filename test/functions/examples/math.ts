@@ -1,0 +1,56 @@
+import { type FunctionExamples, of } from './example.ts'
+
+const nan = "CAST('NaN' AS DOUBLE)"
+const infinity = "CAST('Infinity' AS DOUBLE)"
+/** A function of a double to a double. */
+const real = (name: string, does: string, ...more: string[]) =>
+  of(name, [`${name}(number)`, does], ...[`0`, '0.5', '-2', 'NULL', nan, infinity, "'1.5'"].map((x) => `${name}(${x})`), ...more)
+
+export const math: readonly FunctionExamples[] = [
+  of('negative', ['- number', 'The number with the other sign.'], 'negative(1)', '-(-1.5)', 'negative(NULL)', 'negative(-2147483648)', "negative('3')", 'negative(-9223372036854775808L)', 'negative(CAST(-128 AS TINYINT))'),
+  of('positive', ['+ number', 'The number itself.'], 'positive(1)', '+ 1.5', 'positive(NULL)', "positive('3')"),
+  of('abs', ['abs(number)', 'The number without its sign.'], 'abs(-1)', 'abs(-1.5)', 'abs(NULL)', 'abs(-2147483648)', "abs('-3')", 'abs(-9223372036854775808L)', `abs(${nan})`, 'abs(CAST(-128 AS TINYINT))', "abs(CAST('-0.0' AS DOUBLE))"),
+  of('ceil', ['ceil(number[, scale])', 'The next greater whole number, or multiple of 10^-scale.'], 'ceil(-0.1)', 'ceil(5)', 'ceil(3.1411, 3)', 'ceil(3.1411, -3)', 'ceiling(5.5D)', 'ceil(NULL)', `ceil(${nan})`, 'ceil(1e30)', 'ceil(5.25D, 1)', 'ceil(1234, -2)', 'ceil(CAST(99.5 AS DECIMAL(3, 1)))'),
+  of('floor', ['floor(number[, scale])', 'The next smaller whole number, or multiple of 10^-scale.'], 'floor(-0.1)', 'floor(5)', 'floor(3.1411, 3)', 'floor(3.1411, -3)', 'floor(5.5D)', 'floor(NULL)', `floor(${infinity})`, 'floor(-1e30)', 'floor(5.25D, 1)', 'floor(-1234, -2)'),
+  of('round', ['round(number[, scale])', 'Half up at a digit.'], 'round(2.5, 0)', 'round(2.5D)', 'round(-2.5D)', 'round(1.005D, 2)', 'round(125, -1)', 'round(NULL, 1)', `round(${nan}, 2)`, 'round(2147483647, -1)', 'round(99.99, 1)', 'round(1e300, 2)', 'round(0.5D, 400)', 'round(25L, -1)', 'round(12345.678D, -2)', "round(CAST(2.5 AS FLOAT))"),
+  of('bround', ['bround(number[, scale])', 'Half to the even digit.'], 'bround(2.5, 0)', 'bround(3.5D)', 'bround(-2.5D)', 'bround(1.005D, 2)', 'bround(125, -1)', 'bround(25, -1)', 'bround(35, -1)', 'bround(NULL, 1)', `bround(${nan}, 2)`, 'bround(2147483647, -1)', 'bround(99.99, 1)', 'bround(0.125D, 2)', 'bround(-35L, -1)'),
+  of('rint', ['rint(number)', 'The nearest whole number as a double, halves to the even one.'], 'rint(12.3456)', 'rint(2.5D)', 'rint(-0.5D)', 'rint(NULL)', `rint(${nan})`),
+  of('sign', ['sign(number)', '-1, 0 or 1.'], 'sign(40)', 'signum(-1.5)', 'sign(0)', 'sign(NULL)', `sign(${nan})`, "sign(CAST('-0.0' AS DOUBLE))"),
+  real('sqrt', 'The square root; NaN of a negative number.', 'sqrt(4)'),
+  real('cbrt', 'The cube root.', 'cbrt(27.0)', 'cbrt(-8)'),
+  real('exp', 'e to the power of the number.', 'exp(1)', 'exp(1000)'),
+  real('expm1', 'exp(x) - 1, exact near zero.', 'expm1(1e-10D)'),
+  real('ln', 'The natural logarithm; null where there is none.', 'ln(1)', 'ln(10)'),
+  of('log', ['log([base, ]number)', 'The logarithm to a base (e unless given); null where there is none.'], 'log(10, 100)', 'log(2.718281828459045D)', 'log(2, 8)', 'log(0, 5)', 'log(1, 5)', 'log(2, -1)', 'log(NULL, 5)', 'log(-2)', `log(${nan})`, 'log(0.5, 8)'),
+  real('log10', 'The logarithm to the base 10; null where there is none.', 'log10(10)', 'log10(1000)'),
+  real('log1p', 'ln(1 + x), exact near zero; null where there is none.', 'log1p(1e-10D)', 'log1p(-1)'),
+  real('log2', 'The logarithm to the base 2; null where there is none.', 'log2(8)', 'log2(3)'),
+  of('pow', ['pow(base, exponent)', 'A power, as a double.'], 'pow(2, 3)', 'power(2, -1)', 'pow(0, 0)', 'pow(-8, 0.5)', 'pow(NULL, 2)', `pow(1, ${nan})`, 'pow(2, 10000)', `pow(${nan}, 0)`, `pow(-1, ${infinity})`),
+  of('hypot', ['hypot(a, b)', 'sqrt(a² + b²) without overflow in between.'], 'hypot(3, 4)', 'hypot(1e200, 1e200)', 'hypot(NULL, 1)', `hypot(${infinity}, ${nan})`, 'hypot(0, 0)', `hypot(${nan}, 1)`),
+  real('sin', 'The sine.'), real('cos', 'The cosine.'), real('tan', 'The tangent.'), real('cot', 'The cotangent.', 'cot(1)'), real('sec', 'The secant.'), real('csc', 'The cosecant.', 'csc(1)'),
+  real('asin', 'The inverse sine; NaN outside of [-1, 1].', 'asin(1)'), real('acos', 'The inverse cosine; NaN outside of [-1, 1].', 'acos(1)'), real('atan', 'The inverse tangent.', 'atan(1)'),
+  of('atan2', ['atan2(y, x)', 'The angle of the point (x, y).'], 'atan2(0, 0)', 'atan2(1, -1)', 'atan2(NULL, 1)', `atan2(${nan}, 1)`, 'atan2(-1, 0)', "atan2(CAST('-0.0' AS DOUBLE), -1)", `atan2(${infinity}, ${infinity})`),
+  real('sinh', 'The hyperbolic sine.', 'sinh(1)'), real('cosh', 'The hyperbolic cosine.', 'cosh(1)'), real('tanh', 'The hyperbolic tangent.', 'tanh(1)'),
+  real('asinh', 'The inverse hyperbolic sine.', 'asinh(1)'), real('acosh', 'The inverse hyperbolic cosine; NaN below 1.', 'acosh(2)'), real('atanh', 'The inverse hyperbolic tangent.', 'atanh(1)', 'atanh(-1)'),
+  real('degrees', 'Radians as degrees.', 'degrees(3.141592653589793)'), real('radians', 'Degrees as radians.', 'radians(180)'),
+  of('pi', ['pi()', 'π.'], 'pi()', 'round(pi(), 2)', 'pi() > 3'),
+  of('e', ['e()', 'Euler’s number.'], 'e()', 'round(e(), 2)', 'ln(e())'),
+  of('factorial', ['factorial(n)', 'The factorial of 0 to 20; null otherwise.'], 'factorial(5)', 'factorial(0)', 'factorial(20)', 'factorial(21)', 'factorial(-1)', 'factorial(NULL)'),
+  of('bin', ['bin(number)', 'The digits of a long in base 2.'], 'bin(13)', 'bin(-13)', 'bin(13.3)', 'bin(0)', 'bin(NULL)', 'bin(9223372036854775807L)'),
+  of('conv', ['conv(digits, from, to)', 'Digits of one base in another.'], "conv('100', 2, 10)", 'conv(-10, 16, -10)', "conv('ff', 16, 10)", "conv('z', 36, 2)", "conv('12x', 10, 10)", "conv('', 10, 2)", 'conv(NULL, 10, 2)', "conv('10', 1, 10)", "conv('-1', 10, 16)", "conv('99999999999999999999', 10, 10)", "conv('10', 10, 37)", "conv('-10', 16, 10)", "conv('abc', 10, 16)"),
+  of('mod', ['a % b', 'The remainder of a division, with the sign of the dividend.'], '2 % 1.8', 'MOD(-7, 3)', 'mod(7, -3)', 'mod(7, 0)', 'mod(NULL, 0)', 'mod(7, NULL)', 'mod(-5.5D, 2)', `mod(5, ${infinity})`, 'mod(-9223372036854775808L, -1)', 'mod(5.5, 2.25)'),
+  of('pmod', ['pmod(a, b)', 'The remainder of a division, never negative for a positive divisor.'], 'pmod(10, 3)', 'pmod(-10, 3)', 'pmod(10, -3)', 'pmod(-10, -3)', 'pmod(-7.5D, 2)', 'pmod(1, 0)', 'pmod(NULL, 1)', 'pmod(-5.5, 2.25)', 'pmod(-2147483648, -1)', 'pmod(CAST(-7 AS TINYINT), CAST(3 AS TINYINT))'),
+  of('div', ['a div b', 'The whole part of a quotient, as a long.'], '7 div 2', '-7 div 2', '7 div 0', 'NULL div 2', '-9223372036854775808L div -1', '7.5 div 2', 'div(7, 2)'),
+  of('greatest', ['greatest(value, …)', 'The greatest value; nulls are passed over.'], 'greatest(10, 9, 2, 4, 3)', "greatest('a', NULL, 'b')", 'greatest(NULL, NULL)', `greatest(1D, ${nan})`, 'greatest(1, 2.5)', 'greatest(1)'),
+  of('least', ['least(value, …)', 'The least value; nulls are passed over.'], 'least(10, 9, 2, 4, 3)', "least('a', NULL, 'b')", 'least(NULL, NULL)', `least(1D, ${nan})`, "least(DATE '2020-01-01', DATE '2019-01-01')"),
+  of('width_bucket', ['width_bucket(value, min, max, buckets)', 'The number of the bucket of equal width that a value falls into; 0 and buckets + 1 lie outside.'], 'width_bucket(5.3, 0.2, 10.6, 5)', 'width_bucket(-2.1, 1.3, 3.4, 3)', 'width_bucket(8.1, 0.0, 5.7, 4)', 'width_bucket(-0.9, 5.2, 0.5, 2)', 'width_bucket(1, 0, 10, 0)', 'width_bucket(NULL, 0, 10, 5)', 'width_bucket(1, 5, 5, 3)', `width_bucket(${nan}, 0, 10, 5)`, 'width_bucket(10, 0, 10, 5)', 'width_bucket(0, 0, 10, 5)', 'width_bucket(1, 0, 10, 9223372036854775807)'),
+  of('try_add', ['try_add(a, b)', 'The sum, or null where it overflows.'], 'try_add(1, 2)', 'try_add(2147483647, 1)', 'try_add(NULL, 1)', 'try_add(9223372036854775807L, 1)', 'try_add(1.5, 2)', 'try_add(CAST(127 AS TINYINT), CAST(1 AS TINYINT))', 'try_add(1e308D, 1e308D)', 'try_add(CAST(99999999999999999999999999999999999999 AS DECIMAL(38, 0)), 1)'),
+  of('try_subtract', ['try_subtract(a, b)', 'The difference, or null where it overflows.'], 'try_subtract(2, 1)', 'try_subtract(-2147483648, 1)', 'try_subtract(1, NULL)', 'try_subtract(-9223372036854775808L, 1)', 'try_subtract(1.5, 2)'),
+  of('try_multiply', ['try_multiply(a, b)', 'The product, or null where it overflows.'], 'try_multiply(2, 3)', 'try_multiply(-2147483648, 10)', 'try_multiply(1, NULL)', 'try_multiply(9223372036854775807L, 2)', 'try_multiply(1.5, 2)', 'try_multiply(CAST(99999999999999999999 AS DECIMAL(38, 0)), CAST(99999999999999999999 AS DECIMAL(38, 0)))'),
+  of('try_divide', ['try_divide(a, b)', 'The quotient, or null where the divisor is zero.'], 'try_divide(3, 2)', 'try_divide(1, 0)', 'try_divide(NULL, 2)', 'try_divide(2L, 2L)', 'try_divide(1.5, 0)', 'try_divide(1.5, 2)', 'try_divide(0D, 0D)'),
+  of('try_mod', ['try_mod(a, b)', 'The remainder, or null where the divisor is zero.'], 'try_mod(3, 2)', 'try_mod(1, 0)', 'try_mod(NULL, 2)', 'try_mod(-5.5, 2)', 'try_mod(-2147483648, -1)'),
+  of('rand', ['rand([seed])', 'A random number from 0 up to 1. Batch only.'], 'rand() BETWEEN 0 AND 1', 'rand(42) < 1', 'rand(NULL) < 1', "rand('x')"),
+  of('randn', ['randn([seed])', 'A random number of the standard normal distribution. Batch only.'], 'randn() IS NOT NULL', 'abs(randn(42)) < 100', 'randn(NULL) IS NULL'),
+  of('uniform', ['uniform(min, max[, seed])', 'A random number from `min` up to `max`. Batch only.'], 'uniform(10, 20) BETWEEN 10 AND 20', 'uniform(1.5, 1.5)', 'uniform(NULL, 2)', 'typeof(uniform(1, 2L))', 'uniform(5, 5, 0)'),
+  of('randstr', ['randstr(length[, seed])', 'A random text of letters and digits. Batch only.'], 'length(randstr(5))', "randstr(3) RLIKE '^[0-9A-Za-z]{3}$'", 'randstr(-1)', 'length(randstr(0, 1))', 'randstr(NULL)'),
+]
