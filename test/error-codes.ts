@@ -34,14 +34,14 @@ export function errorCodes(root: string): CodeUse[] {
     [...text.matchAll(/class (\w+) extends (\w+Error)\b/g)].map(([, name, base]) => [name!, base!] as const),
   )
   const rootOf = new Map(classes.map(([name, base]) => [name, base === 'MillraceError' ? name : base]))
-  const helpers = [...sources.flatMap(({ text }) => helpersIn(text, rootOf)), raised]
+  const helpers = [...sources.flatMap(({ text }) => helpersIn(text, rootOf)), raised, { ...raised, name: 'KernelError' }]
   return sources
     .flatMap(({ file, text }) =>
       [...newErrors(text, rootOf), ...helpers.flatMap((helper) => callsOf(text, helper))].map((use) => ({ ...use, file })),
     )
     .sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0))
 }
-/** SQL that the planner writes raises an error of the user's data: raise('DIVIDE_BY_ZERO', 'Division by zero.'). */
+/** SQL that the planner writes raises an error of the user's data: raise('DIVIDE_BY_ZERO', 'Division by zero.'). So do functions in TypeScript that it calls. */
 const raised: Helper = { name: 'raise', errorClass: 'InvalidQueryError', prefix: '', codeAt: 0, whatAt: 1, todoAt: -1, what: '', todo: '' }
 
 function newErrors(text: string, rootOf: ReadonlyMap<string, string>): Omit<CodeUse, 'file'>[] {

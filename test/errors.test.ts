@@ -17,8 +17,10 @@ const shownUses = 4
 /** Causes of codes whose text comes from elsewhere (DuckDB, a function's caller). */
 const causes: Readonly<Record<string, string>> = {
   'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE': 'the durations of a window do not fit together',
+  BINARY_ARITHMETIC_OVERFLOW: 'a sum, difference or product of two bytes or shorts leaves their range',
   FAILED_READ_FILE: 'a file could not be read: the disk failed, or the file is damaged or of another format',
   GROUPING_SIZE_LIMIT_EXCEEDED: 'a grouping has more keys than there may be',
+  ILLEGAL_FORMAT: 'a format of format_string has a conversion that is unknown, or that cannot show its value',
   INVALID_TRIGGER: 'trigger(…) was given something that is no trigger',
 }
 const seeMessage = 'the message says what to use instead'

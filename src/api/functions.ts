@@ -3,6 +3,7 @@
  * a string is always text here, never the name of a column: write col('x') for that.
  */
 export * from './functions/aggregates.ts'
+export * from './functions/bitwise.ts'
 export * from './functions/collections.ts'
 export * from './functions/columns.ts'
 export * from './functions/conditional.ts'
@@ -12,5 +13,7 @@ export * from './functions/hash.ts'
 export * from './functions/higher-order.ts'
 export * from './functions/intervals.ts'
 export * from './functions/math.ts'
+export * from './functions/misc.ts'
 export * from './functions/regexp.ts'
 export * from './functions/strings.ts'
+export * from './functions/url.ts'

@@ -110,7 +110,7 @@ const cases: readonly (readonly [call: readonly [string, ...Arg[]], shape: strin
   [['length', 'z'], 'length(z) : int'],
   [['length', 'i'], 'length(cast(i as string)) : int'],
   [['trim', 's'], 'trim(s) : string'],
-  [['ltrim', 's', '$x'], 'ltrim(s, x) : string'],
+  [['ltrim', '$x', 's'], 'ltrim(s, x) : string'],
   [['rtrim', 's'], 'rtrim(s) : string'],
   [['concat', 's', 'i'], 'concat(s, cast(i as string)) : string'],
   [['concat', 'z', 'z'], 'concat(z, z) : binary'],
@@ -119,7 +119,7 @@ const cases: readonly (readonly [call: readonly [string, ...Arg[]], shape: strin
   [['substring', 's', 1, 2], 'substring(s, 1, 2) : string'],
   [['substring', 's', 2], 'substring(s, 2) : string'],
   [['replace', 's', '$a'], 'replace(s, a, ) : string'],
-  [['regexp_replace', 's', '$a', '$b'], 'regexp_replace(s, a, b) : string'],
+  [['regexp_replace', 's', '$a', '$b'], 'regexp_replace(s, a, b, 1) : string'],
   [['regexp_extract', 's', '$(a)'], 'regexp_extract(s, (a), 1) : string'],
   [['split', 's', '$,'], 'split(s, ,, -1) : array<string>'],
   [['lpad', 's', 5], 'lpad(s, 5,  ) : string'],
@@ -279,12 +279,18 @@ test('names and aliases are unique', () => {
   expect(new Set(names).size).toBe(names.length)
 })
 
-test('only the clock and chance are not deterministic', () => {
+test('only the clock, chance and errors are not deterministic', () => {
   expect(functionTable.filter((row) => !row.deterministic).map((row) => row.name)).toEqual([
+    'raise_error',
+    'rand',
+    'randn',
+    'uniform',
+    'randstr',
     'current_timestamp',
     'current_date',
     'localtimestamp',
     'shuffle',
+    'uuid',
   ])
 })
 

@@ -7,6 +7,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { notSupportedYet, unresolvedRoutine } from './analysis-errors.ts'
 import type { Expression } from './expression.ts'
 import { aggregates } from './functions/aggregates.ts'
+import { bitwise } from './functions/bitwise.ts'
 import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
 import { datetime } from './functions/datetime.ts'
@@ -14,10 +15,12 @@ import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
 import { intervals } from './functions/intervals.ts'
 import { math } from './functions/math.ts'
+import { misc } from './functions/misc.ts'
 import { operators } from './functions/operators.ts'
 import { regexp } from './functions/regexp.ts'
 import type { FunctionRow, LambdaArgument } from './functions/row.ts'
 import { strings } from './functions/strings.ts'
+import { url } from './functions/url.ts'
 import { checkCount } from './signatures.ts'
 
 export { type FunctionRow, type LambdaArgument, literal } from './functions/row.ts'
@@ -59,13 +62,16 @@ export const functionFamilies: Readonly<Record<string, readonly FunctionRow[]>> 
   conditional,
   strings,
   regexp,
+  url,
   hash,
   math,
+  bitwise,
   datetime,
   intervals,
   collections,
   'higher-order': higherOrder,
   aggregates,
+  misc,
 }
 /** Every row of the table, by its own name. */
 export const functionTable: readonly FunctionRow[] = Object.values(functionFamilies).flat()
@@ -84,19 +90,11 @@ const later = new Set([
   'to_variant_object',
   'is_variant_null',
   'schema_of_variant',
-  'rand',
-  'uuid',
   'monotonically_increasing_id',
   'row_number',
   'rank',
   'lag',
   'lead',
-  'sha1',
-  'crc32',
-  'hash',
-  'xxhash64',
-  'translate',
-  'initcap',
 ])
 
 const byName = new Map(functionTable.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)))

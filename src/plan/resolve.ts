@@ -236,8 +236,17 @@ function resolveCast({ input, type, mode }: Extract<UnresolvedExpression, { kind
   )
 }
 
+/** A bare NULL is no condition, as in Spark. */
+function conditionOf(e: Expression, index: number): Expression {
+  if (e.type !== 'void') return argumentAs('CASE WHEN', e, index, 'boolean')
+  throw typeMismatch(
+    'UNEXPECTED_INPUT_TYPE',
+    'a condition of CASE WHEN is a bare NULL',
+    'leave the branch out, or write CAST(NULL AS BOOLEAN)',
+  )
+}
 function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { kind: 'case' }>, scope: Scope): CaseWhen {
-  const conditions = branches.map(({ condition }, i) => argumentAs('CASE WHEN', resolveExpression(condition, scope), i, 'boolean'))
+  const conditions = branches.map(({ condition }, i) => conditionOf(resolveExpression(condition, scope), i))
   const values = branches.map(({ value }) => resolveExpression(value, scope))
   const last = otherwise && resolveExpression(otherwise, scope)
   const all = last ? [...values, last] : values

@@ -134,7 +134,7 @@ const cases: readonly Case[] = [
   ['length', [v(Uint8Array.of(1, 2), 'binary')], '2'],
   ['trim', [text('  a ')], 'a'],
   ['trim', [text('\u00a0a')], '\u00a0a'],
-  ['ltrim', [text('xxa'), text('x')], 'a'],
+  ['ltrim', [text('x'), text('xxa')], 'a'],
   ['rtrim', [text('a ')], 'a'],
   ['concat', [text('a'), text('b')], 'ab'],
   ['concat', [text('a'), text(null)], null],
@@ -365,18 +365,6 @@ describe('what the engine can not run is refused by name', () => {
   test('a date pattern with letters that nobody knows', async () => {
     const call = resolveCall('to_date', [literal('2001', 'string'), literal('QQQQ', 'string')])
     await expect(duckdb.evaluate(call)).rejects.toThrow('QQQQ')
-  })
-  test('sha2 with 512 bits', () => {
-    expect(() =>
-      functionSql(
-        'sha2',
-        [
-          { sql: "''", type: 'string', nullable: false },
-          { sql: '512', type: 'int', nullable: false, literal: 512 },
-        ],
-        'string',
-      ),
-    ).toThrow('512')
   })
   test('a literal divisor other than 0 is not looked at', () => {
     const a = { sql: 'a', type: 'double' as const, nullable: true }

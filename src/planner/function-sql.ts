@@ -5,6 +5,7 @@
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
+import { bitwise } from './functions/bitwise.ts'
 import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
 import { datetime } from './functions/datetime.ts'
@@ -12,10 +13,12 @@ import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
 import { intervals } from './functions/intervals.ts'
 import { math } from './functions/math.ts'
+import { misc } from './functions/misc.ts'
 import { operators } from './functions/operators.ts'
 import { regexp } from './functions/regexp.ts'
 import { strings } from './functions/strings.ts'
 import type { SqlArgument, Template } from './functions/template.ts'
+import { url } from './functions/url.ts'
 
 export type { SqlArgument, SqlLambda } from './functions/template.ts'
 
@@ -36,6 +39,6 @@ export function functionNames(): readonly string[] {
   return [...templates.keys()]
 }
 
-const families = [operators, conditional, math, strings, regexp, hash, datetime, intervals, collections, higherOrder]
+const families = [operators, conditional, math, bitwise, strings, regexp, url, hash, datetime, intervals, collections, higherOrder, misc]
 // a Map, so that no name finds what every object inherits
 const templates: ReadonlyMap<string, Template> = new Map(families.flatMap((family) => Object.entries(family)))

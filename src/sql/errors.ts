@@ -15,7 +15,8 @@ const known: readonly Known[] = [
   },
   {
     // raised on purpose by the SQL that the planner writes: error('[DIVIDE_BY_ZERO] …')
-    pattern: /\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\] ?([\s\S]*)/,
+    // only at the beginning: DuckDB quotes the statement behind other errors
+    pattern: /^(?:[\w ]+: )?\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\] ?([\s\S]*)/,
     error: ([, code, what], _text, cause) => new InvalidQueryError(code!, { what: firstLine(what!), todo: todoOf(code!), cause }),
   },
   {
@@ -124,7 +125,8 @@ export function sqlError(cause: unknown, sql: string): MillraceError {
 }
 
 function overflow(what: string, cause: unknown): InvalidQueryError {
-  return new InvalidQueryError('ARITHMETIC_OVERFLOW', {
+  const small = /^Overflow in (?:addition|subtraction|multiplication) of INT(?:8|16) /.test(what)
+  return new InvalidQueryError(small ? 'BINARY_ARITHMETIC_OVERFLOW' : 'ARITHMETIC_OVERFLOW', {
     what,
     todo: 'cast to a wider type first, or use the try_ form of the function',
     cause,

@@ -4,6 +4,7 @@ import type { DataType } from '../../src/data/types.ts'
 import type { Expression, Literal, LiteralValue } from '../../src/plan/expression.ts'
 import { expressionSql } from '../../src/planner/expression-sql.ts'
 import { literalSql } from '../../src/planner/sql-text.ts'
+import { registerKernels } from '../../src/sql/kernels/register.ts'
 
 export const batchTimestamp = "TIMESTAMP '2026-01-31 12:00:00.5'"
 export const salt = 'a salt'
@@ -27,6 +28,7 @@ export class DuckDb {
     const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
     const connection = await instance.connect()
     await connection.run("SET TimeZone = 'America/New_York'") // nothing may hang on it
+    registerKernels((connection as unknown as { connection: never }).connection)
     return new DuckDb(instance, connection)
   }
   async rows(sql: string): Promise<unknown[][]> {

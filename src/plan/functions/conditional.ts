@@ -1,8 +1,10 @@
 /** Conditions, nulls and NaN. */
-import { isOrderable } from '../coercion.ts'
+import { typeText } from '../../data/types.ts'
+import { castTo, isOrderable } from '../coercion.ts'
+import { expressionText } from '../expression-tree.ts'
 import { anyNullable, argumentAs, call, toCommonType } from '../signatures.ts'
 import { compare } from './operators.ts'
-import { type FunctionRow, literal, notOrderable, type Resolve, scalar, special } from './row.ts'
+import { type FunctionRow, int, literal, notOrderable, type Resolve, scalar, special, text } from './row.ts'
 
 const resolveCoalesce: Resolve = (given) => {
   const { type, args } = toCommonType('coalesce', given)
@@ -34,6 +36,24 @@ function extreme(name: string): FunctionRow {
   })
 }
 
+const resolveNvl2: Resolve = ([value, a, b]) => resolveIf([call('isnotnull', [value!], 'boolean', false), a!, b!], false)
+const resolveNullifZero: Resolve = ([value]) => resolveNullif([value!, int(0)], false)
+const resolveZeroIfNull: Resolve = ([value]) => resolveCoalesce([value!.type === 'string' ? castTo(value!, 'long') : value!, int(0)], false)
+const resolveNanvl: Resolve = ([a, b]) => {
+  const both = a!.type === 'float' && b!.type === 'float' ? 'float' : 'double'
+  const args = [argumentAs('nanvl', a!, 0, both), argumentAs('nanvl', b!, 1, both)]
+  return call('nanvl', args, both, anyNullable(args))
+}
+const resolveAssertTrue: Resolve = ([condition, message]) => {
+  const says = message ?? text(`'${expressionText(condition!)}' is not true!`)
+  return call(
+    'assert_true',
+    [argumentAs('assert_true', condition!, 0, 'boolean'), argumentAs('assert_true', says, 1, 'string')],
+    'void',
+    true,
+  )
+}
+
 export const conditional: readonly FunctionRow[] = [
   scalar('isnull', { takes: ['any'], gives: 'boolean', nullable: false }),
   scalar('isnotnull', { takes: ['any'], gives: 'boolean', nullable: false }),
@@ -46,4 +66,11 @@ export const conditional: readonly FunctionRow[] = [
   extreme('greatest'),
   extreme('least'),
   special('if', [3, 3], resolveIf),
+  special('nvl2', [3, 3], resolveNvl2),
+  special('nullifzero', [1, 1], resolveNullifZero),
+  special('zeroifnull', [1, 1], resolveZeroIfNull),
+  special('nanvl', [2, 2], resolveNanvl),
+  special('assert_true', [1, 2], resolveAssertTrue),
+  { ...scalar('raise_error', { takes: ['string'], gives: 'void', nullable: true }), deterministic: false },
+  special('typeof', [1, 1], ([arg]) => text(typeText(arg!.type))),
 ]

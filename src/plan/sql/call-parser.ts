@@ -186,7 +186,8 @@ function trim(reader: TokenReader): UnresolvedExpression | undefined {
 }
 function trimCall(name: string, text: UnresolvedExpression, characters: UnresolvedExpression | undefined): UnresolvedExpression {
   if (characters === undefined) return call(name === 'btrim' ? 'trim' : name, text)
-  return call(name, text, characters)
+  // as in Spark, btrim has the text first and the others the characters
+  return name === 'btrim' ? call(name, text, characters) : call(name, characters, text)
 }
 
 function overlay(reader: TokenReader): UnresolvedExpression | undefined {

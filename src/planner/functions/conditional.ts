@@ -12,4 +12,11 @@ export const conditional: Templates = {
   greatest: plain('greatest'),
   least: plain('least'),
   if: ([c, a, b]) => `CASE WHEN ${c!.sql} THEN ${a!.sql} ELSE ${b!.sql} END`,
+  nanvl: ([a, b]) => `CASE WHEN isnan(${a!.sql}) THEN ${b!.sql} ELSE ${a!.sql} END`,
+  assert_true: ([condition, message]) => `CASE WHEN ${condition!.sql} THEN NULL ELSE ${raised(message!.sql)} END`,
+  raise_error: ([message]) => raised(message!.sql),
+}
+
+function raised(message: string): string {
+  return `error('[USER_RAISED_EXCEPTION] ' || coalesce(${message}, 'null'))`
 }

@@ -7,12 +7,12 @@ import { intervalArithmetic } from '../interval-arithmetic-sql.ts'
 import { raise, sqlType } from '../sql-text.ts'
 import { infix, isDecimal, isFloating, prefix, type SqlArgument, type Template, type Templates } from './template.ts'
 
-const add =
+export const add =
   (operator: '+' | '-'): Template =>
   ([a, b], type) =>
     isDecimal(type) ? `CAST(${a!.sql} ${operator} ${b!.sql} AS ${sqlType(type)})` : `(${a!.sql} ${operator} ${b!.sql})`
 
-const multiply: Template = ([a, b], type) =>
+export const multiply: Template = ([a, b], type) =>
   isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type)
     ? multiplyDecimals(a!.sql, a!.type, b!.sql, b!.type, type)
     : `(${a!.sql} * ${b!.sql})`
@@ -26,7 +26,7 @@ function isZero(value: LiteralValue): boolean {
   return typeof value === 'object' && value !== null && 'unscaled' in value ? value.unscaled === 0n : Number(value) === 0
 }
 
-const divide: Template = ([a, b], type) => {
+export const divide: Template = ([a, b], type) => {
   const quotient =
     isDecimal(type) && isDecimal(a!.type) && isDecimal(b!.type)
       ? divideDecimals(a!.sql, a!.type, b!.sql, b!.type, type)
@@ -35,7 +35,7 @@ const divide: Template = ([a, b], type) => {
 }
 
 /** The sign is the dividend's. The smallest integer % -1 is 0, where SQL sees an overflow. */
-const remainder: Template = ([a, b], type) => {
+export const remainder: Template = ([a, b], type) => {
   const rest = isDecimal(type) ? `CAST(${a!.sql} % ${b!.sql} AS ${sqlType(type)})` : `(${a!.sql} % ${b!.sql})`
   const safe = isFloating(type) || isDecimal(type) || (b!.literal !== undefined && Number(b!.literal) !== -1)
   return unlessZero(

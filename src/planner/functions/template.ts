@@ -53,4 +53,14 @@ export const toInt =
   (args) =>
     `CAST(${name}(${args.map((a) => a.sql).join(', ')}) AS INTEGER)`
 
+/** A function of TypeScript that the engine registers (src/sql/kernels). */
+export const kernel =
+  (name: string): Template =>
+  (args) =>
+    `spark_${name}(${args.map((a) => a.sql).join(', ')})`
+/** Text or binary as binary. */
+export function bytesSql({ sql, type }: SqlArgument): string {
+  return type === 'binary' ? sql : `encode(${sql})`
+}
+
 export type Templates = Readonly<Record<string, Template>>

@@ -156,8 +156,7 @@ function family<S>(name: string, seedType: DataType, hash: Hash<S>): readonly Ke
   ]
 }
 
-const digest = (name: string) =>
-  kernel(name, ['binary'], 'string', (bytes: Uint8Array) => createHash(name).update(bytes).digest('hex'))
+const digest = (name: string) => kernel(name, ['binary'], 'string', (bytes: Uint8Array) => createHash(name).update(bytes).digest('hex'))
 
 export const hash: readonly Kernel[] = [
   ...family('murmur3', 'int', murmur),

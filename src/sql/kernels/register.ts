@@ -1,16 +1,23 @@
 /** Makes the kernels known to DuckDB. */
 import { type Column, columnKind, fixedArray } from '../../data/column-batch.ts'
 import type { DataType } from '../../data/types.ts'
-import { columnValues, encodeStrings, joinBytes, type Physical, toPhysical } from '../../data/values.ts'
+import { columnValues, encodeStrings, joinBytes, toPhysical } from '../../data/values.ts'
 import { bindings, type DataChunk, type Vector } from '../bindings.ts'
 import { logicalType } from '../duck-types.ts'
 import { writeNestedVector } from '../nested-values.ts'
 import { readColumn } from '../read-vectors.ts'
 import { writeVector } from '../write-vectors.ts'
+import { charset } from './charsets.ts'
+import { format } from './format.ts'
 import { hash } from './hash.ts'
 import { type Kernel, KernelError } from './kernel.ts'
+import { math } from './math.ts'
+import { numberFormat } from './number-format.ts'
+import { regexp } from './regexp.ts'
+import { text } from './text.ts'
+import { url } from './url.ts'
 
-export const kernels: readonly Kernel[] = [...hash]
+export const kernels: readonly Kernel[] = [...hash, ...text, ...charset, ...regexp, ...format, ...numberFormat, ...url, ...math]
 
 type Connection = Awaited<ReturnType<typeof bindings.connect>>
 
@@ -67,7 +74,8 @@ function columnOf(type: DataType, results: readonly unknown[]): Exclude<Column, 
     valid[i] = 0
   }
   if (type === 'string') return { kind: 'bytes', type, valid, ...encodeStrings(results.map((text) => (text ?? '') as string)) }
-  if (type === 'binary') return { kind: 'bytes', type, valid, ...joinBytes(results.map((bytes) => (bytes ?? new Uint8Array(0)) as Uint8Array)) }
+  if (type === 'binary')
+    return { kind: 'bytes', type, valid, ...joinBytes(results.map((bytes) => (bytes ?? new Uint8Array(0)) as Uint8Array)) }
   const data = fixedArray(type, results.length)
   for (let i = 0; i < results.length; i++) if (results[i] != null) data[i] = toPhysical(type, results[i]) as never
   return { kind: 'fixed', type, data, valid }
