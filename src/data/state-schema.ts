@@ -4,9 +4,13 @@ import type { DataType } from './types.ts'
 export interface StateSchema {
   readonly keys: readonly StateColumn[]
   readonly values: readonly StateValue[]
-  /** Which key column decides when a row is late or may be forgotten: late or evictable when its value <= watermark. */
-  readonly eventTime: { readonly key: number } | null
+  /** Which column decides when a row may be forgotten: when its value <= watermark. A key column (the event time of a group), or, by its place
+   *  among `values`, a value column (when the row expires). */
+  readonly eventTime: EventTimeColumn | null
+  /** `many`: a key may have any number of rows, told apart by their row numbers (docs/formats.md, "The identity of a row"); absent: one. */
+  readonly rowsPerKey?: 'many'
 }
+export type EventTimeColumn = { readonly key: number } | { readonly value: number }
 export interface StateColumn {
   readonly name: string
   readonly type: DataType
@@ -56,3 +60,9 @@ export type MergeOp =
   | 'bins'
   /** binary: a HyperLogLog (state/distinct-sketch.ts). */
   | 'hll'
+
+/** The event-time column by its place among keys and values together; undefined without one. */
+export function eventTimeIndex({ keys, eventTime }: StateSchema): number | undefined {
+  if (eventTime === null) return undefined
+  return 'key' in eventTime ? eventTime.key : keys.length + eventTime.value
+}

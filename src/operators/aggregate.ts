@@ -1,15 +1,31 @@
 import { assert } from '../base/errors.ts'
-import type { Column, ColumnBatch, FixedColumn } from '../data/column-batch.ts'
+import type { ColumnBatch, FixedColumn } from '../data/column-batch.ts'
+import type { Schema } from '../data/schema.ts'
+import type { StateSchema } from '../data/state-schema.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
-import { takeColumn } from './take.ts'
+import { loadAll } from './load-all.ts'
+import type { BatchWatermarks, StepContext, StepResult } from './step.ts'
+import { takeKeys } from './take.ts'
 
-/** The watermarks of a batch, in microseconds; null in a query without withWatermark. */
-export interface BatchWatermarks {
-  /** What the batch before evicted by: rows at or below it are late. */
-  readonly lateUs: bigint | null
-  /** What this batch evicts by. */
-  readonly evictionUs: bigint | null
+/** A grouped aggregation as the planner describes it (planner/streaming-plan.ts). */
+export interface AggregateStep {
+  readonly partialSql: string
+  readonly stores: readonly { readonly schema: StateSchema }[]
+  readonly outputMode: 'append' | 'update' | 'complete'
+  readonly schema: Schema
 }
+
+/** One batch of an aggregation: partial aggregates in SQL, the rest here. */
+export async function runAggregate(step: AggregateStep, { sql, inputs, store, watermarks }: StepContext): Promise<StepResult> {
+  const partial = await sql.keyedColumns(step.partialSql, inputs, step.schema)
+  const startMs = performance.now()
+  const { eventTime } = step.stores[0]!.schema
+  const spec = { outputMode: step.outputMode, eventTimeKey: eventTime !== null && 'key' in eventTime ? eventTime.key : null }
+  const { output, ...metrics } = aggregateBatch(store(), partial, spec, watermarks)
+  const updatesMs = performance.now() - startMs
+  return { output: await loadAll(sql, output, step.schema), metrics: { ...metrics, updatesMs } }
+}
+
 export interface AggregateResult {
   /** The rows that the output mode asks for: keys, then accumulators. */
   readonly output: readonly ColumnBatch[]
@@ -57,15 +73,5 @@ export function dropLate(batch: KeyedBatch, eventTimeKey: number, lateUs: bigint
   for (let row = 0; row < kept.length; row++) {
     if (times[row]! > lateUs || (column.valid !== null && column.valid[row] === 0)) kept[count++] = row
   }
-  return count === kept.length ? batch : take(batch, kept.subarray(0, count))
-}
-
-function take(batch: KeyedBatch, rows: Uint32Array): KeyedBatch {
-  const keyIds = new Uint32Array(rows.length * 4)
-  for (let i = 0; i < rows.length; i++) {
-    const from = rows[i]! * 4
-    for (let word = 0; word < 4; word++) keyIds[i * 4 + word] = batch.keyIds[from + word]!
-  }
-  const columns: Column[] = batch.rows.columns.map((column) => takeColumn(column, rows))
-  return { keyIds, rows: { schema: batch.rows.schema, length: rows.length, columns } }
+  return count === kept.length ? batch : takeKeys(batch, kept.subarray(0, count))
 }

@@ -1,4 +1,21 @@
 import { type Column, fixedArray } from '../data/column-batch.ts'
+import type { KeyedBatch } from '../state/state-store.ts'
+
+/** The given rows of a batch with their identities, in the order given. */
+export function takeKeys({ keyIds, rows }: KeyedBatch, numbers: Uint32Array): KeyedBatch {
+  const columns: Column[] = rows.columns.map((column) => takeColumn(column, numbers))
+  return { keyIds: takeIds(keyIds, numbers), rows: { schema: rows.schema, length: numbers.length, columns } }
+}
+
+/** The identities (4 words each) of the given rows. */
+export function takeIds(keyIds: Uint32Array, numbers: Uint32Array): Uint32Array {
+  const taken = new Uint32Array(numbers.length * 4)
+  for (let i = 0; i < numbers.length; i++) {
+    const from = numbers[i]! * 4
+    for (let word = 0; word < 4; word++) taken[i * 4 + word] = keyIds[from + word]!
+  }
+  return taken
+}
 
 /** The given rows of a column, in the order given. */
 export function takeColumn(column: Column, rows: Uint32Array): Column {

@@ -1,6 +1,6 @@
-import type { StateSchema } from '../data/state-schema.ts'
+import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import { typeText } from '../data/types.ts'
-import type { PhysicalNode, StreamingPlan } from './streaming-plan.ts'
+import { inputsOfNode, isStateful, type PhysicalNode, type PlannedStore, type StatefulNode, type StreamingPlan } from './streaming-plan.ts'
 
 /** A plan as indented text, the last step first: what reads what, the SQL of each fragment, the columns of each state. */
 export function explainStreamingPlan(plan: StreamingPlan): string {
@@ -26,8 +26,7 @@ const newSeen = () => new Map<PhysicalNode, number>()
 function nodeLines(node: PhysicalNode, seen: Map<PhysicalNode, number>): string[] {
   if (seen.has(node)) return [`${titleOf(node)} (as above)`]
   seen.set(node, seen.size)
-  const inputs =
-    node.kind === 'fragment' ? node.inputs : node.kind === 'observe' ? [node.input, node.metrics] : 'input' in node ? [node.input] : []
+  const inputs = inputsOfNode(node)
   return [
     titleOf(node),
     ...detailLines(node).map((line) => `  ${line}`),
@@ -53,20 +52,42 @@ function titleOf(node: PhysicalNode): string {
       return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
     case 'aggregate':
       return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
+    case 'dedupe':
+      return `Drop duplicates ${node.operatorId}${node.operatorName === 'dedupe' ? '' : ', within the watermark'}`
+    case 'limit':
+      return `Limit ${node.operatorId}: ${node.count} rows`
   }
 }
 
 function detailLines(node: PhysicalNode): string[] {
   const columns = `columns: ${node.schema.fields.map((field, i) => `c${i} ${field.name} ${typeText(field.type)}`).join(', ')}`
   if (node.kind === 'fragment') return [node.sql, columns]
-  if (node.kind === 'aggregate') return [node.partialSql, ...stateLines(node.stateSchema)]
+  if (isStateful(node)) return [...statements(node), ...node.stores.flatMap((store) => storeLines(store, node.stores.length > 1))]
   return [columns]
 }
 
-function stateLines({ keys, values, eventTime }: StateSchema): string[] {
-  const key = keys.map(({ name, type }, i) => `${name} ${typeText(type)}${eventTime?.key === i ? ' (event time)' : ''}`)
-  return [
-    `state keys: ${key.join(', ') || 'none'}`,
-    `state values: ${values.map(({ name, type, merge }) => `${name} ${typeText(type)} by ${merge}`).join(', ') || 'none'}`,
-  ]
+/** The SQL of a step with state. */
+function statements(node: StatefulNode): string[] {
+  switch (node.kind) {
+    case 'aggregate':
+      return [node.partialSql]
+    case 'dedupe':
+      return [node.keysSql]
+    case 'limit':
+      return []
+  }
+}
+
+function storeLines({ name, schema }: PlannedStore, isOneOfSeveral: boolean): string[] {
+  return stateLines(schema).map((line) => (isOneOfSeveral ? `${name} ${line}` : line))
+}
+
+function stateLines(schema: StateSchema): string[] {
+  const { keys, values } = schema
+  const eventTime = eventTimeIndex(schema)
+  const key = keys.map(({ name, type }, i) => `${name} ${typeText(type)}${eventTime === i ? ' (event time)' : ''}`)
+  const value = values.map(
+    ({ name, type, merge }, i) => `${name} ${typeText(type)} by ${merge}${eventTime === keys.length + i ? ' (event time)' : ''}`,
+  )
+  return [`state keys: ${key.join(', ') || 'none'}`, `state values: ${value.join(', ') || 'none'}`]
 }

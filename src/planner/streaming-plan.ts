@@ -16,7 +16,8 @@ export interface StreamingPlan {
   /** Distinct sources in plan order. */
   readonly sources: readonly PlannedSource[]
   readonly watermarks: readonly EventTime[]
-  readonly stateful: readonly StatefulAggregate[]
+  /** The steps with state, outermost first (each before those below it, left before right): the order of progress. */
+  readonly stateful: readonly StatefulNode[]
   readonly outputMode: OutputMode
   readonly schema: Schema
 }
@@ -26,7 +27,10 @@ export interface PlannedSource {
   readonly scan: StreamScan
 }
 
-export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulAggregate
+export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulNode
+/** Every kind of step with state. A new kind: its node here, its planning in planner/, its work in operators/<kind>.ts, its line in runtime/stateful-steps.ts. */
+export type StatefulNode = StatefulAggregate | StatefulDedupe | StatefulLimit
+export type StatefulKind = StatefulNode['kind']
 
 /** The rows that a source has in this batch. */
 export interface SourceRows {
@@ -93,23 +97,85 @@ export interface EventTime {
   readonly delayMs: number
 }
 
+/** What all steps with state have in common, and all that the engine around them knows of them. */
+export interface StatefulStep {
+  readonly inputs: readonly PhysicalNode[]
+  /** Unique in the query, counted up from the sources; the name of the operator's folder in the checkpoint. */
+  readonly operatorId: number
+  /** Spark's name of the operator, for progress and the state's metadata: stateStoreSave, dedupe, … */
+  readonly operatorName: string
+  /** At least one. An operator with one calls it `default`. */
+  readonly stores: readonly PlannedStore[]
+  readonly outputMode: OutputMode
+  /** Physical columns of the result. */
+  readonly schema: Schema
+  /** The watermark that the operators above may count on, by the one of the inputs (operators/watermark-propagation.ts). */
+  readonly outputWatermark: OutputWatermark
+  /** Whether a trigger without new data has to run a batch for the operator: where its watermark has moved since the last batch, at every trigger (timers in
+   *  processing time), or never. */
+  readonly noDataBatches: 'when-watermark-moves' | 'always' | 'never'
+  /** Spark's custom metrics, which are there (as 0) in every progress. */
+  readonly customMetrics?: readonly string[]
+}
+export interface PlannedStore {
+  /** `default`, or what tells the operator's stores apart: `left`, `right`, a state variable's name. */
+  readonly name: string
+  readonly schema: StateSchema
+}
+/** `same`: that of the inputs; `behind`: as much behind it; `none`: rows of any age may come out. */
+export type OutputWatermark = { readonly kind: 'same' } | { readonly kind: 'behind'; readonly lagMs: number } | { readonly kind: 'none' }
+
 /**
  * Grouped aggregation with state. Per batch: run `partialSql` over the input (one row a group: key identity, key columns, partial accumulators),
  * drop groups that are late, merge into the state, and give the rows that the output mode asks for, in the physical columns
- * [...keyColumns, ...accumulator columns] called c0, c1, …; `finalSql` above (a Fragment) turns them into the user's columns.
+ * [...keyColumns, ...accumulator columns] called c0, c1, …; a Fragment above turns them into the user's columns.
  */
-export interface StatefulAggregate {
+export interface StatefulAggregate extends StatefulStep {
   readonly kind: 'aggregate'
-  readonly input: PhysicalNode
-  readonly operatorId: number
-  /** SELECT over ⟦0⟧ giving columns: key_id (UHUGEINT; see docs/formats.md), k0…, a0… in the order of stateSchema. */
+  /** SELECT over ⟦0⟧ giving columns: key_id (UHUGEINT; see docs/formats.md), k0…, a0… in the order of the state's schema. */
   readonly partialSql: string
-  readonly stateSchema: StateSchema
-  readonly outputMode: OutputMode
-  /** Physical columns of the result: keys, then accumulators. */
-  readonly schema: Schema
   /** Whether this is an aggregation without keys, which has a row even where no input came. */
   readonly global: boolean
 }
 
-export type { MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
+/**
+ * dropDuplicates and dropDuplicatesWithinWatermark. Per batch: number the rows, run `keysSql` over them (one row a key), drop rows that are late, enter the keys
+ * that the state doesn't have, and give the first row of each of those.
+ */
+export interface StatefulDedupe extends StatefulStep {
+  readonly kind: 'dedupe'
+  /** SELECT over ⟦0⟧ (the input) giving its columns c0, c1, … and behind them the number of the row in the batch. */
+  readonly numberedSql: string
+  readonly numberedSchema: Schema
+  /**
+   * SELECT over ⟦0⟧ (numbered rows) giving: key_id, the columns of the state (keys; within a watermark also when the entry expires), and three
+   * numbers: the key's first row that is not late (null: all are), its rows that are not late, its late rows. ⟦late⟧ stands for the late
+   * watermark as a TIMESTAMP literal.
+   */
+  readonly keysSql: string
+  readonly keysSchema: Schema
+  /** SELECT over ⟦0⟧ (numbered rows) and ⟦1⟧ (numbers) giving the rows with those numbers. */
+  readonly pickedSql: string
+}
+
+/** At most `count` rows, over all batches. The state is one row: how many there were. */
+export interface StatefulLimit extends StatefulStep {
+  readonly kind: 'limit'
+  readonly count: number
+  /** SELECT over ⟦0⟧ giving key_id and the number of rows. */
+  readonly countSql: string
+}
+
+export type { EventTimeColumn, MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
+
+const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, dedupe: true, limit: true }
+export function isStateful(node: PhysicalNode): node is StatefulNode {
+  return node.kind in statefulKinds
+}
+
+/** The nodes that a node reads, in order. */
+export function inputsOfNode(node: PhysicalNode): readonly PhysicalNode[] {
+  if (node.kind === 'observe') return [node.input, node.metrics]
+  if ('input' in node) return [node.input]
+  return 'inputs' in node ? node.inputs : []
+}

@@ -122,7 +122,7 @@ describe('the shape of a plan', () => {
     })
   })
   test('a window key is two state columns, and its end is the event time', () => {
-    const { stateSchema } = planned(ysb(), 'update').stateful[0]!
+    const stateSchema = planned(ysb(), 'update').stateful[0]!.stores[0]!.schema
     expect(stateSchema.keys.map(({ name }) => name)).toEqual(['window.start', 'window.end', 'campaign_id'])
     expect(stateSchema.eventTime).toEqual({ key: 1 })
   })
@@ -131,14 +131,13 @@ describe('the shape of a plan', () => {
       as(window('event_time', '1 minute'), 'w'),
       col('ad_id'),
     ])
-    const { stateSchema } = planned(plan.groupBy(windows, [item('w', col('w'))], [item('n', call('count'))]), 'append').stateful[0]!
+    const stateSchema = planned(plan.groupBy(windows, [item('w', col('w'))], [item('n', call('count'))]), 'append').stateful[0]!.stores[0]!
+      .schema
     expect(stateSchema).toMatchObject({ keys: [{ name: 'w.start' }, { name: 'w.end' }], eventTime: { key: 1 } })
   })
   test('without a watermark no key is an event time', () => {
-    const { stateSchema } = planned(
-      plan.groupBy(events(), [item('w', window('event_time', '1 minute'))], [item('n', call('count'))]),
-      'update',
-    ).stateful[0]!
+    const stateSchema = planned(plan.groupBy(events(), [item('w', window('event_time', '1 minute'))], [item('n', call('count'))]), 'update')
+      .stateful[0]!.stores[0]!.schema
     expect(stateSchema.eventTime).toBe(null)
   })
   test('aggregates share their accumulators', () => {
@@ -149,7 +148,7 @@ describe('the shape of a plan', () => {
       item('v', call('var_pop', col('fuel'))),
       item('d', call('stddev', col('fuel'))),
     ]
-    const { values } = planned(plan.groupBy(flights(), [], items), 'update').stateful[0]!.stateSchema
+    const { values } = planned(plan.groupBy(flights(), [], items), 'update').stateful[0]!.stores[0]!.schema
     expect(values.map(({ name, merge }) => `${name} ${merge}`)).toEqual([
       'a.sum sum',
       'a.count sum',
@@ -159,14 +158,14 @@ describe('the shape of a plan', () => {
     ])
   })
   test('state columns have names of their own', () => {
-    const { stateSchema } = planned(
+    const stateSchema = planned(
       plan.groupBy(
         plan.project(flights(), [as(col('origin'), 'n.sum'), col('fuel')]),
         [item('n.sum', col('`n.sum`'))],
         [item('n', call('avg', col('fuel')))],
       ),
       'update',
-    ).stateful[0]!
+    ).stateful[0]!.stores[0]!.schema
     expect([...stateSchema.keys, ...stateSchema.values].map(({ name }) => name)).toEqual(['n.sum', 'n.sum.2', 'n.count'])
   })
 })

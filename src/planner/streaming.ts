@@ -32,7 +32,17 @@ import {
   readInput,
 } from './plan-sql.ts'
 import { newNames, type Select, selectFrom } from './select-sql.ts'
-import type { EventTime, PhysicalNode, PlannedSource, SourceRows, StatefulAggregate, StreamingPlan } from './streaming-plan.ts'
+import {
+  type EventTime,
+  inputsOfNode,
+  isStateful,
+  type PhysicalNode,
+  type PlannedSource,
+  type SourceRows,
+  type StatefulAggregate,
+  type StatefulNode,
+  type StreamingPlan,
+} from './streaming-plan.ts'
 import { inTimeZone } from './time-zone.ts'
 
 /**
@@ -96,12 +106,24 @@ function sourceRows(sources: Sources, scan: StreamScan): SourceRows {
   return source.rows
 }
 
+/** The steps with state, each before those below it. */
+function statefulNodes(root: PhysicalNode): StatefulNode[] {
+  const found = new Set<PhysicalNode>()
+  const visit = (node: PhysicalNode) => {
+    if (found.has(node)) return
+    found.add(node)
+    inputsOfNode(node).forEach(visit)
+  }
+  visit(root)
+  return [...found].filter(isStateful)
+}
+
 class StreamPlanner {
   readonly #plan: LogicalPlan
   readonly #outputMode: OutputMode
   readonly #sources: Sources
   readonly #watermarks: EventTime[] = []
-  readonly #stateful: StatefulAggregate[] = []
+  #operatorCount = 0
   /** Nodes of the plan that stand in it twice are planned once; the key also says which columns are read. */
   readonly #done = new Map<LogicalPlan, Map<string, unknown>>()
 
@@ -117,7 +139,7 @@ class StreamPlanner {
       root,
       sources: [...this.#sources.values()].map(({ planned }) => planned),
       watermarks: this.#watermarks,
-      stateful: this.#stateful,
+      stateful: statefulNodes(root),
       outputMode: this.#outputMode,
       schema: this.#plan.schema,
     }
@@ -215,22 +237,29 @@ class StreamPlanner {
     // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
     const node: StatefulAggregate = {
       kind: 'aggregate',
-      input: inner.inputs[0]!,
-      operatorId: this.#stateful.length,
+      inputs: inner.inputs,
+      operatorId: this.#operatorCount++,
+      operatorName: 'stateStoreSave',
       partialSql: partialSql(select, keys, partials, inner),
-      stateSchema: {
-        keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
-        values,
-        eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
-      },
+      stores: [
+        {
+          name: 'default',
+          schema: {
+            keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
+            values,
+            eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
+          },
+        },
+      ],
       outputMode: this.#outputMode,
+      outputWatermark: { kind: 'same' },
+      noDataBatches: this.#outputMode === 'complete' ? 'never' : 'when-watermark-moves',
       schema: new Schema([
         ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
         ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
       ]),
       global: keys.length === 0,
     }
-    this.#stateful.push(node)
     return {
       node,
       keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),

@@ -1,13 +1,14 @@
 import { assert } from '../base/errors.ts'
-import { type Column, type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
+import type { Column } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
-import { type AggregateResult, aggregateBatch, type BatchWatermarks } from '../operators/aggregate.ts'
+import type { BatchWatermarks, StepMetrics } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
-import type { PhysicalNode, SourceRows, StatefulAggregate, UserCallsStep } from '../planner/streaming-plan.ts'
+import { inputsOfNode, type PhysicalNode, type SourceRows, type StatefulNode, type UserCallsStep } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'
+import { runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
 export interface EvaluationContext {
@@ -16,20 +17,22 @@ export interface EvaluationContext {
   readonly source: (node: SourceRows) => Promise<Relation>
   /** A relation that the engine made under a name (foreachBatch). */
   readonly relation: (name: string) => Relation
-  readonly store: (operatorId: number) => StateStore
-  readonly watermarks: BatchWatermarks
+  readonly store: (operatorId: number, name?: string) => StateStore
+  readonly watermarks: (operatorId: number) => BatchWatermarks
+  readonly batchTimestampMs: number
 }
 /** What was seen on the way. */
 export interface EvaluationRecord {
   /** What each observe has seen, by its name. */
   readonly observed: Map<string, { readonly metrics: Row; readonly observed: Observed | null }>
   readonly eventTimes: Map<number, EventTimeStats>
-  readonly aggregates: Map<number, AggregateResult & { readonly updatesMs: number }>
+  /** What each stateful operator did, by its id. */
+  readonly steps: Map<number, StepMetrics>
 }
 
 /** Runs a plan's nodes, inputs first; every node once, also where two others read it. Stateful steps change their store. */
 export class Evaluation {
-  readonly record: EvaluationRecord = { eventTimes: new Map(), aggregates: new Map(), observed: new Map() }
+  readonly record: EvaluationRecord = { eventTimes: new Map(), steps: new Map(), observed: new Map() }
   readonly #context: EvaluationContext
   readonly #done = new Map<PhysicalNode, Promise<Relation>>()
   readonly #readers: Map<PhysicalNode, number>
@@ -82,8 +85,8 @@ export class Evaluation {
       }
       case 'user-calls':
         return this.#userCalls(node)
-      case 'aggregate':
-        return this.#aggregate(node)
+      default:
+        return this.#step(node)
     }
   }
 
@@ -100,25 +103,20 @@ export class Evaluation {
     return sql.withColumns(input, node.kept, { schema: new Schema(fields), length: batch.length, columns })
   }
 
-  async #aggregate(node: StatefulAggregate): Promise<Relation> {
-    const { sql, watermarks } = this.#context
-    const input = await this.relationOf(node.input)
-    const partial = await sql.keyedColumns(node.partialSql, [input], node.schema)
-    const startMs = performance.now()
-    const spec = { outputMode: node.outputMode, eventTimeKey: node.stateSchema.eventTime?.key ?? null }
-    const result = aggregateBatch(this.#context.store(node.operatorId), partial, spec, watermarks)
-    this.record.aggregates.set(node.operatorId, { ...result, updatesMs: performance.now() - startMs })
-    return loadAll(sql, result.output, node)
+  async #step(node: StatefulNode): Promise<Relation> {
+    const { sql, store, watermarks, batchTimestampMs } = this.#context
+    const inputs: Relation[] = []
+    for (const input of node.inputs) inputs.push(await this.relationOf(input))
+    const { output, metrics } = await runStep(node, {
+      sql,
+      inputs,
+      store: (name) => store(node.operatorId, name),
+      watermarks: watermarks(node.operatorId),
+      batchTimestampMs,
+    })
+    this.record.steps.set(node.operatorId, metrics)
+    return output
   }
-}
-
-async function loadAll(sql: SqlBatch, batches: readonly ColumnBatch[], node: StatefulAggregate): Promise<Relation> {
-  if (batches.length === 0) return sql.load(emptyColumns(node.schema))
-  if (batches.length === 1) return sql.load(batches[0]!)
-  const relations: Relation[] = []
-  for (const batch of batches) relations.push(await sql.load(batch))
-  const text = relations.map((_, i) => `SELECT * FROM ⟦${i}⟧`).join(' UNION ALL ')
-  return sql.fragment(text, relations, node.schema)
 }
 
 function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {
@@ -127,9 +125,7 @@ function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {
     const seen = readers.get(node) ?? 0
     readers.set(node, seen + 1)
     if (seen > 0) return
-    if (node.kind === 'fragment') node.inputs.forEach(visit)
-    else if ('input' in node) visit(node.input)
-    if (node.kind === 'observe') visit(node.metrics)
+    inputsOfNode(node).forEach(visit)
   }
   visit(root)
   return readers

@@ -4,7 +4,8 @@ import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpo
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
-import type { BatchWatermarks } from '../operators/aggregate.ts'
+import type { BatchWatermarks } from '../operators/step.ts'
+import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { Trigger } from '../query/engine-port.ts'
@@ -308,11 +309,17 @@ export class MicroBatchExecution {
     await this.#purgeLogs()
   }
 
-  /** A stateful operator wants to evict by a watermark that it has not seen yet. */
+  /** A stateful operator wants to evict by a watermark that it has not seen yet, or looks at the clock. */
   #needsNoDataBatch(): boolean {
     const { plan } = this.#parts
-    if (plan.stateful.length === 0 || plan.outputMode === 'complete' || plan.watermarks.length === 0) return false
-    return this.#evictedByMs !== undefined && this.#tracker.currentMs > this.#evictedByMs
+    if (this.#evictedByMs === undefined || plan.stateful.length === 0) return false
+    if (plan.stateful.some(({ noDataBatches }) => noDataBatches === 'always')) return true
+    if (this.#tracker.currentMs <= this.#evictedByMs) return false
+    const before = propagateWatermark(plan.root, this.#evictedByMs)
+    const next = propagateWatermark(plan.root, this.#tracker.currentMs)
+    return plan.stateful.some(
+      ({ operatorId, noDataBatches }) => noDataBatches === 'when-watermark-moves' && next.get(operatorId)! > before.get(operatorId)!,
+    )
   }
 
   /** With batch N in the log, nobody asks for the rows of N−1 again. */
@@ -381,13 +388,10 @@ export class MicroBatchExecution {
 
   async #evaluate(sql: SqlBatch, entry: OffsetEntry): Promise<Evaluation> {
     const { plan, sources } = this.#parts
-    const watermarks: BatchWatermarks =
-      plan.watermarks.length === 0
-        ? { lateUs: null, evictionUs: null }
-        : { lateUs: BigInt(this.#previousWatermarkMs) * 1000n, evictionUs: BigInt(entry.batchWatermarkMs) * 1000n }
     return new Evaluation(plan.root, {
       sql,
-      watermarks,
+      watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
+      batchTimestampMs: entry.batchTimestampMs,
       source: (node) =>
         this.#reporter.time('getBatch', async () => {
           const source = sources.get(node.source)!
@@ -404,8 +408,18 @@ export class MicroBatchExecution {
           todo: 'use the DataFrame that foreachBatch gives only inside its function',
         })
       },
-      store: (operatorId) => this.#state!.store(operatorId),
+      store: (operatorId, name) => this.#state!.store(operatorId, name),
     })
+  }
+
+  /** What each operator drops and evicts by: late is what the batch before evicted by. */
+  #batchWatermarks(watermarkMs: number): (operatorId: number) => BatchWatermarks {
+    const { plan } = this.#parts
+    if (plan.watermarks.length === 0) return () => ({ lateUs: null, evictionUs: null })
+    const late = propagateWatermark(plan.root, this.#previousWatermarkMs)
+    const eviction = propagateWatermark(plan.root, watermarkMs)
+    const us = (ms: number | undefined) => BigInt(ms ?? 0) * 1000n
+    return (operatorId) => ({ lateUs: us(late.get(operatorId)), evictionUs: us(eviction.get(operatorId)) })
   }
 
   async #commitState(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { OffsetEntry } from '../checkpoint/checkpoint.ts'
-import type { StatefulAggregate, StreamingPlan } from '../planner/streaming-plan.ts'
+import type { StatefulNode, StreamingPlan } from '../planner/streaming-plan.ts'
 import type { QueryProgress, SourceProgress, StateOperatorProgress } from '../query/query-progress.ts'
 import type { Sink, SinkCommit } from '../sinks/sink.ts'
 import type { Offset, Source } from '../sources/source.ts'
@@ -185,22 +185,26 @@ export class ProgressReporter {
     }
   }
 
-  #operatorProgress(operator: StatefulAggregate, { record, state }: Outcome): StateOperatorProgress {
-    const result = record.aggregates.get(operator.operatorId)
-    const store = state?.store(operator.operatorId)
+  #operatorProgress(operator: StatefulNode, { record, state }: Outcome): StateOperatorProgress {
+    const { operatorId, operatorName, customMetrics } = operator
+    const result = record.steps.get(operatorId)
+    const stores = state ? operator.stores.map(({ name }) => state.store(operatorId, name)) : []
+    const partitions = state?.metrics.partitions ?? 1
     return {
-      operatorName: 'stateStoreSave',
-      numRowsTotal: store?.numRows ?? 0,
+      operatorName,
+      numRowsTotal: stores.reduce((sum, store) => sum + store.numRows, 0),
       numRowsUpdated: result?.rowsUpdated ?? 0,
       allUpdatesTimeMs: Math.round(result?.updatesMs ?? 0),
       numRowsRemoved: result?.rowsRemoved ?? 0,
-      allRemovalsTimeMs: 0,
+      allRemovalsTimeMs: Math.round(result?.removalsMs ?? 0),
       commitTimeMs: Math.round(this.stateCommit?.commitMs ?? 0),
-      memoryUsedBytes: store?.memoryUsedBytes ?? 0,
+      memoryUsedBytes: stores.reduce((sum, store) => sum + store.memoryUsedBytes, 0),
       numRowsDroppedByWatermark: result?.rowsDroppedByWatermark ?? 0,
-      numShufflePartitions: state?.metrics.partitions ?? 1,
-      numStateStoreInstances: state?.metrics.partitions ?? 1,
+      numShufflePartitions: partitions,
+      numStateStoreInstances: partitions * operator.stores.length,
       customMetrics: {
+        ...Object.fromEntries((customMetrics ?? []).map((name) => [name, 0])),
+        ...result?.custom,
         changelogBytes: this.stateCommit?.bytes ?? 0,
         changelogTailBytes: state?.metrics.changelogTailBytes ?? 0,
         snapshotsWritten: state?.metrics.snapshotsWritten ?? 0,

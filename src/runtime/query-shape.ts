@@ -22,20 +22,27 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
     outputMode: plan.outputMode,
     columns: columnsOf(plan.schema.fields),
     watermarks: plan.watermarks.map(({ columnName, delayMs }) => ({ column: columnName, delayMs })),
-    operators: plan.stateful.map((operator): OperatorShape => {
-      const written = operator.kind === 'aggregate' ? aggregates[aggregate++] : undefined
-      return {
-        operatorId: operator.operatorId,
-        operator: operator.kind,
-        keys: columnsOf(operator.stateSchema.keys),
-        values: operator.stateSchema.values.map(({ name, type, merge }) => ({ name, type: `${typeText(type)} by ${merge}` })),
-        ...(written && {
-          groupedBy: written.keys.map(({ expression }) => expressionText(expression)),
-          computes: written.aggregates.map(({ expression }) => expressionText(expression)),
-          functions: written.aggregates.flatMap(({ expression }) => aggregateCalls(expression).map(({ name }) => name)),
-        }),
-      }
-    }),
+    operators: plan.stateful
+      .toSorted((a, b) => a.operatorId - b.operatorId)
+      .map((operator): OperatorShape => {
+        const written = operator.kind === 'aggregate' ? aggregates[aggregate++] : undefined
+        return {
+          operatorId: operator.operatorId,
+          operator: operator.kind,
+          keys: columnsOf(operator.stores[0]!.schema.keys),
+          values: operator.stores.flatMap((store) =>
+            store.schema.values.map(({ name, type, merge }) => ({
+              name: store.name === 'default' ? name : `${store.name}.${name}`,
+              type: `${typeText(type)} by ${merge}`,
+            })),
+          ),
+          ...(written && {
+            groupedBy: written.keys.map(({ expression }) => expressionText(expression)),
+            computes: written.aggregates.map(({ expression }) => expressionText(expression)),
+            functions: written.aggregates.flatMap(({ expression }) => aggregateCalls(expression).map(({ name }) => name)),
+          }),
+        }
+      }),
   }
 }
 

@@ -21,6 +21,7 @@ export interface BatchEnvironment {
 /** Runs a plan over bounded tables; `use` gets its rows, which are gone when it has returned. One over the rows of a micro-batch runs within that batch. */
 export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (rows: RowSet) => Promise<T>): Promise<T> {
   const { relations, clock, conf } = environment
+  const batchTimestampMs = clock.nowMs()
   if (isStreaming(plan)) {
     throw new InvalidQueryError('STREAMING_QUERY_NEEDS_WRITE_STREAM', {
       what: 'a DataFrame over a stream was asked for all its rows, and a stream has no end',
@@ -30,12 +31,13 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
   checkMetricNames(plan)
   const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'))
   const held = relationNames(plan).map((name) => relations.get(name))
-  const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs: clock.nowMs(), salt: '' })
+  const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs, salt: '' })
   const sql: SqlBatch = held[0]?.sql ?? own!
   try {
     const evaluation = new Evaluation(root, {
       sql,
-      watermarks: { lateUs: null, evictionUs: null },
+      watermarks: () => ({ lateUs: null, evictionUs: null }),
+      batchTimestampMs,
       source: () => Promise.reject(new Error('a batch plan has no stream source')),
       relation: (name) => relations.get(name).relation,
       store: () => {

@@ -319,7 +319,9 @@ function openState(
     epoch: checkpoint.epoch,
     version: batchId,
     epochOf: async (version) => (await checkpoint.commits.get(version - 1))?.epoch,
-    operators: plan.stateful.map(({ operatorId, stateSchema }) => ({ operatorId, name: 'stateStoreSave', schema: stateSchema })),
+    operators: plan.stateful.flatMap(({ operatorId, operatorName, stores }) =>
+      stores.map(({ name, schema }) => ({ operatorId, name: operatorName, storeName: name, schema })),
+    ),
     keyGroups: Number(pinned[keyGroupsKey]),
     partitions: Number(pinned[shufflePartitionsKey]),
     checkFence: () => checkpoint.checkFence(),

@@ -76,6 +76,11 @@ export function linkRow(calendar: Calendar, words: Int32Array, slot: number, row
   if (calendar.end - calendar.first > 32 + (rows >> 4)) widen(calendar, words, rows)
 }
 
+/** Whether a row is in a chain. */
+export function isLinked({ stride, previous }: Calendar, words: Int32Array, slot: number): boolean {
+  return words[slot * stride + previous] !== outside
+}
+
 /** Takes a row out of its chain. */
 export function unlinkRow(calendar: Calendar, words: Int32Array, slot: number): void {
   const at = slot * calendar.stride

@@ -12,6 +12,7 @@ import { ByteReader, type ByteWriter } from './byte-writer.ts'
 import { readColumn } from './column-codec.ts'
 import type { StateChanges } from './memory-state-store.ts'
 import { damagedFile, foreignFile, newerFormat } from './state-errors.ts'
+import type { StoreId } from './state-files.ts'
 
 export const changelogFormat = 1
 
@@ -29,7 +30,7 @@ export interface ChangelogHeader {
 }
 /** One operator's key groups first..last. */
 export interface SectionPlace {
-  readonly operatorId: number
+  readonly operatorId: StoreId
   readonly firstGroup: number
   readonly lastGroup: number
 }
@@ -100,7 +101,7 @@ export interface ExpectedChangelog {
   readonly version: number
   readonly keyGroups: number
   /** The schema of an operator's columns by operator id and schema id. */
-  schemaOf(operatorId: number, schemaId: number): StateSchema | undefined
+  schemaOf(operatorId: StoreId, schemaId: number): StateSchema | undefined
 }
 
 /** A changelog's header and sections. CorruptCheckpointError names the file where it is damaged, of a newer release, or not the one that was asked for. */

@@ -2,7 +2,7 @@ import { FencedError, InternalError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeChangelog, type SectionPlace } from './changelog.ts'
 import type { LoadTarget } from './load-state.ts'
-import { changelogPath } from './state-files.ts'
+import { changelogPath, type StoreId, storeIdOf } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
 import { type StoredSchema, writeSchema } from './state-schema-file.ts'
@@ -17,14 +17,14 @@ export interface OpenOperator extends MaintainedStore, LoadTarget {
 /** The state of a running query over files. */
 export class FileQueryState implements QueryState {
   readonly #settings: StateSettings
-  readonly #operators: ReadonlyMap<number, OpenOperator>
+  readonly #operators: ReadonlyMap<StoreId, OpenOperator>
   readonly #maintenance: StateMaintenance
   readonly #writer = new ByteWriter()
   readonly #places: readonly SectionPlace[]
   #version: number
   #baseEpoch: number
 
-  constructor(settings: StateSettings, operators: ReadonlyMap<number, OpenOperator>, maintenance: StateMaintenance, baseEpoch: number) {
+  constructor(settings: StateSettings, operators: ReadonlyMap<StoreId, OpenOperator>, maintenance: StateMaintenance, baseEpoch: number) {
     this.#settings = settings
     this.#operators = operators
     this.#maintenance = maintenance
@@ -36,10 +36,13 @@ export class FileQueryState implements QueryState {
     this.#baseEpoch = baseEpoch
   }
 
-  store(operatorId: number): StateStore {
-    const operator = this.#operators.get(operatorId)
+  store(operatorId: number, name = 'default'): StateStore {
+    const operator = this.#operators.get(storeIdOf(operatorId, name))
     if (operator) return operator.store
-    throw new InternalError('INTERNAL_ERROR', { what: `operator ${operatorId} has no state`, todo: 'report this with the query' })
+    throw new InternalError('INTERNAL_ERROR', {
+      what: `operator ${operatorId} has no state called "${name}"`,
+      todo: 'report this with the query',
+    })
   }
 
   async commit(): Promise<StateCommit> {

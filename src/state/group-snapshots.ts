@@ -1,17 +1,18 @@
 /** What is known of one operator's snapshots: for each key group the file that has it, and what changed since. */
 import type { GroupRange, SnapshotFile } from './manifest.ts'
 import type { MemoryStateStore } from './memory-state-store.ts'
+import type { StoreId } from './state-files.ts'
 
 /** Key groups of one operator that go into one snapshot file. */
 export interface SnapshotUnit {
-  readonly operatorId: number
+  readonly operatorId: StoreId
   readonly firstGroup: number
   readonly lastGroup: number
   readonly rows: number
 }
 
 export class GroupSnapshots {
-  readonly operatorId: number
+  readonly operatorId: StoreId
   readonly store: MemoryStateStore
   /** By key group; null: it was empty at that version. */
   readonly #file: (SnapshotFile | null)[]
@@ -24,7 +25,7 @@ export class GroupSnapshots {
   /** The groups of the running round that have not been taken yet. */
   readonly #due: Uint8Array
 
-  constructor(operatorId: number, store: MemoryStateStore) {
+  constructor(operatorId: StoreId, store: MemoryStateStore) {
     this.operatorId = operatorId
     this.store = store
     this.#file = new Array<SnapshotFile | null>(store.keyGroups).fill(null)

@@ -7,7 +7,8 @@
  * growth: otherwise the groups, which are all about as full, would all grow in the same batch.
  */
 import { InvalidQueryError } from '../base/errors.ts'
-import { type Calendar, calendarBytes, createCalendar, linkRow, relinkRow, takeDue, unlinkRow } from './calendar.ts'
+import { type Calendar, calendarBytes, createCalendar, isLinked, linkRow, relinkRow, takeDue, unlinkRow } from './calendar.ts'
+import { createChains, linkToKey, type PrefixChains, relinkToKey, shrinkChains, unlinkFromKey } from './prefix-chains.ts'
 import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
@@ -28,6 +29,8 @@ export interface KeyGroup {
   /** The 'values' columns, by slot. */
   readonly values: unknown[][]
   readonly calendar: Calendar | null
+  /** Where a key may have many rows. */
+  readonly chains: PrefixChains | null
   /** Slots whose rows changed since the last commit; may name a slot twice, or one that is gone: the status word decides. */
   changed: Uint32Array
   changedCount: number
@@ -53,6 +56,7 @@ export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
     heap: { bytes: new Uint8Array(0), used: 0, dead: 0 },
     values: Array.from({ length: layout.valuesCount }, () => []),
     calendar: createCalendar(layout),
+    chains: createChains(layout),
     changed: new Uint32Array(0),
     changedCount: 0,
     removed: new Int32Array(0),
@@ -63,7 +67,7 @@ export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
 /** What a JavaScript value with a few words in it takes: a guess. */
 const valueBytesEstimate = 64
 
-export function groupBytes({ words, index, heap, values, calendar, changed, removed, rows }: KeyGroup): number {
+export function groupBytes({ words, index, heap, values, calendar, chains, changed, removed, rows }: KeyGroup): number {
   return (
     words.byteLength +
     index.byteLength +
@@ -71,7 +75,8 @@ export function groupBytes({ words, index, heap, values, calendar, changed, remo
     values.length * rows * valueBytesEstimate +
     changed.byteLength +
     removed.byteLength +
-    (calendar === null ? 0 : calendarBytes(calendar))
+    (calendar === null ? 0 : calendarBytes(calendar)) +
+    (chains === null ? 0 : chains.heads.byteLength)
   )
 }
 
@@ -89,6 +94,7 @@ export function reserveGroup(group: KeyGroup, rows: number): void {
 function shrinkGroup(group: KeyGroup): void {
   if (group.capacity > 64 && group.rows < group.capacity / 4) setCapacity(group, Math.ceil(group.rows * growth ** (0.5 + group.spread)) + 8)
   const { heap, words, rows, layout } = group
+  if (group.chains !== null) shrinkChains(group.chains, group.words)
   if (heap.dead > 1024 && heap.dead > heap.used / 2) compactHeap(heap, 0, words, rows, layout.stride, layout.strings)
 }
 
@@ -127,8 +133,9 @@ export function enterRows(group: KeyGroup, from: number): void {
   linkNewRows(group, from)
 }
 
-/** Enters the rows from `from` on into the calendar. Their event times are in place. */
-export function linkNewRows({ calendar, words, rows }: KeyGroup, from: number): void {
+/** Enters the rows from `from` on into the calendar and into the chains of their keys. Their event times are in place. */
+export function linkNewRows({ calendar, chains, words, rows }: KeyGroup, from: number): void {
+  if (chains !== null) for (let slot = from; slot < rows; slot++) linkToKey(chains, words, slot)
   if (calendar !== null) for (let slot = from; slot < rows; slot++) linkRow(calendar, words, slot, rows)
 }
 
@@ -252,7 +259,31 @@ export function dueSlots({ calendar, words, rows }: KeyGroup, high: number, low:
 const noSlots = new Uint32Array(0)
 let dueScratch = new Uint32Array(1024)
 
-/** Takes rows out of their chains, for removeRows. */
+/** Takes the rows of a segment that stand below `before` out of the calendar, since their event times are about to be written. */
+export function unlinkTouched(
+  { calendar, words, layout: { stride } }: KeyGroup,
+  at: Uint32Array,
+  from: number,
+  to: number,
+  before: number,
+): void {
+  if (calendar === null) return
+  for (let k = from; k < to; k++) if (at[k]! < before * stride) unlinkRow(calendar, words, at[k]! / stride)
+}
+/** Enters those again. */
+export function linkTouched(group: KeyGroup, at: Uint32Array, from: number, to: number, before: number): void {
+  const {
+    calendar,
+    words,
+    rows,
+    layout: { stride },
+  } = group
+  if (calendar === null) return
+  for (let k = from; k < to; k++)
+    if (at[k]! < before * stride && !isLinked(calendar, words, at[k]! / stride)) linkRow(calendar, words, at[k]! / stride, rows)
+}
+
+/** Takes rows out of the calendar, for removeRows. */
 export function unlinkRows({ calendar, words }: KeyGroup, slots: Uint32Array): void {
   if (calendar !== null) for (const slot of slots) unlinkRow(calendar, words, slot)
 }
@@ -273,6 +304,7 @@ function removeRow(group: KeyGroup, slot: number): void {
   } = group
   const at = slot * stride
   for (const offset of strings) heap.dead += words[at + offset + 1]! >>> 0
+  if (group.chains !== null) unlinkFromKey(group.chains, words, slot)
   freePlace(index, words, stride, placeOf(index, words, stride, slot))
   const last = --group.rows
   if (last === slot) return
@@ -281,6 +313,7 @@ function removeRow(group: KeyGroup, slot: number): void {
   for (const values of group.values) values[slot] = values[last]
   if ((words[at + statusWord]! & dirty) !== 0) noteChanged(group, slot)
   if (group.calendar !== null) relinkRow(group.calendar, words, slot)
+  if (group.chains !== null) relinkToKey(group.chains, words, last, slot)
 }
 
 function copyRecord(words: Int32Array, to: number, from: number, stride: number): void {

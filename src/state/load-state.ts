@@ -10,7 +10,7 @@ import { exactThrough, type GroupRange, type Manifest, readManifest, type Snapsh
 import type { MemoryStateStore } from './memory-state-store.ts'
 import { decodeSnapshot } from './snapshot-file.ts'
 import { damagedFile, foreignFile, missingChangelog, missingSnapshot } from './state-errors.ts'
-import { changelogPath, type VersionFile, versionFiles } from './state-files.ts'
+import { changelogPath, type StoreId, type VersionFile, versionFiles } from './state-files.ts'
 import type { StateSettings } from './state-options.ts'
 
 /** What a load found. */
@@ -37,7 +37,7 @@ export interface LoadTarget {
 /** How many files are read at once. */
 const readAhead = 4
 
-export async function loadState(settings: StateSettings, targets: ReadonlyMap<number, LoadTarget>): Promise<LoadedState> {
+export async function loadState(settings: StateSettings, targets: ReadonlyMap<StoreId, LoadTarget>): Promise<LoadedState> {
   const { files, folder, version } = settings
   const [changelogs, manifests, ...others] = await Promise.all(
     ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) =>
@@ -74,7 +74,7 @@ async function newestManifest(
   return null
 }
 
-async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<number, LoadTarget>): Promise<void> {
+async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<StoreId, LoadTarget>): Promise<void> {
   const manifestPath = join(settings.folder, `manifests/${manifest.version}-${manifest.epoch}`)
   for (const operatorId of manifest.operators.keys()) {
     if (!targets.has(operatorId)) throw foreignFile(manifestPath, `it has state of an operator ${operatorId}, which the query lacks`)
@@ -122,7 +122,7 @@ async function replayChangelogs(
   settings: StateSettings,
   from: number,
   manifest: Manifest | null,
-  targets: ReadonlyMap<number, LoadTarget>,
+  targets: ReadonlyMap<StoreId, LoadTarget>,
   changelogs: readonly VersionFile[],
 ): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
   const { files, folder, version, epochOf, queryId, keyGroups } = settings
@@ -137,7 +137,7 @@ async function replayChangelogs(
     return { epoch, path, content: await readOr(files, path, () => missingChangelog(path)) }
   }
   await inOrder(versions, read, (v, { epoch, path, content }) => {
-    const schemaOf = (operatorId: number, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
+    const schemaOf = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
     const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf })
     checkLineage(path, header, epochs)
     for (const { operatorId, firstGroup, lastGroup, changes } of sections) {

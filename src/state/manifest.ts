@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import type { Files } from '../base/files.ts'
 import { decodeChecked, encodeChecked } from './checked-text.ts'
 import { damagedFile } from './state-errors.ts'
-import { manifestName } from './state-files.ts'
+import { manifestName, type StoreId } from './state-files.ts'
 
 /** A snapshot that is durable. */
 export interface SnapshotFile {
-  readonly operatorId: number
+  readonly operatorId: StoreId
   /** Below the state folder. */
   readonly name: string
   readonly version: number
@@ -30,7 +30,7 @@ export interface GroupRange {
 export interface Manifest {
   readonly version: number
   readonly epoch: number
-  readonly operators: ReadonlyMap<number, readonly GroupRange[]>
+  readonly operators: ReadonlyMap<StoreId, readonly GroupRange[]>
 }
 
 const manifestFormat = 1
@@ -66,10 +66,10 @@ export async function readManifest(files: Files, folder: string, queryId: string
   const path = join(folder, name)
   const content = decodeChecked({ queryId, name, path }, await files.read(path), manifestFormat) as {
     snapshots: SnapshotFile[]
-    operators: { operatorId: number; groups: [number, number, number, number][] }[]
+    operators: { operatorId: StoreId; groups: [number, number, number, number][] }[]
   }
   try {
-    const operators = content.operators.map(({ operatorId, groups }): [number, GroupRange[]] => [
+    const operators = content.operators.map(({ operatorId, groups }): [StoreId, GroupRange[]] => [
       operatorId,
       groups.map(([first, last, through, file]) => {
         if (file >= content.snapshots.length) throw new Error(`it names a snapshot ${file} that it does not have`)

@@ -5,11 +5,12 @@
 import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
 import { type ColumnBatch, fixedArray } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
-import type { MergeOp, StateSchema } from '../data/state-schema.ts'
+import { eventTimeIndex, type MergeOp, type StateSchema } from '../data/state-schema.ts'
 import { sameType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { encodeChanges } from './encode-changes.ts'
+import { type FoundRows, findById, findByKey, noRows } from './find-rows.ts'
 import { gatherBatch, type Picked } from './gather.ts'
 import {
   createKeyGroup,
@@ -21,14 +22,17 @@ import {
   growGroup,
   type KeyGroup,
   linkNewRows,
+  linkTouched,
   noteRemoved,
   removeRows,
   touchPlaces,
   unlinkRows,
+  unlinkTouched,
 } from './key-group.ts'
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
 import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
+import { rowIds, rowNumberAt } from './row-id.ts'
 import {
   countDistinct,
   createSortedRows,
@@ -40,7 +44,7 @@ import {
   sortByGroup,
   sortedRowsBytes,
 } from './row-sort.ts'
-import type { KeyedBatch, StateStore } from './state-store.ts'
+import type { FoundKeyedRows, KeyedBatch, StateStore } from './state-store.ts'
 
 /** What a batch changed in some key groups, as a changelog has it. Removals come first, then the touched rows as they then stood. */
 export interface StateChanges {
@@ -72,6 +76,14 @@ export class MemoryStateStore implements StateStore {
   readonly #nothing: ColumnBatch
   #version: number
   #sorted: SortedRows
+  /** Whether a key may have many rows. */
+  readonly #hasMany: boolean
+  /** Whether a row's event time may change after the row was made. */
+  readonly #timesMove: boolean
+  /** So many columns come with a new row and stay: the key's, where the key is the row's identity. */
+  readonly #fixedColumns: number
+  /** The next row's number; undefined while nobody has asked. */
+  #nextRow: number | undefined
   /** Set while a call changes rows: one that threw half-way leaves them useless. */
   #torn = false
 
@@ -79,6 +91,9 @@ export class MemoryStateStore implements StateStore {
     checkEventTime(schema)
     this.schema = schema
     this.keyGroups = keyGroups
+    this.#hasMany = schema.rowsPerKey === 'many'
+    this.#timesMove = schema.eventTime !== null && (this.#hasMany || 'value' in schema.eventTime)
+    this.#fixedColumns = this.#hasMany ? 0 : schema.keys.length
     this.rowSchema = new Schema([...schema.keys, ...schema.values].map(({ name, type, nullable }) => ({ name, type, nullable })))
     this.layout = layoutOf(schema)
     this.groups = Array.from({ length: keyGroups }, (_, number) => createKeyGroup(this.layout, number))
@@ -107,6 +122,7 @@ export class MemoryStateStore implements StateStore {
   merge(batch: KeyedBatch, collect = true): ColumnBatch {
     const { length } = batch.rows
     this.#checkBatch(batch)
+    assert(!this.#hasMany, 'merge is for stores with one row a key')
     if (length === 0) return this.#nothing
     this.#beginChange()
     this.#forEachSegment(batch, null, (group, sources, segment) => {
@@ -160,6 +176,25 @@ export class MemoryStateStore implements StateStore {
 
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number } {
     this.#beginChange()
+    const due = this.#takeDue(watermarkUs)
+    const removed = countRows(due)
+    const rows = collect && removed > 0 ? this.#gatherRows(due) : this.#nothing
+    this.#removeRows(due)
+    this.#endChange()
+    return { rows, removed }
+  }
+
+  take(watermarkUs: bigint): KeyedBatch {
+    this.#beginChange()
+    const due = this.#takeDue(watermarkUs)
+    const taken = { keyIds: idsOf(due), rows: this.#gatherRows(due) }
+    this.#removeRows(due)
+    this.#endChange()
+    return taken
+  }
+
+  /** The rows at or below the watermark, out of the calendar already. */
+  #takeDue(watermarkUs: bigint): GroupRows[] {
     const due: GroupRows[] = []
     const high = Number(BigInt.asIntN(64, watermarkUs) >> 32n)
     const low = Number(BigInt.asIntN(32, watermarkUs))
@@ -167,27 +202,124 @@ export class MemoryStateStore implements StateStore {
       const slots = dueSlots(group, high, low)
       if (slots.length > 0) due.push({ group, slots })
     }
-    const removed = countRows(due)
-    const rows = collect && removed > 0 ? this.#gatherRows(due) : this.#nothing
-    for (const { group, slots } of due) {
+    return due
+  }
+  #removeRows(from: readonly GroupRows[]): void {
+    for (const { group, slots } of from) {
       noteRemoved(group, slots)
       removeRows(group, slots)
     }
+  }
+
+  insert(batch: KeyedBatch): Uint32Array {
+    this.#checkBatch(batch)
+    assert(!this.#hasMany, 'insert is for stores with one row a key')
+    const { length } = batch.rows
+    const inserted = new Uint32Array(length)
+    let count = 0
+    this.#beginChange()
+    this.#forEachSegment(batch, null, (group, sources, segment) => {
+      for (let c = 0; c < sources.length; c++) {
+        const column = this.layout.columns[c]!
+        segment.action = this.#actions(group, c, 'key', sources[c]!, segment)
+        copyKernels[column.storage](group, column, sources[c]!, segment)
+      }
+      const { order, at, fresh } = this.#sorted
+      for (let k = segment.from; k < segment.to; k++) {
+        if (fresh[k] === 0) continue
+        inserted[count++] = order[k]!
+        markDirty(group, at, k, k + 1)
+      }
+    })
     this.#endChange()
-    return { rows, removed }
+    return inserted.subarray(0, count).sort()
+  }
+
+  put(batch: KeyedBatch): void {
+    this.#checkBatch(batch)
+    this.#beginChange()
+    this.#forEachSegment(batch, null, (group, sources, segment) => {
+      this.#writeRows(group, sources, segment)
+      markDirty(group, segment.at, segment.from, segment.to)
+    })
+    this.#endChange()
+  }
+
+  /** Rows as they are to stand, whole. */
+  #writeRows(group: KeyGroup, sources: readonly SourceColumn[], segment: Segment): void {
+    for (let c = 0; c < sources.length; c++) {
+      const column = this.layout.columns[c]!
+      segment.action = this.#actions(group, c, 'replace', sources[c]!, segment)
+      copyKernels[column.storage](group, column, sources[c]!, segment)
+    }
+  }
+
+  get(ids: Uint32Array): FoundKeyedRows {
+    return this.#find(ids, findById)
+  }
+
+  lookup(keyIds: Uint32Array): FoundKeyedRows {
+    assert(this.#hasMany, 'lookup is for stores with many rows a key; get finds the row of a key')
+    return this.#find(keyIds, findByKey)
+  }
+
+  #find(ids: Uint32Array, find: typeof findById): FoundKeyedRows {
+    assert(!this.#torn, 'state was used after a change of it had failed')
+    const count = ids.length / 4
+    const asked = signed(ids)
+    const found = noRows(count)
+    const parts: Picked[] = []
+    const { order } = (this.#sorted = sortByGroup(asked, count, this.keyGroups, this.#sorted))
+    forEachPart(this.#sorted, this.groups, count, (group, from, to) => {
+      const start = found.count
+      find(group, asked, order, from, to, found)
+      if (found.count > start) parts.push({ group, at: found.at, places: noPlaces, from: start, to: found.count })
+    })
+    return this.#gatherFound(found, parts)
+  }
+
+  #gatherFound({ count, at, asked }: FoundRows, parts: readonly Picked[]): FoundKeyedRows {
+    const places = Int32Array.from({ length: count }, (_, i) => i)
+    const placed = parts.map((part): Picked => ({ ...part, at, places }))
+    const keyIds = new Uint32Array(count * 4)
+    for (const { group, from, to } of placed) for (let k = from; k < to; k++) copyId(keyIds, 4 * k, group.words, at[k]!)
+    return { keyIds, rows: gatherBatch(this.rowSchema, this.layout, count, placed), asked: asked.slice(0, count) }
+  }
+
+  remove(ids: Uint32Array): number {
+    this.#beginChange()
+    const removed = this.#removeKeys(ids, null, noteRemoved)
+    this.#endChange()
+    return removed
+  }
+
+  newRowIds(keyIds: Uint32Array): Uint32Array {
+    assert(this.#hasMany, 'row numbers are for stores with many rows a key')
+    this.#nextRow ??= this.groups.reduce((most, group) => Math.max(most, highestRow(group)), 0) + 1
+    const ids = rowIds(keyIds, this.#nextRow)
+    this.#nextRow += keyIds.length / 4
+    return ids
   }
 
   *scan(): Generator<ColumnBatch> {
+    for (const slice of this.#slices()) yield this.#gatherRows(slice)
+  }
+
+  *scanKeyed(): Generator<KeyedBatch> {
+    for (const slice of this.#slices()) yield { keyIds: idsOf(slice), rows: this.#gatherRows(slice) }
+  }
+
+  *#slices(): Generator<GroupRows[]> {
     let slice: GroupRows[] = []
     for (const group of this.groups) {
       for (let from = 0; from < group.rows; from += scanSlice) {
         slice.push({ group, slots: countUp(from, Math.min(group.rows, from + scanSlice)) })
         if (countRows(slice) < scanSlice) continue
-        yield this.#gatherRows(slice)
+        yield slice
         slice = []
       }
     }
-    if (slice.length > 0) yield this.#gatherRows(slice)
+    if (slice.length > 0) yield slice
   }
 
   // ---- for changelogs and snapshots --------------------------------------------------------------------------------------------------------
@@ -211,34 +343,40 @@ export class MemoryStateStore implements StateStore {
   apply(changes: StateChanges, wanted: Uint8Array | null): void {
     this.#checkBatch(changes.upserts)
     this.#beginChange()
-    this.#removeKeys(changes.removed, wanted)
+    this.#removeKeys(changes.removed, wanted, null)
     this.#forEachSegment(changes.upserts, wanted, (group, sources, segment) => {
       for (let c = 0; c < sources.length; c++) {
         const column = this.layout.columns[c]!
-        segment.action = this.#actions(group, c, c < this.schema.keys.length ? 'key' : 'replace', sources[c]!, segment)
+        segment.action = this.#actions(group, c, c < this.#fixedColumns ? 'key' : 'replace', sources[c]!, segment)
         copyKernels[column.storage](group, column, sources[c]!, segment)
       }
     })
     this.#endChange()
   }
 
-  #removeKeys(keyIds: Uint32Array, wanted: Uint8Array | null): void {
+  /** `note` hears of the slots before their rows go. Returns how many there were. */
+  #removeKeys(keyIds: Uint32Array, wanted: Uint8Array | null, note: typeof noteRemoved | null): number {
     const ids = signed(keyIds)
     const count = ids.length / 4
-    if (count === 0) return
+    let removed = 0
+    if (count === 0) return removed
     const { order } = (this.#sorted = sortByGroup(ids, count, this.keyGroups, this.#sorted))
     forEachPart(this.#sorted, this.groups, count, (group, from, to) => {
       if (wanted?.[group.number] === 0) return
       const slots = distinctDescending(findKeys(group, ids, order.subarray(from, to)))
+      note?.(group, slots)
       unlinkRows(group, slots)
       removeRows(group, slots)
+      removed += slots.length
     })
+    return removed
   }
 
   /** Lets go of all rows. */
   clear(): void {
     for (const group of this.groups) Object.assign(group, createKeyGroup(this.layout, group.number))
     this.#sorted = createSortedRows(0, this.keyGroups)
+    this.#nextRow = undefined
   }
 
   /** Finds or inserts the keys of a batch group by group, and lets `write` fill the columns of each group's rows. */
@@ -262,8 +400,10 @@ export class MemoryStateStore implements StateStore {
       }
       segment.from = from
       segment.to = to
+      if (this.#timesMove) unlinkTouched(group, at, from, to, before)
       write(group, sources, segment)
       linkNewRows(group, before)
+      if (this.#timesMove) linkTouched(group, at, from, to, before)
     })
   }
 
@@ -337,7 +477,7 @@ function kernelFor(op: MergeOp | 'key', column: ColumnLayout): Kernel {
 
 function checkEventTime(schema: StateSchema): void {
   if (schema.eventTime === null) return
-  const type = schema.keys[schema.eventTime.key]?.type
+  const type = [...schema.keys, ...schema.values][eventTimeIndex(schema)!]?.type
   const isTime = type === 'timestamp' || type === 'timestamp_ntz' || type === 'long'
   assert(isTime, `the event time of a state is ${type === undefined ? 'a column that it lacks' : `of type ${typeText(type)}`}`)
 }
@@ -362,6 +502,27 @@ function numberAt({ storage, type }: ColumnLayout, words: Int32Array, at: number
 
 function signed(words: Uint32Array): Int32Array {
   return new Int32Array(words.buffer, words.byteOffset, words.length)
+}
+
+const noPlaces = new Int32Array(0)
+
+function copyId(to: Uint32Array, at: number, words: Int32Array, from: number): void {
+  for (let word = 0; word < 4; word++) to[at + word] = words[from + word]!
+}
+
+/** The identities of rows, 4 words each. */
+function idsOf(from: readonly GroupRows[]): Uint32Array {
+  const ids = new Uint32Array(countRows(from) * 4)
+  let at = 0
+  for (const { group, slots } of from)
+    for (let k = 0; k < slots.length; k++, at += 4) copyId(ids, at, group.words, slots[k]! * group.layout.stride)
+  return ids
+}
+
+function highestRow({ words, rows, layout: { stride } }: KeyGroup): number {
+  let most = 0
+  for (let slot = 0; slot < rows; slot++) most = Math.max(most, rowNumberAt(words, slot * stride))
+  return most
 }
 
 function countRows(parts: readonly GroupRows[]): number {

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { FileQueryState, type OpenOperator } from './file-query-state.ts'
 import { loadState } from './load-state.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { foreignFile } from './state-errors.ts'
-import { schemaName } from './state-files.ts'
+import { type StoreId, schemaName, storeIdOf } from './state-files.ts'
 import { StateMaintenance } from './state-maintenance.ts'
 import { type OpenState, type StateOperator, type StateSettings, settingsOf } from './state-options.ts'
 import { compatibleSchema, readSchemas, type StoredSchema } from './state-schema-file.ts'
@@ -28,30 +29,51 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
   )
 }
 
-async function openOperators(settings: StateSettings): Promise<Map<number, OpenOperator>> {
+async function openOperators(settings: StateSettings): Promise<Map<StoreId, OpenOperator>> {
   const stored = await storedSchemas(settings)
   if (settings.version > 0) checkOperators(settings.operators, stored)
   return new Map(
-    settings.operators.map((operator) => [operator.operatorId, openOperator(settings, operator, stored.get(operator.operatorId) ?? [])]),
+    settings.operators.map((operator) => {
+      const id = storeIdOf(operator.operatorId, operator.storeName)
+      return [id, openOperator(settings, operator, stored.get(id) ?? [])]
+    }),
   )
 }
 
 /** The schemas of every operator that the checkpoint has state of. */
-async function storedSchemas({ files, folder, queryId }: StateSettings): Promise<Map<number, StoredSchema[]>> {
-  const entries = await files.list(folder)
-  const ids = entries
-    .filter(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name))
-    .map(({ name }) => Number(name))
-    .sort((a, b) => a - b)
+async function storedSchemas({ files, folder, queryId }: StateSettings): Promise<Map<StoreId, StoredSchema[]>> {
+  const ids = await storedIds(files, folder)
   const schemas = await Promise.all(ids.map(async (id) => [id, await readSchemas(files, folder, queryId, id)] as const))
   return new Map(schemas.filter(([, versions]) => versions.length > 0))
 }
 
+/** Operators, and behind them those of their stores that have a name. */
+async function storedIds(files: Files, folder: string): Promise<StoreId[]> {
+  const foldersIn = async (path: string) =>
+    (await files.list(path))
+      .filter(({ isDirectory }) => isDirectory)
+      .map(({ name }) => name)
+      .sort()
+  const operators = (await foldersIn(folder)).filter((name) => /^\d+$/.test(name)).map(Number)
+  const stores = await Promise.all(
+    operators.map(async (id) => {
+      const names = (await foldersIn(join(folder, String(id)))).filter((name) => name !== '_schema' && name !== 'snapshots')
+      return [id, ...names.map((name): StoreId => `${id}/${name}`)]
+    }),
+  )
+  return stores.flat().sort(byStore)
+}
+function byStore(a: StoreId, b: StoreId): number {
+  return Number.parseInt(String(a), 10) - Number.parseInt(String(b), 10) || (String(a) < String(b) ? -1 : 1)
+}
+
 function openOperator(
   { folder, keyGroups, version }: StateSettings,
-  { operatorId, name, schema }: StateOperator,
+  operator: StateOperator,
   schemas: readonly StoredSchema[],
 ): OpenOperator {
+  const { name, schema } = operator
+  const operatorId = storeIdOf(operator.operatorId, operator.storeName)
   const newest = schemas.at(-1)
   const schemaId = newest?.schemaId ?? 0
   if (newest !== undefined && newest.keyGroups !== keyGroups && version > 0) {
@@ -73,14 +95,15 @@ function openOperator(
 }
 
 /** The stateful operators of a query must be those that its state was written by. */
-function checkOperators(operators: readonly StateOperator[], schemas: ReadonlyMap<number, readonly StoredSchema[]>): void {
+function checkOperators(operators: readonly StateOperator[], schemas: ReadonlyMap<StoreId, readonly StoredSchema[]>): void {
   const stored = [...schemas.values()]
     .map((versions) => versions.at(-1)!)
     .map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`)
     .join(', ')
   const wanted = operators
-    .toSorted((a, b) => a.operatorId - b.operatorId)
-    .map(({ operatorId, name }) => `${operatorId} ${name}`)
+    .map(({ operatorId, storeName, name }) => ({ id: storeIdOf(operatorId, storeName), name }))
+    .toSorted((a, b) => byStore(a.id, b.id))
+    .map(({ id, name }) => `${id} ${name}`)
     .join(', ')
   if (stored === wanted) return
   throw new InvalidQueryError('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA', {

@@ -1,13 +1,13 @@
 import { type Column, columnKind } from '../data/column-batch.ts'
 import { isYearMonth } from '../data/intervals.ts'
-import type { StateSchema } from '../data/state-schema.ts'
+import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { DataType } from '../data/types.ts'
 
 /**
  * A row of state is one record of 32-bit words, so that touching a row of a large state costs one or two lines of the processor's cache instead of one
  * for each column:
  *
- *     0-3  key id · 4…  status bits, then a null bit for each nullable column · 8-byte columns · 4-byte columns · calendar links
+ *     0-3  key id · 4…  status bits, then a null bit for each nullable column · 8-byte columns · 4-byte columns · calendar links · chain links
  *
  * Strings and binary hold (offset, length) into the group's heap; boolean, byte and short are widened to a word. 'values' columns are
  * JavaScript values, which no record can hold: they lie in an array beside.
@@ -21,6 +21,8 @@ export interface RecordLayout {
   readonly eventTime: ColumnLayout | null
   /** The two words of the calendar; only with an event time. */
   readonly links: number
+  /** The two words of the chain of a key's rows, -1 where a key has one row. */
+  readonly chain: number
   /** The 'bytes' columns' offsets. */
   readonly strings: readonly number[]
   /** How many columns are 'values'. */
@@ -69,6 +71,9 @@ export function layoutOf(schema: StateSchema): RecordLayout {
   place(isWord, 1)
   const links = end
   if (schema.eventTime !== null) end += 2
+  const chain = schema.rowsPerKey === 'many' ? end : -1
+  if (chain >= 0) end += 2
+  const eventTime = eventTimeIndex(schema)
   let nulls = statusBits
   let values = 0
   const layouts = columns.map(({ type }, c): ColumnLayout => {
@@ -85,7 +90,8 @@ export function layoutOf(schema: StateSchema): RecordLayout {
     stride: end + (end % 2),
     columns: layouts,
     links,
-    eventTime: schema.eventTime === null ? null : layouts[schema.eventTime.key]!,
+    chain,
+    eventTime: eventTime === undefined ? null : layouts[eventTime]!,
     strings: layouts.filter((layout) => layout.storage === 'bytes').map((layout) => layout.offset),
     valuesCount: values,
   }

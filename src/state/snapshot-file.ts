@@ -4,11 +4,12 @@ import type { ByteWriter } from './byte-writer.ts'
 import { enterRows, type KeyGroup, reserveGroup } from './key-group.ts'
 import { ParquetWriter, parquetColumn, readParquet } from './parquet-file.ts'
 import { decodeColumnPage, decodeIdPage, encodeColumnPage, encodeIdPage, encodeNumberPage } from './record-pages.ts'
+import type { StoreId } from './state-files.ts'
 
 /** Whose state a snapshot holds; in the file as the property `millrace`, with the rows of each group. */
 export interface SnapshotHeader {
   readonly queryId: string
-  readonly operatorId: number
+  readonly operatorId: StoreId
   readonly version: number
   readonly epoch: number
   readonly schemaId: number

@@ -13,7 +13,7 @@ import type { LoadedState } from './load-state.ts'
 import { exactThrough, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
 import type { MemoryStateStore } from './memory-state-store.ts'
 import { encodeSnapshot } from './snapshot-file.ts'
-import { changelogPath, manifestName, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
+import { changelogPath, manifestName, type StoreId, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
 
 /** An operator's store and the schema id in which its files are written. */
@@ -30,7 +30,7 @@ const deletesPerStep = 16
 
 export class StateMaintenance {
   readonly #settings: StateSettings
-  readonly #stores: ReadonlyMap<number, MaintainedStore>
+  readonly #stores: ReadonlyMap<StoreId, MaintainedStore>
   readonly #snapshots: readonly GroupSnapshots[]
   readonly #partitions: readonly (readonly [number, number])[]
   readonly #buffers: ByteWriter[] = []
@@ -59,7 +59,7 @@ export class StateMaintenance {
   #tail: VersionFile[]
   #doomed: string[] = []
 
-  constructor(settings: StateSettings, stores: ReadonlyMap<number, MaintainedStore>, loaded: LoadedState) {
+  constructor(settings: StateSettings, stores: ReadonlyMap<StoreId, MaintainedStore>, loaded: LoadedState) {
     this.#settings = settings
     this.#stores = stores
     this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)

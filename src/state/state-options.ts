@@ -8,6 +8,8 @@ export interface StateOperator {
   readonly operatorId: number
   /** Spark's name of it: stateStoreSave, dedupe, … */
   readonly name: string
+  /** Tells the stores of one operator apart; `default` where there is but one. */
+  readonly storeName?: string
   readonly schema: StateSchema
 }
 

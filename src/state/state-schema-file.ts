@@ -6,27 +6,33 @@ import type { StateColumn, StateSchema, StateValue } from '../data/state-schema.
 import { type DataType, type Field, typeText } from '../data/types.ts'
 import { type CheckedFile, decodeChecked, encodeChecked } from './checked-text.ts'
 import { damagedFile, foreignFile } from './state-errors.ts'
-import { schemaName } from './state-files.ts'
+import { type StoreId, schemaName } from './state-files.ts'
 
 export interface StoredSchema {
-  readonly operatorId: number
+  readonly operatorId: StoreId
   readonly operatorName: string
   readonly schemaId: number
   readonly keyGroups: number
   readonly schema: StateSchema
 }
 
-const schemaFormat = 1
+/** 2: rows by number under a key, an event time among the values, one of several stores. A schema without these is written as 1, which older releases read. */
+const schemaFormat = 2
+function formatOf({ operatorId, schema }: StoredSchema): number {
+  const isPlain =
+    typeof operatorId === 'number' && schema.rowsPerKey === undefined && !(schema.eventTime !== null && 'value' in schema.eventTime)
+  return isPlain ? 1 : schemaFormat
+}
 
 /** Writes a schema, over one of a start that never got to write state. */
 export async function writeSchema(files: Files, folder: string, queryId: string, stored: StoredSchema): Promise<void> {
   const file = fileOf(folder, queryId, stored.operatorId, stored.schemaId)
-  const text = encodeChecked(file, schemaFormat, stored)
+  const text = encodeChecked(file, formatOf(stored), stored)
   if (!(await files.createExclusive(file.path, text))) await files.replace(file.path, text)
 }
 
 /** All schemas of an operator by id; none where it has no state yet. They are made durable: the run that wrote the last one may have been killed over it. */
-export async function readSchemas(files: Files, folder: string, queryId: string, operatorId: number): Promise<StoredSchema[]> {
+export async function readSchemas(files: Files, folder: string, queryId: string, operatorId: StoreId): Promise<StoredSchema[]> {
   const entries = await files.list(join(folder, String(operatorId), '_schema'))
   const ids = entries
     .filter(({ name }) => /^\d+$/.test(name))
@@ -47,7 +53,7 @@ export async function readSchemas(files: Files, folder: string, queryId: string,
   return schemas
 }
 
-function fileOf(folder: string, queryId: string, operatorId: number, schemaId: number): CheckedFile {
+function fileOf(folder: string, queryId: string, operatorId: StoreId, schemaId: number): CheckedFile {
   const name = schemaName(operatorId, schemaId)
   return { queryId, name, path: join(folder, name) }
 }
@@ -57,11 +63,19 @@ function fileOf(folder: string, queryId: string, operatorId: number, schemaId: n
  * may have stopped being nullable, not begun to be. InvalidQueryError otherwise.
  */
 export function compatibleSchema(operatorName: string, wanted: StateSchema, stored: StateSchema): StateSchema {
+  if (wanted.rowsPerKey !== stored.rowsPerKey) {
+    const rows = ({ rowsPerKey }: StateSchema) => (rowsPerKey === 'many' ? 'any number of rows' : 'one row')
+    throw new InvalidQueryError('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', {
+      what: `the state of ${operatorName} holds ${rows(stored)} for a key, and the query now wants ${rows(wanted)}`,
+      todo: 'go back to the operator that the checkpoint was begun with, or start the changed query with a new checkpoint',
+    })
+  }
   const keys = compatible('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.keys, stored.keys)
   const values = compatible('STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.values, stored.values)
   return {
     keys,
     eventTime: wanted.eventTime,
+    ...(wanted.rowsPerKey && { rowsPerKey: wanted.rowsPerKey }),
     values: values.map((column, i): StateValue => ({ ...column, merge: wanted.values[i]!.merge })),
   }
 }

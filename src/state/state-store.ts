@@ -8,9 +8,19 @@ export interface KeyedBatch {
   readonly rows: ColumnBatch
 }
 
+/** Rows that were asked for. */
+export interface FoundKeyedRows extends KeyedBatch {
+  /** For each row the number of the identity or key that it answers. */
+  readonly asked: Uint32Array
+}
+
 /**
- * The keyed state of one operator. Version n is the state before batch n. A key's group is `keyIds[4i] % keyGroups`.
+ * The keyed state of one operator, or one of its stores. Version n is the state before batch n. A row's group is `keyIds[4i] % keyGroups`.
  * Work goes by column, so that a batch costs its own size and not the size of the state.
+ *
+ * Usually a row's identity is its key's, and a key has one row. Where the schema says `rowsPerKey: 'many'` the caller gets identities for new rows
+ * from `newRowIds` and finds the rows of a key with `lookup`; `merge` and `insert` are not for such a store.
+ * Every call sees what the calls before it did. Where one throws half-way the store is of no use any more.
  */
 export interface StateStore {
   /** The version that is loaded; merge and evict work towards version + 1. */
@@ -22,8 +32,27 @@ export interface StateStore {
   merge(batch: KeyedBatch, collect?: boolean): ColumnBatch
   /** Removes the rows whose event time is <= `watermarkUs` (microseconds) and returns them if `collect`, else an empty batch; `removed` counts them. */
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number }
+  /** As evict with `collect`, and with the identities of the rows. */
+  take(watermarkUs: bigint): KeyedBatch
+  /** Adds the rows whose keys are not there (of several with one key the first) and returns their numbers in the batch, ascending. Others change nothing. */
+  insert(batch: KeyedBatch): Uint32Array
+  /** Writes whole rows: new ones, or over those with the same identities. Of several with one identity the last stays. */
+  put(batch: KeyedBatch): void
+  /** The rows with these identities, 4 words each, in no certain order. */
+  get(ids: Uint32Array): FoundKeyedRows
+  /** Removes the rows with these identities where they are there; returns how many were. */
+  remove(ids: Uint32Array): number
+  /** Identities for new rows of these keys (4 words each), under numbers that rise from row to row and from call to call, restarts included. */
+  newRowIds(keyIds: Uint32Array): Uint32Array
+  /**
+   * All rows of these keys (4 words each), in no certain order (rowNumberAt tells their age). A row is found by the first 64 bits of its key: rows of another
+   * key that shares them come along, once in some 10^10 keys, so the caller compares the key columns. A key asked for twice is answered twice.
+   */
+  lookup(keyIds: Uint32Array): FoundKeyedRows
   /** All rows (complete mode; SQL over the state), in slices. */
   scan(): Iterable<ColumnBatch>
+  /** The same with their identities. */
+  scanKeyed(): Iterable<KeyedBatch>
 }
 
 /** Durations and counts of one commit, for progress. */
@@ -33,11 +62,12 @@ export interface StateCommit {
 }
 
 /**
- * All state of one query: a store an operator, one changelog file a batch, snapshots and their maintenance.
+ * All state of one query: one or more stores an operator, one changelog file a batch, snapshots and their maintenance.
  * Durable forms: docs/formats.md. Epochs: files of version n count if commits/(n-1) names their epoch.
  */
 export interface QueryState {
-  store(operatorId: number): StateStore
+  /** The store of an operator under its name in the plan; `default` unless said. */
+  store(operatorId: number, name?: string): StateStore
   /** Writes state/changelog for `version + 1` durably. The stores then stand at that version. */
   commit(): Promise<StateCommit>
   /** Tells that batch `version - 1` is committed by this epoch, so that snapshots of that version may be trusted; and lets a slice (at most a few ms on

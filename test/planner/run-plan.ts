@@ -25,7 +25,7 @@ export function nestedSql(node: PhysicalNode, relations: Relations): string {
 /** The rows of the last batch in complete mode: each batch's partial aggregates are merged into a table as the state would. */
 export async function runComplete(duckdb: DuckDb, plan: StreamingPlan, batches: readonly Relations[]): Promise<(string | null)[][]> {
   for (const relations of batches) {
-    for (const aggregate of plan.stateful) await mergeBatch(duckdb, aggregate, relations)
+    for (const step of plan.stateful) if (step.kind === 'aggregate') await mergeBatch(duckdb, step, relations)
   }
   const tables: Relations = (node) => (node.kind === 'aggregate' ? stateTable(node) : batches.at(-1)!(node))
   return duckdb.texts(`SELECT * FROM ${nestedSql(plan.root, tables)}`)
@@ -37,9 +37,9 @@ function stateTable(node: StatefulAggregate): string {
 
 async function mergeBatch(duckdb: DuckDb, node: StatefulAggregate, relations: Relations): Promise<void> {
   const name = `state_${node.operatorId}`
-  const { keys, values } = node.stateSchema
+  const { keys, values } = node.stores[0]!.schema
   const columns = [...keys, ...values]
-  const partial = `(${fillIn(node.partialSql, [nestedSql(node.input, relations)])})`
+  const partial = `(${fillIn(node.partialSql, [nestedSql(node.inputs[0]!, relations)])})`
   await duckdb.run(
     `CREATE TABLE IF NOT EXISTS ${name} (key_id UHUGEINT, ${columns.map(({ type }, i) => `c${i} ${sqlType(type)}`).join(', ')})`,
   )
@@ -48,7 +48,7 @@ async function mergeBatch(duckdb: DuckDb, node: StatefulAggregate, relations: Re
     `CREATE OR REPLACE TABLE both_${name} AS SELECT 0 AS age, key_id, ${names} FROM ${name} UNION ALL SELECT 1 AS age, * FROM ${partial}`,
   )
   await duckdb.run(
-    `CREATE OR REPLACE TABLE ${name} AS SELECT key_id, ${[...keys.map((_, i) => `first(c${i}) AS c${i}`), ...mergedValues(node.stateSchema)].join(', ')} FROM both_${name} GROUP BY key_id`,
+    `CREATE OR REPLACE TABLE ${name} AS SELECT key_id, ${[...keys.map((_, i) => `first(c${i}) AS c${i}`), ...mergedValues(node.stores[0]!.schema)].join(', ')} FROM both_${name} GROUP BY key_id`,
   )
 }
 

@@ -1,0 +1,70 @@
+import { assert } from '../base/errors.ts'
+import { type ColumnBatch, emptyColumns, type FixedColumn } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import type { KeyedBatch } from '../state/state-store.ts'
+import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
+import { takeColumn, takeKeys } from './take.ts'
+
+/** dropDuplicates and dropDuplicatesWithinWatermark as the planner describes them (planner/streaming-plan.ts). */
+export interface DedupeStep {
+  readonly numberedSql: string
+  readonly numberedSchema: Schema
+  readonly keysSql: string
+  readonly keysSchema: Schema
+  readonly pickedSql: string
+  readonly schema: Schema
+}
+
+/** One batch: DuckDB finds the batch's distinct keys and the first row of each; only those come here, and the state says which of them are new. */
+export async function runDedupe(step: DedupeStep, { sql, inputs, store, watermarks }: StepContext): Promise<StepResult> {
+  const numbered = await sql.materialize(sql.fragment(step.numberedSql, inputs, step.numberedSchema))
+  const found = await sql.keyedColumns(withLate(step.keysSql, watermarks), [numbered], step.keysSchema)
+  const startMs = performance.now()
+  const { keys, firstRows, inTime, late } = splitCounts(found)
+  const fresh = store().insert(keys)
+  const updatedMs = performance.now()
+  const { evictionUs } = watermarks
+  const removed = evictionUs === null ? 0 : store().evict(evictionUs, false).removed
+  const metrics = {
+    rowsUpdated: fresh.length,
+    rowsRemoved: removed,
+    rowsDroppedByWatermark: late,
+    updatesMs: updatedMs - startMs,
+    removalsMs: performance.now() - updatedMs,
+    custom: { numDroppedDuplicateRows: inTime - fresh.length },
+  }
+  return { output: await pick(step, sql, numbered, takeColumn(firstRows, fresh) as FixedColumn, fresh.length), metrics }
+}
+
+/** A late row's event time is at or below the watermark; without a watermark there is none. */
+function withLate(text: string, { lateUs }: BatchWatermarks): string {
+  return text.replaceAll('⟦late⟧', lateUs === null ? 'NULL::TIMESTAMP' : `make_timestamp(${lateUs})`)
+}
+
+/** Takes the three numbers off the columns of the state, and leaves out the keys that only late rows have. */
+function splitCounts({ keyIds, rows }: KeyedBatch) {
+  const stateColumns = rows.columns.length - 3
+  const [firstRows, inTimeRows, lateRows] = rows.columns.slice(stateColumns) as [FixedColumn, FixedColumn, FixedColumn]
+  const schema = new Schema(rows.schema.fields.slice(0, stateColumns))
+  const all: KeyedBatch = { keyIds, rows: { schema, length: rows.length, columns: rows.columns.slice(0, stateColumns) } }
+  const counts = { inTime: sum(inTimeRows), late: sum(lateRows) }
+  const { valid } = firstRows
+  if (valid === null) return { keys: all, firstRows, ...counts }
+  const kept = Uint32Array.from(valid.keys().filter((row) => valid[row] === 1))
+  return { keys: takeKeys(all, kept), firstRows: { ...takeColumn(firstRows, kept), valid: null } as FixedColumn, ...counts }
+}
+
+function sum({ data }: FixedColumn): number {
+  assert(data instanceof BigInt64Array, 'rows are counted in longs')
+  let total = 0
+  for (let i = 0; i < data.length; i++) total += Number(data[i])
+  return total
+}
+
+const numberSchema = new Schema([{ name: 'row', type: 'long', nullable: false }])
+
+async function pick({ pickedSql, schema }: DedupeStep, sql: StepSql, numbered: Rows, numbers: FixedColumn, length: number): Promise<Rows> {
+  if (length === 0) return sql.load(emptyColumns(schema))
+  const picked: ColumnBatch = { schema: numberSchema, length, columns: [numbers] }
+  return sql.fragment(pickedSql, [numbered, await sql.load(picked)], schema)
+}

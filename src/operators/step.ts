@@ -1,0 +1,56 @@
+import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Schema } from '../data/schema.ts'
+import type { KeyedBatch, StateStore } from '../state/state-store.ts'
+
+/** Some rows inside the SQL engine. Their columns are called c0, c1, … in the order of the schema. */
+export interface Rows {
+  readonly schema: Schema
+}
+
+/** What a step asks of the SQL engine; sql/'s SqlBatch is one. Texts hold ⟦0⟧, ⟦1⟧ … for the inputs, and the batch's parameters. */
+export interface StepSql {
+  /** Rows that are not computed before somebody needs them. */
+  fragment(sql: string, inputs: readonly Rows[], schema: Schema): Rows
+  /** Computes rows that are used more than once. */
+  materialize(rows: Rows): Promise<Rows>
+  /** Runs a SELECT whose first column is key_id (UHUGEINT); the others are as the schema says. */
+  keyedColumns(sql: string, inputs: readonly Rows[], schema: Schema): Promise<KeyedBatch>
+  /** The engine's own columns become rows. */
+  load(batch: ColumnBatch): Promise<Rows>
+}
+
+/** The watermarks of one operator in a batch, in microseconds; null in a query without withWatermark. */
+export interface BatchWatermarks {
+  /** What the operator evicted by in the batch before: rows at or below it are late. */
+  readonly lateUs: bigint | null
+  /** What this batch evicts by. */
+  readonly evictionUs: bigint | null
+}
+
+/** What a step has to work with in one batch. */
+export interface StepContext {
+  readonly sql: StepSql
+  /** The rows of the node's inputs. */
+  readonly inputs: readonly Rows[]
+  /** The operator's state, by the name of the store in the plan. */
+  readonly store: (name?: string) => StateStore
+  readonly watermarks: BatchWatermarks
+  /** current_timestamp of the batch, which processing time goes by; a replay has the same. */
+  readonly batchTimestampMs: number
+}
+
+/** What a step did, for progress. */
+export interface StepMetrics {
+  readonly rowsUpdated: number
+  readonly rowsRemoved: number
+  readonly rowsDroppedByWatermark: number
+  readonly updatesMs: number
+  readonly removalsMs?: number
+  /** By Spark's names. */
+  readonly custom?: Readonly<Record<string, number>>
+}
+
+export interface StepResult {
+  readonly output: Rows
+  readonly metrics: StepMetrics
+}

@@ -1,0 +1,15 @@
+import { runAggregate } from '../operators/aggregate.ts'
+import { runDedupe } from '../operators/dedupe.ts'
+import { runLimit } from '../operators/limit.ts'
+import type { StepContext, StepResult } from '../operators/step.ts'
+import type { StatefulKind, StatefulNode } from '../planner/streaming-plan.ts'
+
+type Steps = { readonly [K in StatefulKind]: (node: Extract<StatefulNode, { kind: K }>, context: StepContext) => Promise<StepResult> }
+
+/** Who does the work of each kind of step. */
+const steps: Steps = { aggregate: runAggregate, dedupe: runDedupe, limit: runLimit }
+
+/** One batch of a step with state. */
+export function runStep(node: StatefulNode, context: StepContext): Promise<StepResult> {
+  return (steps[node.kind] as (node: StatefulNode, context: StepContext) => Promise<StepResult>)(node, context)
+}
