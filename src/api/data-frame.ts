@@ -8,6 +8,7 @@ import {
   alias,
   checkRowCount,
   cubeSets,
+  deduplicate,
   distinct,
   drop,
   filter,
@@ -161,6 +162,15 @@ export class PlannedFrame {
   }
   agg(...given: unknown[]): PlannedFrame {
     return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, given, this.#engine.userFunctions)))
+  }
+  dropDuplicates(names?: readonly string[]): PlannedFrame {
+    return this.#with(deduplicate(this.plan, names ?? null))
+  }
+  drop_duplicates(names?: readonly string[]): PlannedFrame {
+    return this.dropDuplicates(names)
+  }
+  dropDuplicatesWithinWatermark(names?: readonly string[]): PlannedFrame {
+    return this.#with(deduplicate(this.plan, names ?? null, true))
   }
   distinct(): PlannedFrame {
     return this.#with(distinct(this.plan))

@@ -250,6 +250,9 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   agg<A extends readonly Named<string, any>[]>(...columns: A): Frame<NamedColumns<A>, AfterAgg<K, {}>>
   agg<const M extends AggregateMap<S>>(functions: M): Frame<Aggregated<S, M>, AfterAgg<K, {}>>
   distinct(): Frame<S, AfterDistinct<K>>
+  /** Of the rows that are equal in these columns (all, without names) one: of a table the first. */
+  dropDuplicates(columns?: readonly Name<S>[]): Frame<S, AfterDistinct<K>>
+  drop_duplicates(columns?: readonly Name<S>[]): Frame<S, AfterDistinct<K>>
   /**
    * Pairs rows: by columns of the same name (which the result has once, first), or by a condition, or several that all hold. Other names that both sides have can
    * only be told apart after alias(…). How: inner unless said; with a stream on one side only what can be known of a stream.
@@ -455,6 +458,8 @@ export interface DataFrame<out S> extends FrameOps<S, 'batch'>, BatchOps<S> {
 /** An unbounded table in state Q.
  * @ts-expect-error TS2636 */
 export interface StreamFrame<out S, out Q extends StreamState = 'rows'> extends FrameOps<S, Q> {
+  /** As dropDuplicates, but a key is only remembered for the watermark's delay after its first row. */
+  dropDuplicatesWithinWatermark(columns?: readonly Name<S>[]): StreamFrame<S, AfterDistinct<Q> & StreamState>
   readonly writeStream: StreamWriter<S, Q>
 }
 

@@ -14,19 +14,21 @@ import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } fro
 import { expressionText, hasAggregate, isDeterministic, someExpression } from './expression-tree.ts'
 import { refuseGenerator } from './generators.ts'
 import { parseWatermarkDelayMs } from './intervals.ts'
-import type {
-  BatchScan,
-  Distinct,
-  Filter,
-  Limit,
-  LocalRelation,
-  LogicalPlan,
-  Offset,
-  Project,
-  Sort,
-  StreamScan,
-  SubqueryAlias,
-  Watermark,
+import {
+  type BatchScan,
+  type Deduplicate,
+  type Distinct,
+  type Filter,
+  isStreaming,
+  type Limit,
+  type LocalRelation,
+  type LogicalPlan,
+  type Offset,
+  type Project,
+  type Sort,
+  type StreamScan,
+  type SubqueryAlias,
+  type Watermark,
 } from './logical-plan.ts'
 import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
 import { nameOf, parseName, resolveExpression, sameName, starColumns } from './resolve.ts'
@@ -254,4 +256,29 @@ export function distinct(input: LogicalPlan): Distinct {
     })
   }
   return { kind: 'distinct', input, schema: input.schema }
+}
+
+/** Of the rows that are equal in these columns (all of them, without names) the first one. */
+export function deduplicate(input: LogicalPlan, names: readonly string[] | null, withinWatermark = false): Deduplicate {
+  const { fields } = input.schema
+  const keys = names === null ? [...fields.keys()] : [...new Set(names.flatMap((name) => columnsNamed(name, fields)))]
+  const map = keys.map((key) => fields[key]!).find((field) => !isOrderable(field.type))
+  if (map) {
+    throw new InvalidQueryError('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE', {
+      what: `dropDuplicates can't compare the column \`${map.name}\` of type ${typeText(map.type)}`,
+      todo: 'name other columns, or turn it into arrays with map_keys and map_values',
+    })
+  }
+  if (withinWatermark && !isStreaming(input)) {
+    throw new InvalidQueryError('UNSUPPORTED_BATCH_OPERATION', {
+      what: 'dropDuplicatesWithinWatermark is not supported with batch DataFrames',
+      todo: 'use dropDuplicates: a table needs no watermark',
+    })
+  }
+  return { kind: 'deduplicate', input, keys, withinWatermark, schema: input.schema }
+}
+function columnsNamed(name: string, fields: readonly Field[]): number[] {
+  const found = fields.flatMap((field, i) => (sameName(field.name, name) ? [i] : []))
+  if (found.length === 0) throw unresolvedColumn(name, fields)
+  return found
 }

@@ -47,6 +47,8 @@ function describe(plan: LogicalPlan): string {
       return `Offset ${plan.count}`
     case 'distinct':
       return 'Distinct'
+    case 'deduplicate':
+      return `Deduplicate${plan.withinWatermark ? 'WithinWatermark' : ''}${list(plan.keys.map((key) => plan.schema.names[key]!))}`
     case 'set-operation':
       return `${plan.operation === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`
     case 'generate':

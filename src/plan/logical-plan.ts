@@ -20,6 +20,7 @@ export type LogicalPlan =
   | Limit
   | Offset
   | Distinct
+  | Deduplicate
   | SetOperation
   | Sample
   | Generate
@@ -133,6 +134,14 @@ export interface Offset extends Node {
 export interface Distinct extends Node {
   readonly kind: 'distinct'
   readonly input: LogicalPlan
+}
+/** Of the rows that are equal in the columns `keys` the first one; nulls are equal to each other. */
+export interface Deduplicate extends Node {
+  readonly kind: 'deduplicate'
+  readonly input: LogicalPlan
+  readonly keys: readonly number[]
+  /** dropDuplicatesWithinWatermark: of a stream; a key is forgotten when the watermark has passed its first row's event time by the delay. */
+  readonly withinWatermark: boolean
 }
 /** Rows of the left side that are (intersect) or are not (except) among the right side's; nulls are equal here. `all` counts how often a row is there. */
 export interface SetOperation extends Node {

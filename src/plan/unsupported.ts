@@ -60,6 +60,8 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'sort') checkSort(node, mode)
   if (node.kind === 'limit') checkLimit(node, mode)
   if (node.kind === 'distinct') checkDistinct(node, mode)
+  if (node.kind === 'deduplicate')
+    throw notSupportedYet('dropDuplicates on a stream', 'group by the columns, with one of them under a watermark')
   checkBatchOnly(node)
 }
 

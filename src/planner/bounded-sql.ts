@@ -2,7 +2,7 @@
 import { assert } from '../base/errors.ts'
 import type { Expression } from '../plan/expression.ts'
 import { sameExpression } from '../plan/expression-tree.ts'
-import type { Expand, Sample, SetOperation } from '../plan/logical-plan.ts'
+import type { Deduplicate, Expand, Sample, SetOperation } from '../plan/logical-plan.ts'
 import { expressionSql } from './expression-sql.ts'
 import { canonicalNumber } from './group-sql.ts'
 import { allColumns, type Compilation, compileSelect, type Needed, readBy } from './plan-sql.ts'
@@ -26,15 +26,34 @@ function withoutNeedlessOrder(rows: Select): Select {
   return rows.limit === undefined ? { ...rows, orderBy: [] } : rows
 }
 
+/** The rows in their places, each with its number in the last column. */
+function placedRows(rows: Select, c: Compilation): Select {
+  const input = rows.limit === undefined && rows.orderBy.length === 0 ? rows : nest(rows, c.names)
+  return nest({ ...input, columns: [...input.columns, { sql: 'row_number() OVER ()', plain: false }] }, c.names)
+}
+
+/** The first row of each key, in the order of the rows. */
+export function deduplicateSql(plan: Deduplicate, needed: Needed, c: Compilation): Select {
+  const placed = placedRows(compileSelect(plan.input, new Set([...needed, ...plan.keys]), c), c)
+  const place = placed.columns.at(-1)!.sql
+  const keys = plan.keys.map((key) => canonicalNumber(placed.columns[key]!.sql, plan.schema.fields[key]!.type))
+  const kept = placed.columns.slice(0, -1).flatMap((column, i) => (column !== undefined && needed.has(i) ? [{ column, i }] : []))
+  const list = kept.map(({ column }, at) => `${column.sql} AS c${at}`)
+  const text = `SELECT DISTINCT ON (${keys.join(', ')}) ${list.length === 0 ? '1 AS c0' : list.join(', ')} FROM ${placed.from} ORDER BY ${place}`
+  const positions = plan.schema.fields.map((_, i) => {
+    const at = kept.findIndex((one) => one.i === i)
+    return at < 0 ? undefined : at
+  })
+  return selectFrom(`(${text})`, positions, c.names)
+}
+
 /** A number from 0 to 1 for each row, by the seed and the row's place: 53 bits of a hash that no version changes. */
 function chanceSql(seed: bigint, place: string): string {
   return `(CAST(md5_number_lower(concat('${seed}:', ${place})) >> 11 AS DOUBLE) * ${2 ** -53})`
 }
 
 export function sampleSql(plan: Sample, needed: Needed, c: Compilation): Select {
-  const rows = compileSelect(plan.input, needed, c)
-  const input = rows.limit === undefined && rows.orderBy.length === 0 ? rows : nest(rows, c.names)
-  const placed = nest({ ...input, columns: [...input.columns, { sql: 'row_number() OVER ()', plain: false }] }, c.names)
+  const placed = placedRows(compileSelect(plan.input, needed, c), c)
   const columns = placed.columns.slice(0, -1)
   const chance = chanceSql(plan.seed, placed.columns.at(-1)!.sql)
   if (!plan.withReplacement) {

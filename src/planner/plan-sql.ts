@@ -4,7 +4,7 @@ import type { AggregateCall, Expression, SortOrder } from '../plan/expression.ts
 import { childrenOf, columnsRead, sameExpression } from '../plan/expression-tree.ts'
 import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Offset, Project, Sort, Union } from '../plan/logical-plan.ts'
 import { batchAggregateSql } from './aggregate-sql.ts'
-import { expandSql, sampleSql, setOperationSql } from './bounded-sql.ts'
+import { deduplicateSql, expandSql, sampleSql, setOperationSql } from './bounded-sql.ts'
 import { castSql } from './cast-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { generateSql } from './generate-sql.ts'
@@ -116,6 +116,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return offset(plan, needed, c)
     case 'distinct':
       return distinct(plan, c)
+    case 'deduplicate':
+      return deduplicateSql(plan, needed, c)
     case 'set-operation':
       return setOperationSql(plan, c)
     case 'sample':

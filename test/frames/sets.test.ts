@@ -62,6 +62,37 @@ describe('set operations', () => {
   })
 })
 
+describe('dropDuplicates', () => {
+  test('the first row of each key stays, in its place', async () => {
+    expect(await ordered(a().dropDuplicates())).toEqual(['1 x 1.5', '2 y null', 'null null NaN', '3 z 0'])
+    const rows = engine().createDataFrame(
+      Array.from({ length: 9_000 }, (_, n) => ({ n, k: n % 3, z: n % 2 === 0 ? 0 : -0 })),
+      { n: t.int(), k: t.int(), z: t.double() },
+    )
+    expect(await ordered(rows.dropDuplicates(['k']).select('n'))).toEqual(['0', '1', '2'])
+    expect(await ordered(rows.drop_duplicates(['z', 'k']).select('n'))).toEqual(['0', '1', '2'])
+    expect(await rows.dropDuplicates(['k']).count()).toBe(3)
+    expect(
+      await ordered(
+        rows
+          .orderBy(({ n }) => n.desc())
+          .limit(4)
+          .dropDuplicates(['k'])
+          .select('n'),
+      ),
+    ).toEqual(['8999', '8998', '8997'])
+  })
+  test('unknown columns, maps, and what only a stream has', () => {
+    expect(() => a().dropDuplicates(['nope' as 'k'])).toThrow(code('UNRESOLVED_COLUMN.WITH_SUGGESTION'))
+    const map = engine().createDataFrame([{ m: { a: 1 }, n: 1 }], { m: t.map(t.string(), t.int()), n: t.int() })
+    expect(() => map.dropDuplicates()).toThrow(code('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE'))
+    expect(() => map.dropDuplicates(['n'])).not.toThrow()
+    expect(() => (a() as never as { dropDuplicatesWithinWatermark(): void }).dropDuplicatesWithinWatermark()).toThrow(
+      code('UNSUPPORTED_BATCH_OPERATION'),
+    )
+  })
+})
+
 describe('unionByName', () => {
   test('columns by name', async () => {
     expect(

@@ -74,6 +74,16 @@ describe('statistics', () => {
       'count_distinct 4',
       'mean 25.0',
     ])
+    expect(await ordered(sales().select('year', 'amount').summary())).toEqual([
+      'count 5 4',
+      'mean 2020.6 25.0',
+      expect.stringMatching(/^stddev 0\.5477225575\d+ 12\.909944487358056$/),
+      'min 2020 10',
+      '25% 2020 10',
+      '50% 2021 20',
+      '75% 2021 30',
+      'max 2021 40',
+    ])
     expect(() => sales().summary('foo')).toThrow(code('UNRECOGNIZED_STATISTIC'))
   })
   test('corr, cov, approxQuantile, crosstab, freqItems', async () => {

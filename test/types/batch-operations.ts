@@ -237,3 +237,11 @@ is<InferRow<typeof left>, { shop: string; year: bigint | null }>(true)
 sales.join(longs, 'shop', 'sideways')
 // @ts-expect-error a stream on the left can't be outer-joined from the right
 clicks.join(ads, 'ad_id', 'right_outer')
+
+// --- duplicates
+clicks.dropDuplicates(['ad_id']).writeStream.start()
+clicks.withWatermark('event_time', '1 minute').dropDuplicatesWithinWatermark(['ad_id']).writeStream.start()
+// @ts-expect-error a misspelt column
+sales.dropDuplicates(['shopp'])
+// @ts-expect-error a table has no watermark to forget by
+sales.dropDuplicatesWithinWatermark(['shop'])
