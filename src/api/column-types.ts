@@ -306,6 +306,16 @@ export interface MapCol<K, V, Z extends null = never> extends ColBase<MapOf<K, V
 }
 export interface StructBase<S, A> extends ColBase<A> {
   getField<P extends keyof S & string>(name: P): Col<S[P] | NullOf<A>>
+  /** The struct with a field set: in place of one of that name, or behind all others. `a.b` is the field b of its field a. */
+  withField<const P extends string, const V extends Operand>(
+    name: P,
+    value: V,
+  ): Col<
+    | (P extends `${string}.${string}` ? any : Struct<{ [K in keyof S | P]: K extends P ? TypeOf<V> : K extends keyof S ? S[K] : never }>)
+    | NullOf<A>
+  >
+  /** The struct without these fields; not all may go. */
+  dropFields<const P extends string>(...names: P[]): Col<Struct<{ [K in Exclude<keyof S, P>]: S[K] }> | NullOf<A>>
 }
 /** A is the whole type (Struct<S>, maybe `| null`, maybe marked). Fields called like a method are reached with getField. */
 export type StructCol<S, A> = StructBase<S, A> & { readonly [P in Exclude<keyof S, keyof UntypedCol>]: Col<S[P] | NullOf<A>> }
@@ -337,6 +347,8 @@ export interface UntypedCol<Name extends string = string> extends ColBase<any> {
   minus(interval: IntervalInput): UntypedCol
   getItem(key: Operand): UntypedCol
   getField(name: string): UntypedCol
+  withField(name: string, value: Operand): UntypedCol
+  dropFields(...names: string[]): UntypedCol
 }
 
 /** SQL type -> the interface that has its methods. Not distributive: `| null` rides along. */

@@ -127,6 +127,13 @@ export class Column {
   getField(name: string) {
     return new Column({ kind: 'field', input: this.#expression, field: name })
   }
+  /** The struct with a field set; `a.b` is the field b of its field a. */
+  withField(name: string, value: unknown) {
+    return call('with_field', this, name, value)
+  }
+  dropFields(...names: string[]) {
+    return names.reduce<Column>((struct, name) => call('drop_field', struct, name), this)
+  }
 
   cast(type: string | TypeToken<unknown>) {
     return this.#cast(type, 'ansi')

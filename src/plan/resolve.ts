@@ -12,6 +12,7 @@ import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
+import { dropField, withField } from './struct-fields.ts'
 import { resolveWindow } from './time-window.ts'
 
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
@@ -300,6 +301,7 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
   if (name === 'get_item') return resolveGetItem(e.args, scope)
+  if (name === 'with_field' || name === 'drop_field') return resolveStructUpdate(name, e.args, scope)
   if (e.withinGroup) return resolveWithinGroup(name, e, e.withinGroup, scope)
   const args = e.args.flatMap((arg) => (arg.kind === 'star' ? starColumns(arg, scope.fields) : [resolvedArg(arg, scope)]))
   if (name === 'struct')
@@ -441,13 +443,18 @@ function resolveGetItem([inputArg, keyArg]: readonly UnresolvedExpression[], sco
   const key = resolveExpression(keyArg!, scope)
   if (typeof input.type !== 'string' && input.type.kind === 'map') return resolveCall('element_at', [input, key])
   if (key.kind === 'literal' && typeof key.value === 'string') return fieldOf(input, key.value)
-  if (key.kind !== 'literal' || typeof key.value !== 'number' || key.value < 0) {
-    throw new InvalidQueryError('INVALID_ARRAY_INDEX', {
-      what: `getItem(${expressionText(key)}) of an array`,
-      todo: 'give a constant index from 0; element_at(array, n) takes any integer, counts from 1, and from the end below 0',
-    })
-  }
-  return resolveCall('element_at', [input, { ...key, value: key.value + 1 }])
+  return resolveCall('array_item', [input, key])
+}
+
+/** What Column.withField and Column.dropFields become; the path is text. */
+function resolveStructUpdate(
+  name: 'with_field' | 'drop_field',
+  [input, path, value]: readonly UnresolvedExpression[],
+  scope: Scope,
+): Expression {
+  const struct = resolveExpression(input!, scope)
+  const names = parseName(path?.kind === 'literal' ? String(path.value) : '')
+  return name === 'with_field' ? withField(struct, names, resolveExpression(value!, scope)) : dropField(struct, names)
 }
 
 function isIntervalText(e: UnresolvedExpression): boolean {

@@ -163,3 +163,22 @@ frame.select(({ took, n }) => ({
 }))
 // @ts-expect-error no such fields
 t.interval('second to day')
+
+// --- structs
+const structs = engine.read
+  .parquet('x', { s: t.struct({ a: t.int(), b: t.string() }), maybe: t.struct({ a: t.int() }).nullable() })
+  .select(({ s, maybe }) => ({
+    more: s.withField('c', 1.5),
+    other: s.withField('a', 'x'),
+    less: s.dropFields('b'),
+    maybe: maybe.withField('b', true),
+  }))
+is<
+  InferRow<typeof structs>,
+  {
+    more: { a: number; b: string; c: number }
+    other: { a: string; b: string }
+    less: { a: number }
+    maybe: { a: number; b: boolean } | null
+  }
+>(true)

@@ -185,6 +185,12 @@ const resolveGet: Resolve = (given) => {
   const array = arrayArg('get', given)
   return call('get', [array, intArg('get', given, 1)], asArray(array).element, true)
 }
+/** `xs[0]`: an index that is not there is an error. */
+const resolveItem: Resolve = (given) => {
+  const array = arrayArg('array_item', given)
+  const index = intArg('array_item', given, 1)
+  return call('array_item', [array, index], asArray(array).element, asArray(array).containsNull || array.nullable || index.nullable)
+}
 const resolveFlatten: Resolve = (given) => {
   const outer = arrayArg('flatten', given)
   const inner = asArray(outer).element
@@ -342,6 +348,7 @@ export const collections: readonly FunctionRow[] = [
   elementAt('element_at'),
   elementAt('try_element_at'),
   special('get', [2, 2], resolveGet),
+  { ...special('array_item', [2, 2], resolveItem), internal: true },
   special('flatten', [1, 1], resolveFlatten),
   special('sequence', [2, 3], resolveSequence),
   { ...special('shuffle', [1, 2], resolveShuffle), deterministic: false },

@@ -33,6 +33,11 @@ const elementAt =
   }
 const get: Template = ([x, index]) => `CASE WHEN ${index!.sql} >= 0 THEN ${x!.sql}[${index!.sql} + 1] END`
 
+const item: Template = ([x, index]) => {
+  const outside = raise('INVALID_ARRAY_INDEX', 'The index {} is out of bounds of the array.', `CAST(${index!.sql} AS VARCHAR)`)
+  return `CASE WHEN ${index!.sql} < 0 AND ${x!.sql} IS NOT NULL OR ${index!.sql} >= len(${x!.sql}) THEN ${outside} ELSE ${x!.sql}[${index!.sql} + 1] END`
+}
+
 const mayHoldNulls = ({ type }: SqlArgument) => typeof type === 'string' || type.kind !== 'array' || type.containsNull
 /** Null where the value is not found but might be one of the array's nulls. */
 const arrayContains: Template = ([x, value]) => {
@@ -206,6 +211,7 @@ export const collections: Templates = {
   element_at: elementAt('ansi'),
   try_element_at: elementAt('try'),
   get,
+  array_item: item,
   flatten,
   sequence,
   shuffle,
