@@ -1,10 +1,12 @@
-"""Writes the lists of Spark's built-in functions and public configuration keys that the tests compare Millrace with.
+"""Writes the lists of Spark's built-in functions, public configuration keys and methods that the tests compare Millrace with.
 
     pip install pyspark==4.2.0 && python scripts/spark/lists.py
 """
 import json
 from pathlib import Path
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, DataFrameWriter, SparkSession
+from pyspark.sql.group import GroupedData
+from pyspark.sql.streaming import DataStreamReader, DataStreamWriter, StreamingQuery, StreamingQueryManager
 
 folder = Path(__file__).parents[2] / "test" / "spark-4.2"
 spark = (
@@ -21,4 +23,8 @@ keys = [[key, "" if key == "spark.sql.warehouse.dir" else value, modifiable] for
 
 functions = sorted(row[0] for row in spark.sql("SHOW SYSTEM FUNCTIONS").collect())
 (folder / "functions.json").write_text(json.dumps(functions, indent=2) + "\n")
+
+classes = [DataFrame, Column, GroupedData, DataFrameReader, DataFrameWriter, DataStreamReader, DataStreamWriter, StreamingQuery, StreamingQueryManager]
+methods = {each.__name__: sorted(name for name in dir(each) if not name.startswith("_")) for each in classes}
+(folder / "methods.json").write_text(json.dumps(methods, indent=1) + "\n")
 spark.stop()

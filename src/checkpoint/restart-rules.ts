@@ -178,12 +178,15 @@ export function compareShapes(before: QueryShape, now: QueryShape): RestartFindi
   return found.map(({ rule, what }) => ({ rule, what, verdict: (restartRules[rule] as RestartRule).verdict }))
 }
 
+/** The query has changed in a way that its checkpoint can't follow. */
+export class ChangedQueryError extends InvalidQueryError {}
+
 /** The error where something that changed is refused; it names all that is. */
-export function restartRefusal(findings: readonly RestartFinding[], folder: string): InvalidQueryError | undefined {
+export function restartRefusal(findings: readonly RestartFinding[], folder: string): ChangedQueryError | undefined {
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   const first = refused[0] && (restartRules[refused[0].rule] as RestartRule)
   if (!first) return undefined
-  return new InvalidQueryError(first.code!, {
+  return new ChangedQueryError(first.code!, {
     what: `the query is not the one that the checkpoint ${folder} belongs to: ${refused.map((each) => each.what).join('; ')} (${first.because})`,
     todo: first.todo!,
   })

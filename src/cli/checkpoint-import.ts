@@ -14,7 +14,7 @@ Options:
 
 Exit codes:
   0  the new checkpoint is there
-  1  it can't be made; the message says why
+  5  it can't be made; the message says why
   2  wrong usage
   4  Spark's checkpoint is damaged
 `

@@ -1,35 +1,20 @@
 import { parseArgs } from 'node:util'
+import { durationMsOf } from '../base/quantities.ts'
+import { nearest } from '../base/suggest.ts'
 import { activeEngines, millrace } from '../index.ts'
 import { version } from '../version.ts'
-import { checkpointHelp, runImport } from './checkpoint-import.ts'
-import { exitCodes } from './exit-codes.ts'
+import { runImport } from './checkpoint-import.ts'
+import { dev } from './dev.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { explain } from './explain.ts'
+import { serveHealth } from './health.ts'
+import { type Command, helpTexts } from './help.ts'
+import { init } from './init.ts'
+import { progress } from './progress.ts'
+import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
-import { runModule } from './run.ts'
-
-export const help = `Usage: millrace run <module> [options]
-       millrace checkpoint import <spark checkpoint> <new checkpoint>   (--help tells more)
-
-Runs the queries that a module starts, until they end or a signal comes.
-The module (.ts or .js) starts queries at its top level, or has a default export
-  (engine) => query, an array of queries, or a promise of either.
-
-Options:
-  --takeover   take the checkpoint over from a run that still holds it; that run stops with FencedError
-  --json       write every event as one line of JSON to standard output
-  --help       show this text
-  --version    show the version
-
-The first SIGTERM or SIGINT lets the batch that runs finish and commit; a second one stops at once.
-Nothing is lost either way: the next start goes on where the last committed batch ended.
-
-Exit codes:
-  0  all queries ended, or were drained
-  1  a query or the module failed
-  2  wrong usage: unknown option, no such module, no query started
-  3  another run owns the checkpoint
-  4  the checkpoint or the output is damaged or of another query
-  128 + signal number  stopped at once by a second signal
-`
+import { errorText, runModule } from './run.ts'
+import { supervise } from './supervise.ts'
 
 const terminal: Terminal = {
   out: (text) => process.stdout.write(text),
@@ -38,55 +23,141 @@ const terminal: Terminal = {
   nowMs: () => performance.now(),
 }
 
+const optionsOf = {
+  run: ['restart', 'max-restarts', 'restart-delay', 'health-port', 'takeover', 'json'],
+  dev: ['json'],
+  explain: ['json'],
+  init: ['json'],
+  progress: ['last', 'json'],
+  checkpoint: ['move', 'json'],
+} as const satisfies Readonly<Record<Command, readonly string[]>>
+const commands = Object.keys(optionsOf) as Command[]
+
 /** The command line: returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const parsed = parse(args)
   if ('wrong' in parsed) {
-    terminal.err(`millrace: ${parsed.wrong}\n\n${help}`)
+    terminal.err(`millrace: ${parsed.wrong}\n\n${helpTexts[parsed.command ?? '']}`)
     return exitCodes.usage
   }
-  const { values, positionals } = parsed
+  const { values, command, operand, more } = parsed
   if (values.version) {
     terminal.out(`${version}\n`)
     return exitCodes.done
   }
-  if (values.help) {
-    terminal.out(positionals[0] === 'checkpoint' ? checkpointHelp : help)
+  if (values.help || command === undefined) {
+    terminal.out(helpTexts[command ?? ''])
     return exitCodes.done
   }
-  if (positionals[0] === 'checkpoint')
-    return runImport({ from: positionals[2]!, to: positionals[3]!, moves: values.move, json: values.json }, terminal)
+  try {
+    switch (command) {
+      case 'run':
+        return await run(operand!, values)
+      case 'dev':
+        return await dev(operand!, values.json, terminal)
+      case 'explain':
+        return await explain(operand!, values.json, terminal)
+      case 'init':
+        return init(operand ?? '.', terminal)
+      case 'progress':
+        return await progress(operand!, { json: values.json, last: numberOf(values.last) }, terminal)
+      case 'checkpoint':
+        return await runImport({ from: more[0]!, to: more[1]!, moves: values.move, json: values.json }, terminal)
+    }
+  } catch (error) {
+    terminal.err(`millrace: ${errorText(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+type Values = Extract<ReturnType<typeof parse>, { values: unknown }>['values']
+
+async function run(file: string, values: Values): Promise<number> {
   // An option of the run, not of the module's code: the engine reads it wherever the module makes it.
   if (values.takeover) process.env['MILLRACE_TAKEOVER'] = 'true'
-  return runModule(
-    { file: positionals[1]!, json: values.json },
-    { terminal, signals: process, exit: (code) => process.exit(code), makeEngine: () => millrace.local(), activeEngines },
-  )
+  const healthPort = numberOf(values['health-port'])
+  if (values.restart) {
+    const restarts = { maxRestarts: numberOf(values['max-restarts']) ?? 10, firstDelayMs: durationMsOf(values['restart-delay'] ?? '1s')! }
+    return supervise({ file, json: values.json, takeover: values.takeover, healthPort, ...restarts }, terminal)
+  }
+  const views = new QueryViews()
+  const health = healthPort === undefined ? undefined : await serveHealth(healthPort, views, () => 0)
+  if (health) terminal.err(`millrace: health on port ${health.port}\n`)
+  const send = process.env['MILLRACE_WATCHED'] === 'true' ? process.send?.bind(process) : undefined
+  // a process that is watched over must not outlive the one that watches
+  if (send) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  const tell = (event: QueryEvent) => {
+    views.take(event)
+    if (process.connected) send?.(event)
+  }
+  try {
+    return await runModule(
+      { file, json: values.json, isSilent: process.env['MILLRACE_SILENT'] === 'true' },
+      { terminal, signals: process, exit: (code) => process.exit(code), makeEngine: () => millrace.local(), activeEngines, tell },
+    )
+  } finally {
+    health?.close()
+  }
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
 }
 
 function parse(args: readonly string[]) {
+  const command = commands.find((each) => each === args.find((arg) => !arg.startsWith('-')))
   try {
-    const parsed = parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
       options: {
+        restart: { type: 'boolean', default: false },
+        'max-restarts': { type: 'string' },
+        'restart-delay': { type: 'string' },
+        'health-port': { type: 'string' },
+        last: { type: 'string' },
+        move: { type: 'string', multiple: true, default: [] },
         takeover: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
-        move: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', short: 'v', default: false },
       },
     })
-    if (parsed.values.help || parsed.values.version) return parsed
-    const [command, file, ...more] = parsed.positionals
-    if (command === undefined) return { wrong: 'a command is missing' }
-    if (command === 'checkpoint') return file === 'import' && more.length === 2 ? parsed : { wrong: 'checkpoint import needs two folders' }
-    if (command !== 'run') return { wrong: `there is no command "${command}"` }
-    if (file === undefined) return { wrong: 'run needs the path of a module' }
-    if (parsed.values.move.length > 0) return { wrong: '--move belongs to checkpoint import' }
-    if (more.length > 0) return { wrong: `one module at a time, and "${more[0]}" is another` }
-    return parsed
+    if (values.help || values.version) return { values, command, operand: undefined, more: [] }
+    const [first, operand, ...more] = positionals
+    if (first === undefined) return { wrong: 'a command is missing' }
+    if (command === undefined || first !== command) {
+      const [near] = nearest(first, commands, 1)
+      return { wrong: `there is no command "${first}"${near ? `; did you mean ${near}?` : ''}` }
+    }
+    const wrong = wrongOperand(command, operand, more) ?? wrongOption(command, values)
+    return wrong === undefined ? { values, command, operand, more } : { wrong, command }
   } catch (error) {
-    return { wrong: (error as Error).message }
+    return { wrong: (error as Error).message, ...(command ? { command } : {}) }
   }
+}
+
+function wrongOperand(command: Command, operand: string | undefined, more: readonly string[]): string | undefined {
+  if (command === 'checkpoint') return operand === 'import' && more.length === 2 ? undefined : 'checkpoint import needs two folders'
+  const isFolder = command === 'init' || command === 'progress'
+  if (operand === undefined && command !== 'init') return `${command} needs the path of a ${isFolder ? 'checkpoint' : 'module'}`
+  return more.length > 0 ? `one ${isFolder ? 'folder' : 'module'} at a time, and "${more[0]}" is another` : undefined
+}
+
+function wrongOption(command: Command, values: Readonly<Record<string, string | boolean | string[] | undefined>>): string | undefined {
+  const known: readonly string[] = optionsOf[command]
+  const foreign = Object.entries(values).find(
+    ([name, value]) => value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0) && !known.includes(name),
+  )
+  if (foreign) return `${command} has no option --${foreign[0]}`
+  const numbers = ['max-restarts', 'health-port', 'last'].find(
+    (name) => values[name] !== undefined && !/^\d{1,9}$/.test(String(values[name])),
+  )
+  if (numbers) return `--${numbers} takes a whole number, not "${values[numbers]}"`
+  if (Number(values['health-port'] ?? 0) > 65_535) return `--health-port takes a port from 0 to 65535, not "${values['health-port']}"`
+  const delay = values['restart-delay']
+  if (delay !== undefined && durationMsOf(String(delay)) === undefined)
+    return `--restart-delay takes a duration such as 500ms or 2s, not "${delay}"`
+  const onlyWith = ['max-restarts', 'restart-delay'].find((name) => values[name] !== undefined && !values['restart'])
+  return onlyWith && `--${onlyWith} says nothing without --restart`
 }

@@ -75,7 +75,7 @@ test('a second signal ends the process at once, with its own code', async () => 
 })
 
 test.each([
-  ['a failed query', new UnavailableError('GONE', { what: 'gone', todo: 'wait' }), 1],
+  ['a failed query', new UnavailableError('GONE', { what: 'gone', todo: 'wait' }), 6],
   ['a fenced query', new FencedError('FENCED', { what: 'another run', todo: 'stop' }), 3],
   ['a damaged checkpoint', new CorruptCheckpointError('TORN', { what: 'torn', todo: 'restore' }), 4],
 ])('%s gives its exit code and its text once, also where the module waits for it', async (_name, error, code) => {

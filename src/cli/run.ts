@@ -6,6 +6,7 @@ import { InvalidQueryError, MillraceError } from '../base/errors.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { type FollowedEngine, Following } from './follow.ts'
+import { eventReport, type QueryEvent, reportsTogether } from './query-events.ts'
 import { jsonReport, plainReport, type Report, type Terminal } from './report.ts'
 
 /** What `millrace run` needs from outside; a test gives its own. */
@@ -16,11 +17,15 @@ export interface RunEnvironment<Engine extends FollowedEngine> {
   readonly exit: (code: number) => void
   readonly makeEngine: () => Promise<Engine>
   readonly activeEngines: () => Iterable<FollowedEngine>
+  /** Hears of the queries besides the terminal: a health server, the process that watches over this one. */
+  readonly tell?: (event: QueryEvent) => void
 }
 export type Signal = 'SIGTERM' | 'SIGINT'
 export interface RunOptions {
   readonly file: string
   readonly json: boolean
+  /** Writes nothing: whoever is told shows it. */
+  readonly isSilent?: boolean
 }
 
 /**
@@ -29,7 +34,10 @@ export interface RunOptions {
  */
 export async function runModule<Engine extends FollowedEngine>(options: RunOptions, environment: RunEnvironment<Engine>): Promise<number> {
   const { terminal, activeEngines } = environment
-  const report = options.json ? jsonReport(terminal) : plainReport(terminal)
+  const report = reportsTogether(
+    ...(options.isSilent ? [] : [options.json ? jsonReport(terminal) : plainReport(terminal)]),
+    ...(environment.tell ? [eventReport(environment.tell)] : []),
+  )
   const following = new Following(report)
   const look = () => following.look(activeEngines())
   const forgetSignals = drainOnSignal(following, report, environment)
@@ -56,7 +64,8 @@ export async function runModule<Engine extends FollowedEngine>(options: RunOptio
   return failed ? exitCodeOf(failed.exception) : exitCodes.done
 }
 
-async function startQueries<Engine>(file: string, makeEngine: () => Promise<Engine>): Promise<StreamingQuery[]> {
+/** Loads the module, and lets its default export start what it starts. */
+export async function startQueries<Engine>(file: string, makeEngine: () => Promise<Engine>): Promise<StreamingQuery[]> {
   const path = resolve(file)
   if (!existsSync(path)) throw usage('FILE_NOT_FOUND', `there is no module ${path}`, 'give the path of a .ts, .mts, .js or .mjs file')
   const module: { default?: unknown } = await import(pathToFileURL(path).href)
@@ -98,11 +107,11 @@ function noQuery(file: string): UsageError {
     'start one with writeStream….start() at the top level, or export default a function (engine) => query',
   )
 }
-function isUsage(error: unknown): boolean {
+export function isUsage(error: unknown): boolean {
   return error instanceof UsageError
 }
 /** A Millrace error says all there is; anything else comes with its stack, and with its causes. */
-function errorText(error: unknown): string {
+export function errorText(error: unknown): string {
   const text = error instanceof MillraceError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
   const cause = error instanceof Error ? error.cause : undefined
   return cause === undefined ? text : `${text}\n  Caused by: ${errorText(cause)}`

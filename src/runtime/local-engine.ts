@@ -23,6 +23,7 @@ import type { SourceProvider } from '../sources/provider.ts'
 import { sourceProviders } from '../sources/providers.ts'
 import { SqlEngine } from '../sql/sql-engine.ts'
 import { EngineConf } from './engine-conf.ts'
+import { explainQuery } from './explained-query.ts'
 import { findProvider } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { runBatch } from './run-batch.ts'
@@ -122,7 +123,7 @@ export class LocalEngine implements EnginePort {
   }
 
   start(query: StartQuery): Promise<StreamingQuery> {
-    return startQuery(query, this.#current)
+    return process.env['MILLRACE_EXPLAIN'] === 'true' ? Promise.try(explainQuery, query, this.#current) : startQuery(query, this.#current)
   }
 
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
@@ -18,7 +18,7 @@ import {
   watermarkPolicyKey,
 } from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
-import { restartRules } from '../checkpoint/restart-rules.ts'
+import { ChangedQueryError, restartRules } from '../checkpoint/restart-rules.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -46,7 +46,7 @@ import { type ExecutionParts, MicroBatchExecution } from './micro-batch-executio
 import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
-import { queryOptions } from './query-options.ts'
+import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
 
@@ -70,12 +70,18 @@ export interface QueryEnvironment {
   readonly print: (text: string) => void
 }
 
-/** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
-export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
+/** A query that was checked, and how it will run. Nothing is open yet. */
+export interface PreparedQuery {
+  readonly options: QueryOptions
+  readonly environment: QueryEnvironment
+  readonly plan: StreamingPlan
+  readonly sinkFormat: SinkFormat
+}
+
+/** Everything about a query that can be checked before anything is opened. InvalidQueryError. */
+export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): PreparedQuery {
   const options = queryOptions(spec.options)
-  const conf = engine.conf.with(options.conf)
-  const environment: QueryEnvironment = { ...engine, conf, takeover: engine.takeover || options.takeover }
-  const { manager, random } = environment
+  const environment: QueryEnvironment = { ...engine, conf: engine.conf.with(options.conf), takeover: engine.takeover || options.takeover }
   if (!isStreaming(spec.plan)) {
     throw new InvalidQueryError('WRITE_STREAM_NOT_ALLOWED', {
       what: 'writeStream was called on a DataFrame that reads no stream',
@@ -83,8 +89,15 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     })
   }
   checkStreaming(spec.plan, spec.outputMode)
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, conf.text('spark.sql.session.timeZone'))
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, environment.conf.text('spark.sql.session.timeZone'))
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
+  return { options, environment, plan, sinkFormat }
+}
+
+/** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
+export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
+  const { options, environment, plan, sinkFormat } = prepareQuery(spec, engine)
+  const { conf, manager, random } = environment
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)
   const location = await checkpointLocation(spec, options.checkpointLocation, conf, sinkFormat.allowsTemporaryCheckpoint, random)
@@ -92,7 +105,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const checkpoint = await openQueryCheckpoint({ ...spec, options: options.sink }, plan, location.folder, environment)
+    const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, plan, location.folder, environment)
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
     const history = progressHistory(checkpoint, spec, environment)
@@ -176,6 +189,19 @@ async function checkpointLocation(spec: StartQuery, given: string | undefined, c
   const folder = await mkdtemp(join(tmpdir(), 'millrace-checkpoint-'))
   const always = conf.flag('spark.sql.streaming.forceDeleteTempCheckpointLocation')
   return { folder, release: async (failed: boolean) => (failed && !always ? undefined : rm(folder, { recursive: true, force: true })) }
+}
+
+/** `millrace dev`: a checkpoint that the changed query can't go on with gives way to a new one. */
+async function openOrMoveAside(spec: StartQuery, plan: StreamingPlan, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
+  try {
+    return await openQueryCheckpoint(spec, plan, folder, environment)
+  } catch (error) {
+    if (!(error instanceof ChangedQueryError) || process.env['MILLRACE_DEV'] !== 'true') throw error
+    const aside = `${folder}.before-${new Date(environment.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-')}`
+    await rename(folder, aside)
+    environment.print(`millrace: ${error.what}; the checkpoint was moved to ${aside}, and the query begins anew`)
+    return openQueryCheckpoint(spec, plan, folder, environment)
+  }
 }
 
 function openQueryCheckpoint(spec: StartQuery, plan: StreamingPlan, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
