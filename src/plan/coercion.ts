@@ -164,13 +164,22 @@ export function canCast(from: DataType, to: DataType): boolean {
   )
 }
 
+/** Why Spark refuses a cast that canCast doesn't allow: what it would have one do instead. */
+export function castRefusal(from: DataType, to: DataType, mode: 'ansi' | 'try'): 'CONF' | 'FUNC' | undefined {
+  if ((from === 'date' && isNumeric(to)) || (to === 'date' && isNumeric(from))) return 'FUNC'
+  const withoutAnsi =
+    (to === 'boolean' && (from === 'date' || from === 'timestamp')) ||
+    (to === 'timestamp' && from === 'boolean') ||
+    (to === 'binary' && isIntegral(from))
+  return mode === 'ansi' && withoutAnsi ? 'CONF' : undefined
+}
+
 function canCastAtomic(from: DataType, to: DataType): boolean {
   if (from === 'string') return true
   if (isInterval(from) && isInterval(to)) return isDayTime(from) === isDayTime(to)
   if (isInterval(from)) return isIntegral(to) || isDecimal(to)
   if (isInterval(to)) return isIntegral(from) || isDecimal(from)
-  if (to === 'binary') return isIntegral(from)
-  if (from === 'binary') return false
+  if (to === 'binary' || from === 'binary') return false
   if (isDatetime(from) && isDatetime(to)) return true
   if (from === 'timestamp' || to === 'timestamp') return isNumeric(from) || isNumeric(to)
   if (isDatetime(from) || isDatetime(to)) return false

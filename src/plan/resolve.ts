@@ -3,7 +3,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { dayTimeFields, intervalType, yearMonthFields } from '../data/intervals.ts'
 import { type DataType, type Field, type IntervalType, typeText } from '../data/types.ts'
 import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
-import { canCast, castTo, commonTypeOf } from './coercion.ts'
+import { canCast, castRefusal, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, LambdaVariable, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText, someExpression } from './expression-tree.ts'
 import { filtered } from './functions/aggregates.ts'
@@ -230,10 +230,13 @@ export function fieldOf(input: Expression, field: string): Expression {
 function resolveCast({ input, type, mode }: Extract<UnresolvedExpression, { kind: 'cast' }>, scope: Scope): Expression {
   const value = resolveExpression(input, scope)
   if (canCast(value.type, type)) return castTo(value, type, mode)
+  const refusal = castRefusal(value.type, type, mode)
   throw typeMismatch(
-    'CAST_WITHOUT_SUGGESTION',
+    refusal === undefined ? 'CAST_WITHOUT_SUGGESTION' : `CAST_WITH_${refusal}_SUGGESTION`,
     `cannot cast ${quoteType(value.type)} to ${quoteType(type)} in "${expressionText(value)}"`,
-    'use a function that makes the one from the other, or cast in two steps',
+    refusal === 'FUNC'
+      ? `use ${type === 'date' ? 'date_from_unix_date' : 'unix_date'}, which counts days`
+      : 'use a function that makes the one from the other, or cast in two steps',
   )
 }
 

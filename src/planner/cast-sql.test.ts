@@ -136,10 +136,11 @@ describe('what does not fit fails, and is null with try_cast', () => {
       [1e30, 'double', 'long', /CAST_OVERFLOW/],
       [NaN, 'double', 'int', /CAST_OVERFLOW/],
       [1e30, 'double', decimal(10, 2), /NUMERIC_VALUE_OUT_OF_RANGE/],
-      [NaN, 'double', decimal(10, 2), /NUMERIC_VALUE_OUT_OF_RANGE/],
       [{ unscaled: 99999n, scale: 0 }, decimal(5, 0), 'byte', /CAST_OVERFLOW/],
-      [300, 'int', 'byte', /out of range/],
-      [{ unscaled: 99999n, scale: 0 }, decimal(5, 0), decimal(3, 0), /out of range/],
+      [300, 'int', 'byte', /CAST_OVERFLOW/],
+      [Number.NaN, 'double', 'timestamp', /CAST_INVALID_INPUT/],
+      [1e19, 'double', 'timestamp', /CAST_OVERFLOW/],
+      [{ unscaled: 99999n, scale: 0 }, decimal(5, 0), decimal(3, 0), /NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION/],
     ]),
   )('%s', async (_, value, from, to, message) => {
     await expect(run(value, from, to, 'ansi')).rejects.toThrow(message)

@@ -10,7 +10,7 @@ export type CastMode = 'ansi' | 'try'
 
 /**
  * `sql` of type `from` as a value of type `to`, with the meaning of Spark's ANSI cast: text forms are Spark's, fractions are cut off on the way to
- * whole numbers, and what does not fit raises CAST_INVALID_INPUT, CAST_OVERFLOW or NUMERIC_VALUE_OUT_OF_RANGE (`try`: gives null).
+ * whole numbers, and what does not fit raises CAST_INVALID_INPUT, CAST_OVERFLOW or NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION (`try`: gives null).
  * InvalidQueryError DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION for pairs that Spark does not cast.
  */
 export function castSql(sql: string, from: DataType, to: DataType, mode: CastMode): string {
@@ -49,9 +49,9 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
   const native = `${mode === 'try' ? 'TRY_CAST' : 'CAST'}(${sql} AS ${sqlType(to)})`
   if (isNumeric(from)) {
     if (to === 'boolean') return `(${sql} <> 0)`
-    if (integral.has(to)) return integral.has(from) ? native : toWhole(sql, from, to, mode)
+    if (integral.has(to)) return integral.has(from) ? toInteger(sql, from, to, mode) : toWhole(sql, from, to, mode)
     if (floating.has(to)) return native
-    if (isDecimal(to)) return floating.has(from) ? doubleToDecimal(sql, to, mode) : native
+    if (isDecimal(to)) return floating.has(from) ? doubleToDecimal(sql, to, mode) : toDecimal(sql, from, to, mode)
     if (to === 'timestamp') return numberToTimestamp(sql, from, mode)
     if (to === 'binary' && integral.has(from))
       return `from_hex(right(lpad(hex(CAST(${sql} AS BIGINT)), 16, '0'), ${2 * widthBytes[from as 'byte']}))`
@@ -77,38 +77,57 @@ function plainCast(sql: string, from: Scalar, to: Scalar, mode: CastMode): strin
 /** Fractions and decimals to whole numbers: cut off towards zero, where a plain SQL cast rounds. */
 function toWhole(sql: string, from: DataType, to: DataType, mode: CastMode): string {
   const cast = `TRY_CAST(trunc(${sql}) AS ${sqlType(to)})`
-  if (mode === 'try') return cast
-  return orRaise(
-    cast,
-    sql,
-    raise(
-      'CAST_OVERFLOW',
-      `The value {} of the type "${typeText(from).toUpperCase()}" cannot be cast to "${typeText(to).toUpperCase()}" due to an overflow.`,
-      `CAST(${sql} AS VARCHAR)`,
-    ),
+  return mode === 'try' ? cast : orRaise(cast, sql, castOverflow(sql, from, to))
+}
+function castOverflow(sql: string, from: DataType, to: DataType): string {
+  return raise(
+    'CAST_OVERFLOW',
+    `The value {} of the type "${typeText(from).toUpperCase()}" cannot be cast to "${typeText(to).toUpperCase()}" due to an overflow.`,
+    `CAST(${sql} AS VARCHAR)`,
   )
 }
 
-/** By way of the shortest text, as Spark does: the decimal of 0.35 is 0.35 and not the double next to it. */
+type Integral = keyof typeof widthBytes
+/** Whole numbers among themselves. */
+function toInteger(sql: string, from: DataType, to: DataType, mode: CastMode): string {
+  if (widthBytes[from as Integral] <= widthBytes[to as Integral]) return `CAST(${sql} AS ${sqlType(to)})`
+  const cast = `TRY_CAST(${sql} AS ${sqlType(to)})`
+  return mode === 'try' ? cast : orRaise(cast, sql, castOverflow(sql, from, to))
+}
+
+const digits = { byte: 3, short: 5, int: 10, long: 19 } as const
+/** Whole numbers and decimals to decimals; the check is left out where every value fits. */
+function toDecimal(sql: string, from: DataType, to: DecimalType, mode: CastMode): string {
+  const whole = isDecimal(from) ? from.precision - from.scale : digits[from as Integral]
+  const rounds = isDecimal(from) && from.scale > to.scale
+  if (whole + (rounds ? 1 : 0) <= to.precision - to.scale) return `CAST(${sql} AS ${sqlType(to)})`
+  const cast = `TRY_CAST(${sql} AS ${sqlType(to)})`
+  return mode === 'try' ? cast : orRaise(cast, sql, outOfRange(`CAST(${sql} AS VARCHAR)`, to))
+}
+function outOfRange(text: string, to: DecimalType): string {
+  return raise('NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, text)
+}
+
+/** By way of the shortest text, as Spark does: the decimal of 0.35 is 0.35 and not the double next to it. What is no finite number is null, as in Spark. */
 function doubleToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
   const cast = `TRY_CAST(CAST(${sql} AS VARCHAR) AS ${sqlType(to)})`
   if (mode === 'try') return cast
-  return orRaise(
-    cast,
-    sql,
-    raise('NUMERIC_VALUE_OUT_OF_RANGE', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, `CAST(${sql} AS VARCHAR)`),
-  )
+  return `coalesce(${cast}, CASE WHEN isfinite(${sql}) THEN ${outOfRange(`CAST(${sql} AS VARCHAR)`, to)} END)`
 }
 
-/** Seconds since 1970, fractions down to microseconds. What is no finite number is null, as in Spark. */
+/** Seconds since 1970, fractions down to microseconds. */
 function numberToTimestamp(sql: string, from: DataType, mode: CastMode): string {
-  if (floating.has(from))
-    return `CASE WHEN isfinite(${sql}) THEN make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DOUBLE) * 1000000) AS BIGINT)) END`
+  const checked = (us: string) => {
+    const cast = `TRY_CAST(${us} AS BIGINT)`
+    return `make_timestamp(${mode === 'try' ? cast : orRaise(cast, sql, castOverflow(sql, from, 'timestamp'))})`
+  }
   if (integral.has(from))
-    return mode === 'try'
-      ? `make_timestamp(TRY_CAST(CAST(${sql} AS HUGEINT) * 1000000 AS BIGINT))`
-      : `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`
-  return `make_timestamp(${mode === 'try' ? 'TRY_CAST' : 'CAST'}(trunc(CAST(${sql} AS DECIMAL(31,12)) * 1000000) AS BIGINT))`
+    return from === 'long' ? checked(`CAST(${sql} AS HUGEINT) * 1000000`) : `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`
+  if (isDecimal(from)) return checked(`trunc(CAST(${sql} AS DECIMAL(31,12)) * 1000000)`)
+  const finite = `isfinite(${sql})`
+  const value = checked(`trunc(CAST(${sql} AS DOUBLE) * 1000000)`)
+  const otherwise = mode === 'try' ? '' : ` WHEN ${sql} IS NOT NULL THEN ${malformed(sql, from, 'timestamp')}`
+  return `CASE WHEN ${finite} THEN ${value}${otherwise} END`
 }
 
 // Text to values
@@ -136,6 +155,14 @@ function fromText(sql: string, to: Scalar, mode: CastMode): string {
   }
 }
 
+/** A number that is none. */
+function malformed(sql: string, from: DataType, to: DataType): string {
+  return raise(
+    'CAST_INVALID_INPUT',
+    `The value {} of the type "${typeText(from).toUpperCase()}" cannot be cast to "${typeText(to).toUpperCase()}" because it is malformed.`,
+    `CAST(${sql} AS VARCHAR)`,
+  )
+}
 function invalidInput(sql: string, to: DataType): string {
   return raise(
     'CAST_INVALID_INPUT',
@@ -157,8 +184,7 @@ function textToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
   const text = `nullif(regexp_extract(${sql}, '^\\s*(${number})\\s*$', 1), '')`
   const cast = `TRY_CAST(${text} AS ${sqlType(to)})`
   if (mode === 'try') return cast
-  const outOfRange = raise('NUMERIC_VALUE_OUT_OF_RANGE', `{} cannot be represented as Decimal(${to.precision}, ${to.scale}).`, sql)
-  return `coalesce(${cast}, CASE WHEN ${sql} IS NULL THEN NULL WHEN ${text} IS NULL THEN ${invalidInput(sql, to)} ELSE ${outOfRange} END)`
+  return `coalesce(${cast}, CASE WHEN ${sql} IS NULL THEN NULL WHEN ${text} IS NULL THEN ${invalidInput(sql, to)} ELSE ${outOfRange(sql, to)} END)`
 }
 
 const dateGroups = '^\\s*([+-]?[0-9]{4,7})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?'

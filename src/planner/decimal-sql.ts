@@ -13,7 +13,7 @@ export function unscaledSql(sql: string, type: DecimalType): string {
   return `CAST(replace(CAST(${sql} AS VARCHAR), '.', '') AS HUGEINT)`
 }
 
-/** A HUGEINT of digits as a decimal; NUMERIC_VALUE_OUT_OF_RANGE (`try`: null) where they are too many. */
+/** A HUGEINT of digits as a decimal; NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION (`try`: null) where they are too many. */
 export function fromUnscaledSql(sql: string, type: DecimalType, mode: 'ansi' | 'try' = 'ansi'): string {
   const wide = `TRY_CAST(${sql} AS DECIMAL(38,0))`
   const scaled = type.scale === 0 ? wide : `${wide} * CAST('0.${'0'.repeat(type.scale - 1)}1' AS DECIMAL(${type.scale},${type.scale}))`
@@ -22,7 +22,10 @@ export function fromUnscaledSql(sql: string, type: DecimalType, mode: 'ansi' | '
 }
 
 function outOfRange(type: DecimalType): string {
-  return raise('NUMERIC_VALUE_OUT_OF_RANGE', `the result cannot be represented as Decimal(${type.precision}, ${type.scale}).`)
+  return raise(
+    'NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION',
+    `the result cannot be represented as Decimal(${type.precision}, ${type.scale}).`,
+  )
 }
 
 /**

@@ -20,7 +20,10 @@ function jsonValue(type: DataType, value: string, keepNulls: boolean, depth = 0)
     const item = (of: DataType, from: string) => `coalesce(${jsonValue(of, from, keepNulls, depth + 1)}, 'null')`
     switch (type.kind) {
       case 'decimal':
-        return `CAST(${value} AS VARCHAR)`
+        // DuckDB leaves out the zero before the point where there can be no other digit, and JSON wants one
+        return type.precision === type.scale
+          ? `regexp_replace(CAST(${value} AS VARCHAR), '^(-?)\\.', '\\10.')`
+          : `CAST(${value} AS VARCHAR)`
       case 'array':
         return `('[' || array_to_string(list_transform(${value}, lambda ${inner}: ${item(type.element, inner)}), ',') || ']')`
       case 'map':

@@ -121,6 +121,9 @@ const fromUnix =
     if (perSecond === 1_000_000) return `make_timestamp(CAST(${x!.sql} AS BIGINT))`
     if (perSecond === 1000) return timeOfUs(`CAST(${x!.sql} AS HUGEINT) * 1000`, x!.sql)
     if (x!.type === 'long') return timeOfUs(`CAST(${x!.sql} AS HUGEINT) * 1000000`, x!.sql)
+    // what is no finite number is null here, and an error of the cast
+    if (x!.type === 'double' || x!.type === 'float')
+      return `CASE WHEN isfinite(${x!.sql}) THEN ${castSql(x!.sql, x!.type, 'timestamp', 'ansi')} END`
     if (typeof x!.type === 'string' || x!.type.kind !== 'decimal' || x!.type.scale <= 6)
       return castSql(x!.sql, x!.type, 'timestamp', 'ansi')
     const fine = raise('ARITHMETIC_OVERFLOW', 'Rounding necessary: {} has digits below a microsecond.', `CAST(${x!.sql} AS VARCHAR)`)

@@ -2,6 +2,7 @@
 
 import { aggregates } from './aggregates.ts'
 import { bitwise } from './bitwise.ts'
+import { casts } from './casts.ts'
 import { collections } from './collections.ts'
 import { conditional } from './conditional.ts'
 import { datetime } from './datetime.ts'
@@ -25,6 +26,7 @@ export const families: Readonly<Record<string, readonly FunctionExamples[]>> = {
   regexp,
   url,
   hash,
+  casts,
   datetime,
   intervals,
   'interval-operators': intervalOperators,
