@@ -27,7 +27,7 @@ export const offsetFormat: EntryFormat<OffsetEntry> = {
     const { version, lines, checked } = decodeLogText(file, content, 2)
     const [header = '', ...offsets] = lines
     // Java's readers of lines see none behind a last newline
-    if (!checked && offsets.at(-1) === '') offsets.pop()
+    if (!checked && version === 1 && offsets.at(-1) === '') offsets.pop()
     // logs of Spark 2.0 and older have no metadata
     const metadata = header.trim() === '' && version === 1 ? {} : parseObject(file, header)
     if ('controlBatchInfo' in metadata && metadata['controlBatchInfo'] !== null)
