@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { Clock } from './clock.ts'
 import { CorruptCheckpointError } from './errors.ts'
 import type { Files } from './files.ts'
+import { nextTurn } from './slices.ts'
 
 /*
  * Spark's CompactibleFileStreamLog: a folder of files `<id>` with the entries that id added, and every `interval` ids a file
@@ -48,6 +49,8 @@ function durationOf(text: string): number {
   return match === null ? 600_000 : Number(match[1]) * unit
 }
 
+/** So many lines are read at a stretch: a few milliseconds. */
+const slice = 500
 const lastMark = ',"last":true'
 const checksumAtEnd = /,"crc32":"([0-9a-f]{8})"\}$/
 const checksumLength = ',"crc32":"00000000"}'.length
@@ -176,7 +179,14 @@ export class CompactibleLog<Entry> {
 
   async readWhole(files: readonly LogFile[]): Promise<Entry[][]> {
     const contents: Entry[][] = []
-    for (let i = 0; i < files.length; i += 64) contents.push(...(await Promise.all(files.slice(i, i + 64).map((file) => this.#read(file)))))
+    for (let i = 0; i < files.length; i += 64) {
+      const read = await Promise.allSettled(files.slice(i, i + 64).map((file) => this.#read(file)))
+      // of several that are damaged the first one is named, whichever was read first
+      for (const each of read) {
+        if (each.status === 'rejected') throw each.reason
+        contents.push(each.value)
+      }
+    }
     return contents
   }
 
@@ -186,7 +196,11 @@ export class CompactibleLog<Entry> {
       .toString('utf8')
       .split('\n')
     const lines = all.filter((line) => line !== '')
-    const entries = lines.map((line) => this.#decodeLine(path, line))
+    const entries: Entry[] = []
+    for (const line of lines) {
+      entries.push(this.#decodeLine(path, line))
+      if (entries.length % slice === 0) await nextTurn()
+    }
     const { idOf } = this.#options
     const isCut = checksumAtEnd.test(lines.at(-1) ?? '') && !lines.at(-1)!.slice(0, -checksumLength).endsWith(lastMark)
     if (isCut || (idOf && (entries.length === 0 || idOf(entries.at(-1)!) !== file.id))) throw malformed(path, 'its last lines are missing')

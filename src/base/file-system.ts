@@ -59,7 +59,7 @@ export const nodeFileSystem: FileSystem = {
     }
     return entries
   },
-  names: async (folder) => fs.readdirSync(folder),
+  names: async (folder) => (fs.statSync(folder).size > largeFolderBytes ? namesInTurns(folder) : fs.readdirSync(folder)),
   stat: async (path) => statNow(path, path.slice(path.lastIndexOf('/') + 1)),
   async writeFile(path, content) {
     if (content.length <= smallWriteBytes) fs.writeFileSync(path, content, { flag: 'wx' })
@@ -74,6 +74,14 @@ export const nodeFileSystem: FileSystem = {
   mkdir: async (path) => fs.mkdirSync(path),
   // Windows has no fsync of a folder: NTFS journals names by itself
   fsyncFolder: (folder) => (process.platform === 'win32' ? Promise.resolve() : fsyncPath(folder, 'r')),
+}
+
+/** A folder of some thousand names: reading it at once would hold up this thread for milliseconds. */
+const largeFolderBytes = 128 * 1024
+async function namesInTurns(folder: string): Promise<string[]> {
+  const names: string[] = []
+  for await (const entry of await fs.promises.opendir(folder, { bufferSize: 2048 })) names.push(entry.name)
+  return names
 }
 
 function statNow(path: string, name: string): FileStat | undefined {

@@ -2,6 +2,7 @@ import { sep as separator } from 'node:path'
 import type { CompactibleLog } from '../base/compactible-log.ts'
 import type { FileEntry, Files } from '../base/files.ts'
 import { expandGlob, isGlob, matchesName } from '../base/glob.ts'
+import { nextTurn } from '../base/slices.ts'
 import { liveFiles, openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
 import { isHiddenName } from '../data/hidden-names.ts'
 
@@ -20,13 +21,31 @@ export interface Listing {
   readonly files: Files
 }
 
+/** What a folder had when it was last listed. */
+interface KnownFolder {
+  /** Its own time of modification, which every new, renamed or removed name moves. */
+  readonly modifiedMs: number
+  /** Since when that time is known, in the lister's own milliseconds. */
+  readonly sinceMs: number
+  /** The listing began so long after the time was first seen that a later change must have another time. */
+  readonly isComplete: boolean
+  unseen: readonly FoundFile[]
+  readonly folders: readonly string[]
+}
+/** Times of folders move in steps: 4 ms on most file systems, 1 or 2 s on old and on some network ones. */
+const settledMs = 2500
+/** About 2 ms of work: a look at a name counts 1, one at a file 10. */
+const sliceWork = 5000
+const statWork = 10
+
 /**
  * Finds the files of a source that are not seen yet, in no particular order. Hidden files are left out; a folder `name=value` is a partition
  * and always entered, others when the listing is recursive. An output folder that has `_spark_metadata` is read through that log.
- * Costs one look at each folder and one at each file that is new.
+ * Costs one look at each folder that has not changed, one at each name of the others, and one at each file that is new.
  */
 export class FileLister {
   readonly #listing: Listing
+  readonly #folders = new Map<string, KnownFolder>()
   #sinkLog: { readonly log: CompactibleLog<SinkFileEntry>; readId: number } | undefined
 
   constructor(listing: Listing) {
@@ -38,25 +57,22 @@ export class FileLister {
     if (this.#sinkLog) return this.#fromSinkLog(isSeen)
     if (!isGlob(path)) return this.#fromRoot(path, isSeen)
     const roots = (await expandGlob(path, files)).filter((entry) => !isHidden(entry.name))
-    const found = await Promise.all(
-      roots.map((root) => (root.isDirectory ? this.#inFolder(root.path, isSeen) : this.#ifWanted(root, isSeen))),
-    )
-    return found.flat()
+    const found: FoundFile[] = []
+    for (const root of roots) await (root.isDirectory ? this.#inFolder(root, isSeen, found) : this.#ifWanted(root, isSeen, found))
+    return found
   }
 
   async #fromRoot(path: string, isSeen: (path: string) => boolean): Promise<FoundFile[]> {
     const { files } = this.#listing
-    let names: readonly string[]
-    try {
-      names = await this.#names(path)
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ENOTDIR') throw error
-      const entry = await files.stat(path)
-      return entry ? this.#ifWanted({ ...entry, path }, isSeen) : []
-    }
-    if (!names.includes(sinkLogFolder)) return this.#amongNames(path, names, isSeen)
-    this.#sinkLog = { log: await openSinkLog(path, files), readId: -1 }
-    return this.#fromSinkLog(isSeen)
+    const found: FoundFile[] = []
+    const root = await files.stat(path)
+    if (root === undefined) return found
+    if (!root.isDirectory) this.#ifWanted({ ...root, path }, isSeen, found)
+    else if (await files.stat(path + separator + sinkLogFolder)) {
+      this.#sinkLog = { log: await openSinkLog(path, files), readId: -1 }
+      return this.#fromSinkLog(isSeen)
+    } else await this.#inFolder({ ...root, path }, isSeen, found)
+    return found
   }
 
   /** The log's new entries only; deletions are of files that were read long ago. */
@@ -74,32 +90,55 @@ export class FileLister {
   /** Files of the log that nobody has taken yet. */
   #pendingFromLog: FoundFile[] = []
 
-  async #inFolder(folder: string, isSeen: (path: string) => boolean): Promise<FoundFile[]> {
-    return this.#amongNames(folder, await this.#names(folder), isSeen)
+  /** Adds the unseen files of a folder and of those below it that count. */
+  async #inFolder({ path, modifiedMs }: FileEntry, isSeen: (path: string) => boolean, found: FoundFile[]): Promise<void> {
+    const { files } = this.#listing
+    const before = this.#folders.get(path)
+    // real time, as it is held against the file system's
+    const nowMs = performance.now()
+    const isKnown = before?.modifiedMs === modifiedMs
+    if (isKnown && before.isComplete) {
+      before.unseen = before.unseen.filter((file) => !isSeen(file.path))
+      for (const file of before.unseen) found.push(file)
+    } else {
+      const listing = await this.#listFolder(path, isSeen)
+      for (const file of listing.unseen) found.push(file)
+      const sinceMs = isKnown ? before.sinceMs : nowMs
+      this.#folders.set(path, { modifiedMs, sinceMs, isComplete: isKnown && nowMs - sinceMs >= settledMs, ...listing })
+    }
+    for (const folder of this.#folders.get(path)!.folders) {
+      const entry = await files.stat(folder)
+      if (entry?.isDirectory) await this.#inFolder({ ...entry, path: folder }, isSeen, found)
+      else this.#folders.delete(folder)
+    }
   }
 
-  async #amongNames(folder: string, names: readonly string[], isSeen: (path: string) => boolean): Promise<FoundFile[]> {
+  /** Looks at every name, and at every file that is new; a few hundred at a stretch. */
+  async #listFolder(folder: string, isSeen: (path: string) => boolean): Promise<{ unseen: FoundFile[]; folders: string[] }> {
     const { files, recursive } = this.#listing
-    const unseen: string[] = []
-    for (const name of names) {
+    const unseen: FoundFile[] = []
+    const folders: string[] = []
+    let work = 0
+    for (const name of await this.#names(folder)) {
+      if (++work > sliceWork) {
+        work = 0
+        await nextTurn()
+      }
       if (isHidden(name)) continue
       const mayBeFolder = recursive || name.includes('=')
       const path = folder + separator + name
-      if (!isSeen(path) && (mayBeFolder || this.#isWantedName(name))) unseen.push(path)
+      if (isSeen(path) || !(mayBeFolder || this.#isWantedName(name))) continue
+      work += statWork
+      const entry = await files.stat(path)
+      if (entry === undefined) continue // gone again since the folder was listed
+      if (!entry.isDirectory) this.#ifWanted({ ...entry, path }, isSeen, unseen)
+      else if (mayBeFolder) folders.push(path)
     }
-    const found = await Promise.all(
-      unseen.map(async (path) => {
-        const entry = await files.stat(path)
-        if (entry === undefined) return [] // gone again since the folder was listed
-        if (!entry.isDirectory) return this.#ifWanted({ ...entry, path }, isSeen)
-        return recursive || entry.name.includes('=') ? this.#inFolder(path, isSeen) : []
-      }),
-    )
-    return found.flat()
+    return { unseen, folders }
   }
 
-  #ifWanted({ name, path, sizeBytes, modifiedMs }: FileEntry, isSeen: (path: string) => boolean): FoundFile[] {
-    return !isSeen(path) && this.#isWantedName(name) ? [{ path, sizeBytes, modifiedMs: Math.floor(modifiedMs) }] : []
+  #ifWanted({ name, path, sizeBytes, modifiedMs }: FileEntry, isSeen: (path: string) => boolean, found: FoundFile[]): void {
+    if (!isSeen(path) && this.#isWantedName(name)) found.push({ path, sizeBytes, modifiedMs: Math.floor(modifiedMs) })
   }
 
   #isWantedName(name: string): boolean {

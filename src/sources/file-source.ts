@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import { CompactibleLog, compactibleLogSettings } from '../base/compactible-log.ts'
 import { CorruptCheckpointError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { isGlob } from '../base/glob.ts'
+import { nextTurn, sortInSlices } from '../base/slices.ts'
 import type { ReadFormat } from '../data/file-options.ts'
 import { sinkLogFolder } from '../data/file-sink-log.ts'
 import { pathToUri, uriToPath } from '../data/file-uri.ts'
@@ -40,7 +41,6 @@ interface FileQueue {
 
 /** So many looks at files happen at a stretch: a few milliseconds. */
 const statSlice = 512
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Entries of so many newest offsets stay in memory; older ones are read from the log. */
 const cachedOffsets = 16
@@ -71,7 +71,9 @@ export async function openFileSource(context: SourceContext): Promise<Source> {
     ...(queryId === undefined ? {} : { owner: queryId }),
     ...compactibleLogSettings('fileSource', conf),
   })
-  return new FileSource(context, format, options, log, await log.takeOver())
+  const source = new FileSource(context, format, options, log)
+  await source.restore(await log.takeOver())
+  return source
 }
 
 class FileSource implements Source {
@@ -92,13 +94,7 @@ class FileSource implements Source {
   readonly #cleaning: CleaningCounts = { cleaned: 0, failed: 0 }
   #missing = 0
 
-  constructor(
-    context: SourceContext,
-    format: ReadFormat,
-    options: FileSourceOptions,
-    log: CompactibleLog<FileLogEntry>,
-    entries: readonly FileLogEntry[],
-  ) {
+  constructor(context: SourceContext, format: ReadFormat, options: FileSourceOptions, log: CompactibleLog<FileLogEntry>) {
     this.#context = context
     this.#format = format
     this.#options = options
@@ -113,7 +109,15 @@ class FileSource implements Source {
       files: context.files,
     })
     this.#seen = new SeenFiles(options.maxFileAgeMs, options.fileNameOnly)
-    this.#remember(entries)
+  }
+
+  /** Remembers what the log says, before anything is asked. */
+  async restore(entries: readonly FileLogEntry[]): Promise<void> {
+    for (const [i, { path, modifiedMs }] of entries.entries()) {
+      this.#seen.add(path, modifiedMs)
+      if (i % 4096 === 4095) await nextTurn()
+    }
+    this.#remember(entries.filter((entry) => entry.batchId > this.#log.latestId - cachedOffsets))
   }
 
   async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
@@ -181,8 +185,10 @@ class FileSource implements Source {
   async #list(): Promise<FoundFile[]> {
     const found = await this.#lister.unseen((path) => this.#seen.has(path))
     const young = found.filter((file) => !this.#seen.isTooOld(file.modifiedMs))
-    const files = this.#options.fileNameOnly ? firstOfEachName(young) : young
-    files.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1))
+    const files = await sortInSlices(
+      this.#options.fileNameOnly ? firstOfEachName(young) : young,
+      (a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1),
+    )
     return this.#options.latestFirst ? files.reverse() : files
   }
 
