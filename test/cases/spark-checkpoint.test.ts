@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { importCheckpoint, t } from 'millrace'
 import { expect, test } from 'vitest'
 import { runImport } from '../../src/cli/checkpoint-import.ts'
+import { exitCodes } from '../../src/cli/exit-codes.ts'
 import { useEngine } from './harness.ts'
 import { useInputFolders } from './input-folder.ts'
 
@@ -125,7 +126,7 @@ test('the command prints what was taken over and what was not', async () => {
   expect(await run(['nonsense'])).toBe(2)
   expect(await run([`file:///spark/in=file://${folder.path}`])).toBe(0)
   expect(out).toMatch(/The next batch is 5\.[\s\S]*source 0, \{"logOffset":4\}: the log of 5 files[\s\S]*Not taken over:[\s\S]*adoptOutput/)
-  expect(await run([])).toBe(1)
+  expect(await run([])).toBe(exitCodes.invalid)
   expect(err).toMatch(/CHECKPOINT_IMPORT_TARGET_NOT_EMPTY/)
   out = ''
   expect(await run([], true, folder.beside('json'))).toBe(0)
