@@ -1,7 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { avg, count, count_distinct, first, lit, MemoryStream, max, Observation, sum, t, timestamp_seconds, udf, window } from 'millrace'
+import {
+  avg,
+  count,
+  count_distinct,
+  first,
+  lit,
+  MemoryStream,
+  max,
+  Observation,
+  rand,
+  sum,
+  t,
+  timestamp_seconds,
+  udf,
+  window,
+} from 'millrace'
 import { describe, expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 import { code, ordered } from './rows.ts'
@@ -44,6 +59,24 @@ describe('observe in a batch', () => {
     expect((await ordered(frame)).sort()).toEqual(['a 2', 'b 1'])
     expect(await none.get()).toEqual({ n: 0n, s: null, one: 1 })
     expect(await some.get()).toEqual({ n: 2n, s: 80n, f: 10 })
+  })
+  test('what stands below is computed once, though metrics and rows both read it', async () => {
+    let calls = 0
+    const counted = udf((x: number | null) => (calls++, x), t.int().nullable())
+    const seen = new Observation()
+    const frame = sales()
+      .select(({ amount }) => ({ x: counted(amount) }))
+      .observe(seen, ({ x }) => ({ s: sum(x) }))
+      .where(({ x }) => x.gt(10))
+    expect(await ordered(frame)).toEqual(['30'])
+    expect(await seen.get()).toEqual({ s: 40n })
+    expect(calls).toBe(3)
+    const random = new Observation()
+    const rows = await sales()
+      .select(() => ({ x: rand() }))
+      .observe(random, ({ x }) => ({ top: max(x) }))
+      .collect()
+    expect(Math.max(...rows.map(({ x }) => x))).toBe((await random.get()).top)
   })
   test('what is no metric', () => {
     const wrong = (f: Parameters<ReturnType<typeof sales>['observe']>[1]) => () => sales().observe('m', f as never)
