@@ -14,6 +14,7 @@ import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
 import { intervals } from './functions/intervals.ts'
+import { json } from './functions/json.ts'
 import { math } from './functions/math.ts'
 import { misc } from './functions/misc.ts'
 import { operators } from './functions/operators.ts'
@@ -64,6 +65,7 @@ export const functionFamilies: Readonly<Record<string, readonly FunctionRow[]>> 
   regexp,
   url,
   hash,
+  json,
   math,
   bitwise,
   datetime,
@@ -79,8 +81,6 @@ export const functionTable: readonly FunctionRow[] = Object.values(functionFamil
 /** Functions of Spark that are known by name and come later. */
 const later = new Set([
   'session_window',
-  'from_json',
-  'to_json',
   'make_interval',
   'try_make_interval',
   'parse_json',

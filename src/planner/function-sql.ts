@@ -12,6 +12,7 @@ import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
 import { intervals } from './functions/intervals.ts'
+import { json } from './functions/json.ts'
 import { math } from './functions/math.ts'
 import { misc } from './functions/misc.ts'
 import { operators } from './functions/operators.ts'
@@ -39,6 +40,21 @@ export function functionNames(): readonly string[] {
   return [...templates.keys()]
 }
 
-const families = [operators, conditional, math, bitwise, strings, regexp, url, hash, datetime, intervals, collections, higherOrder, misc]
+const families = [
+  operators,
+  conditional,
+  math,
+  bitwise,
+  strings,
+  regexp,
+  url,
+  hash,
+  json,
+  datetime,
+  intervals,
+  collections,
+  higherOrder,
+  misc,
+]
 // a Map, so that no name finds what every object inherits
 const templates: ReadonlyMap<string, Template> = new Map(families.flatMap((family) => Object.entries(family)))

@@ -143,6 +143,3 @@ function identity({ sql, from, by }: { sql: string; from?: string; by?: string }
 function textOf({ sql, from, by }: Example): string {
   return `${sql}${from === undefined ? '' : ` FROM ${from}`}${by === undefined ? '' : ` GROUP BY ${by}`}`
 }
-
-// the families without examples yet
-test.todo('every family of the function table has examples')

@@ -10,6 +10,7 @@ import { writeVector } from '../write-vectors.ts'
 import { charset } from './charsets.ts'
 import { format } from './format.ts'
 import { hash } from './hash.ts'
+import { json } from './json.ts'
 import { type Kernel, KernelError } from './kernel.ts'
 import { math } from './math.ts'
 import { numberFormat } from './number-format.ts'
@@ -17,7 +18,7 @@ import { regexp } from './regexp.ts'
 import { text } from './text.ts'
 import { url } from './url.ts'
 
-export const kernels: readonly Kernel[] = [...hash, ...text, ...charset, ...regexp, ...format, ...numberFormat, ...url, ...math]
+export const kernels: readonly Kernel[] = [...hash, ...text, ...charset, ...regexp, ...format, ...numberFormat, ...url, ...json, ...math]
 
 type Connection = Awaited<ReturnType<typeof bindings.connect>>
 

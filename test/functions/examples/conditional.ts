@@ -100,6 +100,7 @@ export const conditional: readonly FunctionExamples[] = [
     'typeof(NULL)',
     "typeof(named_struct('a', 1L, 'b', 'x'))",
     'typeof(1.50)',
+    "typeof(map('a', CAST(1 AS FLOAT)))",
     "typeof(DATE '2020-01-01')",
   ),
   of(

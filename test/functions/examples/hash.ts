@@ -68,6 +68,7 @@ export const hash: readonly FunctionExamples[] = [
     "hash(named_struct('a', 1, 'b', 'x'))",
     'hash(array(array(1, 2), array(3)))',
     'hash()',
+    "hash(map('a', 1))",
   ),
   of(
     'xxhash64',

@@ -10,6 +10,7 @@ import type { Example, FunctionExamples } from './example.ts'
 import { hash } from './hash.ts'
 import { higherOrder } from './higher-order.ts'
 import { intervalOperators, intervals } from './intervals.ts'
+import { json } from './json.ts'
 import { math } from './math.ts'
 import { misc } from './misc.ts'
 import { operators } from './operators.ts'
@@ -27,6 +28,7 @@ export const families: Readonly<Record<string, readonly FunctionExamples[]>> = {
   url,
   hash,
   casts,
+  json,
   datetime,
   intervals,
   'interval-operators': intervalOperators,

@@ -67,6 +67,7 @@ export const operators: readonly FunctionExamples[] = [
     'array(1, 2) = array(1, 2)',
     "'a' = 'A'",
     'true = 1',
+    'map(1, 2) = map(1, 2)',
   ),
   of('!=', ['a != b', 'Inequality.'], '2 != 2', "1 <> '2'", '1 != NULL', `${nan} != ${nan}`, 'array(1) != array(2)'),
   of(
