@@ -1,8 +1,8 @@
 /** Intervals in the state of a query: as keys and as accumulators, through snapshots, changelogs and a restart; and lambdas over its rows. */
-import { count, exists, MemoryStream, max, min, t, transform } from 'millrace'
+import { avg, count, exists, MemoryStream, max, min, sum, t, transform } from 'millrace'
 import { addData, checkAnswer, processAllAvailable, startStream, stopStream, testStream } from 'millrace/testing'
 import { Temporal } from 'temporal-polyfill'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 
 const engine = useEngine()
@@ -51,6 +51,44 @@ test('intervals are keys and values of state', async () => {
         most: "[INTERVAL '1 00:00:00' DAY TO SECOND]",
       },
     ),
+  ])
+})
+
+test('sums and means of intervals, in a batch and over a stream', async () => {
+  const rows = [
+    { k: 'a', took: duration('PT1H'), age: 'P1Y' },
+    { k: 'a', took: duration('PT30M'), age: 'P2M' },
+    { k: 'b', took: null, age: null },
+  ]
+  const columns = { k: t.string(), took: t.interval('minute').nullable(), age: t.interval('year to month').nullable() }
+  const expected = [
+    { k: 'a', total: "INTERVAL '90' MINUTE", mean: "INTERVAL '0 00:45:00' DAY TO SECOND", months: "INTERVAL '0-7' YEAR TO MONTH" },
+    { k: 'b', total: null, mean: null, months: null },
+  ]
+  const input = new MemoryStream(engine(), columns)
+  const texts = ({ k, total, mean, months }: any) => ({
+    k,
+    total: total.cast('string'),
+    mean: mean.cast('string'),
+    months: months.cast('string'),
+  })
+  const batch = engine()
+    .createDataFrame(rows, columns)
+    .groupBy('k')
+    .agg(({ took, age }) => ({ total: sum(took), mean: avg(took), months: avg(age) }))
+  expect(await batch.select(texts).orderBy('k').collect()).toEqual(expected)
+  const stream = input
+    .toDF()
+    .groupBy('k')
+    .agg(({ took, age }) => ({ total: sum(took), mean: avg(took), months: avg(age) }))
+    .select(texts)
+  await testStream(stream, { outputMode: 'complete' }, [
+    addData(input, rows[0]!),
+    startStream(),
+    processAllAvailable(),
+    addData(input, rows[1]!, rows[2]!),
+    processAllAvailable(),
+    checkAnswer(...expected),
   ])
 })
 

@@ -1,7 +1,7 @@
 /** Aggregates. */
 import { Column, expressionOf } from '../column.ts'
-import type { BoolCol, Col, Expr, Num, NumCol, Unmarked } from '../column-types.ts'
-import type { Arr, DecimalText, IntLike, IsAny, Struct, TimeLike } from '../types.ts'
+import type { BoolCol, Col, Expr, IntervalCol, Num, NumCol, Unmarked } from '../column-types.ts'
+import type { Arr, DayTimeInterval, DecimalText, IntervalLike, IntLike, IsAny, Struct, TimeLike } from '../types.ts'
 import { type Bool, call, given } from './call.ts'
 
 /** Rows; of an expression, rows where it is not null. */
@@ -13,17 +13,24 @@ export function count_distinct(e: Expr<any>, ...more: Expr<any>[]): NumCol<'long
   return new Column({ kind: 'call', name: 'count', args: [e, ...more].map(expressionOf), distinct: true }) as any
 }
 export type SumType<A> = IsAny<A> extends true ? any : A extends IntLike ? 'long' : A extends 'double' | 'float' ? 'double' : DecimalText
-export function sum<A extends Num>(e: Expr<A>): NumCol<SumType<Exclude<A, null>> | null> {
+export function sum<A extends Num>(e: Expr<A>): NumCol<SumType<Exclude<A, null>> | null>
+export function sum<A extends IntervalLike | null>(e: Expr<A>): IntervalCol<A | null>
+export function sum(e: unknown): unknown {
   return call('sum', e)
 }
 export function sum_distinct<A extends Num>(e: Expr<A>): NumCol<SumType<Exclude<A, null>> | null> {
   return new Column({ kind: 'call', name: 'sum', args: [expressionOf(e)], distinct: true }) as any
 }
+type Mean<A> = [A] extends [DayTimeInterval | null] ? 'interval day to second' : 'interval year to month'
 export type AvgType<A> = IsAny<A> extends true ? any : A extends DecimalText ? DecimalText : 'double'
-export function avg<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>> | null> {
+export function avg<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>> | null>
+export function avg<A extends IntervalLike | null>(e: Expr<A>): IntervalCol<Mean<A> | null>
+export function avg(e: unknown): unknown {
   return call('avg', e)
 }
-export function mean<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>> | null> {
+export function mean<A extends Num>(e: Expr<A>): NumCol<AvgType<Exclude<A, null>> | null>
+export function mean<A extends IntervalLike | null>(e: Expr<A>): IntervalCol<Mean<A> | null>
+export function mean(e: unknown): unknown {
   return call('avg', e)
 }
 export function min<A>(e: Expr<A>): Col<Unmarked<A> | null> {

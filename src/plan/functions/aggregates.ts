@@ -1,12 +1,14 @@
 /** Aggregates. */
 
 import { InvalidQueryError } from '../../base/errors.ts'
+import { isInterval } from '../../data/intervals.ts'
 import type { DataType } from '../../data/types.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { boundedDecimal, isDecimal, isIntegral, isOrderable } from '../coercion.ts'
 import type { Expression } from '../expression.ts'
 import { expressionText } from '../expression-tree.ts'
-import { argumentAs, type Wanted } from '../signatures.ts'
+import { resolveWithIntervals } from '../interval-arithmetic.ts'
+import { argumentAs, call, type Wanted } from '../signatures.ts'
 import { aggregate, aggregateCall, arrayOf, type FunctionRow, int, literal, notOrderable, type Resolve } from './row.ts'
 
 const sumType = (arg: Expression): DataType =>
@@ -197,10 +199,27 @@ export function filtered(call: Expression, filter: Expression, name: string): Ex
   return { ...call, filter }
 }
 
+/** An aggregate that takes intervals in a way of its own. */
+function orOfIntervals(row: FunctionRow, ofIntervals: (arg: Expression, distinct: boolean) => Expression): FunctionRow {
+  return {
+    ...row,
+    resolve: (args, distinct) => (isInterval(args[0]!.type) ? ofIntervals(args[0]!, distinct) : row.resolve(args, distinct)),
+  }
+}
+/** The sum of the numbers that the intervals are, as an interval again. */
+function sumOfIntervals(arg: Expression, distinct: boolean): Expression {
+  const numbers = call('interval_number', [arg], 'long', arg.nullable)
+  return call('interval_of_number', [aggregateCall('sum', [numbers], 'long', true, distinct)], arg.type, true)
+}
+function meanOfIntervals(arg: Expression, distinct: boolean): Expression {
+  const count = aggregateCall('count', [arg], 'long', false, distinct)
+  return resolveWithIntervals('/', sumOfIntervals(arg, distinct), count)!
+}
+
 export const aggregates: readonly FunctionRow[] = [
   { name: 'count', aliases: [], kind: 'aggregate', deterministic: true, arity: [0, Infinity], resolve: resolveCount },
-  aggregate('sum', 'numeric', sumType),
-  aggregate('avg', 'numeric', avgType, { aliases: ['mean'] }),
+  orOfIntervals(aggregate('sum', 'numeric', sumType), sumOfIntervals),
+  orOfIntervals(aggregate('avg', 'numeric', avgType, { aliases: ['mean'] }), meanOfIntervals),
   ordered('min'),
   ordered('max'),
   picking('first', ['first_value']),

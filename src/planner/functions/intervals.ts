@@ -1,5 +1,5 @@
 /** Intervals of their fields. */
-import { orRaise, raise } from '../sql-text.ts'
+import { orRaise, raise, sqlType } from '../sql-text.ts'
 import type { Template, Templates } from './template.ts'
 
 const overflow = raise(
@@ -16,4 +16,11 @@ const yearMonth: Template = ([years, months]) => {
   return orRaise(`TRY_CAST(${sum} AS INTEGER)`, `(${sum})`, overflow)
 }
 
-export const intervals: Templates = { make_dt_interval: dayTime, make_ym_interval: yearMonth }
+const sumOverflow = raise('INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION', 'Integer overflow in a sum of intervals.')
+
+export const intervals: Templates = {
+  make_dt_interval: dayTime,
+  make_ym_interval: yearMonth,
+  interval_number: ([x]) => `CAST(${x!.sql} AS BIGINT)`,
+  interval_of_number: ([x], type) => orRaise(`TRY_CAST(${x!.sql} AS ${sqlType(type)})`, x!.sql, sumOverflow),
+}
