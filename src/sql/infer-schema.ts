@@ -37,6 +37,14 @@ export function inferenceSelect(format: ReadFormat, files: readonly InputFile[],
   }
 }
 
+/** With the option primitivesAsString: every value that is not nested is text. */
+export function primitivesAsString(type: DataType): DataType {
+  if (typeof type === 'string' || type.kind === 'decimal') return 'string'
+  if (type.kind === 'array') return { ...type, element: primitivesAsString(type.element) }
+  if (type.kind === 'map') return { ...type, value: primitivesAsString(type.value) }
+  return type.kind === 'struct' ? struct(type.fields.map((field) => ({ ...field, type: primitivesAsString(field.type) }))) : type
+}
+
 /** The schema of a result; every column nullable. */
 export function schemaOf(result: Result, format: ReadFormat, header: boolean): Schema {
   const fields = Array.from({ length: bindings.column_count(result) }, (_, i): Field => {

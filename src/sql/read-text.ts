@@ -3,11 +3,19 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
 import { columnName } from './duck-types.ts'
 import { folderColumn } from './folder-column.ts'
+import { invalidOption } from './options.ts'
 import { type FileScan, isPartition, type ReadRequest } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
+import { encodingOf } from './text-records.ts'
 
 export function readText(request: ReadRequest): FileScan {
   const { files, schema, options } = request
+  if (encodingOf(options) !== 'utf-8')
+    throw invalidOption(
+      'encoding',
+      encodingOf(options),
+      'text files are read as UTF-8: convert them, or read them with format csv and one column',
+    )
   const fields = schema.fields.filter((_, i) => !isPartition(request, i))
   if (fields.length > 1 || (fields[0] && fields[0].type !== 'string')) {
     throw new InvalidQueryError('UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE', {

@@ -5,7 +5,7 @@ import { InvalidQueryError, MillraceError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import { columnsToRows } from '../data/values.ts'
 import { columnName } from './duck-types.ts'
-import type { FileScan, InputFile } from './read-request.ts'
+import type { FileScan, InputFile, Mending } from './read-request.ts'
 import { readColumns } from './read-vectors.ts'
 import type { SqlRelation } from './relation.ts'
 import type { Session } from './session.ts'
@@ -43,12 +43,19 @@ export class Recovery {
   static helps(error: unknown, scan: FileScan): boolean {
     if (!(error instanceof MillraceError)) return false
     if (error.code === 'MALFORMED_RECORD_IN_PARSING') return scan.mending !== undefined
-    return scan.over !== undefined && /^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
+    return scan.over !== undefined && isUnreadable(error)
   }
 
   /** Changes the relation, which is a scan, so that it can be read. Rejects where it can't (FAILFAST). */
   async recover(relation: SqlRelation, scan: FileScan, source: string | null, error: MillraceError): Promise<Recovered> {
-    if (error.code === 'MALFORMED_RECORD_IN_PARSING') return this.mend(relation, scan)
+    if (error.code === 'MALFORMED_RECORD_IN_PARSING') {
+      try {
+        return await this.mend(relation, scan)
+      } catch (unreadable) {
+        // a compressed file that was cut ends in half a record
+        if (!isUnreadable(unreadable) || scan.over === undefined) throw unreadable
+      }
+    }
     const readable: InputFile[] = []
     for (const file of scan.files) if (await this.#isReadable(scan, file)) readable.push(file)
     relation.form = { kind: 'files', scan: await scan.over!(readable), source }
@@ -87,8 +94,20 @@ export class Recovery {
       await this.#session.run(`EXPLAIN (ANALYZE, FORMAT json) ${alone.select}`)
       return true
     } catch (error) {
-      // malformed records are another matter
-      return error instanceof MillraceError && !/^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
+      if (isUnreadable(error)) return false
+      // malformed records are another matter, unless they are the end of what can be read
+      const { mending } = await scan.over!([file])
+      return mending === undefined || this.#isMendable(mending)
+    }
+  }
+
+  async #isMendable(mending: Mending): Promise<boolean> {
+    try {
+      await mending.select(await this.#newFolder())
+      return true
+    } catch (error) {
+      if (isUnreadable(error)) return false
+      throw error
     }
   }
 
@@ -113,6 +132,10 @@ export class Recovery {
       todo: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null) or DROPMALFORMED',
     })
   }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof MillraceError && /^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
 }
 
 function columnsOf(schema: Schema): string {

@@ -213,7 +213,7 @@ export class SqlBatchRun implements SqlBatch {
     for (const [name, sources] of this.#sources) {
       const sum = { corruptRecords: 0, droppedRecords: 0, ignoredFiles: 0 }
       for (const { counts } of sources) for (const key of Object.keys(sum) as (keyof ReadCounts)[]) sum[key] += counts?.[key] ?? 0
-      if (sources.some(({ scan }) => scan?.mending || scan?.over)) all.set(name, sum)
+      if (sources.some(({ scan, counts }) => scan?.mending || scan?.over || counts)) all.set(name, sum)
     }
     return all
   }

@@ -1,12 +1,12 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { binaryFileSchema } from '../data/file-options.ts'
-import type { Schema } from '../data/schema.ts'
+import { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
 import { Connection } from './connection.ts'
 import { sqlError } from './errors.ts'
 import { withPartitions } from './infer-partitions.ts'
-import { inferenceSelect, schemaOf } from './infer-schema.ts'
+import { inferenceSelect, primitivesAsString, schemaOf } from './infer-schema.ts'
 import { registerKernels } from './kernels/register.ts'
 import { listTableFiles, partitionValues, tableListing } from './list-files.ts'
 import { LoadedRows } from './loaded-rows.ts'
@@ -76,7 +76,9 @@ export class SqlEngine {
     const session = await this.#session()
     try {
       const own = schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))
-      return withPartitions(own, partitionValues(files, paths))
+      const texts = name === 'json' && new FormatOptions(options).flag('primitivesAsString', false)
+      const inferred = texts ? new Schema(own.fields.map((field) => ({ ...field, type: primitivesAsString(field.type) }))) : own
+      return withPartitions(inferred, partitionValues(files, paths))
     } finally {
       await this.#end(session)
     }
