@@ -108,10 +108,25 @@ export const percentileApprox: AggregateSql = {
 
 // ---- histogram_numeric (state/histogram-bins.ts)
 
+/** How many numbers of a batch go into a histogram one by one. */
+const mostSingles = 256
+
 /** The bins of a batch's numbers, taken one after the other, as [{x, y}, …] in order. */
 function binned(a: AggregateInput, list: string): string {
   const limit = Number(constant(a, 1))
-  const singles = `list_transform(${list}, lambda v: [struct_pack(x := v, y := 1e0)])`
+  // many numbers are joined with their neighbours first: a fold over all of them would take its time
+  const size = `((len(s) + ${mostSingles - 1}) // ${mostSingles})`
+  const chunk = `s[i + 1 : least(i + ${size}, len(s))]`
+  const chunks = bind(
+    'list_sort(l)',
+    's',
+    `list_transform(range(0, len(s), ${size}), lambda i: [struct_pack(x := list_avg(${chunk}), y := CAST(len(${chunk}) AS DOUBLE))])`,
+  )
+  const singles = bind(
+    list,
+    'l',
+    `CASE WHEN len(l) <= ${mostSingles} THEN list_transform(l, lambda v: [struct_pack(x := v, y := 1e0)]) WHEN len(l) > 0 THEN ${chunks} END`,
+  )
   const sorted = 'list_sort(list_concat(a, b))'
   const joinAt = (i: string) =>
     `list_concat(h[:${i} - 1], [struct_pack(x := CASE WHEN h[${i}].x = h[${i} + 1].x THEN h[${i}].x ELSE (h[${i}].x * h[${i}].y + h[${i} + 1].x * h[${i} + 1].y) / (h[${i}].y + h[${i} + 1].y) END, y := h[${i}].y + h[${i} + 1].y)], h[${i} + 2:])`
