@@ -55,11 +55,13 @@ const unreadable: Readonly<Record<string, string>> = {
 function checkCompression(format: ReadFormat, files: readonly InputFile[]): void {
   if (format === 'binaryfile' || format === 'parquet') return
   for (const { path } of files) {
-    const name = unreadable[path.slice(path.lastIndexOf('.') + 1).toLowerCase()]
+    const ending = path.slice(path.lastIndexOf('.') + 1).toLowerCase()
+    // text is read whole by a reader that undoes no compression
+    const name = unreadable[ending] ?? (format === 'text' ? { gz: 'gzip', zst: 'zstd' }[ending] : undefined)
     if (name === undefined) continue
     throw new InvalidQueryError('CODEC_NOT_AVAILABLE', {
       what: `${path} is compressed with ${name}, which can't be read`,
-      todo: 'write it with gzip (.gz) or zstd (.zst), or leave it out with pathGlobFilter',
+      todo: `${format === 'text' ? 'unpack it' : 'write it with gzip (.gz) or zstd (.zst)'}, or leave it out with pathGlobFilter`,
     })
   }
 }
