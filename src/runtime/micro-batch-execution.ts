@@ -63,6 +63,9 @@ interface PlannedBatch {
   readonly logged: Promise<void>
 }
 
+/** Clocks are set right by a little all the time. */
+const clockToleranceMs = 1000
+
 /** Thrown inside the loop by stop() without drain; never leaves this file. */
 class Abandoned extends Error {}
 
@@ -86,6 +89,8 @@ export class MicroBatchExecution {
   #previousWatermarkMs = 0
   /** What the last batch of this run evicted by; undefined before the first, so that a restart alone causes no batch. */
   #evictedByMs: number | undefined
+  /** Of the last batch, of this run or the one before. */
+  #lastTimestampMs = Number.NEGATIVE_INFINITY
   #stopping = false
   #abandon = false
   /** When the last progress was made, idle ones included; null before the first. */
@@ -140,6 +145,7 @@ export class MicroBatchExecution {
     const decision = decideStart(planned?.batchId, committed?.batchId)
     this.#batchId = decision.batchId
     if (planned) {
+      this.#lastTimestampMs = planned.entry.batchTimestampMs
       this.#checkSources(planned.entry)
       // openCheckpoint has made sure that it is there, but for batch 0
       const before = await checkpoint.offsets.get(planned.batchId - 1)
@@ -203,7 +209,8 @@ export class MicroBatchExecution {
       const startMs = clock.nowMs()
       const ran = await this.#trigger({ limited: true, noDataBatches: settings.noDataMicroBatches })
       if (this.#stopping) return
-      if (intervalMs > 0) await this.#idleUntil(nextBatchTimeMs(startMs, intervalMs))
+      // a clock that has gone back makes the next trigger no later than an interval from now
+      if (intervalMs > 0) await this.#idleUntil(Math.min(nextBatchTimeMs(startMs, intervalMs), clock.nowMs() + intervalMs))
       else if (!ran) await this.#wake.wait(settings.pollingDelayMs)
     }
   }
@@ -272,7 +279,7 @@ export class MicroBatchExecution {
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
   async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
-    const { clock, limits, pinnedConf, sources } = this.#parts
+    const { limits, pinnedConf, sources } = this.#parts
     const end: Record<string, Offset | null> = {}
     await this.#reporter.time('latestOffset', async () => {
       for (const [name, source] of sources) {
@@ -286,7 +293,7 @@ export class MicroBatchExecution {
     if (!isNew && !(noDataBatches && this.#needsNoDataBatch())) return null
     const entry: OffsetEntry = {
       batchWatermarkMs: this.#tracker.currentMs,
-      batchTimestampMs: clock.nowMs(),
+      batchTimestampMs: this.#batchTimestampMs(),
       conf: pinnedConf,
       // with those of sources that were removed: under its name one goes on from where it stood
       sources: { ...this.#start, ...end },
@@ -296,6 +303,17 @@ export class MicroBatchExecution {
     logged.catch(() => {})
     this.#planned = { entry, isReplay: false, logged }
     return this.#planned
+  }
+
+  #batchTimestampMs(): number {
+    const [nowMs, beforeMs] = [this.#parts.clock.nowMs(), this.#lastTimestampMs]
+    this.#lastTimestampMs = nowMs
+    if (nowMs < beforeMs - clockToleranceMs) {
+      this.#parts.warn(
+        `the clock went back from ${new Date(beforeMs).toISOString()} to ${new Date(nowMs).toISOString()}: current_timestamp() does too; watermarks and what was committed stay as they are`,
+      )
+    }
+    return nowMs
   }
 
   async #writeAhead(entry: OffsetEntry): Promise<void> {
