@@ -173,7 +173,7 @@ export class PlannedFrame {
     return this.#with(deduplicate(this.plan, names ?? null, true))
   }
   distinct(): PlannedFrame {
-    return this.#with(distinct(this.plan))
+    return this.#with(this.isStreaming ? deduplicate(this.plan, null) : distinct(this.plan))
   }
   join(other: unknown, on: unknown, how: string = 'inner'): PlannedFrame {
     const right = planOf(other)

@@ -55,6 +55,7 @@ export interface ModesOf {
   'joined streams': 'append' | 'update'
   'outer joined streams': 'append'
   'several stateful steps': 'append'
+  'limited aggregate': 'append' | 'complete'
 }
 export type StreamState = keyof ModesOf
 export type Kind = 'batch' | StreamState
@@ -81,19 +82,27 @@ type AfterAgg<K extends Kind, G> = K extends 'batch'
     ? [Extract<G[keyof G], Watermark>] extends [never]
       ? 'aggregated without watermark'
       : 'aggregated'
-    : 'several stateful steps'
+    : K extends 'distinct rows' | 'joined streams'
+      ? AfterAgg<'rows', G>
+      : K extends 'limited rows'
+        ? [Extract<G[keyof G], Watermark>] extends [never]
+          ? 'sorted aggregate'
+          : 'limited aggregate'
+        : 'several stateful steps'
 type AfterSort<K extends Kind> = K extends 'batch'
   ? 'batch'
-  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate'
+  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' | 'limited aggregate'
     ? 'sorted aggregate'
     : 'sorted rows'
 type AfterLimit<K extends Kind> = K extends 'batch'
   ? 'batch'
-  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate'
+  : K extends 'aggregated without watermark' | 'sorted aggregate'
     ? 'sorted aggregate'
-    : K extends 'rows'
-      ? 'limited rows'
-      : 'several stateful steps'
+    : K extends 'aggregated' | 'limited aggregate'
+      ? 'limited aggregate'
+      : K extends 'rows'
+        ? 'limited rows'
+        : 'several stateful steps'
 type AfterDistinct<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'rows' ? 'distinct rows' : 'several stateful steps'
 type AfterUnion<L extends Kind, R extends Kind> = L extends 'batch'
   ? R

@@ -7,7 +7,17 @@ import { notSupportedYet } from './analysis-errors.ts'
 import { checkMetricNames } from './analyze.ts'
 import type { Expression } from './expression.ts'
 import { childrenOf, expressionText } from './expression-tree.ts'
-import { type Aggregate, inputsOf, isStreaming, type Join, type LogicalPlan, type OutputMode, type Union } from './logical-plan.ts'
+import {
+  type Aggregate,
+  type Deduplicate,
+  type Distinct,
+  inputsOf,
+  isStreaming,
+  type Join,
+  type LogicalPlan,
+  type OutputMode,
+  type Union,
+} from './logical-plan.ts'
 
 /** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
 export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
@@ -58,16 +68,15 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'union') checkUnion(node)
   if (node.kind === 'watermark') checkWatermark(node)
   if (node.kind === 'sort') checkSort(node, mode)
-  if (node.kind === 'limit') checkLimit(node, mode)
+  if (node.kind === 'limit') checkLimit(mode)
   if (node.kind === 'distinct') checkDistinct(node, mode)
-  if (node.kind === 'deduplicate')
-    throw notSupportedYet('dropDuplicates on a stream', 'group by the columns, with one of them under a watermark')
+  if (node.kind === 'deduplicate') checkDeduplicate(node, mode)
   checkBatchOnly(node)
 }
 
 /** What the mode as a whole asks of the query. */
 function checkOutputMode(plan: LogicalPlan, mode: OutputMode): void {
-  const aggregates = nodesOf(plan).filter((node): node is Aggregate => node.kind === 'aggregate' && isStreaming(node))
+  const aggregates = nodesOf(plan).filter(isStreamingAggregate)
   if (mode === 'complete' && aggregates.length === 0) {
     throw wrongMode(mode, 'there are no streaming aggregations', "use outputMode('append'), or aggregate with groupBy(…).agg(…)")
   }
@@ -81,10 +90,16 @@ function checkOutputMode(plan: LogicalPlan, mode: OutputMode): void {
   }
 }
 
-function hasEventTimeKey(aggregate: Aggregate): boolean {
-  return aggregate.keys.some((key) => key.watermarkDelayMs !== undefined)
+/** DISTINCT in SQL is a grouping by all columns. (The API's distinct() is a deduplication, as in Spark.) */
+function isStreamingAggregate(node: LogicalPlan): node is Aggregate | Distinct {
+  return (node.kind === 'aggregate' || node.kind === 'distinct') && isStreaming(node)
 }
-function keysText({ keys }: Aggregate): string {
+function hasEventTimeKey(node: Aggregate | Distinct): boolean {
+  return (node.kind === 'aggregate' ? node.keys : node.schema.fields).some((key) => key.watermarkDelayMs !== undefined)
+}
+function keysText(node: Aggregate | Distinct): string {
+  if (node.kind === 'distinct') return ' (DISTINCT)'
+  const { keys } = node
   return keys.length === 0 ? ' without grouping keys' : ` by ${keys.map((key) => key.name).join(', ')}`
 }
 
@@ -102,13 +117,29 @@ function checkAggregate(node: Aggregate, mode: OutputMode): void {
       todo: 'group by one of them only',
     })
   }
-  if (streamingBelow(node, 'aggregate').length === 0) return
-  if (mode !== 'append')
-    throw wrongMode(mode, 'a streaming aggregation over another one', "several stateful operators in one query need outputMode('append')")
-  throw notSupportedYet(
-    'several stateful operators in one streaming query',
-    'write the inner aggregation with one query and aggregate its output with another',
-  )
+  checkAboveAggregate(node, mode, 'a streaming aggregation')
+}
+
+/** What an aggregation gives in update and complete mode may be older than the watermark: a step with state above it would take it for late. */
+function checkAboveAggregate(node: LogicalPlan, mode: OutputMode, what: string): void {
+  if (mode === 'append' || !inputsOf(node).flatMap(nodesOf).some(isStreamingAggregate)) return
+  throw wrongMode(mode, `${what} over a streaming aggregation`, "several stateful operators in one query need outputMode('append')")
+}
+
+function checkDeduplicate(node: Deduplicate, mode: OutputMode): void {
+  const name = node.withinWatermark ? 'dropDuplicatesWithinWatermark' : 'dropDuplicates'
+  checkAboveAggregate(node, mode, name)
+  const marked = node.schema.fields.filter((field) => field.watermarkDelayMs !== undefined)
+  if (node.withinWatermark && marked.length === 0)
+    throw refused(
+      'dropDuplicatesWithinWatermark on a streaming DataFrame without watermark',
+      'call withWatermark(column, delay) on its input: the delay says how long a key is remembered',
+    )
+  if (marked.length > 1)
+    throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
+      what: `More than one event time columns are available: ${marked.map((field) => field.name).join(' and ')} both carry a watermark`,
+      todo: `drop one of them before ${name}`,
+    })
 }
 
 function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {
@@ -171,23 +202,19 @@ function checkWatermark(node: Extract<LogicalPlan, { kind: 'watermark' }>): void
 }
 
 function checkSort(node: LogicalPlan, mode: OutputMode): void {
-  if (mode === 'complete' && streamingBelow(node, 'aggregate').length > 0) return
+  if (mode === 'complete' && inputsOf(node).flatMap(nodesOf).some(isStreamingAggregate)) return
   throw refused(
     `sorting a stream${mode === 'complete' ? '' : ` in ${mode} mode`}`,
     "only an aggregated stream in outputMode('complete') has an order",
   )
 }
 
-function checkLimit(node: LogicalPlan, mode: OutputMode): void {
+function checkLimit(mode: OutputMode): void {
   if (mode === 'update') throw wrongMode(mode, 'limit on a stream', "use outputMode('append') or 'complete'")
-  if (mode === 'complete' && streamingBelow(node, 'aggregate').length > 0) return // of each batch's whole result
-  throw notSupportedYet('limit on a stream of rows', 'take what is needed in foreachBatch')
 }
 
 function checkDistinct(node: LogicalPlan, mode: OutputMode): void {
-  if (mode === 'append' && streamingBelow(node, 'aggregate').length === 0)
-    throw notSupportedYet('distinct on a stream', 'group by the columns, with one of them under a watermark')
-  throw notSupportedYet('distinct on a stream', "group by the columns and use outputMode('update')")
+  checkAboveAggregate(node, mode, 'DISTINCT')
 }
 
 /** What needs all rows at once, or a row's place among all. */

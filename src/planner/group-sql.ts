@@ -1,5 +1,5 @@
 import { InvalidQueryError } from '../base/errors.ts'
-import { type DataType, typeText } from '../data/types.ts'
+import { type DataType, type Field, typeText } from '../data/types.ts'
 import type { NamedExpression } from '../plan/expression.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { fieldSql } from './cast-sql.ts'
@@ -36,9 +36,9 @@ function hasWatermark(key: NamedExpression, plan: Aggregate, index: number): boo
   return (key.watermarkDelayMs ?? plan.schema.fields[index]?.watermarkDelayMs) !== undefined
 }
 
-function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed, scope: SqlScope): GroupKey {
+function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed | null, scope: SqlScope): GroupKey {
   const { name, expression: e } = key
-  if (e.kind === 'window') {
+  if (e.kind === 'window' && windowed !== null) {
     const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
     return windowKey(
       name,
@@ -72,6 +72,12 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
     value: ([part]) => part!,
     eventTimePart: isEventTime ? 0 : undefined,
   }
+}
+
+/** A column of the input as a key; `sql` is what it is there. */
+export function columnKey({ name, type, nullable }: Field, index: number, sql: string, isEventTime: boolean): GroupKey {
+  const scope: SqlScope = { column: () => sql }
+  return groupKey({ name, expression: { kind: 'column', name, index, type, nullable } }, isEventTime, null, scope)
 }
 
 type FromGrouped = (grouped: readonly string[]) => string

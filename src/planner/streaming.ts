@@ -1,10 +1,7 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
-import { Schema } from '../data/schema.ts'
-import type { StateValue } from '../data/state-schema.ts'
-import { type Field, sameType } from '../data/types.ts'
 import {
   type Aggregate,
-  type Distinct,
+  type Deduplicate,
   inputsOf,
   isStreaming,
   type Join,
@@ -15,23 +12,12 @@ import {
   type StreamScan,
   type Watermark,
 } from '../plan/logical-plan.ts'
-import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
-import { expressionSql } from './expression-sql.ts'
-import { cellsByKey } from './group-sql.ts'
-import { keyIdSql } from './key-encoding-sql.ts'
-import {
-  aggregatesIn,
-  allColumns,
-  type Boundary,
-  type Compilation,
-  fragmentOf,
-  groupBySql,
-  groupedRows,
-  type Needed,
-  outputColumns,
-  readInput,
-} from './plan-sql.ts'
-import { newNames, type Select, selectFrom } from './select-sql.ts'
+import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import type { Select } from './select-sql.ts'
+import type { StatefulPlanning } from './stateful-planning.ts'
+import { aggregateRows, distinctAsAggregate, planAggregate } from './streaming-aggregate.ts'
+import { dedupeColumns, planDedupe } from './streaming-dedupe.ts'
+import { planLimit } from './streaming-limit.ts'
 import {
   type EventTime,
   inputsOfNode,
@@ -39,7 +25,6 @@ import {
   type PhysicalNode,
   type PlannedSource,
   type SourceRows,
-  type StatefulAggregate,
   type StatefulNode,
   type StreamingPlan,
 } from './streaming-plan.ts'
@@ -159,14 +144,17 @@ class StreamPlanner {
       case 'watermark':
         return this.#eventTime(plan, needed, c)
       case 'aggregate':
-        return this.#statefulRows(plan, c)
+        return this.#aggregateRows(plan, plan, c)
       case 'distinct':
-        return this.#statefulRows(distinctAsAggregate(plan), c)
+        return this.#aggregateRows(plan, distinctAsAggregate(plan), c)
+      case 'deduplicate':
+        return this.#dedupeRows(plan, needed, c)
       case 'join':
         return checkJoin(plan)
       case 'sort':
-      case 'limit':
         return checkOverAggregate(plan, this.#outputMode)
+      case 'limit':
+        return isOverAggregate(plan) && this.#outputMode === 'complete' ? undefined : this.#limitRows(plan, needed, c)
       default:
         return undefined
     }
@@ -176,7 +164,7 @@ class StreamPlanner {
     const column = plan.index ?? plan.input.schema.indexOf(plan.column)
     assert(column >= 0, `the watermark's column ${plan.column} is one of its input's`)
     const kept = new Set([...needed, column])
-    const { node, positions } = this.#once(plan, [...kept].sort((a, b) => a - b).join(), () => {
+    const { node, positions } = this.#once(plan, keyOf(kept), () => {
       const input = fragmentOf(plan.input, kept, this.#boundary)
       const measured: EventTime = {
         kind: 'event-time',
@@ -193,87 +181,35 @@ class StreamPlanner {
     return readInput(c, node, positions)
   }
 
-  /** The user's columns of an aggregation, over the keys and accumulators that its state gives. */
-  #statefulRows(plan: Aggregate, c: Compilation): Select {
-    const { node, keyColumns, aggregateValue } = this.#once(plan, '', () => this.#statefulAggregate(plan))
-    const rows = readInput(c, node)
-    const cells = rows.columns.map((column) => column!.sql)
-    return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => aggregateValue(call, cells)) }
-  }
-
-  #statefulAggregate(plan: Aggregate) {
-    const inner: Compilation = {
-      names: newNames(),
-      inputs: [],
-      boundary: (node, needed, c) => (node === plan.input ? this.#inputOf(node, needed, c) : this.#boundary(node, needed, c)),
-    }
-    const { select, keys, scope } = groupedRows(plan, inner)
-    const parts = keys.flatMap((key) => key.parts)
-    const taken = new Set(parts.map((part) => part.name))
-    const values: StateValue[] = []
-    const partials: { readonly partial: string; readonly settle: (sql: string) => string }[] = []
-    const lowered = aggregatesIn(plan).map(({ call, output }) => {
-      const aggregate = lowerAggregate(
-        call,
-        call.args.map((arg) => expressionSql(arg, scope)),
-        call.filter && expressionSql(call.filter, scope),
-      )
-      const at =
-        aggregate.accumulators[0]!.merge === 'moments'
-          ? addMoments(aggregate, output, values, partials, taken)
-          : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
-      return { call, aggregate, at }
-    })
-    const eventTimeKeys = keys.flatMap((key, i) =>
-      key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
+  #aggregateRows(plan: LogicalPlan, aggregate: Aggregate, c: Compilation): Select {
+    return aggregateRows(
+      aggregate,
+      this.#once(plan, '', () => planAggregate(aggregate, this.#planning)),
+      c,
     )
-    if (eventTimeKeys.length > 1) {
-      throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
-        what: `the grouping keys ${eventTimeKeys.map((k) => parts[k]!.name).join(' and ')} both carry a watermark`,
-        todo: 'group by one of them',
-      })
-    }
-    assert(inner.inputs.length === 1, 'an aggregation reads one relation')
-    // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
-    const node: StatefulAggregate = {
-      kind: 'aggregate',
-      inputs: inner.inputs,
-      operatorId: this.#operatorCount++,
-      operatorName: 'stateStoreSave',
-      partialSql: partialSql(select, keys, partials, inner),
-      stores: [
-        {
-          name: 'default',
-          schema: {
-            keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
-            values,
-            eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
-          },
-        },
-      ],
-      outputMode: this.#outputMode,
-      outputWatermark: { kind: 'same' },
-      noDataBatches: this.#outputMode === 'complete' ? 'never' : 'when-watermark-moves',
-      schema: new Schema([
-        ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
-        ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
-      ]),
-      global: keys.length === 0,
-    }
-    return {
-      node,
-      keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
-      aggregateValue: (call: unknown, cells: readonly string[]) => {
-        const { aggregate, at } = lowered.find((one) => one.call === call)!
-        return aggregate.final(at.map((i) => cells[parts.length + i]!))
-      },
-    }
   }
 
-  /** The rows below an aggregation as one relation of their own. */
-  #inputOf(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
-    const { node, positions } = fragmentOf(plan, needed, this.#boundary)
+  #dedupeRows(plan: Deduplicate, needed: Needed, c: Compilation): Select {
+    const kept = dedupeColumns(plan, needed)
+    const { node, positions } = this.#once(plan, keyOf(kept), () => planDedupe(plan, kept, this.#planning))
     return readInput(c, node, positions)
+  }
+
+  #limitRows(plan: Limit, needed: Needed, c: Compilation): Select {
+    if (this.#outputMode === 'update') throw limitInUpdateMode()
+    const { node, positions } = this.#once(plan, keyOf(needed), () => planLimit(plan, needed, this.#planning))
+    return readInput(c, node, positions)
+  }
+
+  readonly #planning: StatefulPlanning = {
+    boundary: (plan, needed, c) => this.#boundary(plan, needed, c),
+    inputRows: (plan, needed, c) => {
+      const { node, positions } = fragmentOf(plan, needed, this.#boundary)
+      return readInput(c, node, positions)
+    },
+    input: (plan, needed) => fragmentOf(plan, needed, this.#boundary),
+    nextOperatorId: () => this.#operatorCount++,
+    outputMode: () => this.#outputMode,
   }
 
   #once<T>(plan: LogicalPlan, key: string, make: () => T): T {
@@ -282,85 +218,6 @@ class StreamPlanner {
     if (!known.has(key)) known.set(key, make())
     return known.get(key) as T
   }
-}
-
-type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
-
-/** Where the accumulator stands in the state; the same one of another aggregate is shared. */
-function addAccumulator(
-  one: LoweredAggregate['accumulators'][number],
-  output: string,
-  values: StateValue[],
-  partials: Partials,
-  taken: Set<string>,
-): number {
-  const { type, nullable, merge, settle = (sql: string) => sql } = one
-  const isSame = (value: StateValue, { partial, settle: other }: Partials[number]) =>
-    value.merge === merge && merge !== 'moments' && partial === one.partial && other('⟦⟧') === settle('⟦⟧') && sameType(value.type, type)
-  const known = values.findIndex((value, i) => isSame(value, partials[i]!))
-  if (known >= 0) return known
-  values.push({ name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken), type, nullable, merge })
-  partials.push({ partial: one.partial, settle })
-  return values.length - 1
-}
-
-/** n, mean and m2 stay neighbours, since they merge as one. */
-function addMoments(
-  { accumulators }: LoweredAggregate,
-  output: string,
-  values: StateValue[],
-  partials: Partials,
-  taken: Set<string>,
-): number[] {
-  const known = values.findIndex(
-    (value, i) => value.merge === 'moments' && accumulators.every((one, k) => partials[i + k]?.partial === one.partial),
-  )
-  if (known >= 0) return [known, known + 1, known + 2]
-  return accumulators.map((one) => {
-    values.push({ name: freeName(`${output}.${one.suffix}`, taken), type: one.type, nullable: one.nullable, merge: one.merge })
-    return partials.push({ partial: one.partial, settle: (sql) => sql }) - 1
-  })
-}
-
-function freeName(wanted: string, taken: Set<string>): string {
-  let name = wanted
-  for (let n = 2; taken.has(name); n++) name = `${wanted}.${n}`
-  taken.add(name)
-  return name
-}
-
-/** One row a group: a plain GROUP BY inside; identities, window ends and checked sums outside, where there are only groups left. */
-function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys'], partials: Partials, c: Compilation): string {
-  const grouped = keys.flatMap((key) => key.grouped)
-  const inner = groupBySql(
-    select,
-    grouped,
-    partials.map(({ partial }) => partial),
-  )
-  const rows = selectFrom(
-    `(${inner})`,
-    [...grouped, ...partials].map((_, i) => i),
-    c.names,
-  )
-  const cells = rows.columns.map((column) => column!.sql)
-  const parts = cellsByKey(keys, cells, (key) => key.grouped.length).flatMap(({ key, own }) =>
-    key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull })),
-  )
-  const list = [
-    `${keyIdSql(parts)} AS key_id`,
-    ...parts.map(({ sql }, i) => `${sql} AS k${i}`),
-    ...partials.map(({ settle }, i) => `${settle(cells[grouped.length + i]!)} AS a${i}`),
-  ]
-  return `SELECT ${list.join(', ')} FROM ${rows.from}`
-}
-
-function distinctAsAggregate(plan: Distinct): Aggregate {
-  const keys = plan.schema.fields.map((field, index) => ({
-    name: field.name,
-    expression: { kind: 'column' as const, name: field.name, index, type: field.type, nullable: field.nullable },
-    ...(field.watermarkDelayMs !== undefined && { watermarkDelayMs: field.watermarkDelayMs }),
-  }))
-  return { kind: 'aggregate', input: plan.input, schema: plan.schema, keys, aggregates: [] }
 }
 
 /** Which joins can be run batch by batch: the stream on the side whose rows are kept, the other side a table. */
@@ -376,13 +233,27 @@ function checkJoin(plan: Join): undefined {
   })
 }
 
-/** Order and number only mean something over a result that is given whole in every batch. */
-function checkOverAggregate(plan: Sort | Limit, mode: OutputMode): undefined {
-  const overAggregate = (node: LogicalPlan): boolean =>
-    node.kind === 'aggregate' || node.kind === 'distinct' || inputsOf(node).some(overAggregate)
-  if (mode === 'complete' && overAggregate(plan.input)) return undefined
-  throw new InvalidQueryError(plan.kind === 'sort' ? 'STREAMING_SORT' : 'STREAMING_LIMIT', {
-    what: `${plan.kind === 'sort' ? 'orderBy' : 'limit'} can't run on a stream in ${mode} mode`,
+/** Order only means something over a result that is given whole in every batch. */
+function checkOverAggregate(plan: Sort, mode: OutputMode): undefined {
+  if (mode === 'complete' && isOverAggregate(plan)) return undefined
+  throw new InvalidQueryError('STREAMING_SORT', {
+    what: `orderBy can't run on a stream in ${mode} mode`,
     todo: 'use it above an aggregation, in complete mode, or on the rows of foreachBatch',
   })
+}
+function isOverAggregate(plan: LogicalPlan): boolean {
+  return inputsOf(plan).some(
+    (node) => isStreaming(node) && (node.kind === 'aggregate' || node.kind === 'distinct' || isOverAggregate(node)),
+  )
+}
+function limitInUpdateMode(): InvalidQueryError {
+  return new InvalidQueryError('STREAMING_LIMIT', {
+    what: "limit can't run on a stream in update mode: a row that was let through could not be taken back",
+    todo: "use outputMode('append'), or limit the rows of foreachBatch",
+  })
+}
+
+/** Which columns of a plan are read, as text. */
+function keyOf(needed: Needed): string {
+  return [...needed].sort((a, b) => a - b).join()
 }

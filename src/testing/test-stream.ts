@@ -299,27 +299,42 @@ export function expectFailure(code: string): StreamAction {
       throw new Error(`expected an error with the code ${code}, got ${String(error)}`)
   })
 }
+/** Of one operator, or of each in the order of the progress: the outermost first. */
+type OfOperators = number | readonly number[]
 /** The state's rows after the last batch; the other three are summed over all batches since the last such check. */
 export function assertNumStateRows(
-  expected: { readonly total?: number; readonly updated?: number; readonly droppedByWatermark?: number; readonly removed?: number },
+  expected: {
+    readonly total?: OfOperators
+    readonly updated?: OfOperators
+    readonly droppedByWatermark?: OfOperators
+    readonly removed?: OfOperators
+  },
   operator = 0,
 ): StreamAction {
   return action('assertNumStateRows', async (test) => {
     await test.settle()
-    const states = test.progresses.splice(0).flatMap((progress) => progress.stateOperators[operator] ?? [])
-    const sum = (pick: (state: (typeof states)[number]) => number) => states.reduce((total, state) => total + pick(state), 0)
-    const last = states.at(-1) ?? test.query.lastProgress?.stateOperators[operator]
-    const actual = {
-      total: last?.numRowsTotal ?? 0,
-      updated: sum((state) => state.numRowsUpdated),
-      droppedByWatermark: sum((state) => state.numRowsDroppedByWatermark),
-      removed: sum((state) => state.numRowsRemoved),
-    }
+    const progresses = test.progresses.splice(0)
+    const several = Object.entries(expected).some(([, value]) => typeof value !== 'number')
+    const count = Math.max(...Object.values(expected).map((value) => (typeof value === 'number' ? 0 : value.length)))
+    const operators = several ? Array.from({ length: count }, (_, i) => i) : [operator]
+    const actual = operators.map((at) => stateRowsOf(at, progresses, test))
     for (const [name, value] of Object.entries(expected)) {
-      if (actual[name as keyof typeof actual] !== value)
-        throw new Error(`${name} is ${actual[name as keyof typeof actual]}, expected ${value} (all: ${JSON.stringify(actual)})`)
+      const found = actual.map((each) => each[name as keyof typeof each])
+      const wanted = typeof value === 'number' ? [value] : value
+      if (found.join() !== wanted.join()) throw new Error(`${name} is ${found}, expected ${wanted} (all: ${JSON.stringify(actual)})`)
     }
   })
+}
+function stateRowsOf(operator: number, progresses: StreamTest['progresses'], test: StreamTest) {
+  const states = progresses.flatMap((progress) => progress.stateOperators[operator] ?? [])
+  const sum = (pick: (state: (typeof states)[number]) => number) => states.reduce((total, state) => total + pick(state), 0)
+  const last = states.at(-1) ?? test.query.lastProgress?.stateOperators[operator]
+  return {
+    total: last?.numRowsTotal ?? 0,
+    updated: sum((state) => state.numRowsUpdated),
+    droppedByWatermark: sum((state) => state.numRowsDroppedByWatermark),
+    removed: sum((state) => state.numRowsRemoved),
+  }
 }
 /** The watermark that the newest batch wrote into the commit log for the next one, in milliseconds. */
 export function checkWatermark(expectedMs: number): StreamAction {

@@ -1,0 +1,176 @@
+import { assert, InvalidQueryError } from '../base/errors.ts'
+import { Schema } from '../data/schema.ts'
+import type { StateValue } from '../data/state-schema.ts'
+import { type Field, sameType } from '../data/types.ts'
+import type { Aggregate, Distinct } from '../plan/logical-plan.ts'
+import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
+import { expressionSql } from './expression-sql.ts'
+import { cellsByKey } from './group-sql.ts'
+import { keyIdSql } from './key-encoding-sql.ts'
+import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, readInput } from './plan-sql.ts'
+import { newNames, type Select, selectFrom } from './select-sql.ts'
+import type { StatefulPlanning } from './stateful-planning.ts'
+import type { StatefulAggregate } from './streaming-plan.ts'
+
+/** An aggregation as a step with state, and how the user's columns are made of its keys and accumulators. */
+export interface PlannedAggregate {
+  readonly node: StatefulAggregate
+  readonly keyColumns: (cells: readonly string[]) => string[]
+  readonly aggregateValue: (call: unknown, cells: readonly string[]) => string
+}
+
+/** The user's columns of an aggregation, over the keys and accumulators that its state gives. */
+export function aggregateRows(plan: Aggregate, { node, keyColumns, aggregateValue }: PlannedAggregate, c: Compilation): Select {
+  const rows = readInput(c, node)
+  const cells = rows.columns.map((column) => column!.sql)
+  return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => aggregateValue(call, cells)) }
+}
+
+export function planAggregate(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
+  const inner: Compilation = {
+    names: newNames(),
+    inputs: [],
+    boundary: (node, needed, c) => (node === plan.input ? planning.inputRows(node, needed, c) : planning.boundary(node, needed, c)),
+  }
+  const { select, keys, scope } = groupedRows(plan, inner)
+  const parts = keys.flatMap((key) => key.parts)
+  const taken = new Set(parts.map((part) => part.name))
+  const values: StateValue[] = []
+  const partials: { readonly partial: string; readonly settle: (sql: string) => string }[] = []
+  const lowered = aggregatesIn(plan).map(({ call, output }) => {
+    const aggregate = lowerAggregate(
+      call,
+      call.args.map((arg) => expressionSql(arg, scope)),
+      call.filter && expressionSql(call.filter, scope),
+    )
+    const at =
+      aggregate.accumulators[0]!.merge === 'moments'
+        ? addMoments(aggregate, output, values, partials, taken)
+        : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
+    return { call, aggregate, at }
+  })
+  const eventTimeKeys = keys.flatMap((key, i) =>
+    key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
+  )
+  if (eventTimeKeys.length > 1) {
+    throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
+      what: `the grouping keys ${eventTimeKeys.map((k) => parts[k]!.name).join(' and ')} both carry a watermark`,
+      todo: 'group by one of them',
+    })
+  }
+  assert(inner.inputs.length === 1, 'an aggregation reads one relation')
+  // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
+  const node: StatefulAggregate = {
+    kind: 'aggregate',
+    inputs: inner.inputs,
+    operatorId: planning.nextOperatorId(),
+    operatorName: 'stateStoreSave',
+    partialSql: partialSql(select, keys, partials, inner),
+    stores: [
+      {
+        name: 'default',
+        schema: {
+          keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
+          values,
+          eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
+        },
+      },
+    ],
+    outputMode: planning.outputMode(),
+    outputWatermark: { kind: 'same' },
+    noDataBatches: planning.outputMode() === 'complete' ? 'never' : 'when-watermark-moves',
+    schema: new Schema([
+      ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
+      ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
+    ]),
+    global: keys.length === 0,
+  }
+  return {
+    node,
+    keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
+    aggregateValue: (call: unknown, cells: readonly string[]) => {
+      const { aggregate, at } = lowered.find((one) => one.call === call)!
+      return aggregate.final(at.map((i) => cells[parts.length + i]!))
+    },
+  }
+}
+
+type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
+
+/** Where the accumulator stands in the state; the same one of another aggregate is shared. */
+function addAccumulator(
+  one: LoweredAggregate['accumulators'][number],
+  output: string,
+  values: StateValue[],
+  partials: Partials,
+  taken: Set<string>,
+): number {
+  const { type, nullable, merge, settle = (sql: string) => sql } = one
+  const isSame = (value: StateValue, { partial, settle: other }: Partials[number]) =>
+    value.merge === merge && merge !== 'moments' && partial === one.partial && other('⟦⟧') === settle('⟦⟧') && sameType(value.type, type)
+  const known = values.findIndex((value, i) => isSame(value, partials[i]!))
+  if (known >= 0) return known
+  values.push({ name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken), type, nullable, merge })
+  partials.push({ partial: one.partial, settle })
+  return values.length - 1
+}
+
+/** n, mean and m2 stay neighbours, since they merge as one. */
+function addMoments(
+  { accumulators }: LoweredAggregate,
+  output: string,
+  values: StateValue[],
+  partials: Partials,
+  taken: Set<string>,
+): number[] {
+  const known = values.findIndex(
+    (value, i) => value.merge === 'moments' && accumulators.every((one, k) => partials[i + k]?.partial === one.partial),
+  )
+  if (known >= 0) return [known, known + 1, known + 2]
+  return accumulators.map((one) => {
+    values.push({ name: freeName(`${output}.${one.suffix}`, taken), type: one.type, nullable: one.nullable, merge: one.merge })
+    return partials.push({ partial: one.partial, settle: (sql) => sql }) - 1
+  })
+}
+
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted
+  for (let n = 2; taken.has(name); n++) name = `${wanted}.${n}`
+  taken.add(name)
+  return name
+}
+
+/** One row a group: a plain GROUP BY inside; identities, window ends and checked sums outside, where there are only groups left. */
+function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys'], partials: Partials, c: Compilation): string {
+  const grouped = keys.flatMap((key) => key.grouped)
+  const inner = groupBySql(
+    select,
+    grouped,
+    partials.map(({ partial }) => partial),
+  )
+  const rows = selectFrom(
+    `(${inner})`,
+    [...grouped, ...partials].map((_, i) => i),
+    c.names,
+  )
+  const cells = rows.columns.map((column) => column!.sql)
+  const parts = cellsByKey(keys, cells, (key) => key.grouped.length).flatMap(({ key, own }) =>
+    key.parts.map((part) => ({ sql: part.sql(own), type: part.type, isNeverNull: key.isNeverNull })),
+  )
+  const list = [
+    `${keyIdSql(parts)} AS key_id`,
+    ...parts.map(({ sql }, i) => `${sql} AS k${i}`),
+    ...partials.map(({ settle }, i) => `${settle(cells[grouped.length + i]!)} AS a${i}`),
+  ]
+  return `SELECT ${list.join(', ')} FROM ${rows.from}`
+}
+
+/** DISTINCT is a grouping by all columns that computes nothing. */
+export function distinctAsAggregate(plan: Distinct): Aggregate {
+  const keys = plan.schema.fields.map((field, index) => ({
+    name: field.name,
+    expression: { kind: 'column' as const, name: field.name, index, type: field.type, nullable: field.nullable },
+    ...(field.watermarkDelayMs !== undefined && { watermarkDelayMs: field.watermarkDelayMs }),
+  }))
+  return { kind: 'aggregate', input: plan.input, schema: plan.schema, keys, aggregates: [] }
+}
