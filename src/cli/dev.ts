@@ -1,5 +1,5 @@
-import { existsSync, watch } from 'node:fs'
-import { basename, dirname, extname, resolve } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { painter, wantsColour } from './colours.ts'
 import { exitCodes } from './exit-codes.ts'
 import { liveTable } from './live-table.ts'
@@ -8,7 +8,8 @@ import type { Terminal } from './report.ts'
 import { endOf, startModule } from './supervise.ts'
 
 /** So long nothing may change before the module is loaded anew: editors write a file in several steps. */
-const quietMs = 60
+const quietMs = 150
+const lookMs = 100
 /** A query that is busy is drained no longer than this. */
 const drainMs = 5000
 const sourceEndings = new Set(['.ts', '.mts', '.js', '.mjs', '.json'])
@@ -27,9 +28,13 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
   const views = new QueryViews()
   let change = waitable()
   let isOver = false
-  const watcher = watch(dirname(path), { recursive: true }, (_event, name) => {
-    if (name !== null && isSource(name)) change.settle()
-  })
+  // looked at, not watched: editors put a new file in the place of the old one, which a watch of the file does not see
+  let before = sourcesBelow(dirname(path))
+  const looking = setInterval(() => {
+    const now = sourcesBelow(dirname(path))
+    if (now !== before) change.settle()
+    before = now
+  }, lookMs)
   const stop = () => {
     isOver = true
     change.settle()
@@ -68,7 +73,7 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
     }
     return exitCodes.done
   } finally {
-    watcher.close()
+    clearInterval(looking)
     process.off('SIGINT', stop).off('SIGTERM', stop)
   }
 }
@@ -88,6 +93,20 @@ async function quiet(current: () => Waitable, set: (next: Waitable) => void): Pr
     again = await Promise.race([current().settled.then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, quietMs, false))])
   }
 }
+
+/** The source files below a folder with their times, as text. */
+function sourcesBelow(folder: string, depth = 4): string {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith('.') && !passedOver.has(entry.name))
+    .map((entry) => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return depth > 0 ? sourcesBelow(path, depth - 1) : ''
+      const stat = isSource(entry.name) ? statSync(path, { throwIfNoEntry: false }) : undefined
+      return stat ? `${path} ${stat.mtimeMs} ${stat.size}\n` : ''
+    })
+    .join('')
+}
+const passedOver = new Set(['node_modules', '_spark_metadata', 'offsets', 'commits', 'state', 'runs', 'progress'])
 
 /** Checkpoints and outputs lie beside modules as well: only what a module may be made of counts. */
 export function isSource(name: string): boolean {

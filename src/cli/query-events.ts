@@ -1,4 +1,4 @@
-import { progressJson } from '../query/progress-json.ts'
+import { progressJson, withEmptyMaps } from '../query/progress-json.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import type { Report } from './report.ts'
@@ -14,7 +14,7 @@ export type QueryEvent =
 export function eventReport(send: (event: QueryEvent) => void): Report {
   return {
     started: ({ id, runId, name }: StreamingQuery) => send({ event: 'started', id, runId, name }),
-    progress: (progress) => send({ event: 'progress', progress: JSON.parse(progressJson(progress)) as QueryProgress }),
+    progress: (progress) => send({ event: 'progress', progress: withEmptyMaps(JSON.parse(progressJson(progress)) as QueryProgress) }),
     ended: ({ runId, exception }) => send({ event: 'ended', runId, message: exception?.message ?? null, code: exception?.code ?? null }),
     note: (text) => send({ event: 'note', text }),
   }

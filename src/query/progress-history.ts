@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
-import { progressJson } from './progress-json.ts'
+import { progressJson, withEmptyMaps } from './progress-json.ts'
 import type { QueryProgress } from './query-progress.ts'
 
 /*
@@ -148,15 +148,7 @@ function progressOf(line: string): QueryProgress | undefined {
   try {
     const read = JSON.parse(line) as QueryProgress
     if (typeof read?.batchId !== 'number' || !Array.isArray(read.sources)) return undefined
-    return {
-      ...read,
-      durationMs: read.durationMs ?? {},
-      eventTime: read.eventTime ?? {},
-      observedMetrics: read.observedMetrics ?? {},
-      stateOperators: read.stateOperators.map((operator) => ({ ...operator, customMetrics: operator.customMetrics ?? {} })),
-      sources: read.sources.map((source) => ({ ...source, metrics: source.metrics ?? {} })),
-      sink: { ...read.sink, metrics: read.sink.metrics ?? {} },
-    }
+    return withEmptyMaps(read)
   } catch {
     return undefined
   }

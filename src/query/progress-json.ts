@@ -29,3 +29,16 @@ export function progressJson(progress: QueryProgress): string {
     return maps.has(key) && value !== null && typeof value === 'object' && Object.keys(value).length === 0 ? undefined : value
   })
 }
+
+/** A progress that was read from JSON, with the empty maps that the text leaves out. */
+export function withEmptyMaps(read: QueryProgress): QueryProgress {
+  return {
+    ...read,
+    durationMs: read.durationMs ?? {},
+    eventTime: read.eventTime ?? {},
+    observedMetrics: read.observedMetrics ?? {},
+    stateOperators: read.stateOperators.map((operator) => ({ ...operator, customMetrics: operator.customMetrics ?? {} })),
+    sources: read.sources.map((source) => ({ ...source, metrics: source.metrics ?? {} })),
+    sink: { ...read.sink, metrics: read.sink.metrics ?? {} },
+  }
+}
