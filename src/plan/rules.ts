@@ -15,8 +15,9 @@ import {
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
+import { joinKeys } from './join-keys.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
-import { inputsOf } from './logical-plan.ts'
+import { inputsOf, isStreaming } from './logical-plan.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
 
 /** Gives the plan, or another that means the same. Looks at the top of the plan only. */
@@ -24,7 +25,7 @@ export type Rule = (plan: LogicalPlan) => LogicalPlan
 
 /** Applies all rules everywhere until nothing changes. */
 export function optimize(plan: LogicalPlan): LogicalPlan {
-  let current = plan
+  let current = everywhere(plan, leaveOutNullKeys)
   for (let round = 0; round < 100; round++) {
     const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
     if (next === current) return everywhere(current, extractUserCalls)
@@ -81,14 +82,14 @@ export const pushFilterBelowAlias: Rule = (plan) => {
   return { ...plan.input, input: filterBy(plan.input.input, plan.condition) }
 }
 
-/** Filter(Project(x)) becomes Project(Filter(x)), with the columns' expressions in the condition. Not where a column is computed from a
- *  window (it multiplies and drops rows) or differs from time to time. */
+/** Filter(Project(x)) becomes Project(Filter(x)), with the columns' expressions in the condition. Not where a column differs from time to time or is a sliding
+ *  window (which multiplies rows: Spark does not go below either), and not for what reads a window. */
 export const pushFilterBelowProject: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'project') return plan
   const { columns, input } = plan.input
-  if (columns.some(({ expression }) => !isDeterministic(expression) || hasWindow(expression))) return plan
+  if (columns.some(({ expression }) => !isDeterministic(expression) || hasSlidingWindow(expression))) return plan
   // a result of a user function is computed once, in the projection
-  const isComputed = (index: number) => hasUserCall(columns[index]!.expression)
+  const isComputed = (index: number) => hasUserCall(columns[index]!.expression) || hasWindow(columns[index]!.expression)
   const [down, up] = split(plan.condition, (part) => isDeterministic(part) && ![...columnsRead(part)].some(isComputed))
   if (down.length === 0) return plan
   const inlined = down.map((part) => replaceColumns(part, (index) => columns[index]!.expression))
@@ -180,6 +181,48 @@ export const pushJoinConditionDown: Rule = (plan) => {
   return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right), condition: conjunction(rest) }
 }
 
+/** Parts of a filter above an inner join of two streams that read both sides are parts of its condition: an equality becomes a key, a comparison of times says how long
+ *  rows are kept. */
+export const pushFilterIntoStreamJoin: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'join' || !isStreamJoin(plan.input)) return plan
+  const join = plan.input
+  if (join.how !== 'inner' && join.how !== 'cross') return plan
+  const origins = originsOf(join)
+  const leftCount = join.left.schema.fields.length
+  const reads = (part: Expression) => new Set([...columnsRead(part)].map((index) => origins[index]?.side))
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && !hasUserCall(part) && reads(part).size === 2)
+  if (down.length === 0) return plan
+  const parts = down.map((part) =>
+    replaceColumns(part, (index) => {
+      const { side, column } = origins[index]!
+      return side === 'left' ? column : shiftColumns(column, leftCount)
+    }),
+  )
+  const condition = conjunction(join.condition === null ? parts : [join.condition, ...parts])
+  return filterAbove({ ...join, how: 'inner', condition }, up)
+}
+
+function isStreamJoin({ left, right }: Join): boolean {
+  return isStreaming(left) && isStreaming(right)
+}
+
+/** Rows whose key is null match nothing: where a join of two streams does not give out unmatched rows of that side they go before they move a watermark or cost state,
+ *  as in Spark. */
+export const leaveOutNullKeys: Rule = (plan) => {
+  if (plan.kind !== 'join' || !isStreamJoin(plan)) return plan
+  const { keys } = joinKeys(plan)
+  const notNull = (side: Side) =>
+    conditionFilters(plan, side)
+      ? keys.flatMap(({ nullSafe, [side]: key }) => (!nullSafe && key.kind === 'column' && key.nullable ? [isNotNull(key)] : []))
+      : []
+  const [left, right] = [notNull('left'), notNull('right')]
+  if (left.length + right.length === 0) return plan
+  return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right) }
+}
+function isNotNull(e: Expression): Expression {
+  return { kind: 'call', name: 'isnotnull', args: [e], type: 'boolean', nullable: false, deterministic: true }
+}
+
 const rules: readonly Rule[] = [
   combineFilters,
   pushFilterBelowProject,
@@ -188,6 +231,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowGenerate,
   pushFilterBelowAggregate,
   pushFilterBelowJoin,
+  pushFilterIntoStreamJoin,
   pushJoinConditionDown,
   pushFilterBelowWatermark,
 ]
@@ -227,6 +271,9 @@ function originsOf(join: Join): ({ readonly side: Side; readonly column: Express
   return [...keys, ...ls.filter(({ column }) => !isKey(column.name)), ...rs.filter(({ column }) => !isKey(column.name))]
 }
 
+function hasSlidingWindow(e: Expression): boolean {
+  return someExpression(e, (x) => x.kind === 'window' && x.slideUs !== x.durationUs)
+}
 function hasWindow(e: Expression): boolean {
   return someExpression(e, (x) => x.kind === 'window')
 }

@@ -18,6 +18,7 @@ import {
   type OutputMode,
   type Union,
 } from './logical-plan.ts'
+import { hasStateWatermark } from './state-watermark.ts'
 
 /** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
 export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
@@ -64,7 +65,7 @@ function streamingBelow(plan: LogicalPlan, kind: LogicalPlan['kind']): LogicalPl
 
 function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'aggregate') checkAggregate(node, mode)
-  if (node.kind === 'join') checkJoin(node)
+  if (node.kind === 'join') checkJoin(node, mode)
   if (node.kind === 'union') checkUnion(node)
   if (node.kind === 'watermark') checkWatermark(node)
   if (node.kind === 'sort') checkSort(node, mode)
@@ -152,36 +153,55 @@ function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {
   return aggregates.map(({ expression }) => find(expression)).find((found) => found)
 }
 
-const allowedWithStreamLeft = ['inner', 'cross', 'left', 'semi', 'anti']
-const allowedWithStreamRight = ['inner', 'cross', 'right']
-const joinText = {
-  inner: 'inner',
-  cross: 'cross',
-  left: 'left outer',
-  right: 'right outer',
-  full: 'full outer',
-  semi: 'left semi',
-  anti: 'left anti',
+const sparkNames = {
+  inner: 'Inner',
+  cross: 'Cross',
+  left: 'LeftOuter',
+  right: 'RightOuter',
+  full: 'FullOuter',
+  semi: 'LeftSemi',
+  anti: 'LeftAnti',
 } as const
 
-function checkJoin(node: Join): void {
+function checkJoin(node: Join, mode: OutputMode): void {
   const left = isStreaming(node.left)
   const right = isStreaming(node.right)
-  const what = (sides: string) => `a ${joinText[node.how]} join with ${sides}`
-  if (left && right) {
-    if (node.how === 'anti' || node.how === 'cross') throw refused(what('a stream on both sides'), 'use an inner, outer or left semi join')
-    throw notSupportedYet('joins of two streams', 'write one side to files with a query of its own and join those')
+  if (left && right) return checkStreamJoin(node, mode)
+  const name = sparkNames[node.how]
+  const staticKept = 'rows of the static side without a match are never known'
+  if (left && (node.how === 'right' || node.how === 'full'))
+    throw refused(
+      `${name} join with a streaming DataFrame on the left and a static DataFrame on the right`,
+      `${staticKept}; use inner, left, semi or anti`,
+    )
+  if (right && node.how !== 'inner' && node.how !== 'cross' && node.how !== 'right')
+    throw refused(
+      `${name} join with a streaming DataFrame on the right and a static DataFrame on the left`,
+      `${staticKept}; use inner or right, or swap the sides`,
+    )
+}
+
+/** An outer join can give out a row that was not matched only when no later row can match it; a semi join would have to keep rows for ever. */
+function checkStreamJoin(node: Join, mode: OutputMode): void {
+  const { how } = node
+  const name = sparkNames[how]
+  const isInner = how === 'inner' || how === 'cross'
+  if (how === 'anti')
+    throw refused(
+      'LeftAnti joins with a streaming DataFrame on the right',
+      'use a left join and keep the rows whose right columns are null',
+    )
+  if (mode === 'complete' || (mode === 'update' && !isInner && how !== 'semi')) {
+    const modes = isInner || how === 'semi' ? "outputMode('append') or 'update'" : "outputMode('append')"
+    throw refused(`${name} join between two streaming DataFrames in ${modeName(mode)} output mode`, `use ${modes}`)
   }
-  if (left && !allowedWithStreamLeft.includes(node.how))
-    throw refused(
-      what('the stream on the left and a static DataFrame on the right'),
-      'rows of the static side without a match are never known; use inner, left, semi or anti',
-    )
-  if (right && !allowedWithStreamRight.includes(node.how))
-    throw refused(
-      what('a static DataFrame on the left and the stream on the right'),
-      'rows of the static side without a match are never known; use inner or right, or swap the sides',
-    )
+  checkAboveAggregate(node, mode, 'a join of streams')
+  if (isInner || hasStateWatermark(node)) return
+  throw refused(
+    `Stream-stream ${name} join between two streaming DataFrames without a watermark in the join keys, or a watermark on the nullable side and an appropriate range condition,`,
+    'call withWatermark on both inputs, and join by a window of the event time, or by event times within a range: ' +
+      'l.at.ge(r.at.minus("1 hour")).and(l.at.le(r.at.plus("1 hour")))',
+  )
 }
 
 function checkUnion(node: Union): void {
@@ -243,10 +263,12 @@ function checkBatchOnly(node: LogicalPlan): void {
   }
 }
 
+function modeName(mode: OutputMode): string {
+  return `${mode[0]!.toUpperCase()}${mode.slice(1)}`
+}
 function wrongMode(mode: OutputMode, operation: string, todo: string): InvalidQueryError {
-  const name = `${mode[0]!.toUpperCase()}${mode.slice(1)}`
   return new InvalidQueryError('STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION', {
-    what: `invalid streaming output mode: ${name}. This output mode is not supported: ${operation}`,
+    what: `invalid streaming output mode: ${modeName(mode)}. This output mode is not supported: ${operation}`,
     todo,
   })
 }

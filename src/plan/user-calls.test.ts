@@ -105,7 +105,8 @@ test('a condition of a join: each side computes its own, and pairs are filtered 
     '   :- Project [at, k, n, f]',
     '   :  +- UserCalls [f(n)]',
     '   :     +- StreamingRelation json /in [at, k, n]',
-    '   +- StreamingRelation json /in [at, k, n]',
+    '   +- Filter (n IS NOT NULL)',
+    '      +- StreamingRelation json /in [at, k, n]',
   ])
   expect(lines(join(l, r, { condition: c('==', call(left('n'), right('n')), one) }))).toEqual([
     'Project [at, k, n, at, k, n]',

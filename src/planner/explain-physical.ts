@@ -54,9 +54,16 @@ function titleOf(node: PhysicalNode): string {
       return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
     case 'dedupe':
       return `Drop duplicates ${node.operatorId}${node.operatorName === 'dedupe' ? '' : ', within the watermark'}`
+    case 'join':
+      return `Join of streams ${node.operatorId}, ${node.how}${(['left', 'right'] as const).map((side) => `; ${side} rows ${keptText(node[side].evictionOffsetMs)}`).join('')}`
     case 'limit':
       return `Limit ${node.operatorId}: ${node.count} rows`
   }
+}
+
+function keptText(offsetMs: number | null): string {
+  if (offsetMs === null) return 'for ever'
+  return `until the watermark${offsetMs === 0 ? '' : ` ${offsetMs < 0 ? '-' : '+'} ${Math.abs(offsetMs)} ms`}`
 }
 
 function detailLines(node: PhysicalNode): string[] {
@@ -73,6 +80,8 @@ function statements(node: StatefulNode): string[] {
       return [node.partialSql]
     case 'dedupe':
       return [node.keysSql]
+    case 'join':
+      return [`left: ${node.left.rowsSql}`, `right: ${node.right.rowsSql}`, `pairs: ${node.pairsSql}`]
     case 'limit':
       return []
   }

@@ -29,7 +29,7 @@ export interface PlannedSource {
 
 export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulNode
 /** Every kind of step with state. A new kind: its node here, its planning in planner/, its work in operators/<kind>.ts, its line in runtime/stateful-steps.ts. */
-export type StatefulNode = StatefulAggregate | StatefulDedupe | StatefulLimit
+export type StatefulNode = StatefulAggregate | StatefulDedupe | StatefulLimit | StatefulJoin
 export type StatefulKind = StatefulNode['kind']
 
 /** The rows that a source has in this batch. */
@@ -166,9 +166,40 @@ export interface StatefulLimit extends StatefulStep {
   readonly countSql: string
 }
 
+/**
+ * A join of two streams. Both sides' rows are stored under the columns that are equal; inputs[0] is the left side, inputs[1] the right.
+ * Rows that new ones are joined with, be they new or stored, have the stored columns of their side as c0, c1, … and, unless the join is inner, a number behind them.
+ */
+export interface StatefulJoin extends StatefulStep {
+  readonly kind: 'join'
+  readonly how: 'inner' | 'left' | 'right' | 'full' | 'semi'
+  readonly left: StatefulJoinSide
+  readonly right: StatefulJoinSide
+  /** SELECT over ⟦0⟧ (left rows) and ⟦1⟧ (right rows) giving the step's columns for each pair (semi: for each left row with a match), then the numbers of the
+   *  left and the right row (semi: of the left row; inner: none). */
+  readonly pairsSql: string
+  readonly pairsSchema: Schema
+}
+export interface StatefulJoinSide {
+  /** SELECT over ⟦0⟧ (the input) giving the stored columns; unless the join is inner the number of the row in the batch; and with `hasFlag` a byte: 0 the row
+   *  is late, 1 it fails the part of the condition that reads this side only, 2 neither. ⟦late⟧ stands for the late watermark as a TIMESTAMP literal. */
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  /** SELECT over ⟦0⟧ (those rows) giving key_id, the columns of the state, and the flag. */
+  readonly storedSql: string
+  readonly storedSchema: Schema
+  /** Where rows of this side are given out without a match: SELECT over ⟦0⟧ (stored columns) giving the step's columns, with nulls for the other side. */
+  readonly unmatchedSql: string | null
+  /** A stored row goes when its event time is at or below the watermark moved by this; null: rows are kept for ever. */
+  readonly evictionOffsetMs: number | null
+  /** How many columns are stored, `matched` aside. */
+  readonly columns: number
+  readonly hasFlag: boolean
+}
+
 export type { EventTimeColumn, MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
 
-const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, dedupe: true, limit: true }
+const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, dedupe: true, limit: true, join: true }
 export function isStateful(node: PhysicalNode): node is StatefulNode {
   return node.kind in statefulKinds
 }

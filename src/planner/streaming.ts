@@ -17,6 +17,7 @@ import type { Select } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import { aggregateRows, distinctAsAggregate, planAggregate } from './streaming-aggregate.ts'
 import { dedupeColumns, planDedupe } from './streaming-dedupe.ts'
+import { planJoin } from './streaming-join.ts'
 import { planLimit } from './streaming-limit.ts'
 import {
   type EventTime,
@@ -150,6 +151,7 @@ class StreamPlanner {
       case 'deduplicate':
         return this.#dedupeRows(plan, needed, c)
       case 'join':
+        if (isStreaming(plan.left) && isStreaming(plan.right)) return this.#joinedRows(plan, needed, c)
         return checkJoin(plan)
       case 'sort':
         return checkOverAggregate(plan, this.#outputMode)
@@ -201,6 +203,12 @@ class StreamPlanner {
     return readInput(c, node, positions)
   }
 
+  #joinedRows(plan: Join, needed: Needed, c: Compilation): Select {
+    const { node, columns } = this.#once(plan, keyOf(needed), () => planJoin(plan, needed, this.#planning))
+    const rows = readInput(c, node)
+    return { ...rows, columns: columns(rows.columns.map((column) => column!.sql)) }
+  }
+
   readonly #planning: StatefulPlanning = {
     boundary: (plan, needed, c) => this.#boundary(plan, needed, c),
     inputRows: (plan, needed, c) => {
@@ -220,16 +228,14 @@ class StreamPlanner {
   }
 }
 
-/** Which joins can be run batch by batch: the stream on the side whose rows are kept, the other side a table. */
+/** Which joins of a stream with a table can be run batch by batch: those that keep the stream's rows. */
 function checkJoin(plan: Join): undefined {
-  const [left, right] = [isStreaming(plan.left), isStreaming(plan.right)]
-  const allowed = left && right ? [] : left ? ['inner', 'cross', 'left', 'semi', 'anti'] : ['inner', 'cross', 'right']
+  const isLeft = isStreaming(plan.left)
+  const allowed = isLeft ? ['inner', 'cross', 'left', 'semi', 'anti'] : ['inner', 'cross', 'right']
   if (allowed.includes(plan.how)) return undefined
-  const what = left && right ? `a ${plan.how} join of two streams` : `a ${plan.how} join with the stream on the ${left ? 'left' : 'right'}`
   throw new InvalidQueryError('UNSUPPORTED_STREAMING_JOIN', {
-    what: `${what} can't run`,
-    todo:
-      left && right ? 'join with a bounded table' : `with the stream on the ${left ? 'left' : 'right'} a join can be ${allowed.join(', ')}`,
+    what: `a ${plan.how} join with the stream on the ${isLeft ? 'left' : 'right'} can't run`,
+    todo: `with the stream on the ${isLeft ? 'left' : 'right'} a join can be ${allowed.join(', ')}`,
   })
 }
 

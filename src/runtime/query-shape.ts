@@ -28,7 +28,8 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
         const written = operator.kind === 'aggregate' ? aggregates[aggregate++] : undefined
         return {
           operatorId: operator.operatorId,
-          operator: operator.kind,
+          // the state of an inner and a semi join has the same columns, and means something else
+          operator: operator.kind === 'join' ? `${operator.how} join` : operator.kind,
           keys: columnsOf(operator.stores[0]!.schema.keys),
           values: operator.stores.flatMap((store) =>
             store.schema.values.map(({ name, type, merge }) => ({

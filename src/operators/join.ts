@@ -1,0 +1,308 @@
+/**
+ * A join of two streams. Each side's rows are kept until its state watermark says that nothing can match them any more. In a batch
+ *
+ *     new left × (stored right + new right)   and   stored left × new right
+ *
+ * are the pairs that no batch before has given: SQL finds them over the batch's rows and the stored rows of the batch's keys. Then the new rows are stored, and
+ * what the watermark has passed leaves; a row of an outer side that was never matched leaves with nulls beside it.
+ *
+ * Rows have numbers: new ones 0, 1, …, stored ones −1, −2, … in the order in which the store gave them.
+ */
+import { type Column, type ColumnBatch, emptyColumns, type FixedColumn } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
+import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-store.ts'
+import { distinctKeys } from './distinct-keys.ts'
+import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
+import { takeIds, takeKeys } from './take.ts'
+
+/** A join as the planner describes it (planner/streaming-plan.ts). */
+export interface JoinStep {
+  readonly how: 'inner' | 'left' | 'right' | 'full' | 'semi'
+  readonly left: JoinSideStep
+  readonly right: JoinSideStep
+  readonly stores: readonly { readonly name: string; readonly schema: StateSchema }[]
+  readonly pairsSql: string
+  readonly pairsSchema: Schema
+  readonly schema: Schema
+}
+export interface JoinSideStep {
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  readonly storedSql: string
+  readonly storedSchema: Schema
+  readonly unmatchedSql: string | null
+  readonly evictionOffsetMs: number | null
+  /** Columns of a row that are stored, without `matched`. */
+  readonly columns: number
+  /** Whether rows carry a flag: 0 late, 1 fails the side's own part of the condition, 2 neither. */
+  readonly hasFlag: boolean
+}
+
+type SideName = 'left' | 'right'
+const late = 0
+const unjoinable = 1
+const joinable = 2
+
+/** One batch. */
+export async function runJoin(step: JoinStep, context: StepContext): Promise<StepResult> {
+  const startMs = performance.now()
+  const left = await newRows(step, 'left', context)
+  const right = await newRows(step, 'right', context)
+  const pairs = await findPairs(step, context.sql, left, right)
+  const matched = await matchedRows(step, context.sql, pairs)
+  markStored(left, matched.left)
+  markStored(right, matched.right)
+  const removedByMatch = step.how === 'semi' ? left.store.remove(takeIds(left.stored.keyIds, matched.left.stored)) : 0
+  const rowsUpdated = storeLeft(step, left, matched.left) + storeRight(step, right, matched.right, context.watermarks)
+  const updatedMs = performance.now()
+  const gone = { left: evict(left, context.watermarks), right: evict(right, context.watermarks) }
+  const output = await outputOf(step, context.sql, pairs, [
+    { side: left, gone: gone.left.unmatched },
+    { side: right, gone: gone.right.unmatched },
+  ])
+  const metrics = {
+    rowsUpdated,
+    rowsRemoved: removedByMatch + removedCount(step.how, gone.left.removed, gone.right.removed),
+    rowsDroppedByWatermark: left.lateRows + right.lateRows,
+    updatesMs: updatedMs - startMs,
+    removalsMs: performance.now() - updatedMs,
+  }
+  return { output, metrics }
+}
+
+/** Spark counts what its own clean-up removes, and not what leaves an outer side to be given out. */
+function removedCount(how: JoinStep['how'], left: number, right: number): number {
+  return how === 'full' ? 0 : how === 'left' ? right : how === 'right' ? left : left + right
+}
+
+/** A side's new rows, and the rows that it has stored under the keys of the other side's new rows. */
+interface Side {
+  readonly name: SideName
+  readonly step: JoinSideStep
+  readonly schema: StateSchema
+  readonly store: StateStore
+  /** All new rows, late ones too. */
+  readonly all: Rows
+  /** Those that may be joined; null where there are none. */
+  readonly live: Rows | null
+  readonly hasUnjoinable: boolean
+  /** Those that may be joined, as they are stored, and their numbers in the batch. */
+  readonly fresh: KeyedBatch
+  readonly numbers: Uint32Array | null
+  readonly lateRows: number
+  /** Rows of the state under the keys of the other side; filled in by findPairs. */
+  stored: FoundKeyedRows
+}
+
+async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, watermarks }: StepContext): Promise<Side> {
+  const own = step[name]
+  const lateText = watermarks.lateUs === null ? 'NULL::TIMESTAMP' : `make_timestamp(${watermarks.lateUs})`
+  const input = inputs[name === 'left' ? 0 : 1]!
+  const all = await sql.materialize(sql.fragment(own.rowsSql.replaceAll('⟦late⟧', lateText), [input], own.rowsSchema))
+  const { keyIds, rows } = await sql.keyedColumns(own.storedSql, [all], own.storedSchema)
+  const { schema } = step.stores.find((each) => each.name === name)!
+  const width = schema.keys.length + schema.values.length
+  const stored: ColumnBatch = {
+    schema: new Schema(rows.schema.fields.slice(0, width)),
+    length: rows.length,
+    columns: rows.columns.slice(0, width),
+  }
+  const flags = own.hasFlag ? (rows.columns.at(-1) as FixedColumn).data : null
+  const counts = countFlags(flags, rows.length)
+  const numbers = counts[joinable] === rows.length ? null : rowsWithFlag(flags!, joinable, counts[joinable])
+  const batch = { keyIds, rows: stored }
+  const fresh = numbers === null ? batch : takeKeys(batch, numbers)
+  return {
+    name,
+    step: own,
+    schema,
+    store: store(name),
+    all,
+    live: fresh.rows.length === 0 ? null : numbers === null ? all : withFlag(sql, own, all, joinable),
+    hasUnjoinable: counts[unjoinable] > 0,
+    fresh,
+    numbers,
+    lateRows: counts[late],
+    stored: { keyIds: new Uint32Array(0), rows: emptyColumns(stored.schema), asked: new Uint32Array(0) },
+  }
+}
+
+function withFlag(sql: StepSql, { rowsSchema }: JoinSideStep, all: Rows, flag: number): Rows {
+  return sql.fragment(`SELECT * FROM ⟦0⟧ AS t0 WHERE t0.c${rowsSchema.fields.length - 1} = ${flag}`, [all], rowsSchema)
+}
+
+function countFlags(flags: FixedColumn['data'] | null, length: number): [late: number, unjoinable: number, joinable: number] {
+  const counts: [number, number, number] = [0, 0, 0]
+  if (flags === null) counts[joinable] = length
+  else for (let i = 0; i < length; i++) counts[flags[i] as 0 | 1 | 2]++
+  return counts
+}
+function rowsWithFlag(flags: FixedColumn['data'], flag: number, count: number): Uint32Array {
+  const numbers = new Uint32Array(count)
+  for (let i = 0, end = 0; i < flags.length; i++) if (flags[i] === flag) numbers[end++] = i
+  return numbers
+}
+
+/** The pairs as relations that together hold each once. Other joins than inner know the rows of both sides by number, in the last two columns (semi: one). */
+async function findPairs(step: JoinStep, sql: StepSql, left: Side, right: Side): Promise<Rows | null> {
+  const numbered = step.how !== 'inner'
+  const storedRight = left.live && (await lookUp(sql, right, left, numbered))
+  const storedLeft = right.live && (await lookUp(sql, left, right, numbered))
+  const join = (a: Rows, b: Rows) => sql.fragment(step.pairsSql, [a, b], step.pairsSchema)
+  const parts: Rows[] = []
+  if (left.live) {
+    const others = [right.live && rowsOf(sql, right, numbered), storedRight].filter((rows) => rows !== null)
+    const mine = rowsOf(sql, left, numbered)
+    if (step.how === 'semi' && others.length > 0) parts.push(join(mine, union(sql, others)))
+    else parts.push(...others.map((rows) => join(mine, rows)))
+  }
+  if (storedLeft) parts.push(join(storedLeft, rowsOf(sql, right, numbered)))
+  if (parts.length === 0) return null
+  const all = union(sql, parts)
+  return numbered ? sql.materialize(all) : all
+}
+
+/** The columns that a stored row has too. */
+function rowsOf(sql: StepSql, { live, step }: Side, numbered: boolean): Rows {
+  const count = step.columns + (numbered ? 1 : 0)
+  const { fields } = step.rowsSchema
+  if (count === fields.length) return live!
+  const list = fields.slice(0, count).map((_, i) => `t0.c${i}`)
+  return sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [live!], new Schema(fields.slice(0, count)))
+}
+
+/** The rows that a side has stored under the keys of the other side's new rows; null where there are none. */
+async function lookUp(sql: StepSql, side: Side, other: Side, numbered: boolean): Promise<Rows | null> {
+  side.stored = side.store.lookup(distinctKeys(other.fresh.keyIds))
+  const { rows } = side.stored
+  if (rows.length === 0) return null
+  const fields = side.step.rowsSchema.fields.slice(0, side.step.columns + (numbered ? 1 : 0))
+  const numbers: Column[] = numbered
+    ? [{ kind: 'fixed', type: 'long', data: BigInt64Array.from({ length: rows.length }, (_, i) => BigInt(-1 - i)), valid: null }]
+    : []
+  return sql.load({ schema: new Schema(fields), length: rows.length, columns: [...rows.columns.slice(0, side.step.columns), ...numbers] })
+}
+
+function union(sql: StepSql, parts: readonly Rows[]): Rows {
+  if (parts.length === 1) return parts[0]!
+  return sql.fragment(parts.map((_, i) => `SELECT * FROM ⟦${i}⟧`).join(' UNION ALL '), parts, parts[0]!.schema)
+}
+
+/** Which rows of a side are in a pair. */
+interface Matched {
+  /** By number in the batch. */
+  readonly fresh: ReadonlySet<number>
+  /** By place in Side.stored, each once. */
+  readonly stored: Uint32Array
+}
+const noneMatched: Matched = { fresh: new Set(), stored: new Uint32Array(0) }
+
+async function matchedRows(step: JoinStep, sql: StepSql, pairs: Rows | null): Promise<Readonly<Record<SideName, Matched>>> {
+  if (step.how === 'inner' || pairs === null) return { left: noneMatched, right: noneMatched }
+  const at = step.schema.fields.length
+  const { columns } = await sql.columnsAt(pairs, step.how === 'semi' ? [at] : [at, at + 1])
+  const of = (column: Column | undefined) => (column === undefined ? noneMatched : matchedOf((column as FixedColumn).data as BigInt64Array))
+  return { left: of(columns[0]), right: of(columns[1]) }
+}
+function matchedOf(numbers: BigInt64Array): Matched {
+  const fresh = new Set<number>()
+  const stored = new Set<number>()
+  for (const number of numbers) {
+    if (number >= 0n) fresh.add(Number(number))
+    else stored.add(-1 - Number(number))
+  }
+  return { fresh, stored: Uint32Array.from(stored) }
+}
+
+/** Stored rows of an outer side that have now been matched remember it. */
+function markStored({ stored, store, step }: Side, matched: Matched): void {
+  if (step.unmatchedSql === null) return
+  const before = flagsOf(stored.rows)
+  const changed = matched.stored.filter((place) => before[place] === 0)
+  if (changed.length === 0) return
+  const rows = takeKeys(stored, changed)
+  flagsOf(rows.rows).fill(1)
+  store.put(rows)
+}
+
+/** Whether each row was matched: the last column of an outer side's state. */
+function flagsOf(rows: ColumnBatch): Uint8Array {
+  return (rows.columns.at(-1) as FixedColumn).data as Uint8Array
+}
+
+function markFresh({ fresh, numbers, step }: Side, matched: Matched): void {
+  if (step.unmatchedSql === null) return
+  const flags = flagsOf(fresh.rows)
+  for (let i = 0; i < flags.length; i++) flags[i] = matched.fresh.has(numbers ? numbers[i]! : i) ? 1 : 0
+}
+
+function storeLeft({ how }: JoinStep, left: Side, matched: Matched): number {
+  markFresh(left, matched)
+  const isDone = ({ numbers }: Side, i: number) => how === 'semi' && matched.fresh.has(numbers ? numbers[i]! : i)
+  return storeRows(left, (i) => !isDone(left, i))
+}
+
+/** What this batch evicts has met all that it can match, and need not be stored, unless it is to be given out as unmatched. */
+function storeRight({ how }: JoinStep, right: Side, matched: Matched, watermarks: BatchWatermarks): number {
+  markFresh(right, matched)
+  const boundUs = stateWatermarkUs(right, watermarks)
+  if (boundUs === null) return storeRows(right, () => true)
+  const { data, valid } = right.fresh.rows.columns[eventTimeIndex(right.schema)!] as FixedColumn
+  const isOuter = how === 'right' || how === 'full'
+  const flags = isOuter ? flagsOf(right.fresh.rows) : null
+  const isDue = (i: number) => (valid === null || valid[i] === 1) && (data as BigInt64Array)[i]! <= boundUs
+  return storeRows(right, (i) => !isDue(i) || flags?.[i] === 0)
+}
+
+function storeRows({ fresh, store }: Side, isKept: (row: number) => boolean): number {
+  const kept = new Uint32Array(fresh.rows.length)
+  let count = 0
+  for (let i = 0; i < kept.length; i++) if (isKept(i)) kept[count++] = i
+  if (count === 0) return 0
+  const { keyIds, rows } = count === kept.length ? fresh : takeKeys(fresh, kept.subarray(0, count))
+  store.put({ keyIds: store.newRowIds(keyIds), rows })
+  return count
+}
+
+/** At or below it a stored row has nothing left to wait for; null where rows are kept for ever. */
+function stateWatermarkUs({ step }: Side, { evictionUs }: BatchWatermarks): bigint | null {
+  return evictionUs === null || step.evictionOffsetMs === null ? null : evictionUs + BigInt(step.evictionOffsetMs) * 1000n
+}
+
+function evict(side: Side, watermarks: BatchWatermarks): { readonly removed: number; readonly unmatched: ColumnBatch | null } {
+  const boundUs = stateWatermarkUs(side, watermarks)
+  if (boundUs === null) return { removed: 0, unmatched: null }
+  const { rows, removed } = side.store.evict(boundUs, side.step.unmatchedSql !== null)
+  if (side.step.unmatchedSql === null || removed === 0) return { removed, unmatched: null }
+  const flags = flagsOf(rows)
+  const left = Uint32Array.from(flags.keys().filter((i) => flags[i] === 0))
+  if (left.length === 0) return { removed, unmatched: null }
+  const { rows: unmatched } = left.length === flags.length ? { rows } : takeKeys({ keyIds: new Uint32Array(flags.length * 4), rows }, left)
+  return { removed, unmatched }
+}
+
+/** Pairs; rows that nothing can match; rows that nothing has matched. */
+async function outputOf(
+  { how, schema }: JoinStep,
+  sql: StepSql,
+  pairs: Rows | null,
+  sides: readonly { readonly side: Side; readonly gone: ColumnBatch | null }[],
+): Promise<Rows> {
+  const parts: Rows[] = []
+  if (pairs) {
+    const list = schema.fields.map((_, i) => `t0.c${i}`).join(', ')
+    parts.push(how === 'inner' ? pairs : sql.fragment(`SELECT ${list} FROM ⟦0⟧ AS t0`, [pairs], schema))
+  }
+  for (const { side, gone } of sides) {
+    const { unmatchedSql, columns } = side.step
+    if (unmatchedSql === null) continue
+    if (side.hasUnjoinable) parts.push(sql.fragment(unmatchedSql, [withFlag(sql, side.step, side.all, unjoinable)], schema))
+    if (gone) {
+      const fields = new Schema(gone.schema.fields.slice(0, columns))
+      const rows = await sql.load({ schema: fields, length: gone.length, columns: gone.columns.slice(0, columns) })
+      parts.push(sql.fragment(unmatchedSql, [rows], schema))
+    }
+  }
+  return parts.length === 0 ? sql.load(emptyColumns(schema)) : union(sql, parts)
+}
