@@ -11,7 +11,7 @@ export function distinctKeys(ids: Uint32Array): Uint32Array {
       const known = table[place]! - 1
       if (known < 0) {
         table[place] = end + 1
-        distinct.set(ids.subarray(at, at + 4), end)
+        for (let word = 0; word < 4; word++) distinct[end + word] = ids[at + word]!
         end += 4
         break
       }

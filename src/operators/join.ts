@@ -47,16 +47,21 @@ const joinable = 2
 /** One batch. */
 export async function runJoin(step: JoinStep, context: StepContext): Promise<StepResult> {
   const startMs = performance.now()
-  const left = await newRows(step, 'left', context)
-  const right = await newRows(step, 'right', context)
+  const [left, right] = await Promise.all([newRows(step, 'left', context), newRows(step, 'right', context)])
   const pairs = await findPairs(step, context.sql, left, right)
   const matched = await matchedRows(step, context.sql, pairs)
   markStored(left, matched.left)
   markStored(right, matched.right)
   const removedByMatch = step.how === 'semi' ? left.store.remove(takeIds(left.stored.keyIds, matched.left.stored)) : 0
+  // many pairs are computed by DuckDB's threads while this one is busy with the state
+  const computing =
+    pairs && step.how === 'inner' && left.fresh.rows.length + right.fresh.rows.length > largeBatch ? context.sql.materialize(pairs) : null
+  computing?.catch(() => {}) // asked for below
+  if (computing) await nextTurn()
   const rowsUpdated = storeLeft(step, left, matched.left) + storeRight(step, right, matched.right, context.watermarks)
   const updatedMs = performance.now()
   const gone = { left: evict(left, context.watermarks), right: evict(right, context.watermarks) }
+  await computing
   const output = await outputOf(step, context.sql, pairs, [
     { side: left, gone: gone.left.unmatched },
     { side: right, gone: gone.right.unmatched },
@@ -70,6 +75,10 @@ export async function runJoin(step: JoinStep, context: StepContext): Promise<Ste
   }
   return { output, metrics }
 }
+
+/** From so many rows on. */
+const largeBatch = 16_384
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Spark counts what its own clean-up removes, and not what leaves an outer side to be given out. */
 function removedCount(how: JoinStep['how'], left: number, right: number): number {
@@ -179,7 +188,7 @@ async function lookUp(sql: StepSql, side: Side, other: Side, numbered: boolean):
   if (rows.length === 0) return null
   const fields = side.step.rowsSchema.fields.slice(0, side.step.columns + (numbered ? 1 : 0))
   const numbers: Column[] = numbered
-    ? [{ kind: 'fixed', type: 'long', data: BigInt64Array.from({ length: rows.length }, (_, i) => BigInt(-1 - i)), valid: null }]
+    ? [{ kind: 'fixed', type: 'int', data: Int32Array.from({ length: rows.length }, (_, i) => -1 - i), valid: null }]
     : []
   return sql.load({ schema: new Schema(fields), length: rows.length, columns: [...rows.columns.slice(0, side.step.columns), ...numbers] })
 }
@@ -202,15 +211,15 @@ async function matchedRows(step: JoinStep, sql: StepSql, pairs: Rows | null): Pr
   if (step.how === 'inner' || pairs === null) return { left: noneMatched, right: noneMatched }
   const at = step.schema.fields.length
   const { columns } = await sql.columnsAt(pairs, step.how === 'semi' ? [at] : [at, at + 1])
-  const of = (column: Column | undefined) => (column === undefined ? noneMatched : matchedOf((column as FixedColumn).data as BigInt64Array))
+  const of = (column: Column | undefined) => (column === undefined ? noneMatched : matchedOf((column as FixedColumn).data as Int32Array))
   return { left: of(columns[0]), right: of(columns[1]) }
 }
-function matchedOf(numbers: BigInt64Array): Matched {
+function matchedOf(numbers: Int32Array): Matched {
   const fresh = new Set<number>()
   const stored = new Set<number>()
   for (const number of numbers) {
-    if (number >= 0n) fresh.add(Number(number))
-    else stored.add(-1 - Number(number))
+    if (number >= 0) fresh.add(number)
+    else stored.add(-1 - number)
   }
   return { fresh, stored: Uint32Array.from(stored) }
 }

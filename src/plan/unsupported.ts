@@ -200,7 +200,7 @@ function checkStreamJoin(node: Join, mode: OutputMode): void {
   throw refused(
     `Stream-stream ${name} join between two streaming DataFrames without a watermark in the join keys, or a watermark on the nullable side and an appropriate range condition,`,
     'call withWatermark on both inputs, and join by a window of the event time, or by event times within a range: ' +
-      'l.at.ge(r.at.minus("1 hour")).and(l.at.le(r.at.plus("1 hour")))',
+      'l.at.between(r.at.minus("1 hour"), r.at.plus("1 hour"))',
   )
 }
 

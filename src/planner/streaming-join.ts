@@ -67,7 +67,7 @@ export function planJoin(plan: Join, needed: Needed, planning: StatefulPlanning)
   }
 }
 
-const numberField: Field = { name: 'row', type: 'long', nullable: false }
+const numberField: Field = { name: 'row', type: 'int', nullable: false }
 
 function noEquality({ how, condition }: Join): InvalidQueryError {
   return new InvalidQueryError('UNSUPPORTED_STREAMING_OPERATION', {
@@ -269,7 +269,7 @@ function sideStep(stored: StoredColumns, state: StateSchema, { cell, keys, late,
   ]
   const hasFlag = late !== null || fails !== null
   const flag = `CAST(CASE ${late === null ? '' : `WHEN ${late} THEN 0 `}${fails === null ? '' : `WHEN NOT coalesce(${fails}, false) THEN 1 `}ELSE 2 END AS TINYINT)`
-  const list = [...kept, ...(numbered ? ['row_number() OVER () - 1'] : []), ...(hasFlag ? [flag] : [])]
+  const list = [...kept, ...(numbered ? ['CAST(row_number() OVER () - 1 AS INTEGER)'] : []), ...(hasFlag ? [flag] : [])]
   const flagField: Field = { name: 'flag', type: 'byte', nullable: false }
   const width = kept.length
   const fields = [...state.keys, ...state.values].map(({ name, type, nullable }): Field => ({ name, type, nullable }))

@@ -56,6 +56,19 @@ export function calendarBytes({ numbers, heads, earliest }: Calendar): number {
   return numbers.byteLength + heads.byteLength + earliest.byteLength
 }
 
+/** All records have moved: what stood in slot i now stands in `movedTo[i]`. None of those that are gone is in a chain. */
+export function renumberCalendar(calendar: Calendar, words: Int32Array, rows: number, movedTo: Int32Array): void {
+  const { heads, first, end, stride, next, previous } = calendar
+  for (let bucket = first; bucket < end; bucket++) heads[bucket] = movedTo[heads[bucket]!]!
+  for (let at = 0; at < rows * stride; at += stride) {
+    const before = words[at + previous]!
+    if (before === outside) continue
+    const after = words[at + next]!
+    if (after !== none) words[at + next] = movedTo[after]!
+    if (before !== none) words[at + previous] = movedTo[before]!
+  }
+}
+
 /** Puts a row into its bucket. `words`: the group's records; `rows`: how many there are. */
 export function linkRow(calendar: Calendar, words: Int32Array, slot: number, rows: number): void {
   const at = slot * calendar.stride

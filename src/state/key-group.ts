@@ -7,8 +7,18 @@
  * growth: otherwise the groups, which are all about as full, would all grow in the same batch.
  */
 import { InvalidQueryError } from '../base/errors.ts'
-import { type Calendar, calendarBytes, createCalendar, isLinked, linkRow, relinkRow, takeDue, unlinkRow } from './calendar.ts'
-import { createChains, linkToKey, type PrefixChains, relinkToKey, shrinkChains, unlinkFromKey } from './prefix-chains.ts'
+import {
+  type Calendar,
+  calendarBytes,
+  createCalendar,
+  isLinked,
+  linkRow,
+  relinkRow,
+  renumberCalendar,
+  takeDue,
+  unlinkRow,
+} from './calendar.ts'
+import { createChains, linkToKey, type PrefixChains, relinkToKey, renumberChains, shrinkChains, unlinkFromKey } from './prefix-chains.ts'
 import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
@@ -288,11 +298,39 @@ export function unlinkRows({ calendar, words }: KeyGroup, slots: Uint32Array): v
   if (calendar !== null) for (const slot of slots) unlinkRow(calendar, words, slot)
 }
 
-/** Removes rows (slots distinct and in descending order, already out of the calendar); the last rows move into their slots. */
+/** Removes rows (slots distinct and in descending order, already out of the calendar); other rows move into their slots. */
 export function removeRows(group: KeyGroup, slots: Uint32Array): void {
-  for (let k = 0; k < slots.length; k++) removeRow(group, slots[k]!)
+  if (slots.length > 32 && slots.length * 8 > group.rows) removeMany(group, slots)
+  else for (let k = 0; k < slots.length; k++) removeRow(group, slots[k]!)
   for (const values of group.values) if (values.length > group.rows) values.length = group.rows
   shrinkGroup(group)
+}
+
+/** Where many of the rows go it is cheaper to move the others together, which goes straight through memory. */
+function removeMany(group: KeyGroup, slots: Uint32Array): void {
+  const { words, heap, index, calendar, chains, rows } = group
+  const { stride, strings } = group.layout
+  for (const slot of slots) {
+    for (const offset of strings) heap.dead += words[slot * stride + offset + 1]! >>> 0
+    if (chains !== null) unlinkFromKey(chains, words, slot)
+  }
+  const movedTo = new Int32Array(rows)
+  let to = slots.at(-1)!
+  for (let slot = 0; slot < to; slot++) movedTo[slot] = slot
+  for (let k = slots.length - 1; k >= 0; k--) {
+    const from = slots[k]! + 1
+    const end = k === 0 ? rows : slots[k - 1]!
+    words.copyWithin(to * stride, from * stride, end * stride)
+    for (const values of group.values) values.copyWithin(to, from, end)
+    for (let slot = from; slot < end; slot++) movedTo[slot] = to++
+  }
+  group.rows = to
+  index.fill(0)
+  indexRows(index, words, stride, 0, to)
+  if (calendar !== null) renumberCalendar(calendar, words, to, movedTo)
+  if (chains !== null) renumberChains(chains, words, to, movedTo)
+  group.changedCount = 0
+  for (let slot = 0; slot < to; slot++) if ((words[slot * stride + statusWord]! & dirty) !== 0) noteChanged(group, slot)
 }
 
 function removeRow(group: KeyGroup, slot: number): void {

@@ -25,6 +25,22 @@ export function createChains({ stride, chain }: RecordLayout): PrefixChains | nu
   return chain < 0 ? null : { heads: new Uint32Array(0), keys: 0, stride, next: chain, previous: chain + 1 }
 }
 
+/** All records have moved: what stood in slot i now stands in `movedTo[i]`. None of those that are gone is in a chain. */
+export function renumberChains(
+  { heads, stride, next, previous }: PrefixChains,
+  words: Int32Array,
+  rows: number,
+  movedTo: Int32Array,
+): void {
+  for (let place = 0; place < heads.length; place++) if (heads[place] !== 0) heads[place] = movedTo[heads[place]! - 1]! + 1
+  for (let at = 0; at < rows * stride; at += stride) {
+    const after = words[at + next]!
+    const before = words[at + previous]!
+    if (after !== none) words[at + next] = movedTo[after]!
+    if (before !== none) words[at + previous] = movedTo[before]!
+  }
+}
+
 /** Puts a row, whose identity is in place, at the front of its key's chain. */
 export function linkToKey(chains: PrefixChains, words: Int32Array, slot: number): void {
   if (chains.keys + 1 > chains.heads.length * fullest) rebuild(chains, words, Math.max(8, Math.ceil(chains.heads.length * 1.5)))

@@ -1,5 +1,5 @@
 // Cases F, G, H: StreamingJoinSuite of Spark 4.2.0.
-import { expr, MemoryStream, t } from 'millrace'
+import { col, count, expr, MemoryStream, t, window } from 'millrace'
 import {
   addData,
   assertNumStateRows,
@@ -593,4 +593,30 @@ describe('left semi joins', () => {
       checkNewAnswer([1, 7]),
     ])
   })
+})
+
+test('I6: a left outer join below an aggregation over windows', async () => {
+  const fields = { at: t.timestamp(), v: t.string() }
+  const [left, right] = [new MemoryStream(engine(), fields), new MemoryStream(engine(), fields)]
+  const row = (time: string, v: string) => ({ at: new Date(`2024-02-10T${time}Z`), v })
+  // biome-ignore lint/suspicious/noExplicitAny: columns by text
+  const side = (input: typeof left, name: string) =>
+    (input.toDF() as any).selectExpr(`at AS ${name}Time`, `v AS ${name}V`).withWatermark(`${name}Time`, '0 seconds')
+  const counted = side(left, 'left')
+    .join(
+      side(right, 'right'),
+      () => expr('leftV = rightV AND rightTime BETWEEN leftTime - INTERVAL 1 HOUR AND leftTime + INTERVAL 1 HOUR'),
+      'left',
+    )
+    .groupBy(() => ({ window: window(col('leftTime') as never, '10 minutes') }))
+    .agg(() => ({ n: count() }))
+    .selectExpr("date_format(window.start, 'HH:mm:ss') AS start", "date_format(window.end, 'HH:mm:ss') AS end", 'n')
+  await testStream(counted, [
+    multiAddData([left, [row('01:00:10', '1'), row('01:00:30', '2')]], [right, [row('01:00:20', '1')]]),
+    checkNewAnswer(),
+    multiAddData([left, [row('01:15:00', '3')]], [right, [row('01:15:00', '4')]]),
+    checkNewAnswer(),
+    multiAddData([left, [row('02:16:00', '5')]], [right, [row('02:16:00', '6')]]),
+    checkNewAnswer(['01:00:00', '01:10:00', 2]),
+  ])
 })

@@ -132,6 +132,22 @@ const perKey = ({ input, engine }: Place, isStream: boolean) =>
     .groupBy('k')
     .agg(({ v }) => ({ n: count(), total: sum(v) }))
 
+/** Rows with those of their key within some seconds; every fourth key has none. Nothing is late under the delay. */
+const neighbours = (place: Place, isStream: boolean, how: 'inner' | 'left') => {
+  const read = () => (isStream ? stream(place).withWatermark('at', '30 seconds') : (table(place) as never as Marked))
+  const others = read()
+    .where(({ k }) => k.neq('key-0'))
+    .select(({ k, at, v }) => ({ otherK: k, otherAt: at, otherV: v }))
+  return read().join(
+    others,
+    (l, r) => l.k.eq(r.otherK).and(r.otherAt.between(l.at.minus('3 seconds'), l.at.plus('2 seconds'))),
+    how,
+  ) as never as Marked & { collect(): Promise<Row[]> }
+}
+const markedStream = (place: Place) => stream(place).withWatermark('at', '30 seconds')
+type Marked = ReturnType<typeof markedStream>
+const neighbourFields = { ...fields, otherK: t.string().nullable(), otherAt: t.timestamp().nullable(), otherV: t.double().nullable() }
+
 /** Keeps each batch as a file of its own, so that a batch that comes again replaces itself. */
 function intoBatchFiles(place: Place) {
   return async (rows: { collect(): Promise<Row[]> }, batchId: bigint) => {
@@ -287,6 +303,36 @@ export const scenarios: readonly Scenario[] = [
         .agg(({ v }) => ({ n: count(), total: sum(v) }))
         .select(({ window, city, n, total }) => ({ start: window.start, city, n, total }))
         .collect(),
+  },
+  {
+    name: 'inner join of streams, into parquet',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        neighbours(place, true, 'inner')
+          .writeStream.format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.parquet(out(place), neighbourFields).collect(),
+    expected: (place) => neighbours(place, false, 'inner').collect(),
+  },
+  {
+    name: 'left outer join of streams, into parquet',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        neighbours(place, true, 'left')
+          .writeStream.format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.parquet(out(place), neighbourFields).collect(),
+    expected: (place) => neighbours(place, false, 'left').collect(),
   },
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read
