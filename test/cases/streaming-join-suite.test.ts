@@ -12,17 +12,7 @@ import {
 } from 'millrace/testing'
 import { describe, test } from 'vitest'
 import { rows, seconds, useEngine } from './harness.ts'
-import {
-  at,
-  keyedStream,
-  pairStream,
-  rangeJoin,
-  selfJoin,
-  timedStream,
-  windowedJoin,
-  windowedJoinWith,
-  windowedStream,
-} from './join-streams.ts'
+import { at, keyedStream, pairStream, rangeJoin, timedStream, windowedJoin, windowedJoinWith, windowedStream } from './join-streams.ts'
 
 const engine = useEngine()
 const restart = [stopStream(), startStream()]
