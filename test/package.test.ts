@@ -34,7 +34,8 @@ describe('the packed package', () => {
     const files = readdirSync(dist, { recursive: true, encoding: 'utf8' })
     expect(files.filter((file) => file.includes('.test.') || (file.endsWith('.ts') && !file.endsWith('.d.ts')))).toEqual([])
     const missing = files
-      .filter((file) => file.endsWith('.js'))
+      // init.js holds the text of a project, whose modules name each other
+      .filter((file) => file.endsWith('.js') && file !== 'cli/init.js')
       .flatMap((file) => {
         const named = readFileSync(join(dist, file), 'utf8').matchAll(/(?:from |import\(|new URL\()\s*['"](\.[^'"]+)['"]/g)
         return [...named]

@@ -1,6 +1,7 @@
 /** Text files read in TypeScript: any encoding that Node decodes, any end of line, gzip and zstd by their endings. */
 import { createReadStream } from 'node:fs'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+// as a whole: an old Node lacks createZstdDecompress, and could not even load this module to be told that it is old
+import zlib from 'node:zlib'
 import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import type { FormatOptions } from './options.ts'
 
@@ -24,7 +25,7 @@ export function encodingOf(options: FormatOptions): string {
 export async function* textChunks(path: string, encoding: string): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { ignoreBOM: true })
   const file = createReadStream(path, { highWaterMark: chunkBytes })
-  const stream = path.endsWith('.gz') ? file.pipe(createGunzip()) : path.endsWith('.zst') ? file.pipe(createZstdDecompress()) : file
+  const stream = path.endsWith('.gz') ? file.pipe(zlib.createGunzip()) : path.endsWith('.zst') ? file.pipe(zlib.createZstdDecompress()) : file
   if (stream !== file) file.on('error', (error) => stream.destroy(error))
   try {
     for await (const bytes of stream) {
