@@ -28,14 +28,16 @@ function millrace(...args: string[]) {
     env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '' },
   })
   running.push(child)
-  let [out, err] = ['', '']
+  let [out, err, both] = ['', '', '']
   let look = () => {}
   child.stdout.on('data', (data) => {
     out += data
+    both += data
     look()
   })
   child.stderr.on('data', (data) => {
     err += data
+    both += data
     look()
   })
   const ended = new Promise<{ code: number | null; out: string; err: string }>((done) =>
@@ -45,13 +47,13 @@ function millrace(...args: string[]) {
   const says = (pattern: RegExp, after = 0) =>
     new Promise<RegExpExecArray>((done, fail) => {
       look = () => {
-        const match = pattern.exec(`${out}\n${err}`.slice(after))
+        const match = pattern.exec(both.slice(after))
         if (match) done(match)
       }
       look()
       void ended.then(() => fail(new Error(`it ended and never said ${pattern}:\n${out}\n${err}`)))
     })
-  return { child, ended, says, length: () => `${out}\n${err}`.length }
+  return { child, ended, says, length: () => both.length }
 }
 const module = (text: string, name = 'app.ts') => writeFileSync(join(folder, name), text)
 const query = (options = '', select = '') => `
