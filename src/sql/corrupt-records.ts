@@ -53,8 +53,10 @@ export function cleanSelect({ schema }: ReadRequest, select: string): string {
   return `SELECT ${[...columns, 'false AS malformed', 'NULL::VARCHAR AS raw', '0::BIGINT AS line', "'' AS file"].join(', ')} FROM (${select})`
 }
 
-/** A column as a strict scan gives it: a value as it comes, or a text that our SQL parses and judges. */
-export type StrictColumn =
+/** A column as a strict scan gives it: one of the files', or the text of a malformed record, which such a scan never has, since it fails there. */
+export type StrictColumn = FileColumn | { readonly kind: 'corrupt' }
+/** A value as it comes, or a text that our SQL parses and judges. */
+type FileColumn =
   | { readonly kind: 'value'; readonly value: string }
   | {
       readonly kind: 'text'
@@ -69,9 +71,20 @@ export type StrictColumn =
  * inside CASE is computed as often as it is written: so the check costs next to nothing.
  */
 export function strictSelect(columns: readonly StrictColumn[], from: string): string {
+  const own = columns.filter((column) => column.kind !== 'corrupt')
+  if (own.length === columns.length) return strictValues(own, from)
+  const names = own.map((_, i) => columnName(i))
+  // Always null. A plain NULL would let a filter on the column be answered without reading the others, and so without meeting what is malformed in them.
+  const text = own.length === 0 ? 'NULL::VARCHAR' : `CASE WHEN hash(${names.join(', ')}) IS NULL THEN '' END`
+  let next = 0
+  const list = columns.map((column, i) => `${column.kind === 'corrupt' ? text : names[next++]} AS ${columnName(i)}`)
+  return `SELECT ${list.join(', ')} FROM (${own.length === 0 ? `SELECT 1 FROM ${from}` : strictValues(own, from)})`
+}
+
+function strictValues(columns: readonly FileColumn[], from: string): string {
   if (columns.every(({ kind }) => kind === 'value'))
     return `SELECT ${columns.map((column, i) => `${(column as { value: string }).value} AS ${columnName(i)}`).join(', ')} FROM ${from}`
-  const list = (of: (column: StrictColumn, i: number) => string) => columns.map(of).join(', ')
+  const list = (of: (column: FileColumn, i: number) => string) => columns.map(of).join(', ')
   const texts = list((column, i) => (column.kind === 'text' ? `${column.text} AS t${i}` : `${column.value} AS v${i}`))
   const values = list((column, i) => (column.kind === 'text' ? `t${i}, ${column.parse(`t${i}`)} AS v${i}` : `v${i}`))
   const checked = list(

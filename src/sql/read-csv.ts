@@ -39,7 +39,7 @@ export function readCsv(request: ReadRequest): FileScan {
   const textOf = fieldText(request)
   const columns = schema.fields.map(({ name, type }, i): StrictColumn => {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
-    if (i === corrupt) return { kind: 'value', value: 'NULL::VARCHAR' }
+    if (i === corrupt) return { kind: 'corrupt' }
     const text = textOf(quoteName(name))
     if (type === 'string') return { kind: 'value', value: options.flag('multiLine', false) ? text : oneLine(text, name) }
     return { kind: 'text', text, parse: (text) => parseField(text, type, formats), name, type }

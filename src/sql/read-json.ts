@@ -71,9 +71,7 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
     `${quoteText(mendedFields.line)}: 'BIGINT'`,
     `${quoteText(mendedFields.malformed)}: 'BOOLEAN'`,
   ]
-  const values = columnsOf(request).map(
-    (column, i) => `${column.kind === 'text' ? column.parse(column.text) : column.value} AS ${columnName(i)}`,
-  )
+  const values = columnsOf(request).map((column, i) => `${mendedValue(column)} AS ${columnName(i)}`)
   const selects: string[] = []
   for (const run of await mendFiles(files, scratch, mender)) {
     if (run.kind === 'clean') {
@@ -103,6 +101,12 @@ function readColumns(request: ReadRequest, added: readonly string[]): string {
   return `{${all.length > 0 ? all.join(', ') : `'\u0001': 'VARCHAR'`}}`
 }
 
+/** A column over mended records; the text of a malformed one is filled in above. */
+function mendedValue(column: StrictColumn): string {
+  if (column.kind === 'corrupt') return 'NULL::VARCHAR'
+  return column.kind === 'text' ? column.parse(column.text) : column.value
+}
+
 /** How DuckDB's reader is to deliver a field: text where the value is parsed by our rules. */
 function readType(type: DataType): string {
   return isParsed(type) ? 'VARCHAR' : duckType(type, 'TIMESTAMPTZ')
@@ -118,7 +122,7 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
   const corrupt = corruptColumn(request.schema, request.options)
   return request.schema.fields.map(({ name, type }, i): StrictColumn => {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
-    if (i === corrupt) return { kind: 'value', value: 'NULL::VARCHAR' }
+    if (i === corrupt) return { kind: 'corrupt' }
     const column = quoteName(name)
     if (isParsed(type)) return { kind: 'text', text: column, parse: (text) => parsed(text, type, formats), name, type }
     return { kind: 'value', value: typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})` }

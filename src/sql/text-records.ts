@@ -25,7 +25,11 @@ export function encodingOf(options: FormatOptions): string {
 export async function* textChunks(path: string, encoding: string): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { ignoreBOM: true })
   const file = createReadStream(path, { highWaterMark: chunkBytes })
-  const stream = path.endsWith('.gz') ? file.pipe(zlib.createGunzip()) : path.endsWith('.zst') ? file.pipe(zlib.createZstdDecompress()) : file
+  const stream = path.endsWith('.gz')
+    ? file.pipe(zlib.createGunzip())
+    : path.endsWith('.zst')
+      ? file.pipe(zlib.createZstdDecompress())
+      : file
   if (stream !== file) file.on('error', (error) => stream.destroy(error))
   try {
     for await (const bytes of stream) {

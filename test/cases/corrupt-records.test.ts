@@ -1,5 +1,8 @@
 // Malformed records of JSON and CSV: what Spark 4.2.0 gave for the same files, the counts in progress, and the error of FAILFAST.
-import { t } from 'millrace'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { millrace, t } from 'millrace'
 import { expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
 import { useInputFolders } from './input-folder.ts'
@@ -353,4 +356,31 @@ test('partition columns stay with records that were read a second way', async ()
     [null, '{bad', '2020-01-01', 'x'],
     [2, null, '2020-01-02', '='],
   ])
+})
+
+test.each([
+  ['json', '{"id": 1, "cents": 5}\n{"id": 2, "cents": oops\n'],
+  ['csv', '1,5\n2,oops\n'],
+] as const)('%s: a filter on the column of corrupt records alone finds them, in batch and in a stream', async (format, text) => {
+  const engine = await millrace.local()
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-corrupt-'))
+  try {
+    writeFileSync(join(folder, `a.${format}`), text)
+    const schema = 'id int, cents int, _corrupt_record string'
+    const table = engine.read.schema(schema)[format](folder) as any
+    expect(await table.where('_corrupt_record is not null').count()).toBe(1)
+    expect(await table.where('_corrupt_record is null').count()).toBe(1)
+    const stream = engine.readStream.schema(schema)[format](folder) as any
+    const query = await stream
+      .where('_corrupt_record is not null')
+      .writeStream.format('memory')
+      .queryName(`bad_${format}`)
+      .trigger({ availableNow: true })
+      .start()
+    await query.awaitTermination()
+    expect(engine.memoryTable(`bad_${format}`)).toHaveLength(1)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+    await engine.close()
+  }
 })
