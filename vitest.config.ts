@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
+    globalSetup: ['test/kafka/global-setup.ts'],
     pool: 'forks',
     execArgv: ['--conditions=millrace-source'],
     maxWorkers: 2,

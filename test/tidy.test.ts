@@ -34,12 +34,19 @@ const rooms: Readonly<Record<string, Room>> = {
   'entry.ts': { imports: ['check-node.ts', 'index.ts'] },
   'check-node.ts': { imports: [] },
   'version.ts': { imports: [] },
+  // Systems outside, each behind a subpath export that registers its formats when it is imported.
+  kafka: { imports: ['base', 'data', 'sources', 'sinks'], because: 'it gives sources and sinks, and knows its client library' },
   // On the roof.
   testing: {
     imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks'],
     because: 'it drives queries through the ports, and its conformance suites hold sources and sinks against theirs',
   },
   cli: { imports: ['check-node.ts', 'index.ts', 'version.ts', 'base', 'query'] },
+}
+
+/** Optional peer dependencies, by the one room that knows them. */
+const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
+  kafka: ['@platformatic/kafka'],
 }
 
 /** Files of more than 600 lines, and why each is one thing. */
@@ -73,12 +80,23 @@ describe('rooms', () => {
     expect(strangers.map(({ file }) => file)).toEqual([])
   })
 
-  test('src/ imports nothing but its dependencies, Node and itself', () => {
+  test('src/ imports nothing but its dependencies, Node and itself; a room may know an optional one', () => {
     const declared = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies)
     const strangers = packageImports().filter(
-      ({ specifier }) => !specifier.startsWith('node:') && !declared.some((name) => specifier === name || specifier.startsWith(`${name}/`)),
+      ({ specifier, room }) =>
+        !specifier.startsWith('node:') &&
+        ![...declared, ...(optionalLibraries[room] ?? [])].some((name) => specifier === name || specifier.startsWith(`${name}/`)),
     )
     expect(strangers.map(({ file, specifier }) => `${file}: ${specifier}`)).toEqual([])
+  })
+
+  test('an optional library is loaded when it is used, and never by a plain import', () => {
+    const optional = Object.values(optionalLibraries).flat()
+    const plain = sourceFiles().filter((file) => {
+      const text = readFileSync(file, 'utf8')
+      return optional.some((name) => new RegExp(`^(?:import|export)\\s+(?!type\\b)[^'"(]*['"]${name}['"/]`, 'm').test(text))
+    })
+    expect(plain.map((file) => relative(root, file))).toEqual([])
   })
 })
 
@@ -134,12 +152,13 @@ function allImports() {
 function packageImports(): Import[] {
   return sourceImports().filter(({ specifier }) => !specifier.startsWith('.'))
 }
+function sourceFiles(): string[] {
+  return walk(src).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('-test-kit.ts'))
+}
 function sourceImports(): Import[] {
-  return walk(src)
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('-test-kit.ts'))
-    .flatMap((file) =>
-      specifiersOf(readFileSync(file, 'utf8')).map((specifier) => ({ file: relative(root, file), specifier, room: roomOf(file) })),
-    )
+  return sourceFiles().flatMap((file) =>
+    specifiersOf(readFileSync(file, 'utf8')).map((specifier) => ({ file: relative(root, file), specifier, room: roomOf(file) })),
+  )
 }
 /** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')` and `new URL('./x.ts', import.meta.url)`; not those inside comments. */
 function specifiersOf(text: string): string[] {

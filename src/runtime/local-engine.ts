@@ -100,14 +100,14 @@ export class LocalEngine implements EnginePort {
       takeover: options.takeover ?? process.env['MILLRACE_TAKEOVER'] === 'true',
       observeStep: options.observeStep,
       processIdentity: options.processIdentity,
-      sourceProviders: [...sourceProviders, ...(options.sources ?? [])],
-      sinkProviders: [...sinkProviders, ...(options.sinks ?? [])],
+      sourceProviders: options.sources ?? [],
+      sinkProviders: options.sinks ?? [],
       print,
     })
   }
 
   streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema {
-    return findProvider('stream source', format, this.#environment.sourceProviders).schemaOf(format.toLowerCase(), schema, options)
+    return findProvider('stream source', format, this.#current.sourceProviders).schemaOf(format.toLowerCase(), schema, options)
   }
 
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
@@ -146,7 +146,14 @@ export class LocalEngine implements EnginePort {
     return this.runtimeConf.current.text('spark.sql.session.timeZone')
   }
   get #current(): QueryEnvironment {
-    return { ...this.#environment, conf: this.runtimeConf.current }
+    const { sourceProviders: ownSources, sinkProviders: ownSinks } = this.#environment
+    // a format may be registered after the engine was opened
+    return {
+      ...this.#environment,
+      conf: this.runtimeConf.current,
+      sourceProviders: [...sourceProviders, ...ownSources],
+      sinkProviders: [...sinkProviders, ...ownSinks],
+    }
   }
 
   /** Stops all queries (draining) and closes DuckDB. */

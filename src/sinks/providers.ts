@@ -6,8 +6,7 @@ import { memorySinkProvider } from './memory-sink.ts'
 import { noopSinkProvider } from './noop-sink.ts'
 import type { SinkProvider } from './sink.ts'
 
-/** The sinks that every engine knows. */
-export const sinkProviders: readonly SinkProvider[] = [
+const registered: SinkProvider[] = [
   fileSinkProvider,
   foreachBatchProvider,
   foreachProvider,
@@ -15,3 +14,11 @@ export const sinkProviders: readonly SinkProvider[] = [
   consoleSinkProvider,
   noopSinkProvider,
 ]
+
+/** The sinks that every engine of the process knows: the built-in ones, and those of the subpath exports that were imported. */
+export const sinkProviders: readonly SinkProvider[] = registered
+
+/** Makes a sink known to every engine of the process. Once is enough; again changes nothing. */
+export function registerSink(provider: SinkProvider): void {
+  if (!registered.includes(provider)) registered.push(provider)
+}

@@ -1,0 +1,193 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { installBroker } from './install.ts'
+import { type SecureListeners, secureListeners } from './secure-listeners.ts'
+
+export interface BrokerOptions {
+  /** Where data and logs lie; a new temporary folder where it is left out. One that has data already is started with it. */
+  readonly folder?: string
+  /** More lines of server.properties. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Listeners with TLS and SASL beside the plain one. */
+  readonly secure?: boolean
+  /** `throughput`: the compiler and heap of a broker that is measured; else those of one that starts fast. */
+  readonly tuned?: 'start' | 'throughput'
+  /** The process outlives this one (a broker for several test processes, which somebody else ends by its pid). */
+  readonly detached?: boolean
+}
+
+/**
+ * A real Kafka broker on loopback: one node that is broker and controller, on ports that were free. Ports, data and credentials stay
+ * the same over `restart`. Whoever starts one stops it: `await using broker = await Broker.start()`.
+ */
+export class Broker {
+  readonly folder: string
+  readonly port: number
+  readonly secure: SecureListeners | undefined
+  readonly #options: BrokerOptions
+  readonly #classPath: string
+  readonly #controllerPort: number
+  readonly #isTemporary: boolean
+  #process: ChildProcess | undefined
+
+  private constructor(options: BrokerOptions, classPath: string, ports: readonly number[]) {
+    this.#options = options
+    this.#classPath = classPath
+    this.#isTemporary = options.folder === undefined
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
+    mkdirSync(join(this.folder, 'data'), { recursive: true })
+    this.port = ports[0]!
+    this.#controllerPort = ports[1]!
+    this.secure = options.secure ? secureListeners(this.folder, ports.slice(2)) : undefined
+  }
+
+  static async start(options: BrokerOptions = {}): Promise<Broker> {
+    const classPath = installBroker()
+    const broker = new Broker(options, classPath, await freePorts(options.secure ? 5 : 2))
+    writeFileSync(broker.#configFile, broker.#config())
+    if (!existsSync(join(broker.folder, 'data', 'meta.properties'))) broker.#format()
+    await broker.#launch()
+    return broker
+  }
+
+  /** host:port of the plain listener. */
+  get bootstrap(): string {
+    return `127.0.0.1:${this.port}`
+  }
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
+  /** Ends the broker as an operator would, and waits until it is gone. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+    if (this.#isTemporary) rmSync(this.folder, { recursive: true, force: true })
+  }
+  /** Ends it without a chance to write anything more; its data stays for `restart`. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+  /** Starts it again over the same data and on the same ports; `signal` says how it is ended where it runs. */
+  async restart(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.#end(signal)
+    await this.#launch()
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** Runs a command of Kafka's distribution by the name of its class, as `org.apache.kafka.tools.TopicCommand`; gives what it printed. */
+  tool(mainClass: string, args: readonly string[], input?: string): string {
+    const ran = spawnSync('java', [...startFlags, '-cp', this.#classPath, mainClass, ...args], { encoding: 'utf8', input })
+    if (ran.status !== 0) throw new Error(`${mainClass} ${args.join(' ')} failed:\n${ran.stdout}${ran.stderr}`)
+    return ran.stdout
+  }
+
+  get #configFile(): string {
+    return join(this.folder, 'server.properties')
+  }
+  get #logFile(): string {
+    return join(this.folder, 'broker.log')
+  }
+
+  #format(): void {
+    const clusterId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+    const scram = this.secure?.scramUsers.flatMap((user) => ['--add-scram', user]) ?? []
+    this.tool('kafka.tools.StorageTool', ['format', '--standalone', '--cluster-id', clusterId, '--config', this.#configFile, ...scram])
+  }
+
+  async #launch(): Promise<void> {
+    const log = openSync(this.#logFile, 'w')
+    const flags = this.#options.tuned === 'throughput' ? throughputFlags : startFlags
+    const logging = [`-Dlog4j2.configurationFile=${join(import.meta.dirname, 'log4j2.properties')}`, `-Dkafka.logs.dir=${this.folder}`]
+    const child = spawn('java', [...flags, ...logging, '-cp', this.#classPath, 'kafka.Kafka', this.#configFile], {
+      stdio: ['ignore', log, log],
+      detached: this.#options.detached ?? false,
+    })
+    closeSync(log)
+    this.#process = child
+    if (this.#options.detached) child.unref()
+    else process.once('exit', () => child.kill('SIGKILL'))
+    for (const deadlineMs = Date.now() + 90_000; ; ) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the broker ended:\n${readFileSync(this.#logFile, 'utf8')}`)
+      if (readFileSync(this.#logFile, 'utf8').includes('Kafka Server started') && (await isOpen(this.port))) return
+      if (Date.now() > deadlineMs) {
+        child.kill('SIGKILL')
+        throw new Error(`the broker was not ready within 90 s:\n${readFileSync(this.#logFile, 'utf8')}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    const stubborn = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    await once(child, 'exit')
+    clearTimeout(stubborn)
+  }
+
+  #config(): string {
+    const plain = `PLAINTEXT://127.0.0.1:${this.port}`
+    const controller = `CONTROLLER://127.0.0.1:${this.#controllerPort}`
+    const properties: Record<string, string> = {
+      'process.roles': 'broker,controller',
+      'node.id': '1',
+      'controller.quorum.bootstrap.servers': `127.0.0.1:${this.#controllerPort}`,
+      listeners: [plain, controller, ...(this.secure?.listeners ?? [])].join(','),
+      'advertised.listeners': [plain, controller, ...(this.secure?.listeners ?? [])].join(','),
+      'listener.security.protocol.map': ['PLAINTEXT:PLAINTEXT', 'CONTROLLER:PLAINTEXT', ...(this.secure?.protocols ?? [])].join(','),
+      'controller.listener.names': 'CONTROLLER',
+      'inter.broker.listener.name': 'PLAINTEXT',
+      'log.dirs': join(this.folder, 'data'),
+      // one node holds every internal topic alone
+      'offsets.topic.replication.factor': '1',
+      'transaction.state.log.replication.factor': '1',
+      'transaction.state.log.min.isr': '1',
+      'share.coordinator.state.topic.replication.factor': '1',
+      'share.coordinator.state.topic.min.isr': '1',
+      'offsets.topic.num.partitions': '4',
+      'transaction.state.log.num.partitions': '4',
+      'share.coordinator.state.topic.num.partitions': '1',
+      'group.initial.rebalance.delay.ms': '0',
+      'auto.create.topics.enable': 'false',
+      // a broker that was killed may register again as soon as its old session has ended
+      'broker.session.timeout.ms': '1500',
+      'broker.heartbeat.interval.ms': '300',
+      'num.network.threads': '2',
+      'num.io.threads': '2',
+      'log.cleaner.dedupe.buffer.size': '2097152',
+      ...this.secure?.properties,
+      ...this.#options.properties,
+    }
+    return Object.entries(properties)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('')
+  }
+}
+
+const startFlags = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
+const throughputFlags = ['-Xms512m', '-Xmx1g', '-XX:+UseG1GC']
+
+/** Ports that were free just now, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}

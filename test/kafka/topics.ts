@@ -1,0 +1,38 @@
+import { ClientProperties } from '../../src/kafka/client-properties.ts'
+import { KafkaCluster } from '../../src/kafka/cluster.ts'
+import { connectionOf } from '../../src/kafka/connection-options.ts'
+
+/** A cluster as a source with these options would open it. */
+export function openCluster(bootstrap: string, options: Readonly<Record<string, string>> = {}): Promise<KafkaCluster> {
+  const properties = ClientProperties.of('the test', { 'kafka.bootstrap.servers': bootstrap, ...options })
+  return KafkaCluster.open(connectionOf(properties, 'millrace-test'))
+}
+
+/** Makes a topic, and waits until its partitions have leaders. */
+export async function createTopic(
+  cluster: KafkaCluster,
+  name: string,
+  partitions = 1,
+  configs: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { createTopicsV7 } = cluster.library
+  const topic = {
+    name,
+    numPartitions: partitions,
+    replicationFactor: 1,
+    assignments: [],
+    configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+  }
+  await cluster.request('any', [createTopicsV7.api], [topic], 30_000, false)
+  for (;;) {
+    const found = (await cluster.metadata([name])).topics.get(name)
+    if (found && found.partitions.size === partitions && [...found.partitions.values()].every(({ leader }) => leader >= 0)) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+export async function deleteTopic(cluster: KafkaCluster, name: string): Promise<void> {
+  const { deleteTopicsV6 } = cluster.library
+  await cluster.request('any', [deleteTopicsV6.api], [{ name }], 30_000)
+  while ((await cluster.metadata([name])).topics.has(name)) await new Promise((resolve) => setTimeout(resolve, 20))
+}
