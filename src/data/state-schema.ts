@@ -9,6 +9,19 @@ export interface StateSchema {
   readonly eventTime: EventTimeColumn | null
   /** `many`: a key may have any number of rows, told apart by their row numbers (docs/formats.md, "The identity of a row"); absent: one. */
   readonly rowsPerKey?: 'many'
+  /** What the rows are to a function with state, for who reads them by their schema alone; absent in stores of the engine's own operators. */
+  readonly variable?: StateVariable
+}
+/**
+ * `group`: the state of (flat)mapGroupsWithState. `value`, `list`, `map`: a variable of transformWithState. `timers`: its timers. What the columns are called and how
+ * the rows are identified: data/state-layout.ts.
+ */
+export interface StateVariable {
+  readonly kind: 'group' | 'value' | 'list' | 'map' | 'timers'
+  /** Of a map: so many value columns at the front are the user's key. */
+  readonly userKeyColumns?: number
+  /** Values expire at the time in the last column. */
+  readonly ttl?: true
 }
 export type EventTimeColumn = { readonly key: number } | { readonly value: number }
 export interface StateColumn {

@@ -23,6 +23,14 @@ export function rowNumberAt(ids: Int32Array | Uint32Array, at: number): number {
   return (ids[at + 3]! >>> 0) * 4294967296 + (ids[at + 2]! >>> 0)
 }
 
+/** Writes at `to` of `ids` the identity of a row of the key at word `at` of `keyIds` under a number of its own: the two words of a hash. */
+export function writeRowId(ids: Uint32Array, to: number, keyIds: Uint32Array, at: number, low: number, high: number): void {
+  ids[to] = keyIds[at]!
+  ids[to + 1] = keyIds[at + 1]! ^ mixRowNumber(low, high)
+  ids[to + 2] = low
+  ids[to + 3] = high
+}
+
 /** Identities for new rows of these keys (4 words each, of which the first two count), numbered from `first` on. */
 export function rowIds(keyIds: Uint32Array, first: number): Uint32Array {
   const ids = new Uint32Array(keyIds.length)

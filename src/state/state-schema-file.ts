@@ -63,6 +63,12 @@ function fileOf(folder: string, queryId: string, operatorId: StoreId, schemaId: 
  * may have stopped being nullable, not begun to be. InvalidQueryError otherwise.
  */
 export function compatibleSchema(operatorName: string, wanted: StateSchema, stored: StateSchema): StateSchema {
+  if (wanted.variable?.kind !== stored.variable?.kind) {
+    throw new InvalidQueryError('STATE_STORE_INVALID_VARIABLE_TYPE_CHANGE', {
+      what: `the state of ${operatorName} holds a ${stored.variable?.kind ?? 'row of columns'} for each key, and the query now wants a ${wanted.variable?.kind ?? 'row of columns'}`,
+      todo: 'give the variable another name, or go back to the kind that the checkpoint was begun with',
+    })
+  }
   if (wanted.rowsPerKey !== stored.rowsPerKey) {
     const rows = ({ rowsPerKey }: StateSchema) => (rowsPerKey === 'many' ? 'any number of rows' : 'one row')
     throw new InvalidQueryError('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', {
@@ -76,6 +82,7 @@ export function compatibleSchema(operatorName: string, wanted: StateSchema, stor
     keys,
     eventTime: wanted.eventTime,
     ...(wanted.rowsPerKey && { rowsPerKey: wanted.rowsPerKey }),
+    ...(wanted.variable && { variable: wanted.variable }),
     values: values.map((column, i): StateValue => ({ ...column, merge: wanted.values[i]!.merge })),
   }
 }

@@ -19,7 +19,8 @@ export interface FoundKeyedRows extends KeyedBatch {
  * Work goes by column, so that a batch costs its own size and not the size of the state.
  *
  * Usually a row's identity is its key's, and a key has one row. Where the schema says `rowsPerKey: 'many'` the caller gets identities for new rows
- * from `newRowIds` and finds the rows of a key with `lookup`; `merge` and `insert` are not for such a store.
+ * from `newRowIds` (or makes them itself, with a hash in place of the number: row-id.ts) and finds the rows of a key with `lookup`; `merge` and `insert` are not
+ * for such a store.
  * Every call sees what the calls before it did. Where one throws half-way the store is of no use any more.
  */
 export interface StateStore {
