@@ -31,7 +31,7 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
-import type { Js, TimeLike, Watermark } from './types.ts'
+import type { Fields, Js, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'
 
@@ -503,6 +503,26 @@ export interface OutputWriter<S> {
 /** When batches run: at multiples of an interval ('10 seconds', or milliseconds; 0: one after the other), until all that is there now is done, or once. */
 export type TriggerInput = { readonly processingTime: string | number } | { readonly availableNow: true } | { readonly once: true }
 
+/** What a side output's function gives: one output, or several under names. */
+export type SideOutputs = OutputWriter<any> | Readonly<Record<string, OutputWriter<any>>>
+/** Behind a late row's own columns: what made it late. */
+export interface LateRowColumns {
+  /** `late`, or `future` where the row is stamped further ahead than maxFutureSkew allows. */
+  _reason: 'string'
+  /** The step that dropped it, as in stateOperators of the progress; null for `future`. */
+  _operator_id: 'int' | null
+  _operator_name: 'string' | null
+  /** Which side of a join. */
+  _side: 'string' | null
+  _event_time: 'timestamp' | null
+  /** The watermark that made it late; for `future` the latest time that would have been taken. */
+  _watermark: 'timestamp'
+  /** Of how many windows the row was late, and whether others have taken it. */
+  _late_windows: 'int'
+  _partly: 'boolean'
+  _batch_id: 'long'
+}
+
 /** Starts a streaming query. M is the output mode: append unless outputMode says otherwise. */
 export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = 'append'> {
   outputMode<const N_ extends OutputMode>(mode: N_ extends ModesOf[Q] ? N_ : WhyNot<Q, N_>): StreamWriter<S, Q, N_>
@@ -523,6 +543,16 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
    * between two of them each is given the batch again, and counts it once as its own guarantee says. InvalidQueryError INVALID_OUTPUTS.
    */
   outputs(f: (rows: DataFrame<S>) => Readonly<Record<string, OutputWriter<any>>>): StreamWriter<S, Q, M>
+  /**
+   * A side output of the rows that come too late for a step with state, or (maxFutureSkew) are stamped too far ahead, in place of dropping them without a word.
+   * `columns` says what of such a row is given out: a frame whose columns are meant, or a schema; a column that not every step's input has must be nullable.
+   * The function gets a frame of the late rows, with columns behind theirs that say what made them late, and gives where they go. They are delivered in
+   * the step that delivers the batch, each once as the sink's guarantee says. LATE_ROWS_COLUMN, LATE_ROWS_WITHOUT_WATERMARK.
+   */
+  lateRows<L>(
+    columns: Fields<L> | { readonly [T]: L },
+    f: (late: DataFrame<{ [P in keyof (L & LateRowColumns)]: Unmarked<(L & LateRowColumns)[P]> }>) => SideOutputs,
+  ): StreamWriter<S, Q, M>
   /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
   readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
 }

@@ -41,6 +41,16 @@ export class OutputWriter {
   }
 }
 
+/** What the function of a side output gave: one output, or several under names. */
+export function sideOutputSpecs(method: string, given: unknown): readonly OutputSpec[] {
+  return given instanceof OutputWriter ? [sideOutput(method, given)] : outputSpecs(given)
+}
+function sideOutput(method: string, writer: OutputWriter): OutputSpec {
+  const spec = writer.named(method)
+  if (isStreaming(spec.plan)) throw invalid(`the output of ${method} reads a stream of its own`)
+  return spec
+}
+
 /** Checks what the function of `outputs` gave. */
 export function outputSpecs(given: unknown): readonly OutputSpec[] {
   const entries = typeof given === 'object' && given !== null ? Object.entries(given) : []

@@ -3,6 +3,7 @@ import { nearest } from '../base/suggest.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
+import { lateRowFields } from '../data/side-rows.ts'
 import { unresolvedColumn } from '../plan/analysis-errors.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
@@ -11,6 +12,7 @@ import type {
   EnginePort,
   ForeachBatchInstance,
   ForeachInstance,
+  LateRowsOutput,
   OutputsInstance,
   StartQuery,
   Trigger,
@@ -18,8 +20,9 @@ import type {
 } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
-import { outputSpecs } from './output-writer.ts'
+import { outputSpecs, sideOutputSpecs } from './output-writer.ts'
 import { triggerOf } from './trigger.ts'
+import { type SchemaInput, schemaOf } from './types.ts'
 
 type BatchMode = WriteBatch['mode']
 interface BatchSettings {
@@ -114,6 +117,7 @@ interface QuerySettings {
   readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
   readonly foreach?: ForeachWriter
   readonly outputs?: OutputsInstance
+  readonly lateRows?: LateRowsOutput
 }
 const defaults: QuerySettings = {
   outputMode: 'append',
@@ -187,6 +191,24 @@ export class QueryWriter {
     const outputs = outputSpecs(f(this.#frameOf({ kind: 'local', relation, schema: rowsOfBatch(this.#plan.schema) })))
     return this.format('outputs').#with({ outputs: { kind: 'outputs', relation, outputs } })
   }
+  lateRows(columns: unknown, f: (rows: unknown) => unknown): QueryWriter {
+    if (typeof f !== 'function')
+      throw new InvalidQueryError('INVALID_FUNCTION', {
+        what: `lateRows was given a ${typeof f} behind the columns`,
+        todo: "give a function late => late.output.format('json').option('path', 'late/')",
+      })
+    const fields = schemaOfColumns(columns).fields
+    const schema = new Schema([...fields, ...lateRowFields])
+    const clash = fields.find(({ name }) => lateRowFields.some((own) => sameName(own.name, name)))
+    if (clash)
+      throw new InvalidQueryError('LATE_ROWS_COLUMN', {
+        what: `lateRows asks for the column \`${clash.name}\`, which is the name of one that says why a row is late`,
+        todo: 'leave it out, or rename it before the step with state',
+      })
+    const relation = `late_rows_${++outputsCount}`
+    const outputs = sideOutputSpecs('lateRows', f(this.#frameOf({ kind: 'local', relation, schema })))
+    return this.#with({ lateRows: { relation, schema, outputs, columns: fields } })
+  }
   /** Where the rows go, as the engine gets it. */
   sink(path?: string): Pick<StartQuery, 'format' | 'options' | 'partitionBy' | 'instance'> {
     const { foreachBatch, foreach, outputs, options, format, partitionBy } = this.#settings
@@ -208,13 +230,19 @@ export class QueryWriter {
   }
   /** Checks the query as a whole, then hands it to the engine. */
   start = async (path?: string): Promise<StreamingQuery> => {
-    const { outputMode, trigger, queryName } = this.#settings
+    const { outputMode, trigger, queryName, lateRows } = this.#settings
     checkStreaming(this.#plan, outputMode)
-    return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path) })
+    return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path), ...(lateRows && { lateRows }) })
   }
   #with(change: Partial<QuerySettings>): QueryWriter {
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })
   }
+}
+
+/** The columns of a frame, or a schema in any form, as a bounded table has them. */
+function schemaOfColumns(given: unknown): Schema {
+  const plan = (given as { readonly plan?: LogicalPlan } | null)?.plan
+  return rowsOfBatch(plan?.schema instanceof Schema ? plan.schema : schemaOf(given as SchemaInput<unknown>))
 }
 
 function foreachWriter(given: ForeachWriter | ((row: Row) => unknown)): ForeachWriter {

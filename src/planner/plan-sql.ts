@@ -28,6 +28,7 @@ import {
   scopeOf,
   selectFrom,
   settle,
+  type Windowed,
   windowStruct,
   windowsIn,
 } from './select-sql.ts'
@@ -276,16 +277,17 @@ export interface GroupedRows {
   readonly select: Select
   readonly keys: readonly GroupKey[]
   readonly scope: SqlScope
+  readonly windowed: Windowed
 }
 
-/** The input of an aggregation, with its windows, and its keys over it. */
-export function groupedRows(plan: Aggregate, c: Compilation): GroupedRows {
+/** The input of an aggregation, with its windows, and its keys over it; with the columns `also` of the input beside what they read. */
+export function groupedRows(plan: Aggregate, c: Compilation, also: Iterable<number> = []): GroupedRows {
   const expressions = [...plan.keys, ...plan.aggregates].map((named) => named.expression)
-  let input = settle(compileSelect(plan.input, readBy(expressions), c), expressions, c.names)
+  let input = settle(compileSelect(plan.input, readBy(expressions, also), c), expressions, c.names)
   if (input.limit !== undefined) input = nest(input, c.names)
   const windowed = addWindows({ ...input, orderBy: [] }, windowsIn(expressions), c.names)
   const scope: SqlScope = { ...scopeOf(windowed.select), window: (window) => windowStruct(windowed.indexOf(window), window) }
-  return { select: windowed.select, keys: groupKeys(plan, windowed, scope), scope }
+  return { select: windowed.select, keys: groupKeys(plan, windowed, scope), scope, windowed }
 }
 
 /** SELECT groups, aggregates … GROUP BY the groups, as c0, c1, … */

@@ -134,6 +134,8 @@ export interface Windowed {
   readonly select: Select
   /** The number of the row's window, BIGINT: the cheapest thing to group by. */
   readonly indexOf: (window: TimeWindow) => string
+  /** The number of the last of the row's windows, which ends after all others. */
+  readonly lastOf: (window: TimeWindow) => string
 }
 
 /**
@@ -143,6 +145,7 @@ export interface Windowed {
  */
 export function addWindows(select: Select, windows: readonly TimeWindow[], names: Names): Windowed {
   const numbers = new Map<TimeWindow, string>()
+  const lasts = new Map<TimeWindow, string>()
   let { from } = select
   const where = [...select.where]
   const scope = scopeOf(select)
@@ -150,6 +153,7 @@ export function addWindows(select: Select, windows: readonly TimeWindow[], names
     const time = expressionSql(window.time, scope)
     where.push(`${time} IS NOT NULL`) // whatever the schema says: DuckDB drops it where it knows better
     const last = `((epoch_us(${time}) + ${originUs(window)}) // ${window.slideUs})`
+    lasts.set(window, last)
     if (window.slideUs >= window.durationUs) {
       numbers.set(window, last)
       continue
@@ -162,12 +166,15 @@ export function addWindows(select: Select, windows: readonly TimeWindow[], names
   }
   return {
     select: { ...select, from, where },
-    indexOf(window) {
-      const found = [...numbers].find(([other]) => sameExpression(other, window))
-      assert(found, 'a time window was not prepared')
-      return found[1]
-    },
+    indexOf: (window) => numberIn(numbers, window),
+    lastOf: (window) => numberIn(lasts, window),
   }
+}
+
+function numberIn(numbers: ReadonlyMap<TimeWindow, string>, window: TimeWindow): string {
+  const found = [...numbers].find(([other]) => sameExpression(other, window))
+  assert(found, 'a time window was not prepared')
+  return found[1]
 }
 
 /**

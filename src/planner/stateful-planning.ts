@@ -1,3 +1,4 @@
+import type { Field } from '../data/types.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import type { Boundary, Compilation, Needed } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
@@ -13,4 +14,6 @@ export interface StatefulPlanning {
   /** Numbers go up from the sources: ask after the inputs are planned. */
   nextOperatorId(): number
   outputMode(): OutputMode
+  /** The columns that lateRows wants; null where nobody asked for late rows. A step with an event time plans them with late-rows.ts. */
+  readonly lateColumns: readonly Field[] | null
 }

@@ -7,10 +7,11 @@ import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
 import { expressionSql } from './expression-sql.ts'
 import { cellsByKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
+import { lateCells, lateSchema, named, neededForLate } from './late-rows.ts'
 import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, readInput } from './plan-sql.ts'
-import { newNames, type Select, selectFrom } from './select-sql.ts'
+import { newNames, renderSelect, type Select, selectFrom, windowBound } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import type { StatefulAggregate } from './streaming-plan.ts'
+import type { LateInput, PhysicalNode, StatefulAggregate } from './streaming-plan.ts'
 
 /** An aggregation as a step with state, and how the user's columns are made of its keys and accumulators. */
 export interface PlannedAggregate {
@@ -27,12 +28,20 @@ export function aggregateRows(plan: Aggregate, { node, keyColumns, aggregateValu
 }
 
 export function planAggregate(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
+  let positions: readonly (number | undefined)[] = []
   const inner: Compilation = {
     names: newNames(),
     inputs: [],
-    boundary: (node, needed, c) => (node === plan.input ? planning.inputRows(node, needed, c) : planning.boundary(node, needed, c)),
+    boundary(node, needed, c) {
+      if (node !== plan.input) return planning.boundary(node, needed, c)
+      const input = planning.input(node, needed)
+      positions = input.positions
+      return readInput(c, input.node, positions)
+    },
   }
-  const { select, keys, scope } = groupedRows(plan, inner)
+  const isJudged = planning.outputMode() !== 'complete' && plan.keys.some((_, i) => hasWatermark(plan, i))
+  const wanted = isJudged ? planning.lateColumns : null
+  const { select, keys, scope } = groupedRows(plan, inner, neededForLate(wanted, plan.input))
   const parts = keys.flatMap((key) => key.parts)
   const taken = new Set(parts.map((part) => part.name))
   const values: StateValue[] = []
@@ -79,6 +88,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     outputMode: planning.outputMode(),
     outputWatermark: { kind: 'same' },
     noDataBatches: planning.outputMode() === 'complete' ? 'never' : 'when-watermark-moves',
+    ...(isJudged && { late: [lateGroupedRows(plan, wanted, inner.inputs[0]!, positions)] }),
     schema: new Schema([
       ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
       ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
@@ -92,6 +102,60 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
       const { aggregate, at } = lowered.find((one) => one.call === call)!
       return aggregate.final(at.map((i) => cells[parts.length + i]!))
     },
+  }
+}
+
+function hasWatermark(plan: Aggregate, key: number): boolean {
+  return (plan.keys[key]!.watermarkDelayMs ?? plan.schema.fields[key]?.watermarkDelayMs) !== undefined
+}
+
+/**
+ * How late rows are found. A row is judged by the group, or with sliding windows by each of the groups, that it belongs to; it is late altogether where its
+ * last window is.
+ */
+function lateGroupedRows(
+  plan: Aggregate,
+  wanted: readonly Field[] | null,
+  input: PhysicalNode,
+  positions: readonly (number | undefined)[],
+): LateInput {
+  const at = input.schema.fields.length
+  const rowNumber = plan.input.schema.fields.length
+  const c: Compilation = {
+    names: newNames(),
+    inputs: [],
+    boundary: (node, _needed, inner) =>
+      node === plan.input
+        ? selectFrom(`(SELECT x.*, row_number() OVER () AS c${at} FROM ⟦0⟧ AS x)`, [...positions, at], inner.names)
+        : undefined,
+  }
+  const { select, keys, scope, windowed } = groupedRows(plan, c, [...neededForLate(wanted, plan.input), rowNumber])
+  const index = plan.keys.findIndex((_, i) => hasWatermark(plan, i))
+  const [key, written] = [keys[index]!, plan.keys[index]!.expression]
+  const end = key.parts[key.eventTimePart!]!.sql(key.grouped)
+  const late = `coalesce(${end} <= ⟦late⟧, false)`
+  const cells = lateCells(wanted, plan.input, (column) => select.columns[column]!.sql)
+  const row = select.columns[rowNumber]!.sql
+  const [eventTime, last] =
+    written.kind === 'window' ? [expressionSql(written.time, scope), windowBound(windowed.lastOf(written), written, 'end')] : [end, end]
+  const lastIsInTime = `coalesce(${last} > ⟦late⟧, true)`
+  const perWindow = renderSelect({
+    ...select,
+    where: [...select.where, late],
+    columns: [...cells, eventTime, lastIsInTime, row].map((sql) => ({ sql, plain: false })),
+  }).sql
+  const list = [...[...cells, eventTime].map((_, i) => `first(w.c${i})`), 'CAST(count(*) AS INTEGER)', `bool_or(w.c${cells.length + 1})`]
+  const whole = renderSelect({
+    ...select,
+    where: [...select.where, late, `NOT ${lastIsInTime}`],
+    columns: [{ sql: row, plain: false }],
+  }).sql
+  return {
+    input: 0,
+    side: null,
+    rowsSql: `SELECT ${named(list)} FROM (${perWindow}) AS w GROUP BY w.c${cells.length + 2}`,
+    rowsSchema: lateSchema(wanted),
+    inTimeSql: `SELECT (SELECT count(*) FROM ⟦0⟧ AS x) - (SELECT count(DISTINCT w.c0) FROM (${whole}) AS w) AS c0`,
   }
 }
 

@@ -6,14 +6,16 @@ import type { Deduplicate } from '../plan/logical-plan.ts'
 import { fieldSql } from './cast-sql.ts'
 import { cellsByKey, columnKey, type GroupKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
+import { lateInput, neededForLate } from './late-rows.ts'
 import type { Needed } from './plan-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { StatefulDedupe } from './streaming-plan.ts'
 
-/** The columns that a deduplication reads or passes on: those that are needed above it, the compared ones, and the event time. */
-export function dedupeColumns(plan: Deduplicate, needed: Needed): Set<number> {
+/** The columns that a deduplication reads or passes on: those that are needed above it, the compared ones, the event time, and those of late rows. */
+export function dedupeColumns(plan: Deduplicate, needed: Needed, wanted: readonly Field[] | null): Set<number> {
   const eventTime = eventTimeColumn(plan)
-  return new Set([...needed, ...plan.keys, ...(eventTime === undefined ? [] : [eventTime])])
+  if (eventTime === undefined) return new Set([...needed, ...plan.keys])
+  return new Set([...needed, ...plan.keys, eventTime, ...neededForLate(wanted, plan.input)])
 }
 
 /** Where the event time of the input lies. InvalidQueryError MULTIPLE_EVENT_TIME_COLUMNS where it has several. */
@@ -37,6 +39,7 @@ export function planDedupe(plan: Deduplicate, kept: Needed, planning: StatefulPl
   const time = eventTime === undefined ? undefined : timeOf(fields[eventTime]!, cell(eventTime))
   const row = `c${input.schema.fields.length}`
   const stateSchema = stateSchemaOf(plan, keys)
+  const late = time === undefined ? undefined : lateInput({ wanted: planning.lateColumns, plan: plan.input, cell, time })
   const rowNumber: Field = { name: 'row', type: 'long', nullable: false }
   const node: StatefulDedupe = {
     kind: 'dedupe',
@@ -49,6 +52,7 @@ export function planDedupe(plan: Deduplicate, kept: Needed, planning: StatefulPl
     outputWatermark: { kind: 'same' },
     noDataBatches: 'when-watermark-moves',
     customMetrics: ['numDroppedDuplicateRows'],
+    ...(late && { late: [late] }),
     numberedSql: `SELECT t0.*, row_number() OVER () - 1 AS ${row} FROM ⟦0⟧ AS t0`,
     numberedSchema: new Schema([...input.schema.fields, rowNumber]),
     keysSql: keysSql(keys, `t0.${row}`, time, plan.withinWatermark ? fields[eventTime!]!.watermarkDelayMs! : undefined),

@@ -11,11 +11,12 @@ import { castSql, fieldSql } from './cast-sql.ts'
 import { expressionSql } from './expression-sql.ts'
 import { type JoinColumn, joinLayout } from './join-layout.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
+import { lateInput, neededForLate } from './late-rows.ts'
 import type { Needed } from './plan-sql.ts'
 import type { SelectColumn } from './select-sql.ts'
 import { literalSql, quoteIdentifier } from './sql-text.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import type { StatefulJoin, StatefulJoinSide } from './streaming-plan.ts'
+import type { LateInput, StatefulJoin, StatefulJoinSide } from './streaming-plan.ts'
 
 /** A join of two streams as a step with state; `columns` makes the needed columns of the plan of the step's own. */
 export interface PlannedJoin {
@@ -41,6 +42,7 @@ export function planJoin(plan: Join, needed: Needed, planning: StatefulPlanning)
   ]
   const lags = [left.evictionOffsetMs, right.evictionOffsetMs].map((offset) => -(offset ?? 0))
   const lagMs = Math.max(0, ...lags)
+  const late = [left.late, right.late].filter((each) => each !== undefined)
   const numbers: Field[] = how === 'inner' || how === 'cross' ? [] : [numberField, ...(isLeftOnly ? [] : [numberField])]
   const node: StatefulJoin = {
     kind: 'join',
@@ -60,6 +62,7 @@ export function planJoin(plan: Join, needed: Needed, planning: StatefulPlanning)
     schema: new Schema(shown),
     outputWatermark: lagMs === 0 ? { kind: 'same' } : { kind: 'behind', lagMs },
     noDataBatches: left.evictionOffsetMs === null && right.evictionOffsetMs === null ? 'never' : 'when-watermark-moves',
+    ...(late.length > 0 && { late }),
   }
   return {
     node,
@@ -103,6 +106,7 @@ interface PlannedSide {
   readonly state: StateSchema
   readonly step: Omit<StatefulJoinSide, 'unmatchedSql'>
   readonly evictionOffsetMs: number | null
+  readonly late: LateInput | undefined
   readonly keys: readonly StoredColumn[]
   /** A column of the input by its number. */
   readonly column: (index: number) => StoredColumn
@@ -124,6 +128,7 @@ function planSide(plan: Join, side: JoinSide, condition: Condition, planning: St
   const inputColumns = new Set(read)
   for (const key of keys) columnsRead(key, inputColumns)
   const eventTime = eventTimeOf(plan, side, inputColumns)
+  if (eventTime !== undefined) for (const index of neededForLate(planning.lateColumns, plan[side])) inputColumns.add(index)
   const { node: input, positions } = planning.input(plan[side], inputColumns)
   const cell = (index: number) => `t0.c${positions[index]!}`
   const stored = storeColumns(
@@ -133,7 +138,8 @@ function planSide(plan: Join, side: JoinSide, condition: Condition, planning: St
   )
   const own = condition.others.filter((part) => sideOf(part, leftCount) === side && isDeterministic(part))
   const { state, evictionOffsetMs } = stateOf(plan, side, stored, condition.timeKey, keepsUnmatched(plan, side))
-  const late = eventTime === undefined ? null : `${timeSql(fields[eventTime]!.type, cell(eventTime))} <= ⟦late⟧`
+  const time = eventTime === undefined ? null : timeSql(fields[eventTime]!.type, cell(eventTime))
+  const late = time === null ? null : `${time} <= ⟦late⟧`
   const fails =
     own.length === 0
       ? null
@@ -143,6 +149,10 @@ function planSide(plan: Join, side: JoinSide, condition: Condition, planning: St
     input,
     state,
     step: { ...step, evictionOffsetMs },
+    late:
+      time === null
+        ? undefined
+        : lateInput({ wanted: planning.lateColumns, plan: plan[side], cell, time, side, input: side === 'left' ? 0 : 1 }),
     evictionOffsetMs,
     keys: stored.keys,
     column: (index) => stored.columns.get(index)!,

@@ -116,6 +116,20 @@ export interface StatefulStep {
   readonly noDataBatches: 'when-watermark-moves' | 'always' | 'never'
   /** Spark's custom metrics, which are there (as 0) in every progress. */
   readonly customMetrics?: readonly string[]
+  /** How the input rows that are late are found, for those who want them (lateRows) or count them; absent where none can be late. */
+  readonly late?: readonly LateInput[]
+}
+/** The late rows of one input. ⟦late⟧ stands for the late watermark as a TIMESTAMP literal. */
+export interface LateInput {
+  /** Which of the step's inputs. */
+  readonly input: number
+  readonly side: 'left' | 'right' | null
+  /** SELECT over ⟦0⟧ (that input) giving, for each row of which a window is late: the columns of the side output, the event time, how many of its windows are
+   *  late, and whether others are in time. */
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  /** SELECT over ⟦0⟧ giving how many rows are not late altogether. */
+  readonly inTimeSql: string
 }
 export interface PlannedStore {
   /** `default`, or what tells the operator's stores apart: `left`, `right`, a state variable's name. */

@@ -1,4 +1,5 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
+import type { Field } from '../data/types.ts'
 import {
   type Aggregate,
   type Deduplicate,
@@ -33,10 +34,15 @@ import { inTimeZone } from './time-zone.ts'
 
 /**
  * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
- * rows move the watermark). InvalidQueryError for plans that the engine can't run as a stream.
+ * rows move the watermark). `lateColumns`: what the side output of late rows takes of each. InvalidQueryError for plans that the engine can't run as a stream.
  */
-export function planStreaming(plan: LogicalPlan, outputMode: OutputMode, timeZone = 'UTC'): StreamingPlan {
-  return inTimeZone(timeZone, () => new StreamPlanner(plan, outputMode).plan())
+export function planStreaming(
+  plan: LogicalPlan,
+  outputMode: OutputMode,
+  timeZone = 'UTC',
+  sideOutputs: { readonly lateColumns?: readonly Field[] | null } = {},
+): StreamingPlan {
+  return inTimeZone(timeZone, () => new StreamPlanner(plan, outputMode, sideOutputs.lateColumns ?? null).plan())
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
@@ -107,15 +113,17 @@ function statefulNodes(root: PhysicalNode): StatefulNode[] {
 class StreamPlanner {
   readonly #plan: LogicalPlan
   readonly #outputMode: OutputMode
+  readonly #lateColumns: readonly Field[] | null
   readonly #sources: Sources
   readonly #watermarks: EventTime[] = []
   #operatorCount = 0
   /** Nodes of the plan that stand in it twice are planned once; the key also says which columns are read. */
   readonly #done = new Map<LogicalPlan, Map<string, unknown>>()
 
-  constructor(plan: LogicalPlan, outputMode: OutputMode) {
+  constructor(plan: LogicalPlan, outputMode: OutputMode, lateColumns: readonly Field[] | null) {
     this.#plan = plan
     this.#outputMode = outputMode
+    this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
   }
 
@@ -192,7 +200,7 @@ class StreamPlanner {
   }
 
   #dedupeRows(plan: Deduplicate, needed: Needed, c: Compilation): Select {
-    const kept = dedupeColumns(plan, needed)
+    const kept = dedupeColumns(plan, needed, this.#lateColumns)
     const { node, positions } = this.#once(plan, keyOf(kept), () => planDedupe(plan, kept, this.#planning))
     return readInput(c, node, positions)
   }
@@ -209,15 +217,19 @@ class StreamPlanner {
     return { ...rows, columns: columns(rows.columns.map((column) => column!.sql)) }
   }
 
-  readonly #planning: StatefulPlanning = {
-    boundary: (plan, needed, c) => this.#boundary(plan, needed, c),
-    inputRows: (plan, needed, c) => {
-      const { node, positions } = fragmentOf(plan, needed, this.#boundary)
-      return readInput(c, node, positions)
-    },
-    input: (plan, needed) => fragmentOf(plan, needed, this.#boundary),
-    nextOperatorId: () => this.#operatorCount++,
-    outputMode: () => this.#outputMode,
+  /** What steps with state plan with; made when it is asked for, since it holds what the constructor is given. */
+  get #planning(): StatefulPlanning {
+    return {
+      boundary: (plan, needed, c) => this.#boundary(plan, needed, c),
+      inputRows: (plan, needed, c) => {
+        const { node, positions } = fragmentOf(plan, needed, this.#boundary)
+        return readInput(c, node, positions)
+      },
+      input: (plan, needed) => fragmentOf(plan, needed, this.#boundary),
+      nextOperatorId: () => this.#operatorCount++,
+      outputMode: () => this.#outputMode,
+      lateColumns: this.#lateColumns,
+    }
   }
 
   #once<T>(plan: LogicalPlan, key: string, make: () => T): T {

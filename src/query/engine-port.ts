@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import type { Field } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import type { StepObserver } from './steps.ts'
@@ -23,6 +24,8 @@ export interface StartQuery {
   readonly partitionBy: readonly string[]
   /** foreachBatch's function (called with a batch plan over the rows and the batch id), or another sink object of this process. */
   readonly instance?: unknown
+  /** Where rows go that came too late, or are stamped too far ahead; absent where nobody asked. */
+  readonly lateRows?: LateRowsOutput
   /** Tests: this query's time, in place of the engine's. */
   readonly clock?: Clock
   /** Tests: is told of each durable step of each batch. */
@@ -60,6 +63,16 @@ export interface OutputsInstance {
   readonly kind: 'outputs'
   readonly relation: string
   readonly outputs: readonly OutputSpec[]
+}
+/** Rows that a query sets aside: in each batch they stand under the name `relation` while the outputs are written. */
+export interface SideOutput {
+  readonly relation: string
+  readonly schema: Schema
+  readonly outputs: readonly OutputSpec[]
+}
+export interface LateRowsOutput extends SideOutput {
+  /** Which columns of a late row are given out, before those that say why it is late. */
+  readonly columns: readonly Field[]
 }
 export interface WriteBatch {
   readonly plan: LogicalPlan

@@ -16,6 +16,8 @@ const order = [
   'sources',
   'sink',
   'observedMetrics',
+  'sideOutputs',
+  'books',
   'isReplay',
   'isIdle',
 ] as const satisfies readonly (keyof QueryProgress)[]

@@ -1,3 +1,7 @@
+import type { Account } from '../data/side-rows.ts'
+
+export type { Account } from '../data/side-rows.ts'
+
 /** What one batch did, or (`isIdle`) how things stand while there is nothing to do; the fields and their spelling are Spark's StreamingQueryProgress (its JSON form is `progressJson`). */
 export interface QueryProgress {
   readonly id: string
@@ -21,6 +25,10 @@ export interface QueryProgress {
   readonly sources: readonly SourceProgress[]
   readonly sink: SinkProgress
   readonly observedMetrics: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** What was delivered to the side outputs, by their names (lateRows, deadLetters); absent in a query without. */
+  readonly sideOutputs?: Readonly<Record<string, SinkProgress>>
+  /** The books: for each place of the query where rows may be set aside, how many came and where they went. Absent in a query without side outputs. */
+  readonly books?: readonly Account[]
   /** Present (true) where a crash or a stop without drain left the batch planned, and this run has done it again. */
   readonly isReplay?: true
   /** Present (true) where there was no batch: nothing new, for the first trigger of a run or for `spark.sql.streaming.noDataProgressEventInterval`. Listeners hear onQueryIdle instead. */

@@ -8,6 +8,7 @@ import { callUserFunction } from '../operators/user-calls.ts'
 import { inputsOfNode, type PhysicalNode, type SourceRows, type StatefulNode, type UserCallsStep } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'
+import { checkLateCount, countLate, type LateCount, type LateRows } from './late-rows.ts'
 import { runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
@@ -19,6 +20,8 @@ export interface EvaluationContext {
   readonly relation: (name: string) => Relation
   readonly store: (operatorId: number, name?: string) => StateStore
   readonly watermarks: (operatorId: number) => BatchWatermarks
+  /** Where late rows go; absent where nobody asked for them. */
+  readonly lateRows?: LateRows | undefined
   readonly batchTimestampMs: number
 }
 /** What was seen on the way. */
@@ -107,6 +110,7 @@ export class Evaluation {
     const { sql, store, watermarks, batchTimestampMs } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
+    const late = await this.#setAside(node, inputs)
     const { output, metrics } = await runStep(node, {
       sql,
       inputs,
@@ -114,9 +118,42 @@ export class Evaluation {
       watermarks: watermarks(node.operatorId),
       batchTimestampMs,
     })
-    this.record.steps.set(node.operatorId, metrics)
+    if (late) checkLateCount(node, late, metrics)
+    const count = late ?? (await this.#countLate(node, inputs, metrics))
+    this.record.steps.set(node.operatorId, count ? withLateCount(metrics, count) : metrics)
     return output
   }
+
+  /** Where late rows were asked for: they are taken before the step drops them. */
+  async #setAside(node: StatefulNode, inputs: Relation[]): Promise<LateCount | undefined> {
+    const { sql, lateRows, watermarks } = this.#context
+    const { lateUs } = watermarks(node.operatorId)
+    if (!lateRows || !node.late || lateUs === null) return undefined
+    const sum = { rows: 0, partly: 0 }
+    for (const late of node.late) {
+      // the step and the side output must judge the same rows
+      inputs[late.input] = await sql.materialize(inputs[late.input]!)
+      const { rows, partly } = await lateRows.take(node, late, inputs[late.input]!, lateUs)
+      sum.rows += rows
+      sum.partly += partly
+    }
+    return sum
+  }
+
+  /** The input rows that were late, for the metric. An aggregation knows the groups only: its rows are counted where it has dropped one. */
+  async #countLate(node: StatefulNode, inputs: readonly Relation[], metrics: StepMetrics): Promise<LateCount | undefined> {
+    const { sql, watermarks } = this.#context
+    const { lateUs } = watermarks(node.operatorId)
+    if (lateUs === null) return undefined
+    const dropped = metrics.rowsDroppedByWatermark
+    if (node.kind !== 'aggregate' || dropped === 0 || !node.late) return { rows: dropped, partly: 0 }
+    const [late] = node.late
+    return countLate(sql, late!, inputs[late!.input]!, lateUs)
+  }
+}
+
+function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
+  return { ...metrics, custom: { ...metrics.custom, numLateInputRows: rows } }
 }
 
 function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {

@@ -4,6 +4,7 @@ import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpo
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
+import type { Field } from '../data/types.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
@@ -19,6 +20,8 @@ import { Evaluation } from './evaluate.ts'
 import type { WithRelation } from './open-sink.ts'
 import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
 import type { ReadLimits } from './read-limits.ts'
+import { SetAside } from './set-aside.ts'
+import type { SideOutputs } from './side-outputs.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
 
@@ -32,6 +35,10 @@ export interface ExecutionParts {
   readonly salt: string
   readonly sources: ReadonlyMap<string, Source>
   readonly sink: Sink
+  /** Null where the query sets no rows aside. */
+  readonly sideOutputs: SideOutputs | null
+  /** The columns of late rows that are given out; null where nobody asked for them. */
+  readonly lateColumns: readonly Field[] | null
   readonly beginBatch: (parameters: SqlBatchParameters) => Promise<SqlBatch>
   /** Opens the state as it stood before the given batch; null for a query without stateful operators. */
   readonly openState: ((batchId: number) => Promise<QueryState>) | null
@@ -195,8 +202,8 @@ export class MicroBatchExecution {
 
   /** Lets go of state, sources and sink, whatever state they are in. */
   async close(): Promise<void> {
-    const { sources, sink } = this.#parts
-    const closing = [...[...sources.values()].map((source) => source.stop()), sink.stop(), this.#state?.close()]
+    const { sources, sink, sideOutputs } = this.#parts
+    const closing = [...[...sources.values()].map((source) => source.stop()), sink.stop(), sideOutputs?.stop(), this.#state?.close()]
     const results = await Promise.allSettled(closing)
     for (const waiter of this.#quietWaiters.splice(0)) waiter.resolve()
     const failed = results.find((result) => result.status === 'rejected')
@@ -363,7 +370,8 @@ export class MicroBatchExecution {
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
     let staged: Promise<StagedEntry> | undefined
     try {
-      const evaluation = await this.#evaluate(sql, entry)
+      const setAside = this.#setAside(sql)
+      const evaluation = await this.#evaluate(sql, entry, setAside)
       const relation = await this.#reporter.time('addBatch', async () => {
         // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
@@ -382,9 +390,23 @@ export class MicroBatchExecution {
         if (result.status === 'rejected') throw result.reason
         return run.value
       })
-      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation)))
+      const commit = await this.#reporter.time('addBatch', () =>
+        this.#step('sink/commit', async () => {
+          const delivered = await this.#deliver(sql, relation)
+          await setAside?.deliver()
+          return delivered
+        }),
+      )
       const inputRows = await sql.inputRows()
-      this.#reporter.finishBatch({ commit, record: evaluation.record, inputRows, readCounts: sql.readCounts(), state: this.#state })
+      this.#reporter.finishBatch({
+        commit,
+        record: evaluation.record,
+        inputRows,
+        readCounts: sql.readCounts(),
+        state: this.#state,
+        sideOutputs: this.#parts.sideOutputs?.progress as QueryProgress['sideOutputs'],
+        books: setAside?.books(),
+      })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
       this.#parts.limits.finished(inputRows, this.#reporter.elapsedMs)
@@ -402,12 +424,20 @@ export class MicroBatchExecution {
     this.#batchId++
     await this.#state?.afterCommit()
     await this.#parts.sink.maintain?.()
+    await this.#parts.sideOutputs?.maintain()
   }
 
-  async #evaluate(sql: SqlBatch, entry: OffsetEntry): Promise<Evaluation> {
+  /** The rows of a batch that go to side outputs; undefined where there are none. */
+  #setAside(sql: SqlBatch): SetAside | undefined {
+    const { sideOutputs, lateColumns } = this.#parts
+    return sideOutputs === null ? undefined : new SetAside(sideOutputs, sql, lateColumns, this.#batchId)
+  }
+
+  async #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined): Promise<Evaluation> {
     const { plan, sources } = this.#parts
     return new Evaluation(plan.root, {
       sql,
+      lateRows: setAside?.lateRows,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
       source: (node) =>

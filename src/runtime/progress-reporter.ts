@@ -32,6 +32,9 @@ interface Outcome {
     { readonly corruptRecords: number; readonly droppedRecords: number; readonly ignoredFiles: number }
   >
   readonly state: QueryState | null
+  /** Of a query with side outputs. */
+  readonly sideOutputs: QueryProgress['sideOutputs']
+  readonly books: QueryProgress['books']
 }
 
 /** Watches one query's triggers and makes a QueryProgress of each batch. */
@@ -119,6 +122,8 @@ export class ProgressReporter {
       stateOperators: this.#lastStateOperators,
       sink: { description: this.#sink.description, numOutputRows: outcome.commit.numOutputRows, metrics: outcome.commit.metrics ?? {} },
       observedMetrics: Object.fromEntries([...outcome.record.observed].map(([name, { metrics }]) => [name, metrics])),
+      ...(outcome.sideOutputs ? { sideOutputs: outcome.sideOutputs } : {}),
+      ...(outcome.books ? { books: outcome.books } : {}),
       ...(batch.isReplay ? { isReplay: true as const } : {}),
     }
   }
@@ -204,6 +209,7 @@ export class ProgressReporter {
       numStateStoreInstances: partitions * operator.stores.length,
       customMetrics: {
         ...Object.fromEntries((customMetrics ?? []).map((name) => [name, 0])),
+        ...(this.#plan.watermarks.length > 0 ? { numLateInputRows: 0 } : {}),
         ...result?.custom,
         changelogBytes: this.stateCommit?.bytes ?? 0,
         changelogTailBytes: state?.metrics.changelogTailBytes ?? 0,

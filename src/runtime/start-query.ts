@@ -49,6 +49,7 @@ import type { QueryIdentity } from './progress-reporter.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
+import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -89,9 +90,27 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
     })
   }
   checkStreaming(spec.plan, spec.outputMode)
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, environment.conf.text('spark.sql.session.timeZone'))
+  const lateColumns = spec.lateRows?.columns ?? null
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, environment.conf.text('spark.sql.session.timeZone'), { lateColumns })
+  if (spec.lateRows) checkLateRows(plan)
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
-  return { options, environment, plan, sinkFormat }
+  const sideSpecs = sideSpecsOf(spec)
+  checkSideOutputs(sideSpecs, environment.sinkProviders)
+  const allowsTemporaryCheckpoint = sinkFormat.allowsTemporaryCheckpoint && allowTemporaryCheckpoint(sideSpecs, environment.sinkProviders)
+  return { options, environment, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
+}
+
+function sideSpecsOf({ lateRows }: StartQuery): SideSpecs {
+  return { ...(lateRows && { lateRows }) }
+}
+
+/** Late rows of a query in which none can be late are a mistake. */
+function checkLateRows(plan: StreamingPlan): void {
+  if (plan.stateful.some(({ late }) => late !== undefined)) return
+  throw new InvalidQueryError('LATE_ROWS_WITHOUT_WATERMARK', {
+    what: 'lateRows was asked for, and no step of the query drops rows that are late',
+    todo: 'late rows need withWatermark and, above it, an aggregation by its column or a window of it (append or update), a deduplication or a join; or leave lateRows out',
+  })
 }
 
 /** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
@@ -286,6 +305,8 @@ async function openExecution(
   }
   const { sink, withRelation } = await sinkFormat.open(context)
   opened.push(sink)
+  const sideOutputs = await SideOutputs.open(sideSpecsOf(spec), context, environment)
+  if (sideOutputs) opened.push(sideOutputs)
   const parts: ExecutionParts = {
     identity,
     plan,
@@ -294,6 +315,8 @@ async function openExecution(
     salt: pinned.conf[saltKey]!,
     sources,
     sink,
+    sideOutputs,
+    lateColumns: spec.lateRows?.columns ?? null,
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
     openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment),
     clock,
