@@ -21,8 +21,12 @@ const rooms: Readonly<Record<string, Room>> = {
   state: { imports: ['base', 'data'] },
   operators: { imports: ['base', 'data', 'state'] },
   sinks: { imports: ['base', 'data', 'plan'], because: 'a sink is told the OutputMode, which is a word of the plan' },
+  inspect: {
+    imports: ['base', 'data', 'checkpoint', 'state', 'query'],
+    because: 'it looks at checkpoints from outside: their logs, their state, the history of their progress',
+  },
   runtime: {
-    imports: 'version.ts base data plan planner sources checkpoint sql operators state sinks query'.split(' '),
+    imports: 'version.ts base data plan planner sources checkpoint sql operators state sinks query inspect'.split(' '),
     because: 'it alone opens the doors in order; it knows the plan that it runs, and nothing of how the user wrote it',
   },
   // The parts that put the rooms together.
@@ -30,7 +34,7 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['base', 'data', 'query', 'api', 'runtime', 'sources', 'sinks'],
     because: 'the Engine that users hold; memory tables and streams are objects that the program shares with a sink and a source',
   },
-  'index.ts': { imports: ['engine.ts', 'version.ts', 'base', 'data', 'query', 'api', 'sources', 'sinks', 'runtime'] },
+  'index.ts': { imports: ['engine.ts', 'version.ts', 'base', 'data', 'query', 'api', 'sources', 'sinks', 'inspect', 'runtime'] },
   'entry.ts': { imports: ['check-node.ts', 'index.ts'] },
   'check-node.ts': { imports: [] },
   'version.ts': { imports: [] },

@@ -16,6 +16,7 @@ function fakeEngine(rows: readonly Row[] = []) {
   const asked = { started: [] as StartQuery[], written: [] as WriteBatch[], plans: [] as string[] }
   const engine: EnginePort = {
     streamSchema: (_format, schema) => schema ?? parseDdl('timestamp timestamp, value bigint'),
+    resolveTable: async () => undefined,
     inferSchema: async () => parseDdl('a int, b string'),
     runBatch: async (plan, use) => {
       asked.plans.push(explainLogical(plan))

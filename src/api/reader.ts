@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { InvalidQueryError } from '../base/errors.ts'
+import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import { batchScan, streamScan } from '../plan/analyze.ts'
 import type { EnginePort } from '../query/engine-port.ts'
@@ -133,18 +133,36 @@ class BatchReader extends Reader<BatchReader> {
   }
   load(path?: Path): unknown {
     const { format, schema, options } = this.settings
-    const paths = pathsOf(path ?? optionOf(options, 'path'))
     const engine = this.engine
+    const given = path ?? optionOf(options, 'path')
+    if (stateFormats.has(format.toLowerCase())) return this.#state(given === undefined ? [] : pathsOf(given))
+    const paths = pathsOf(given)
     const frame = (known: Schema) => dataFrameOf(engine, batchScan({ format, options, paths, schema: known }))
     return schema ? frame(schema) : engine.inferSchema(format, paths, options).then(frame)
   }
   protected override with(change: Partial<ReadSettings>): BatchReader {
     return new BatchReader(this.engine, { ...this.settings, ...change })
   }
+  /** The state of a checkpoint: which columns there are, and at which batch, is found out now. */
+  async #state(paths: readonly string[]): Promise<DataFrame<any>> {
+    const { format, schema, options } = this.settings
+    if (schema !== undefined) {
+      throw new InvalidQueryError('UNSUPPORTED_USER_SPECIFIED_SCHEMA', {
+        what: `the source "${format}" has a schema of its own and takes none from the user`,
+        todo: 'leave out .schema(…)',
+      })
+    }
+    const table = await this.engine.resolveTable(format, paths, options)
+    assert(table, `the engine reads ${format}`)
+    return dataFrameOf(this.engine, batchScan({ format, options: table.options, paths, schema: table.schema }))
+  }
   #file(format: string, path: Path, fields: Fields<unknown> | undefined): unknown {
     return this.with({ format, ...(fields ? { schema: schemaOf(fields) } : {}) }).load(path)
   }
 }
+
+/** What engines know besides files. */
+const stateFormats: ReadonlySet<string> = new Set(['statestore', 'state-metadata'])
 
 function pathsOf(path: Path | undefined): string[] {
   const paths = typeof path === 'string' ? [path] : [...(path ?? [])]

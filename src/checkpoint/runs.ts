@@ -234,7 +234,7 @@ async function refuseIfHeld(claim: ClaimRun, folder: string, holder: RunRecord, 
 }
 
 /** When the holder last said that it was alive. A lease that can't be read counts as never renewed. */
-async function renewedAtMs(files: Files, folder: string, holder: RunRecord): Promise<number> {
+export async function renewedAtMs(files: Files, folder: string, holder: RunRecord): Promise<number> {
   try {
     const lease = JSON.parse(Buffer.from(await files.read(join(folder, `${holder.epoch}.lease`))).toString()) as { renewedAtMs?: unknown }
     return Math.max(holder.startedAtMs, Number(lease.renewedAtMs) || 0)

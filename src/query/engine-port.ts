@@ -83,12 +83,20 @@ export interface WriteBatch {
   readonly path: string
 }
 
+/** A bounded table that is no file: its columns, and its options with what they left open filled in. */
+export interface ResolvedTable {
+  readonly schema: Schema
+  readonly options: Readonly<Record<string, string>>
+}
+
 /** What the API asks of an engine; the local one is in runtime/, the Spark one will be in connect/. */
 export interface EnginePort {
   /** The schema of a source by format name; checks the options. */
   streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
   /** The schema of files, read from them (batch parquet without a given schema; the explicit inference option). */
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema>
+  /** A bounded table that is no file (the state of a checkpoint); undefined where the format is one of files. */
+  resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined>
   /** Runs a batch plan; `use` gets its rows, which are gone when it has returned. */
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T>
   writeBatch(write: WriteBatch): Promise<void>

@@ -5,6 +5,7 @@ import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { BatchWatermarks, StepMetrics } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
+import type { BatchScan } from '../plan/logical-plan.ts'
 import { inputsOfNode, type PhysicalNode, type SourceRows, type StatefulNode, type UserCallsStep } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'
@@ -14,6 +15,8 @@ import { runStep } from './stateful-steps.ts'
 /** What the evaluation of a plan needs besides SQL. */
 export interface EvaluationContext {
   readonly sql: SqlBatch
+  /** The rows of a bounded table that is no file; undefined where it is one of files. */
+  readonly table?: (scan: BatchScan) => Promise<Relation | undefined>
   /** The relation of a stream source's rows in this batch. */
   readonly source: (node: SourceRows) => Promise<Relation>
   /** A relation that the engine made under a name (foreachBatch). */
@@ -64,7 +67,7 @@ export class Evaluation {
       case 'source':
         return this.#context.source(node)
       case 'scan':
-        return sql.scan(node.scan)
+        return (await this.#context.table?.(node.scan)) ?? sql.scan(node.scan)
       case 'local':
         if (node.local.relation !== undefined) return this.#context.relation(node.local.relation)
         assert(node.local.batch, 'a local relation has rows or a name')

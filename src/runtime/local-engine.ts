@@ -13,7 +13,7 @@ import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-
 import { optimize } from '../plan/rules.ts'
 import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planBatch, planStreaming } from '../planner/streaming.ts'
-import type { EnginePort, StartQuery, WriteBatch } from '../query/engine-port.ts'
+import type { EnginePort, ResolvedTable, StartQuery, WriteBatch } from '../query/engine-port.ts'
 import { StreamingQueryManager } from '../query/query-manager.ts'
 import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
@@ -28,6 +28,7 @@ import { findProvider } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { runBatch } from './run-batch.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
+import { resolveStateTable } from './state-tables.ts'
 import { writeBatch } from './write-batch.ts'
 
 /** How `millrace.local()` sets up its engine. */
@@ -112,6 +113,10 @@ export class LocalEngine implements EnginePort {
 
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     return this.#environment.sql.inferSchema(format, paths, options)
+  }
+
+  resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined> {
+    return resolveStateTable(format, paths, options, this.#environment.files)
   }
 
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {

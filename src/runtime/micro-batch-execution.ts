@@ -8,6 +8,7 @@ import type { Field } from '../data/types.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
+import type { BatchScan } from '../plan/logical-plan.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { Trigger } from '../query/engine-port.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
@@ -39,6 +40,8 @@ export interface ExecutionParts {
   readonly sideOutputs: SideOutputs | null
   /** The columns of late rows that are given out; null where nobody asked for them. */
   readonly lateColumns: readonly Field[] | null
+  /** The rows of a bounded table that is no file. */
+  readonly readTable: (scan: BatchScan, sql: SqlBatch) => Promise<Relation | undefined>
   readonly beginBatch: (parameters: SqlBatchParameters) => Promise<SqlBatch>
   /** Opens the state as it stood before the given batch; null for a query without stateful operators. */
   readonly openState: ((batchId: number) => Promise<QueryState>) | null
@@ -440,6 +443,7 @@ export class MicroBatchExecution {
       lateRows: setAside?.lateRows,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
+      table: (scan) => this.#parts.readTable(scan, sql),
       source: (node) =>
         this.#reporter.time('getBatch', async () => {
           const source = sources.get(node.source)!

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
@@ -9,12 +10,14 @@ import type { SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
 import { Evaluation } from './evaluate.ts'
 import type { NamedRelations } from './named-relations.ts'
+import { scanStateTable } from './state-tables.ts'
 
 /** What a batch plan needs to run. */
 export interface BatchEnvironment {
   readonly sql: SqlEngine
   readonly relations: NamedRelations
   readonly clock: Clock
+  readonly files: Files
   readonly conf: { text(key: string): string }
 }
 
@@ -38,6 +41,7 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
       sql,
       watermarks: () => ({ lateUs: null, evictionUs: null }),
       batchTimestampMs,
+      table: (scan) => scanStateTable(scan, sql, environment.files),
       source: () => Promise.reject(new Error('a batch plan has no stream source')),
       relation: (name) => relations.get(name).relation,
       store: () => {

@@ -50,6 +50,7 @@ import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
+import { scanStateTable } from './state-tables.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -317,6 +318,7 @@ async function openExecution(
     sink,
     sideOutputs,
     lateColumns: spec.lateRows?.columns ?? null,
+    readTable: (scan, sql) => scanStateTable(scan, sql, environment.files),
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
     openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment),
     clock,

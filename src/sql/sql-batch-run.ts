@@ -80,7 +80,7 @@ export class SqlBatchRun implements SqlBatch {
   }
   async #loadedSource(batches: readonly ColumnBatch[], schema: Schema): Promise<SourceRows> {
     const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
-    return { rows, scan: null, relation: await this.#loadAll(batches, schema) }
+    return { rows, scan: null, relation: await this.loadAll(batches, schema) }
   }
 
   async scan(scan: BatchScan): Promise<Relation> {
@@ -187,9 +187,9 @@ export class SqlBatchRun implements SqlBatch {
   }
 
   load(batch: ColumnBatch): Promise<SqlRelation> {
-    return this.#loadAll([batch], batch.schema)
+    return this.loadAll([batch], batch.schema)
   }
-  async #loadAll(batches: readonly ColumnBatch[], schema: Schema): Promise<SqlRelation> {
+  async loadAll(batches: readonly ColumnBatch[], schema: Schema): Promise<SqlRelation> {
     const name = await this.session.load(schema, batches)
     const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
     return new SqlRelation(schema, { kind: 'table', name, rows, ...(batches.length === 1 ? { columns: batches[0]! } : {}) })

@@ -48,6 +48,8 @@ export interface SqlBatch {
   withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation>
   /** Columns of the engine's own become a relation. */
   load(batch: ColumnBatch): Promise<Relation>
+  /** The same of several batches with one schema, or of none. */
+  loadAll(batches: readonly ColumnBatch[], schema: Schema): Promise<Relation>
   /** The rows as a sink sees them. */
   rowSet(relation: Relation): RowSet
   /** Rows that each source delivered, before any filter. Complete once everything above has run; a source that nothing read is counted by a statement of its own. */

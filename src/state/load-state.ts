@@ -37,7 +37,12 @@ export interface LoadTarget {
 /** How many files are read at once. */
 const readAhead = 4
 
-export async function loadState(settings: StateSettings, targets: ReadonlyMap<StoreId, LoadTarget>): Promise<LoadedState> {
+/** `beginAt`: begin with the snapshots of this version and no newer ones. */
+export async function loadState(
+  settings: StateSettings,
+  targets: ReadonlyMap<StoreId, LoadTarget>,
+  beginAt?: number,
+): Promise<LoadedState> {
   const { files, folder, version } = settings
   const [changelogs, manifests, ...others] = await Promise.all(
     ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) =>
@@ -50,7 +55,8 @@ export async function loadState(settings: StateSettings, targets: ReadonlyMap<St
     .map(({ path }) => path)
   const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
   if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), tail: [] }
-  const manifest = await newestManifest(settings, found.manifests)
+  const candidates = beginAt === undefined ? found.manifests : found.manifests.filter((file) => file.version === beginAt)
+  const manifest = await newestManifest(settings, candidates)
   if (manifest !== null) await loadSnapshots(settings, manifest, targets)
   const from = manifest === null ? 0 : exactThrough(manifest)
   const { epochs, tail } = await replayChangelogs(settings, from, manifest, targets, found.changelogs)

@@ -48,7 +48,7 @@ async function storedSchemas({ files, folder, queryId }: StateSettings): Promise
 }
 
 /** Operators, and behind them those of their stores that have a name. */
-async function storedIds(files: Files, folder: string): Promise<StoreId[]> {
+export async function storedIds(files: Files, folder: string): Promise<StoreId[]> {
   const foldersIn = async (path: string) =>
     (await files.list(path))
       .filter(({ isDirectory }) => isDirectory)

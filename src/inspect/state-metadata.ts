@@ -1,0 +1,44 @@
+/** `format('state-metadata')`: a row for each store of each operator with state. */
+import { Options } from '../base/options.ts'
+import type { Row } from '../data/row-set.ts'
+import { Schema } from '../data/schema.ts'
+import { type CheckpointView, steady } from './checkpoint-view.ts'
+import { committedBatch, invalid } from './state-options.ts'
+import { storesOf } from './state-source.ts'
+
+export const stateMetadataSchema = new Schema([
+  { name: 'operatorId', type: 'long', nullable: true },
+  { name: 'operatorName', type: 'string', nullable: true },
+  { name: 'stateStoreName', type: 'string', nullable: true },
+  { name: 'numPartitions', type: 'int', nullable: true },
+  { name: 'minBatchId', type: 'long', nullable: true },
+  { name: 'maxBatchId', type: 'long', nullable: true },
+  { name: 'operatorProperties', type: 'string', nullable: true },
+  { name: '_numColsPrefixKey', type: 'int', nullable: true },
+])
+
+/** The batch that the options mean: the newest committed one unless `batchId` says another. */
+export async function metadataBatch(options: Readonly<Record<string, string>>, view: CheckpointView): Promise<number> {
+  const given = new Options('the source "state-metadata"', options, ['path', 'batchId']).text('batchId')
+  if (given !== undefined && !/^\s*\d+\s*$/.test(given))
+    throw invalid('batchId', `a whole number from 0 up is expected, not ${JSON.stringify(given)}`)
+  return committedBatch(view, given === undefined ? undefined : Number(given))
+}
+
+/** The rows as they are after a batch. */
+export async function stateMetadata(view: CheckpointView, batchId: number): Promise<Row[]> {
+  const stores = await storesOf(view)
+  const committed = await view.committedIds()
+  const numPartitions = await steady(() => view.partitionsAt(batchId))
+  return stores.map(({ operatorId, operatorName, storeName, schema }) => ({
+    operatorId: BigInt(operatorId),
+    operatorName,
+    stateStoreName: storeName,
+    numPartitions,
+    minBatchId: BigInt(committed[0] ?? batchId),
+    maxBatchId: BigInt(committed.at(-1) ?? batchId),
+    operatorProperties: '',
+    // how many columns find the rows of a key: those of a key with any number of rows
+    _numColsPrefixKey: schema.rowsPerKey === 'many' ? schema.keys.length : 0,
+  }))
+}

@@ -1,0 +1,158 @@
+/**
+ * The state of a checkpoint for somebody who only looks, while its query may be running: which stores there are, their rows at a version, and
+ * what each version changed. Nothing is written or held open; what the query removes meanwhile is an error of load-state.ts, and the caller begins anew.
+ */
+import type { Files } from '../base/files.ts'
+import type { StateSchema } from '../data/state-schema.ts'
+import { decodeChangelog } from './changelog.ts'
+import { loadState } from './load-state.ts'
+import { MemoryStateStore } from './memory-state-store.ts'
+import { storedIds } from './open-query-state.ts'
+import { missingChangelog } from './state-errors.ts'
+import { changelogPath, type StoreId, versionFiles } from './state-files.ts'
+import { settingsOf } from './state-options.ts'
+import { readSchemas, type StoredSchema } from './state-schema-file.ts'
+import type { KeyedBatch } from './state-store.ts'
+
+/** One store of one operator, as the checkpoint describes it. */
+export interface StoredStore {
+  readonly id: StoreId
+  readonly operatorId: number
+  readonly operatorName: string
+  /** `default` where the operator has but one. */
+  readonly storeName: string
+  readonly keyGroups: number
+  /** The newest columns. */
+  readonly schema: StateSchema
+  /** All schemas that its files may be written in, oldest first. */
+  readonly schemas: readonly StoredSchema[]
+}
+
+/** Where to read. */
+export interface StateLocation {
+  readonly files: Files
+  /** `<checkpoint>/state` */
+  readonly folder: string
+  readonly queryId: string
+  /** Which run's files of a version count; undefined where the commit log does not say. */
+  readonly epochOf: (version: number) => Promise<number | undefined>
+}
+
+/** All stores that the checkpoint knows columns of. CorruptCheckpointError where a schema is damaged. */
+export async function listStores({ files, folder, queryId }: Omit<StateLocation, 'epochOf'>): Promise<StoredStore[]> {
+  const ids = await storedIds(files, folder)
+  const found = await Promise.all(ids.map(async (id) => ({ id, schemas: await readSchemas(files, folder, queryId, id) })))
+  return found.flatMap(({ id, schemas }) => {
+    const newest = schemas.at(-1)
+    if (newest === undefined) return []
+    const [operator = '', name] = String(id).split('/')
+    const { operatorName, keyGroups, schema } = newest
+    const storeName = name === undefined ? 'default' : decodeURIComponent(name)
+    return { id, operatorId: Number(operator), operatorName, storeName, keyGroups, schema, schemas }
+  })
+}
+
+/** Rows of a store at one version. */
+export interface LoadedStore extends StoredStore {
+  readonly version: number
+  readonly numRows: number
+  /** Rows by key group. */
+  readonly groupRows: readonly number[]
+  /** The rows in slices, in the columns of `schema` (keys, then values) and with their identities. */
+  rows(): Iterable<KeyedBatch>
+}
+
+/** The rows of the stores at `version`; `snapshotVersion`: beginning with the snapshots of that version. Errors as of load-state.ts. */
+export async function loadStores(
+  location: StateLocation,
+  stores: readonly StoredStore[],
+  version: number,
+  snapshotVersion?: number,
+): Promise<LoadedStore[]> {
+  const loading = await loadInto(location, stores, version, snapshotVersion)
+  return stores.map((store) => {
+    const held = loading.get(store.id)!
+    return {
+      ...store,
+      version,
+      numRows: held.numRows,
+      groupRows: held.groups.map(({ rows }) => rows),
+      rows: () => held.scanKeyed(),
+    }
+  })
+}
+
+async function loadInto(
+  location: StateLocation,
+  stores: readonly StoredStore[],
+  version: number,
+  snapshotVersion?: number,
+): Promise<Map<StoreId, MemoryStateStore>> {
+  const keyGroups = stores[0]?.keyGroups ?? 1
+  const settings = settingsOf({ ...location, ...readerOf, version, keyGroups, operators: [] })
+  const held = new Map(stores.map((store) => [store.id, new MemoryStateStore(store.schema, keyGroups, version)]))
+  const targets = new Map(stores.map((store) => [store.id, { store: held.get(store.id)!, schemaOf: schemasOf(store) }]))
+  await loadState(settings, targets, snapshotVersion)
+  return held
+}
+/** A reader is no run, and has no partitions. */
+const readerOf = { epoch: Number.MAX_SAFE_INTEGER, partitions: 1, checkFence: async () => {} }
+
+function schemasOf({ schemas }: StoredStore): (schemaId: number) => StateSchema | undefined {
+  return (schemaId) => schemas.find((stored) => stored.schemaId === schemaId)?.schema
+}
+
+/** What one version changed in one store. */
+export interface StoreChanges {
+  readonly version: number
+  readonly store: StoredStore
+  /** Rows that went, as they stood before. They come before the others: a row may be in both. */
+  readonly removed: KeyedBatch
+  /** Rows as they stood afterwards. */
+  readonly updated: KeyedBatch
+}
+
+/** What each of the versions `first` … `last` changed, in order. `stores` must be all that the checkpoint has. Errors as of load-state.ts. */
+export async function* readChanges(
+  location: StateLocation,
+  stores: readonly StoredStore[],
+  first: number,
+  last: number,
+): AsyncGenerator<StoreChanges> {
+  const { files, folder, queryId, epochOf } = location
+  const held = await loadInto(location, stores, first - 1)
+  const byId = new Map(stores.map((store) => [store.id, store]))
+  for (let version = first; version <= last; version++) {
+    const epoch = (await epochOf(version)) ?? (await newestEpoch(files, folder, version))
+    const path = changelogPath(folder, version, epoch ?? 0)
+    if (epoch === undefined) throw missingChangelog(path.replace(/0$/, '<run>'))
+    const content = await files.read(path).catch((error: { code?: unknown }) => {
+      throw error.code === 'ENOENT' ? missingChangelog(path) : error
+    })
+    const { sections } = decodeChangelog(content, {
+      path,
+      queryId,
+      epoch,
+      version,
+      keyGroups: stores[0]?.keyGroups ?? 1,
+      schemaOf: (id, schemaId) => byId.get(id) && schemasOf(byId.get(id)!)(schemaId),
+    })
+    for (const { operatorId, changes } of sections) {
+      const state = held.get(operatorId)!
+      const removed = state.get(changes.removed)
+      state.apply(changes, null)
+      // as the newest schema has them, whichever the file is written in
+      yield { version, store: byId.get(operatorId)!, removed, updated: state.get(changes.upserts.keyIds) }
+    }
+  }
+}
+
+async function newestEpoch(files: Files, folder: string, version: number): Promise<number | undefined> {
+  const found = versionFiles(await files.list(`${folder}/changelog`)).filter((file) => file.version === version)
+  return found.length === 0 ? undefined : Math.max(...found.map(({ epoch }) => epoch))
+}
+
+/** The key group of each row. */
+export function groupsOf({ keyIds, rows }: KeyedBatch, keyGroups: number): Int32Array {
+  return Int32Array.from({ length: rows.length }, (_, i) => keyIds[4 * i]! % keyGroups)
+}
