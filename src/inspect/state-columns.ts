@@ -67,14 +67,21 @@ export function partitionOfGroups(keyGroups: number, partitions: number): Int32A
   return of
 }
 
-/** The rows with the number of their partition behind them. */
+/** The rows with the numbers of their partitions, and their own numbers, behind them. */
 export function withPartition(batch: KeyedBatch, partitionOf: Int32Array): ColumnBatch {
-  const { rows } = batch
-  const data = groupsOf(batch, partitionOf.length).map((group) => partitionOf[group]!)
+  const { rows, keyIds } = batch
+  const partitions = groupsOf(batch, partitionOf.length).map((group) => partitionOf[group]!)
+  const numbers = BigInt64Array.from({ length: rows.length }, (_, i) =>
+    BigInt.asIntN(64, (BigInt(keyIds[4 * i + 3]!) << 32n) | BigInt(keyIds[4 * i + 2]!)),
+  )
   return {
-    schema: new Schema([...nullable(rows.schema.fields), { name: 'partition_id', type: 'int', nullable: true }]),
+    schema: new Schema([...nullable(rows.schema.fields), partitionField, rowNumberField]),
     length: rows.length,
-    columns: [...rows.columns, { kind: 'fixed', type: 'int', data, valid: null }],
+    columns: [
+      ...rows.columns,
+      { kind: 'fixed', type: 'int', data: partitions, valid: null },
+      { kind: 'fixed', type: 'long', data: numbers, valid: null },
+    ],
   }
 }
 function nullable(fields: readonly Field[]): Field[] {
@@ -90,8 +97,6 @@ export function constantColumn(type: 'long' | 'string', value: bigint | string, 
   return { kind: 'bytes', type, offsets: Uint32Array.from({ length: length + 1 }, (_, i) => i * bytes.length), heap, valid: null }
 }
 
-/** As many nulls. */
-export function nullColumn(column: Column, length: number): Column {
-  if (column.kind === 'values') return { ...column, values: Array.from({ length }, () => null) }
-  return { ...column, valid: new Uint8Array(length) }
-}
+export const partitionField: Field = { name: 'partition_id', type: 'int', nullable: true }
+/** Of rows that share a key: the order of a list. */
+export const rowNumberField: Field = { name: 'row_number', type: 'long', nullable: true }

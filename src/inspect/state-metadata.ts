@@ -2,6 +2,7 @@
 import { Options } from '../base/options.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
+import type { StoredStore } from '../state/read-state.ts'
 import { type CheckpointView, steady } from './checkpoint-view.ts'
 import { committedBatch, invalid } from './state-options.ts'
 import { storesOf } from './state-source.ts'
@@ -37,8 +38,22 @@ export async function stateMetadata(view: CheckpointView, batchId: number): Prom
     numPartitions,
     minBatchId: BigInt(committed[0] ?? batchId),
     maxBatchId: BigInt(committed.at(-1) ?? batchId),
-    operatorProperties: '',
+    operatorProperties: propertiesOf(stores.filter((store) => store.operatorId === operatorId)),
     // how many columns find the rows of a key: those of a key with any number of rows
     _numColsPrefixKey: schema.rowsPerKey === 'many' ? schema.keys.length : 0,
   }))
+}
+
+const variableTypes: Readonly<Record<string, string>> = { value: 'ValueState', list: 'ListState', map: 'MapState' }
+
+/** What Spark says of transformWithState: its time mode (where the timers show it) and its variables. Other operators have none. */
+function propertiesOf(stores: readonly StoredStore[]): string {
+  const timers = stores.find(({ schema }) => schema.variable?.kind === 'timers')
+  const stateVariables = stores.flatMap(({ storeName, schema: { variable } }) => {
+    const stateVariableType = variableTypes[variable?.kind ?? '']
+    return stateVariableType === undefined ? [] : [{ stateName: storeName, stateVariableType, ttlEnabled: variable?.ttl ?? false }]
+  })
+  if (stateVariables.length === 0 && timers === undefined) return ''
+  const timeMode = timers && (timers.storeName === '$procTimers' ? 'ProcessingTime' : 'EventTime')
+  return JSON.stringify({ ...(timeMode && { timeMode }), stateVariables })
 }

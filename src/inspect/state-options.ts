@@ -63,6 +63,8 @@ export async function stateReadOptions(given: Readonly<Record<string, string>>, 
   if (readChangeFeed) {
     if (joinSide !== 'none') throw conflict('joinSide', 'readChangeFeed')
     for (const name of ['batchId', 'snapshotStartBatchId', 'snapshotPartitionId']) if (has(name)) throw conflict(name, 'readChangeFeed')
+    if (!shared.flattenCollectionTypes)
+      throw invalid('flattenCollectionTypes', 'the change feed has a row for each element: it is always flattened')
     const changeFeed = await changeFeedOf(options, view)
     return { ...shared, changeFeed, batchId: changeFeed.end, snapshot: null }
   }

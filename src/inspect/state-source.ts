@@ -2,64 +2,32 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
-import type { Field } from '../data/types.ts'
 import { listStores, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 import { type CheckpointView, isVanished, steady } from './checkpoint-view.ts'
-import { constantColumn, flatFields, nullColumn, partitionOfGroups, type StructShape, structShape, withPartition } from './state-columns.ts'
-import { committedBatch, invalid, type StateReadOptions } from './state-options.ts'
+import { constantColumn, flatFields, partitionField, partitionOfGroups, rowNumberField, withPartition } from './state-columns.ts'
+import { committedBatch, invalid, required, type StateReadOptions } from './state-options.ts'
+import { feedFields, type StateShapes, shownFields, stateShapes } from './state-shapes.ts'
 
-/** How the columns of a DataFrame are made of flat ones. */
-export type StateOutput =
-  | { readonly kind: 'column'; readonly field: Field; readonly column: number }
-  | {
-      readonly kind: 'struct'
-      readonly field: Field
-      readonly shape: StructShape /** Null where this column is 'delete'. */
-      readonly unlessDelete?: number
-    }
-
-export interface StateTable {
+export interface StateTable extends StateShapes {
   /** The flat columns of `batches`. */
   readonly flat: Schema
   /** What is shown. */
-  readonly outputs: readonly StateOutput[]
+  readonly schema: Schema
   /** Reads the rows. */
   batches(): Promise<ColumnBatch[]>
-}
-export function schemaOfTable({ outputs }: StateTable): Schema {
-  return new Schema(outputs.map(({ field }) => field))
 }
 
 /** The store that the options mean, and its rows when they are asked for. Errors: STDS_… of state-options.ts, and of what is damaged. */
 export async function stateTable(view: CheckpointView, read: StateReadOptions): Promise<StateTable> {
   const stores = await storesOf(view)
   const store = findStore(stores, read)
-  const { keys, values } = store.schema
-  const before: Field[] = read.changeFeed === null ? [] : feedFields
-  const key = structShape(keys, before.length)
-  const value = structShape(values, before.length + keys.length)
-  const flat = new Schema([...before, ...flatFields(store.schema), partitionField])
-  const outputs: StateOutput[] = [
-    ...before.map((field, column): StateOutput => ({ kind: 'column', field, column })),
-    { kind: 'struct', field: { name: 'key', type: key.type, nullable: true }, shape: key },
-    {
-      kind: 'struct',
-      field: { name: 'value', type: value.type, nullable: true },
-      shape: value,
-      ...(read.changeFeed !== null && { unlessDelete: 1 }),
-    },
-    { kind: 'column', field: partitionField, column: flat.fields.length - 1 },
-  ]
-  const batches = () =>
-    orGone(view, read, () => (read.changeFeed === null ? rowsAt(view, stores, store, read) : changes(view, stores, store, read)))
-  return { flat, outputs, batches }
+  const isFeed = read.changeFeed !== null
+  const shapes = stateShapes(store.schema, isFeed, read.flattenCollectionTypes)
+  const flat = new Schema([...(isFeed ? feedFields : []), ...flatFields(store.schema), partitionField, rowNumberField])
+  const batches = () => orGone(view, read, () => (isFeed ? changes : rowsAt)(view, stores, store, read))
+  return { ...shapes, flat, schema: new Schema(shownFields(shapes)), batches }
 }
-const partitionField: Field = { name: 'partition_id', type: 'int', nullable: true }
-const feedFields: Field[] = [
-  { name: 'batch_id', type: 'long', nullable: true },
-  { name: 'change_type', type: 'string', nullable: true },
-]
 
 /** STDS_FAILED_TO_READ_STATE_SCHEMA where the query has no state. */
 export async function storesOf(view: CheckpointView): Promise<StoredStore[]> {
@@ -78,17 +46,27 @@ function findStore(stores: readonly StoredStore[], read: StateReadOptions): Stor
     const ids = [...new Set(stores.map(({ operatorId, operatorName }) => `${operatorId} (${operatorName})`))]
     throw invalid('operatorId', `there is no operator ${read.operatorId}; the state has ${ids.join(', ')}`)
   }
+  const names = ofOperator.map(({ storeName }) => storeName)
   const isJoin = first.operatorName === 'symmetricHashJoin'
-  if (read.joinSide !== 'none' && !isJoin)
-    throw invalid('joinSide', `operator ${read.operatorId} is ${first.operatorName} and no join of streams`)
+  const who = `operator ${read.operatorId} (${first.operatorName})`
+  if (read.joinSide !== 'none' && !isJoin) throw invalid('joinSide', `${who} is no join of streams`)
+  if (read.readRegisteredTimers) {
+    const timers = ofOperator.find(({ schema }) => schema.variable?.kind === 'timers')
+    if (timers === undefined) throw invalid('readRegisteredTimers', `registered timers are not available in ${who}`)
+    return timers
+  }
+  const variables = ofOperator.filter(({ schema }) => ['value', 'list', 'map'].includes(schema.variable?.kind ?? ''))
+  if (read.stateVarName !== null) {
+    const variable = variables.find(({ storeName }) => storeName === read.stateVarName)
+    if (variable !== undefined) return variable
+    const has = variables.length === 0 ? 'it has no state variables' : `it has ${variables.map(({ storeName }) => storeName).join(', ')}`
+    throw invalid('stateVarName', `state variable ${read.stateVarName} is not defined in ${who}: ${has}`)
+  }
   const wanted = read.joinSide === 'none' ? read.storeName : read.joinSide
   const found = ofOperator.find(({ storeName }) => storeName === wanted)
   if (found !== undefined) return found
-  const names = ofOperator.map(({ storeName }) => storeName).join(', ')
-  throw invalid(
-    'storeName',
-    `operator ${read.operatorId} (${first.operatorName}) has no store "${wanted}", but ${names}${isJoin ? '; joinSide chooses between them' : ''}`,
-  )
+  if (variables.length > 0 && read.storeName === 'default') throw required('stateVarName')
+  throw invalid('storeName', `${who} has no store "${wanted}", but ${names.join(', ')}${isJoin ? '; joinSide chooses between them' : ''}`)
 }
 
 async function rowsAt(
@@ -117,7 +95,7 @@ async function checkSnapshot(view: CheckpointView, startBatchId: number): Promis
 }
 
 function onlyPartition(batch: ColumnBatch, partition: number): ColumnBatch {
-  const ids = batch.columns.at(-1)!
+  const ids = batch.columns.at(-2)!
   const at: number[] = []
   if (ids.kind === 'fixed') ids.data.forEach((id, i) => Number(id) === partition && at.push(i))
   return pickRows(batch, at)
@@ -139,19 +117,18 @@ async function changes(
       ['delete', removed],
       ['update', updated],
     ] as const) {
-      if (rows.rows.length > 0) batches.push(feedBatch(version - 1, type, rows, partitions, store.schema.keys.length))
+      if (rows.rows.length > 0) batches.push(feedBatch(version - 1, type, rows, partitions))
     }
   }
   return batches
 }
 
-function feedBatch(batchId: number, type: 'update' | 'delete', rows: KeyedBatch, partitions: Int32Array, keys: number): ColumnBatch {
+function feedBatch(batchId: number, type: 'update' | 'delete', rows: KeyedBatch, partitions: Int32Array): ColumnBatch {
   const { schema, length, columns } = withPartition(rows, partitions)
-  const shown = columns.map((column, i) => (type === 'delete' && i >= keys && i < columns.length - 1 ? nullColumn(column, length) : column))
   return {
     schema: new Schema([...feedFields, ...schema.fields]),
     length,
-    columns: [constantColumn('long', BigInt(batchId), length), constantColumn('string', type, length), ...shown],
+    columns: [constantColumn('long', BigInt(batchId), length), constantColumn('string', type, length), ...columns],
   }
 }
 

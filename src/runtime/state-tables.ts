@@ -8,7 +8,8 @@ import { CheckpointView } from '../inspect/checkpoint-view.ts'
 import type { StructPart } from '../inspect/state-columns.ts'
 import { metadataBatch, stateMetadata, stateMetadataSchema } from '../inspect/state-metadata.ts'
 import { pinnedOptions, required, stateReadOptions } from '../inspect/state-options.ts'
-import { type StateOutput, type StateTable, schemaOfTable, stateTable } from '../inspect/state-source.ts'
+import type { StateOutput } from '../inspect/state-shapes.ts'
+import { type StateTable, stateTable } from '../inspect/state-source.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { quoteIdentifier } from '../planner/sql-text.ts'
 import type { ResolvedTable } from '../query/engine-port.ts'
@@ -35,7 +36,7 @@ export async function resolveStateTable(
     return { schema: stateMetadataSchema, options: pinnedOptions(options, { batchId, changeFeed: null }) }
   }
   const read = await stateReadOptions(options, view)
-  return { schema: schemaOfTable(await stateTable(view, read)), options: pinnedOptions(options, read) }
+  return { schema: (await stateTable(view, read)).schema, options: pinnedOptions(options, read) }
 }
 
 /** The rows of such a table; undefined for formats of files. */
@@ -50,11 +51,19 @@ export async function scanStateTable(scan: BatchScan, sql: SqlBatch, files: File
   const table = await stateTable(view, await stateReadOptions(scan.options, view))
   checkSchema(scan.schema, table)
   const rows = await sql.loadAll(await table.batches(), table.flat)
-  return sql.fragment(
-    `SELECT ${table.outputs.map((output, i) => `${outputSql(output)} AS c${i}`).join(', ')} FROM ⟦0⟧ AS t0`,
-    [rows],
-    scan.schema,
-  )
+  const flat = table.outputs.map((output, i) => `${outputSql(output)} AS c${i}`).join(', ')
+  return sql.fragment(table.collect === null ? `SELECT ${flat} FROM ⟦0⟧ AS t0` : collectSql(table, flat), [rows], scan.schema)
+}
+
+/** A row a key, with its elements in order or its entries as a map. */
+function collectSql({ outputs, collect, flat: { fields } }: StateTable, flat: string): string {
+  const partition = outputs.length - 1
+  const at = collect!.kind === 'list' ? 1 : 2
+  const value = collect!.hasTime ? `struct_pack("value" := t1.c${at}, "ttlExpirationMs" := t1.c${at + 1})` : `t1.c${at}`
+  const all = (each: string) => `list(${each} ORDER BY t1.row_number)`
+  const collected = collect!.kind === 'list' ? all(value) : `map(${all('t1.c1')}, ${all(value)})`
+  const rows = `SELECT ${flat}, t0.c${fields.length - 1} AS row_number FROM ⟦0⟧ AS t0`
+  return `SELECT t1.c0 AS c0, ${collected} AS c1, any_value(t1.c${partition}) AS c2 FROM (${rows}) AS t1 GROUP BY t1.c0`
 }
 
 function openView(paths: readonly string[], files: Files): Promise<CheckpointView> {
@@ -71,8 +80,7 @@ function openView(paths: readonly string[], files: Files): Promise<CheckpointVie
 
 /** The query may have been changed and started anew since the DataFrame was made. */
 function checkSchema(expected: Schema, table: StateTable): void {
-  const found = schemaOfTable(table)
-  if (found.json() === expected.json()) return
+  if (table.schema.json() === expected.json()) return
   throw new InvalidQueryError('STDS_FAILED_TO_READ_STATE_SCHEMA', {
     what: 'the columns of the state are others now than when the DataFrame was made: the query was changed meanwhile',
     todo: "call read.format('statestore').load(…) again",
@@ -81,6 +89,7 @@ function checkSchema(expected: Schema, table: StateTable): void {
 
 function outputSql(output: StateOutput): string {
   if (output.kind === 'column') return `t0.c${output.column}`
+  if (output.kind === 'millis') return `epoch_ms(t0.c${output.column})`
   const fields = output.shape.parts.map((part) => `${quoteIdentifier(part.field.name)} := ${partSql(part)}`)
   const struct = `struct_pack(${fields.join(', ')})`
   return output.unlessDelete === undefined ? struct : `CASE WHEN t0.c${output.unlessDelete} <> 'delete' THEN ${struct} END`

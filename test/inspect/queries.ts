@@ -17,7 +17,6 @@ export function useFolders(): () => Promise<string> {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: queries of any shape
 export type Untyped = any
 export interface Event {
   readonly k: string | null
@@ -77,7 +76,12 @@ export const kinds = {
 
 let names = 0
 /** Starts a query over streams in memory; both sides of a join get the same events. */
-export async function start(engine: Engine, kind: QueryKind, checkpoint: string, options: Readonly<Record<string, string>> = {}): Promise<FedQuery> {
+export async function start(
+  engine: Engine,
+  kind: QueryKind,
+  checkpoint: string,
+  options: Readonly<Record<string, string>> = {},
+): Promise<FedQuery> {
   const [left, right] = [new MemoryStream(engine, fields), new MemoryStream(engine, fields)]
   const query = await kind
     .build(left.toDF(), right.toDF())

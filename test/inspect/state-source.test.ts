@@ -31,7 +31,11 @@ const without = (rows: Untyped[], ...names: string[]) =>
 test('an aggregation shows its keys, windows whole, and its accumulators by name; while the query runs', async () => {
   const path = await folder()
   const query = await start(engine(), kinds.windows, path)
-  await query.feed([{ k: 'a', at: 21, v: 3 }, { k: 'a', at: 22, v: 5 }, { k: null, at: 35, v: 1 }])
+  await query.feed([
+    { k: 'a', at: 21, v: 3 },
+    { k: 'a', at: 22, v: 5 },
+    { k: null, at: 35, v: 1 },
+  ])
   const frame = await state(path)
   expect(frame.schema.names).toEqual(['key', 'value', 'partition_id'])
   expect(without((await frame.collect()).map(plain), 'partition_id')).toEqual(
@@ -73,7 +77,10 @@ test('a batch of the past, one partition from a snapshot, and what is no batch',
 })
 
 test('deduplication and joins: keys without values, and each side of its own', async () => {
-  const events: Event[] = [{ k: 'a', at: 21, v: 3 }, { k: 'b', at: 22, v: 5 }]
+  const events: Event[] = [
+    { k: 'a', at: 21, v: 3 },
+    { k: 'b', at: 22, v: 5 },
+  ]
   const dedupe = await folder()
   const query = await start(engine(), kinds.dedupe, dedupe)
   await query.feed(events)
@@ -96,7 +103,10 @@ test('deduplication and joins: keys without values, and each side of its own', a
     ]),
   )
   expect(without(await rowsOf(joined, { storeName: 'right' }), 'partition_id')).toHaveLength(2)
-  await expect(state(joined)).rejects.toMatchObject({ code: 'STDS_INVALID_OPTION_VALUE.WITH_MESSAGE', what: expect.stringContaining('left, right') })
+  await expect(state(joined)).rejects.toMatchObject({
+    code: 'STDS_INVALID_OPTION_VALUE.WITH_MESSAGE',
+    what: expect.stringContaining('left, right'),
+  })
   const metadata = await engine().read.format('state-metadata').load(joined)
   expect((await metadata.collect()).map(plain)).toEqual(
     ['left', 'right'].map((stateStoreName) => ({
@@ -146,7 +156,9 @@ test('no path, no checkpoint, no committed batch, a schema of the user', async (
   const query = await start(engine(), kinds.counts, path)
   await expect(state(path)).rejects.toMatchObject({ code: 'STDS_COMMITTED_BATCH_UNAVAILABLE' })
   await query.stop()
-  await expect(engine().read.format('statestore').schema('a int').load(path)).rejects.toMatchObject({ code: 'UNSUPPORTED_USER_SPECIFIED_SCHEMA' })
+  await expect(engine().read.format('statestore').schema('a int').load(path)).rejects.toMatchObject({
+    code: 'UNSUPPORTED_USER_SPECIFIED_SCHEMA',
+  })
 })
 
 test('a damaged file is named', async () => {
@@ -181,13 +193,22 @@ test.each(Object.values(kinds) as QueryKind[])('the change feed of $name leads f
 /** Folding the feed from nothing gives the state after every batch. Rows of one key are told apart by their whole content. */
 async function checkFeed(path: string, storeName: string) {
   const feed = await rowsOf(path, { storeName, readChangeFeed: true, changeStartBatchId: 0 })
-  const last = Number((await engine().read.format('state-metadata').load(path).then((frame) => frame.collect()))[0]!['maxBatchId'])
+  const last = Number(
+    (
+      await engine()
+        .read.format('state-metadata')
+        .load(path)
+        .then((frame) => frame.collect())
+    )[0]!['maxBatchId'],
+  )
   let stood: Untyped[] = []
   for (let batchId = 0; batchId <= last; batchId++) {
     const changes = feed.filter(({ batch_id }) => batch_id === batchId)
     const now = await rowsOf(path, { storeName, batchId })
     const deletedKeys = new Set(changes.filter(({ change_type }) => change_type === 'delete').map(({ key }) => JSON.stringify(key)))
-    const updated = changes.filter(({ change_type }) => change_type === 'update').map(({ key, value, partition_id }) => ({ key, value, partition_id }))
+    const updated = changes
+      .filter(({ change_type }) => change_type === 'update')
+      .map(({ key, value, partition_id }) => ({ key, value, partition_id }))
     expect(changes.every(({ change_type, value }) => (change_type === 'delete') === (value === null))).toBe(true)
     const [before, after] = [new Set(byText(stood)), new Set(byText(now))]
     // every row that is there now and was not before is an update, and every update is there
@@ -212,7 +233,11 @@ test('a reader beside a query that removes files all the time sees whole batches
   await query.feed([{ k: 'a', at: 1, v: 1 }])
   let feeding = true
   const feeds = (async () => {
-    for (let i = 0; i < 40; i++) await query.feed([{ k: 'a', at: 1, v: 1 }, { k: 'b', at: 1, v: 1 }])
+    for (let i = 0; i < 40; i++)
+      await query.feed([
+        { k: 'a', at: 1, v: 1 },
+        { k: 'b', at: 1, v: 1 },
+      ])
     feeding = false
   })()
   let reads = 0
