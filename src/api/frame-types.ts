@@ -31,7 +31,7 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
-import type { Fields, Js, TimeLike, Watermark } from './types.ts'
+import type { Fields, IsAny, Js, Session, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'
 
@@ -56,6 +56,8 @@ export interface ModesOf {
   'outer joined streams': 'append'
   'several stateful steps': 'append'
   'limited aggregate': 'append' | 'complete'
+  sessions: 'append' | 'complete'
+  'sessions without watermark': 'complete'
 }
 export type StreamState = keyof ModesOf
 export type Kind = 'batch' | StreamState
@@ -63,25 +65,37 @@ export type Kind = 'batch' | StreamState
 export interface Unsupported<Reason extends string> {
   readonly unsupported: Reason
 }
+type NoWatermark =
+  Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'">
 export type WhyNot<Q extends StreamState, M> = Q extends 'sorted rows'
   ? Unsupported<"a stream of rows has no order: only an aggregated stream in outputMode('complete') can be sorted">
   : Q extends 'sorted aggregate'
     ? Unsupported<"a sorted or limited aggregation needs outputMode('complete')">
-    : M extends 'complete'
-      ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)">
-      : Q extends 'aggregated without watermark'
-        ? Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'">
-        : Unsupported<"this query has a step that supports outputMode('append') only">
+    : Q extends 'sessions' | 'sessions without watermark'
+      ? M extends 'update'
+        ? Unsupported<"sessions may still grow into one: a query that groups by session_window supports outputMode('append') and 'complete' only">
+        : NoWatermark
+      : M extends 'complete'
+        ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)">
+        : Q extends 'aggregated without watermark'
+          ? NoWatermark
+          : Unsupported<"this query has a step that supports outputMode('append') only">
 
 type NamedColumns<A extends readonly unknown[]> = {
   [P in A[number] as P extends Named<infer N_, any> ? N_ : never]: P extends Named<any, infer X> ? X : never
 }
+/** Not of keys of which the compiler knows nothing: those are allowed all modes. */
+type HasSession<Key> = IsAny<Key> extends true ? false : [Extract<Key, Session>] extends [never] ? false : true
 type AfterAgg<K extends Kind, G> = K extends 'batch'
   ? 'batch'
   : K extends 'rows'
     ? [Extract<G[keyof G], Watermark>] extends [never]
-      ? 'aggregated without watermark'
-      : 'aggregated'
+      ? HasSession<G[keyof G]> extends true
+        ? 'sessions without watermark'
+        : 'aggregated without watermark'
+      : HasSession<G[keyof G]> extends true
+        ? 'sessions'
+        : 'aggregated'
     : K extends 'distinct rows' | 'joined streams'
       ? AfterAgg<'rows', G>
       : K extends 'limited rows'
@@ -91,14 +105,20 @@ type AfterAgg<K extends Kind, G> = K extends 'batch'
         : 'several stateful steps'
 type AfterSort<K extends Kind> = K extends 'batch'
   ? 'batch'
-  : K extends 'aggregated' | 'aggregated without watermark' | 'sorted aggregate' | 'limited aggregate'
+  : K extends
+        | 'aggregated'
+        | 'aggregated without watermark'
+        | 'sorted aggregate'
+        | 'limited aggregate'
+        | 'sessions'
+        | 'sessions without watermark'
     ? 'sorted aggregate'
     : 'sorted rows'
 type AfterLimit<K extends Kind> = K extends 'batch'
   ? 'batch'
-  : K extends 'aggregated without watermark' | 'sorted aggregate'
+  : K extends 'aggregated without watermark' | 'sorted aggregate' | 'sessions without watermark'
     ? 'sorted aggregate'
-    : K extends 'aggregated' | 'limited aggregate'
+    : K extends 'aggregated' | 'limited aggregate' | 'sessions'
       ? 'limited aggregate'
       : K extends 'rows'
         ? 'limited rows'

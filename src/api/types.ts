@@ -33,6 +33,10 @@ export interface Struct<out S> {
 export interface Watermark {
   readonly watermark: true
 }
+/** Mark of a session window: grouping by it merges sessions. */
+export interface Session {
+  readonly session: true
+}
 
 export type IsAny<T> = 0 extends 1 & T ? true : false
 /** `null` where the type has it, or where nothing is known of the type. */

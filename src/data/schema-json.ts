@@ -15,11 +15,14 @@ export function typeToJson(type: DataType): unknown {
   }
 }
 
-function fieldToJson({ name, type, nullable, watermarkDelayMs }: Field): unknown {
+function fieldToJson({ name, type, nullable, watermarkDelayMs, isSession }: Field): unknown {
   return {
     name,
     type: typeToJson(type),
     nullable,
-    metadata: watermarkDelayMs === undefined ? {} : { 'spark.watermarkDelayMs': watermarkDelayMs },
+    metadata: {
+      ...(watermarkDelayMs !== undefined && { 'spark.watermarkDelayMs': watermarkDelayMs }),
+      ...(isSession && { 'spark.sessionWindow': true }),
+    },
   }
 }

@@ -62,6 +62,8 @@ export interface Field {
   readonly qualifier?: string
   /** Set on an event-time column by withWatermark: how far behind the newest row a row may be, in milliseconds. */
   readonly watermarkDelayMs?: number
+  /** Set on a column that session_window made: grouping by it makes one of the sessions that touch. */
+  readonly isSession?: true
 }
 
 export function decimal(precision: number, scale: number): DecimalType {

@@ -2,7 +2,8 @@ import { assert } from '../base/errors.ts'
 import { type ColumnBatch, emptyColumns, type FixedColumn } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
-import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
+import { withLate } from './late.ts'
+import type { Rows, StepContext, StepResult, StepSql } from './step.ts'
 import { takeColumn, takeKeys } from './take.ts'
 
 /** dropDuplicates and dropDuplicatesWithinWatermark as the planner describes them (planner/streaming-plan.ts). */
@@ -34,11 +35,6 @@ export async function runDedupe(step: DedupeStep, { sql, inputs, store, watermar
     custom: { numDroppedDuplicateRows: inTime - fresh.length },
   }
   return { output: await pick(step, sql, numbered, takeColumn(firstRows, fresh) as FixedColumn, fresh.length), metrics }
-}
-
-/** A late row's event time is at or below the watermark; without a watermark there is none. */
-function withLate(text: string, { lateUs }: BatchWatermarks): string {
-  return text.replaceAll('⟦late⟧', lateUs === null ? 'NULL::TIMESTAMP' : `make_timestamp(${lateUs})`)
 }
 
 /** Takes the three numbers off the columns of the state, and leaves out the keys that only late rows have. */

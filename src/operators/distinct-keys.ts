@@ -1,25 +1,46 @@
 /** The distinct identities (4 words each) among the given ones, in the order of their first coming. */
 export function distinctKeys(ids: Uint32Array): Uint32Array {
+  return numberKeys(ids).distinct
+}
+
+export interface NumberedKeys {
+  /** The number of each row's identity among the distinct ones. */
+  readonly numbers: Uint32Array
+  /** 4 words each, in the order of their first coming. */
+  readonly distinct: Uint32Array
+  /** The first row of each. */
+  readonly firsts: Uint32Array
+}
+
+/** Numbers identities (4 words a row): equal ones have one number. */
+export function numberKeys(ids: Uint32Array): NumberedKeys {
   const count = ids.length / 4
   const size = 2 ** Math.max(4, Math.ceil(Math.log2(count * 2 + 1)))
-  const table = new Int32Array(size) // place of an identity in `distinct`, plus 1
+  const table = new Int32Array(size) // number of an identity, plus 1
   const distinct = new Uint32Array(ids.length)
-  let end = 0
-  for (let at = 0; at < ids.length; at += 4) {
+  const firsts = new Uint32Array(count)
+  const numbers = new Uint32Array(count)
+  let found = 0
+  for (let row = 0; row < count; row++) {
+    const at = 4 * row
     let place = ids[at + 1]! & (size - 1)
     for (;;) {
       const known = table[place]! - 1
       if (known < 0) {
-        table[place] = end + 1
-        for (let word = 0; word < 4; word++) distinct[end + word] = ids[at + word]!
-        end += 4
+        numbers[row] = found
+        firsts[found] = row
+        for (let word = 0; word < 4; word++) distinct[4 * found + word] = ids[at + word]!
+        table[place] = ++found
         break
       }
-      if (isSame(ids, at, distinct, known)) break
+      if (isSame(ids, at, distinct, 4 * known)) {
+        numbers[row] = known
+        break
+      }
       place = (place + 1) & (size - 1)
     }
   }
-  return distinct.subarray(0, end)
+  return { numbers, distinct: distinct.subarray(0, 4 * found), firsts: firsts.subarray(0, found) }
 }
 
 function isSame(a: Uint32Array, i: number, b: Uint32Array, k: number): boolean {

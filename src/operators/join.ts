@@ -13,6 +13,7 @@ import { Schema } from '../data/schema.ts'
 import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-store.ts'
 import { distinctKeys } from './distinct-keys.ts'
+import { withLate } from './late.ts'
 import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
 import { takeIds, takeKeys } from './take.ts'
 
@@ -106,9 +107,8 @@ interface Side {
 
 async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, watermarks }: StepContext): Promise<Side> {
   const own = step[name]
-  const lateText = watermarks.lateUs === null ? 'NULL::TIMESTAMP' : `make_timestamp(${watermarks.lateUs})`
   const input = inputs[name === 'left' ? 0 : 1]!
-  const all = await sql.materialize(sql.fragment(own.rowsSql.replaceAll('⟦late⟧', lateText), [input], own.rowsSchema))
+  const all = await sql.materialize(sql.fragment(withLate(own.rowsSql, watermarks), [input], own.rowsSchema))
   const { keyIds, rows } = await sql.keyedColumns(own.storedSql, [all], own.storedSchema)
   const { schema } = step.stores.find((each) => each.name === name)!
   const width = schema.keys.length + schema.values.length

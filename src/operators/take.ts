@@ -1,10 +1,52 @@
-import { type Column, fixedArray } from '../data/column-batch.ts'
+import { type BytesColumn, type Column, type ColumnBatch, type FixedColumn, fixedArray } from '../data/column-batch.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 
 /** The given rows of a batch with their identities, in the order given. */
 export function takeKeys({ keyIds, rows }: KeyedBatch, numbers: Uint32Array): KeyedBatch {
-  const columns: Column[] = rows.columns.map((column) => takeColumn(column, numbers))
-  return { keyIds: takeIds(keyIds, numbers), rows: { schema: rows.schema, length: numbers.length, columns } }
+  return { keyIds: takeIds(keyIds, numbers), rows: takeColumns(rows, numbers) }
+}
+
+/** The given rows of a batch, in the order given. */
+export function takeColumns({ schema, columns }: ColumnBatch, numbers: Uint32Array): ColumnBatch {
+  return { schema, length: numbers.length, columns: columns.map((column) => takeColumn(column, numbers)) }
+}
+
+/** The rows of one batch and behind them those of another of the same columns. */
+export function concatColumns(a: ColumnBatch, b: ColumnBatch): ColumnBatch {
+  const columns = a.columns.map((column, c) => concatColumn(column, a.length, b.columns[c]!, b.length))
+  return { schema: a.schema, length: a.length + b.length, columns }
+}
+
+function concatColumn(a: Column, aLength: number, b: Column, bLength: number): Column {
+  if (a.kind === 'values') return { ...a, values: [...a.values, ...(b as typeof a).values] }
+  const valid = concatValid(a.valid, aLength, (b as typeof a).valid, bLength)
+  return a.kind === 'fixed'
+    ? concatFixed(a, aLength, b as FixedColumn, bLength, valid)
+    : concatBytes(a, aLength, b as BytesColumn, bLength, valid)
+}
+function concatFixed(a: FixedColumn, aLength: number, b: FixedColumn, bLength: number, valid: Uint8Array | null): FixedColumn {
+  const data = fixedArray(a.type, aLength + bLength)
+  const to = data as Float64Array // one physical type on both sides
+  to.set(a.data.subarray(0, aLength) as Float64Array)
+  to.set(b.data.subarray(0, bLength) as Float64Array, aLength)
+  return { ...a, data, valid }
+}
+function concatBytes(a: BytesColumn, aLength: number, b: BytesColumn, bLength: number, valid: Uint8Array | null): BytesColumn {
+  const [aFrom, aEnd, bFrom, bEnd] = [a.offsets[0]!, a.offsets[aLength]!, b.offsets[0]!, b.offsets[bLength]!]
+  const heap = new Uint8Array(aEnd - aFrom + (bEnd - bFrom))
+  heap.set(a.heap.subarray(aFrom, aEnd))
+  heap.set(b.heap.subarray(bFrom, bEnd), aEnd - aFrom)
+  const offsets = new Uint32Array(aLength + bLength + 1)
+  for (let i = 0; i <= aLength; i++) offsets[i] = a.offsets[i]! - aFrom
+  for (let i = 1; i <= bLength; i++) offsets[aLength + i] = b.offsets[i]! - bFrom + (aEnd - aFrom)
+  return { ...a, heap, offsets, valid }
+}
+function concatValid(a: Uint8Array | null, aLength: number, b: Uint8Array | null, bLength: number): Uint8Array | null {
+  if (a === null && b === null) return null
+  const valid = new Uint8Array(aLength + bLength).fill(1)
+  if (a !== null) valid.set(a.subarray(0, aLength))
+  if (b !== null) valid.set(b.subarray(0, bLength), aLength)
+  return valid
 }
 
 /** The identities (4 words each) of the given rows. */

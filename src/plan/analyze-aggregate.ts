@@ -6,7 +6,7 @@ import { isOrderable } from './coercion.ts'
 import type { Expression, NamedExpression, UnresolvedExpression } from './expression.ts'
 import { childrenOf, expressionText, hasAggregate, sameExpression } from './expression-tree.ts'
 import type { Aggregate, LogicalPlan } from './logical-plan.ts'
-import { checkDistinctNames, checkOneWindow, fieldFor, named } from './named-columns.ts'
+import { checkDistinctNames, checkOneWindow, fieldFor, isSession, named } from './named-columns.ts'
 import { nameOf, resolveExpression } from './resolve.ts'
 
 /** An aggregate expression and, where it has one, its name. */
@@ -25,9 +25,19 @@ export function groupBy(input: LogicalPlan, keyItems: readonly AggregateItem[], 
   const keys = keyItems.map((item) => resolveKey(item, fields))
   const aggregates = items.map((item) => resolveAggregate(item, keys, fields))
   checkOneWindow(keys.map((key) => key.expression))
+  const session = sessionKey(keys, fields)
   checkDistinctNames([...keys, ...aggregates].map((column) => column.name))
   const schema = new Schema([...keys, ...aggregates].map((column) => fieldFor(column, fields)))
-  return { kind: 'aggregate', input, keys, aggregates, schema }
+  return { kind: 'aggregate', input, keys, aggregates, schema, ...(session !== undefined && { session }) }
+}
+
+function sessionKey(keys: readonly NamedExpression[], fields: readonly Field[]): number | undefined {
+  const [first, second] = keys.keys().filter((i) => isSession(keys[i]!.expression, fields))
+  if (second === undefined) return first
+  throw new InvalidQueryError('MULTIPLE_TIME_WINDOWS', {
+    what: `the keys ${keys[first!]!.name} and ${keys[second]!.name} are both session windows`,
+    todo: 'group by one of them',
+  })
 }
 
 export function resolveKey({ name, expression: e }: AggregateItem, fields: readonly Field[]): NamedExpression {

@@ -1,12 +1,13 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
+import { notSupportedYet } from './analysis-errors.ts'
 import { type AggregateItem, resolveAggregate, resolveKey } from './analyze-aggregate.ts'
 import { expand } from './analyze-unpivot.ts'
 import type { Expression, NamedExpression } from './expression.ts'
 import { childrenOf, expressionText, mapChildren, sameExpression } from './expression-tree.ts'
 import { literal } from './functions.ts'
 import type { Aggregate, ExpandColumn, LogicalPlan, Project } from './logical-plan.ts'
-import { checkDistinctNames, checkOneWindow, fieldFor, namedColumn, projectNamed } from './named-columns.ts'
+import { checkDistinctNames, checkOneWindow, fieldFor, isSession, namedColumn, projectNamed } from './named-columns.ts'
 import { columnRef } from './resolve.ts'
 
 export interface GroupingItems {
@@ -42,6 +43,8 @@ export function groupingSets(input: LogicalPlan, { keys: keyItems, sets, items }
   const { fields } = input.schema
   const keys = keyItems.map((item) => resolveKey(item, fields))
   checkOneWindow(keys.map((key) => key.expression))
+  if (keys.some((key) => isSession(key.expression, fields)))
+    throw notSupportedYet('a session window in rollup, cube or grouping sets', 'write a groupBy for each set of keys, and union them')
   const aggregates = items.map((item) => resolveAggregate(item, keys, fields, true))
   checkDistinctNames([...keys, ...aggregates].map((column) => column.name))
 

@@ -1,4 +1,5 @@
 import { Schema } from '../data/schema.ts'
+import { notSupportedYet } from './analysis-errors.ts'
 import { groupBy } from './analyze.ts'
 import { type AggregateItem, resolveKey } from './analyze-aggregate.ts'
 import { castTo } from './coercion.ts'
@@ -30,6 +31,8 @@ export function pivot(
   const constants = values.map(({ value }) => constantAs(value, pivoted))
   const named = items.map((item, i) => ({ ...item, name: `__value${i}` }))
   const inner = groupBy(input, [...keyItems, { name: pivotName, expression: column }], named)
+  if (inner.session !== undefined)
+    throw notSupportedYet('a session window in a pivot', 'pivot the rows first, or group by the session and the column')
   const keyCount = keyItems.length
   const fields = inner.schema.fields
   const keys = fields.slice(0, keyCount).map(namedColumn)

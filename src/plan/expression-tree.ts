@@ -22,7 +22,7 @@ export function childrenOf(e: Expression): readonly Expression[] {
     case 'field':
       return [e.input]
     case 'window':
-      return [e.time]
+      return e.gap === undefined ? [e.time] : [e.time, e.gap]
     case 'case':
       return [...e.branches.flatMap(({ condition, value }) => [condition, value]), ...(e.otherwise ? [e.otherwise] : [])]
   }
@@ -46,7 +46,7 @@ export function mapChildren(e: Expression, f: (child: Expression) => Expression)
     case 'field':
       return { ...e, input: f(e.input) }
     case 'window':
-      return { ...e, time: f(e.time) }
+      return e.gap === undefined ? { ...e, time: f(e.time) } : { ...e, time: f(e.time), gap: f(e.gap) }
     case 'case':
       return {
         ...e,
@@ -118,7 +118,10 @@ function sameNode(a: Expression, b: Expression): boolean {
   }
   if (a.kind === 'cast' && b.kind === 'cast') return a.mode === b.mode
   if (a.kind === 'field' && b.kind === 'field') return a.field === b.field
-  if (a.kind === 'window' && b.kind === 'window') return a.durationUs === b.durationUs && a.slideUs === b.slideUs && a.startUs === b.startUs
+  if (a.kind === 'window' && b.kind === 'window') {
+    if (a.gap !== undefined || b.gap !== undefined) return a.gap !== undefined && b.gap !== undefined
+    return a.durationUs === b.durationUs && a.slideUs === b.slideUs && a.startUs === b.startUs
+  }
   if (a.kind === 'case' && b.kind === 'case') return a.branches.length === b.branches.length
   return false
 }
@@ -158,10 +161,17 @@ export function expressionText(e: Expression): string {
         e.otherwise && expressionText(e.otherwise),
       )
     case 'window':
+      if (e.gap !== undefined) return `session_window(${expressionText(e.time)}, ${gapText(e.gap)})`
       return `window(${[expressionText(e.time), ...windowTexts(e.durationUs, e.slideUs, e.startUs)].join(', ')})`
   }
 }
 
+function gapText(gap: Expression): string {
+  if (gap.kind === 'literal' && typeof gap.value === 'bigint') return intervalText(gap.value)
+  return gap.kind === 'call' && (gap.name === 'interval_us' || gap.name === 'interval_number')
+    ? expressionText(gap.args[0]!)
+    : expressionText(gap)
+}
 function windowTexts(durationUs: bigint, slideUs: bigint, startUs: bigint): string[] {
   const texts = [intervalText(durationUs)]
   if (slideUs !== durationUs || startUs !== 0n) texts.push(intervalText(slideUs))

@@ -59,6 +59,7 @@ export type Expression =
   | FieldAccess
   | AggregateCall
   | TimeWindow
+  | SessionWindow
   | Lambda
   | LambdaVariable
 
@@ -117,9 +118,18 @@ export interface AggregateCall extends Typed {
 export interface TimeWindow extends Typed {
   readonly kind: 'window'
   readonly time: Expression
+  readonly gap?: undefined
   readonly durationUs: bigint
   readonly slideUs: bigint
   readonly startUs: bigint
+}
+
+/** `session_window(time, gap)`: of one row, from its time to `gap` microseconds (a long) later. Grouping by it makes one of those that touch; a row without a time, or without a
+ *  gap above 0, is in none. */
+export interface SessionWindow extends Typed {
+  readonly kind: 'window'
+  readonly time: Expression
+  readonly gap: Expression
 }
 
 /** `(x, i) -> …`: an argument of a higher-order function. Its type is that of its body. */

@@ -80,7 +80,6 @@ export const functionTable: readonly FunctionRow[] = Object.values(functionFamil
 
 /** Functions of Spark that are known by name and come later. */
 const later = new Set([
-  'session_window',
   'make_interval',
   'try_make_interval',
   'parse_json',
@@ -98,4 +97,4 @@ const later = new Set([
 ])
 
 const byName = new Map(functionTable.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)))
-const functionNames = [...byName.keys(), 'window']
+const functionNames = [...byName.keys(), 'window', 'session_window']

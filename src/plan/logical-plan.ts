@@ -93,6 +93,8 @@ export interface Aggregate extends Node {
   readonly kind: 'aggregate'
   readonly input: LogicalPlan
   readonly keys: readonly NamedExpression[]
+  /** Which key is a session window, if one is: rows that are equal in the other keys are one group where their sessions overlap or touch. */
+  readonly session?: number
   readonly aggregates: readonly NamedExpression[]
 }
 export type JoinType = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'cross'

@@ -34,7 +34,7 @@ export function named(name: string, written: UnresolvedExpression, expression: E
 
 function keepsEventTime(e: UnresolvedExpression): boolean {
   if (e.kind === 'alias') return keepsEventTime(e.input)
-  return e.kind === 'attribute' || (e.kind === 'call' && (e.name === 'window' || e.name === 'window_time'))
+  return e.kind === 'attribute' || (e.kind === 'call' && ['window', 'session_window', 'window_time'].includes(e.name.toLowerCase()))
 }
 
 function eventTimeDelay(e: Expression, fields: readonly Field[]): number | undefined {
@@ -53,7 +53,13 @@ export function fieldFor({ name, expression, watermarkDelayMs }: NamedExpression
     nullable: expression.nullable,
     ...(qualifier === undefined ? {} : { qualifier }),
     ...(watermarkDelayMs === undefined ? {} : { watermarkDelayMs }),
+    ...(isSession(expression, fields) && { isSession: true }),
   }
+}
+
+/** Whether the expression is a session window, or a column of them. */
+export function isSession(e: Expression, fields: readonly Field[]): boolean {
+  return e.kind === 'column' ? fields[e.index]?.isSession === true : e.kind === 'window' && e.gap !== undefined
 }
 
 /** Spark allows one window in an operator: more would multiply the rows. */

@@ -13,7 +13,7 @@ import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
 import { dropField, withField } from './struct-fields.ts'
-import { resolveWindow } from './time-window.ts'
+import { resolveSessionWindow, resolveWindow } from './time-window.ts'
 
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
 export interface Scope {
@@ -88,7 +88,7 @@ export function nameOf(e: UnresolvedExpression): string {
     case 'cast':
       return isNamed(e.input) ? nameOf(e.input) : unresolvedText(e)
     case 'call':
-      return e.name === 'window' ? 'window' : unresolvedText(e)
+      return e.name === 'window' || e.name === 'session_window' ? e.name : unresolvedText(e)
     default:
       return unresolvedText(e)
   }
@@ -299,6 +299,7 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   const name = e.name.toLowerCase()
   if (isGeneratorName(name)) throw nestedGenerator(e)
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
+  if (name === 'session_window') return resolveSessionWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'interval') return intervalLiteral(e)
   if ((name === '+' || name === '-') && e.args.some(isIntervalText)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)

@@ -127,9 +127,10 @@ export const pushFilterBelowGenerate: Rule = (plan) => {
 /** Parts of a filter above an aggregation that read grouping keys only (no window) go below it: whole groups go, before they cost state. */
 export const pushFilterBelowAggregate: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
-  const { keys, input } = plan.input
+  const { keys, input, session } = plan.input
   const isPlainKey = (index: number) =>
     index < keys.length &&
+    index !== session &&
     isDeterministic(keys[index]!.expression) &&
     !hasUserCall(keys[index]!.expression) &&
     !hasWindow(keys[index]!.expression)
@@ -272,7 +273,7 @@ function originsOf(join: Join): ({ readonly side: Side; readonly column: Express
 }
 
 function hasSlidingWindow(e: Expression): boolean {
-  return someExpression(e, (x) => x.kind === 'window' && x.slideUs !== x.durationUs)
+  return someExpression(e, (x) => x.kind === 'window' && x.gap === undefined && x.slideUs !== x.durationUs)
 }
 function hasWindow(e: Expression): boolean {
   return someExpression(e, (x) => x.kind === 'window')

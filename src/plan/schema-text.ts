@@ -273,7 +273,14 @@ function fieldFromJson(json: unknown): Field {
   const { name, type, nullable, metadata } = (json ?? {}) as Record<string, unknown>
   if (typeof name !== 'string') throw invalidJson(json)
   const delay = (metadata as Record<string, unknown> | undefined)?.['spark.watermarkDelayMs']
-  return { name, type: typeFromJson(type), nullable: nullable !== false, ...(typeof delay === 'number' ? { watermarkDelayMs: delay } : {}) }
+  const isSession = (metadata as Record<string, unknown> | undefined)?.['spark.sessionWindow'] === true
+  return {
+    name,
+    type: typeFromJson(type),
+    nullable: nullable !== false,
+    ...(typeof delay === 'number' && { watermarkDelayMs: delay }),
+    ...(isSession && { isSession: true as const }),
+  }
 }
 
 function invalidJson(json: unknown): InvalidQueryError {

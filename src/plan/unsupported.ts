@@ -119,6 +119,18 @@ function checkAggregate(node: Aggregate, mode: OutputMode): void {
     })
   }
   checkAboveAggregate(node, mode, 'a streaming aggregation')
+  if (node.session === undefined) return
+  if (mode === 'update')
+    throw wrongMode(
+      mode,
+      'for session window on a streaming DataFrame',
+      "a session that grows into another would have to be taken back: use outputMode('append') or 'complete'",
+    )
+  if (node.keys.length === 1)
+    throw refused(
+      'Global aggregation with session window in streaming query',
+      'group by a further column beside the session window, a constant one if there is none',
+    )
 }
 
 /** What an aggregation gives in update and complete mode may be older than the watermark: a step with state above it would take it for late. */

@@ -52,6 +52,8 @@ function titleOf(node: PhysicalNode): string {
       return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
     case 'aggregate':
       return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
+    case 'session':
+      return `Sessions ${node.operatorId}, ${node.outputMode}`
     case 'dedupe':
       return `Drop duplicates ${node.operatorId}${node.operatorName === 'dedupe' ? '' : ', within the watermark'}`
     case 'join':
@@ -78,6 +80,8 @@ function statements(node: StatefulNode): string[] {
   switch (node.kind) {
     case 'aggregate':
       return [node.partialSql]
+    case 'session':
+      return [node.piecesSql]
     case 'dedupe':
       return [node.keysSql]
     case 'join':

@@ -1,5 +1,5 @@
 import { assert } from '../base/errors.ts'
-import type { AggregateCall, Expression, Lambda, TimeWindow } from '../plan/expression.ts'
+import type { AggregateCall, Expression, Lambda, SessionWindow, TimeWindow } from '../plan/expression.ts'
 import { castSql, fieldSql } from './cast-sql.ts'
 import { functionSql, type SqlArgument, type SqlLambda } from './function-sql.ts'
 import { literalSql } from './sql-text.ts'
@@ -11,7 +11,7 @@ export interface SqlScope {
   /** The SQL of an aggregate; absent where none may stand. */
   readonly aggregate?: (call: AggregateCall) => string
   /** The SQL of a time window's struct; absent where none may stand. */
-  readonly window?: (window: TimeWindow) => string
+  readonly window?: (window: TimeWindow | SessionWindow) => string
   /** The SQL of the parameters of lambdas around, by `variableKey`. */
   readonly variables?: ReadonlyMap<string, string>
   /** Asked first for every node: a whole expression that is already computed (a grouping key). */

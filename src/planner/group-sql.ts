@@ -25,11 +25,25 @@ export interface GroupKey {
   readonly value: (parts: readonly string[]) => string
   /** Which part decides when a group is late, if the key is an event time. */
   readonly eventTimePart: number | undefined
+  /** Of a session window: what each row's own is. Rows are grouped by more than `grouped` then (planner/session-sql.ts), and the parts are those of whole sessions. */
+  readonly session?: RowSession
+}
+export interface RowSession {
+  /** TIMESTAMPs. */
+  readonly start: string
+  readonly end: string
+  /** Microseconds, above 0; `isFixed`: the same for all rows. */
+  readonly gapUs: string
+  readonly isFixed: boolean
+  /** What rows have to fulfil that are in a session. */
+  readonly where: readonly string[]
 }
 
-/** The keys of an aggregation over the rows of `windowed`. InvalidQueryError GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE for keys with a map inside. */
-export function groupKeys(plan: Aggregate, windowed: Windowed, scope: SqlScope): GroupKey[] {
-  return plan.keys.map((key, i) => groupKey(key, hasWatermark(key, plan, i), windowed, scope))
+/** The keys of an aggregation over the rows of `windowed` (null where none is a time window). InvalidQueryError GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE for keys with a map inside. */
+export function groupKeys(plan: Aggregate, windowed: Windowed | null, scope: SqlScope): GroupKey[] {
+  return plan.keys.map((key, i) =>
+    i === plan.session ? sessionKey(key, hasWatermark(key, plan, i), scope) : groupKey(key, hasWatermark(key, plan, i), windowed, scope),
+  )
 }
 
 function hasWatermark(key: NamedExpression, plan: Aggregate, index: number): boolean {
@@ -38,7 +52,7 @@ function hasWatermark(key: NamedExpression, plan: Aggregate, index: number): boo
 
 function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed | null, scope: SqlScope): GroupKey {
   const { name, expression: e } = key
-  if (e.kind === 'window' && windowed !== null) {
+  if (e.kind === 'window' && e.gap === undefined && windowed !== null) {
     const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
     return windowKey(
       name,
@@ -72,6 +86,31 @@ function groupKey(key: NamedExpression, isEventTime: boolean, windowed: Windowed
     value: ([part]) => part!,
     eventTimePart: isEventTime ? 0 : undefined,
   }
+}
+
+/** A session window as a key: made here, or a column that holds rows' own ones. */
+function sessionKey({ name, expression: e }: NamedExpression, isEventTime: boolean, scope: SqlScope): GroupKey {
+  const bound = typeof e.type !== 'string' && e.type.kind === 'struct' ? e.type.fields[0]!.type : 'timestamp'
+  const key = windowKey(
+    name,
+    bound,
+    isEventTime,
+    true,
+    [],
+    () => 'NULL',
+    () => 'NULL',
+  )
+  if (e.kind === 'window' && e.gap !== undefined) {
+    const start = expressionSql(e.time, scope)
+    const gapUs = expressionSql(e.gap, scope)
+    return {
+      ...key,
+      session: { start, end: `make_timestamp(epoch_us(${start}) + ${gapUs})`, gapUs, isFixed: e.gap.kind === 'literal', where: [] },
+    }
+  }
+  const struct = expressionSql(e, scope)
+  const [start, end] = [fieldSql(struct, 'start'), fieldSql(struct, 'end')]
+  return { ...key, session: { start, end, gapUs: `(epoch_us(${end}) - epoch_us(${start}))`, isFixed: false, where: [`${start} < ${end}`] } }
 }
 
 /** A column of the input as a key; `sql` is what it is there. */

@@ -23,15 +23,16 @@ import {
   newNames,
   prune,
   renderSelect,
+  rowWindow,
   type Select,
   type SelectColumn,
   scopeOf,
   selectFrom,
   settle,
   type Windowed,
-  windowStruct,
   windowsIn,
 } from './select-sql.ts'
+import { numberSessions, sessionKeyColumns, splitSession } from './session-sql.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 import { userCallsRows } from './user-calls-step.ts'
 
@@ -146,8 +147,8 @@ function project(plan: Project, needed: Needed, c: Compilation): Select {
   const read = [...expressions.filter((_, i) => needed.has(i)), ...windows]
   let input = settle(compileSelect(plan.input, readBy(read), c), read, c.names)
   if (windows.length > 0 && input.limit !== undefined) input = nest(input, c.names)
-  const { select, indexOf } = addWindows(input, windows, c.names)
-  const scope: SqlScope = { ...scopeOf(select), window: (window) => windowStruct(indexOf(window), window) }
+  const { select, structOf } = addWindows(input, windows, c.names)
+  const scope: SqlScope = { ...scopeOf(select), window: structOf }
   return { ...select, columns: expressions.map((e, i) => (needed.has(i) ? columnOf(e, scope) : undefined)) }
 }
 
@@ -249,8 +250,7 @@ function distinct(plan: Distinct, c: Compilation): Select {
 
 /** An aggregation over all rows at once, by SQL's own aggregates. */
 function aggregate(plan: Aggregate, c: Compilation): Select {
-  const { select, keys, scope } = groupedRows(plan, c)
-  const grouped = keys.flatMap((key) => key.grouped)
+  const { select, scope, grouped, bounds, keyColumns } = plan.session === undefined ? plainGroups(plan, c) : sessionGroups(plan, c)
   const found = aggregatesIn(plan).map(({ call }) => ({
     call,
     sql: batchAggregateSql(
@@ -259,18 +259,54 @@ function aggregate(plan: Aggregate, c: Compilation): Select {
       call.filter && expressionSql(call.filter, scope),
     ),
   }))
-  const texts = [...new Set(found.map(({ sql }) => sql))]
+  const texts = [...new Set([...bounds, ...found.map(({ sql }) => sql)])]
   const rows = selectFrom(
     `(${groupBySql(select, grouped, texts)})`,
     [...grouped, ...texts].map((_, i) => i),
     c.names,
   )
   const cells = rows.columns.map((column) => column!.sql)
-  const keyColumns = cellsByKey(keys, cells, (key) => key.grouped.length).map(({ key, own }) =>
-    key.value(key.parts.map((part) => part.sql(own))),
-  )
   const cellOf = (call: AggregateCall) => cells[grouped.length + texts.indexOf(found.find((one) => one.call === call)!.sql)]!
-  return { ...rows, columns: outputColumns(plan, keyColumns, cellOf) }
+  return { ...rows, columns: outputColumns(plan, keyColumns(cells), cellOf) }
+}
+
+/** What a batch's rows are grouped by, what the keys are made of besides, and the keys' columns from the cells of both. */
+interface BatchGroups {
+  readonly select: Select
+  readonly scope: SqlScope
+  readonly grouped: readonly string[]
+  /** Aggregates. */
+  readonly bounds: readonly string[]
+  readonly keyColumns: (cells: readonly string[]) => string[]
+}
+
+function plainGroups(plan: Aggregate, c: Compilation): BatchGroups {
+  const { select, keys, scope } = groupedRows(plan, c)
+  return {
+    select,
+    scope,
+    grouped: keys.flatMap((key) => key.grouped),
+    bounds: [],
+    keyColumns: (cells) =>
+      cellsByKey(keys, cells, (key) => key.grouped.length).map(({ key, own }) => key.value(key.parts.map((part) => part.sql(own)))),
+  }
+}
+
+function sessionGroups(plan: Aggregate, c: Compilation): BatchGroups {
+  const { select, keys } = groupedRows(plan, c)
+  const { others, session } = splitSession(keys)
+  const rows = numberSessions(select, others, session.session, c.names)
+  const scope = scopeOf(rows.select)
+  return {
+    select: rows.select,
+    scope: { ...scope, window: (window) => rowWindow(window, scope) },
+    grouped: [...rows.grouped, rows.number],
+    bounds: [`min(${rows.start})`, `max(${rows.end})`],
+    keyColumns(cells) {
+      const parts = cellsByKey(others, cells, (key) => key.grouped.length).flatMap(({ key, own }) => key.parts.map((part) => part.sql(own)))
+      return sessionKeyColumns(keys, [...parts, ...cells.slice(rows.grouped.length + 1)])
+    },
+  }
 }
 
 export interface GroupedRows {
@@ -286,7 +322,7 @@ export function groupedRows(plan: Aggregate, c: Compilation, also: Iterable<numb
   let input = settle(compileSelect(plan.input, readBy(expressions, also), c), expressions, c.names)
   if (input.limit !== undefined) input = nest(input, c.names)
   const windowed = addWindows({ ...input, orderBy: [] }, windowsIn(expressions), c.names)
-  const scope: SqlScope = { ...scopeOf(windowed.select), window: (window) => windowStruct(windowed.indexOf(window), window) }
+  const scope: SqlScope = { ...scopeOf(windowed.select), window: windowed.structOf }
   return { select: windowed.select, keys: groupKeys(plan, windowed, scope), scope, windowed }
 }
 

@@ -1,5 +1,5 @@
 import { assert } from '../base/errors.ts'
-import type { Expression, TimeWindow } from '../plan/expression.ts'
+import type { Expression, SessionWindow, TimeWindow } from '../plan/expression.ts'
 import { childrenOf, sameExpression } from '../plan/expression-tree.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { quoteIdentifier } from './sql-text.ts'
@@ -120,8 +120,8 @@ export function isPlain(sql: string): boolean {
 // Time windows
 
 /** All time windows in the expressions, each once. */
-export function windowsIn(expressions: readonly Expression[]): TimeWindow[] {
-  const found: TimeWindow[] = []
+export function windowsIn(expressions: readonly Expression[]): (TimeWindow | SessionWindow)[] {
+  const found: (TimeWindow | SessionWindow)[] = []
   const visit = (e: Expression) => {
     if (e.kind === 'window' && !found.some((w) => sameExpression(w, e))) found.push(e)
     childrenOf(e).forEach(visit)
@@ -136,6 +136,8 @@ export interface Windowed {
   readonly indexOf: (window: TimeWindow) => string
   /** The number of the last of the row's windows, which ends after all others. */
   readonly lastOf: (window: TimeWindow) => string
+  /** The struct of the row's window. */
+  readonly structOf: (window: TimeWindow | SessionWindow) => string
 }
 
 /**
@@ -143,7 +145,7 @@ export interface Windowed {
  * Windows begin every slide; the one with number n begins at n * slide - origin, and the last that begins at or before t has the number (t + origin) // slide.
  * The others that t lies in are the numbers below it: ceil(duration / slide) candidates, of which the lowest may end before t where duration is no multiple of slide.
  */
-export function addWindows(select: Select, windows: readonly TimeWindow[], names: Names): Windowed {
+export function addWindows(select: Select, windows: readonly (TimeWindow | SessionWindow)[], names: Names): Windowed {
   const numbers = new Map<TimeWindow, string>()
   const lasts = new Map<TimeWindow, string>()
   let { from } = select
@@ -152,6 +154,10 @@ export function addWindows(select: Select, windows: readonly TimeWindow[], names
   for (const window of windows) {
     const time = expressionSql(window.time, scope)
     where.push(`${time} IS NOT NULL`) // whatever the schema says: DuckDB drops it where it knows better
+    if (window.gap !== undefined) {
+      where.push(`${expressionSql(window.gap, scope)} > 0`)
+      continue
+    }
     const last = `((epoch_us(${time}) + ${originUs(window)}) // ${window.slideUs})`
     lasts.set(window, last)
     if (window.slideUs >= window.durationUs) {
@@ -164,11 +170,11 @@ export function addWindows(select: Select, windows: readonly TimeWindow[], names
     numbers.set(window, number)
     if (window.durationUs % window.slideUs !== 0n) where.push(`${windowBoundUs(number, window, 'end')} > epoch_us(${time})`)
   }
-  return {
-    select: { ...select, from, where },
-    indexOf: (window) => numberIn(numbers, window),
-    lastOf: (window) => numberIn(lasts, window),
-  }
+  const indexOf = (window: TimeWindow) => numberIn(numbers, window)
+  const lastOf = (window: TimeWindow) => numberIn(lasts, window)
+  const structOf = (window: TimeWindow | SessionWindow) =>
+    window.gap === undefined ? windowStruct(indexOf(window), window) : sessionStruct(window, scope)
+  return { select: { ...select, from, where }, indexOf, lastOf, structOf }
 }
 
 function numberIn(numbers: ReadonlyMap<TimeWindow, string>, window: TimeWindow): string {
@@ -195,7 +201,19 @@ export function windowBound(number: string, window: TimeWindow, bound: 'start' |
   return `make_timestamp${windowBoundUs(number, window, bound)}`
 }
 
+/** The struct of a window that no row lies in twice: a session. */
+export function rowWindow(window: TimeWindow | SessionWindow, scope: SqlScope): string {
+  assert(window.gap !== undefined, 'a time window stands beside a session window')
+  return sessionStruct(window, scope)
+}
+
+/** The struct of a row's own session: from its time to the gap after it. */
+function sessionStruct({ time, gap }: SessionWindow, scope: SqlScope): string {
+  const start = expressionSql(time, scope)
+  return `struct_pack(${quoteIdentifier('start')} := ${start}, ${quoteIdentifier('end')} := make_timestamp(epoch_us(${start}) + ${expressionSql(gap, scope)}))`
+}
+
 /** The struct of the window of that number. */
-export function windowStruct(number: string, window: TimeWindow): string {
+function windowStruct(number: string, window: TimeWindow): string {
   return `struct_pack(${quoteIdentifier('start')} := ${windowBound(number, window, 'start')}, ${quoteIdentifier('end')} := ${windowBound(number, window, 'end')})`
 }

@@ -4,18 +4,18 @@ import type { StateValue } from '../data/state-schema.ts'
 import { type Field, sameType } from '../data/types.ts'
 import type { Aggregate, Distinct } from '../plan/logical-plan.ts'
 import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
-import { expressionSql } from './expression-sql.ts'
+import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { cellsByKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateCells, lateSchema, named, neededForLate } from './late-rows.ts'
 import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, readInput } from './plan-sql.ts'
 import { newNames, renderSelect, type Select, selectFrom, windowBound } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import type { LateInput, PhysicalNode, StatefulAggregate } from './streaming-plan.ts'
+import type { LateInput, PhysicalNode, StatefulAggregate, StatefulSession } from './streaming-plan.ts'
 
 /** An aggregation as a step with state, and how the user's columns are made of its keys and accumulators. */
 export interface PlannedAggregate {
-  readonly node: StatefulAggregate
+  readonly node: StatefulAggregate | StatefulSession
   readonly keyColumns: (cells: readonly string[]) => string[]
   readonly aggregateValue: (call: unknown, cells: readonly string[]) => string
 }
@@ -43,21 +43,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
   const wanted = isJudged ? planning.lateColumns : null
   const { select, keys, scope } = groupedRows(plan, inner, neededForLate(wanted, plan.input))
   const parts = keys.flatMap((key) => key.parts)
-  const taken = new Set(parts.map((part) => part.name))
-  const values: StateValue[] = []
-  const partials: { readonly partial: string; readonly settle: (sql: string) => string }[] = []
-  const lowered = aggregatesIn(plan).map(({ call, output }) => {
-    const aggregate = lowerAggregate(
-      call,
-      call.args.map((arg) => expressionSql(arg, scope)),
-      call.filter && expressionSql(call.filter, scope),
-    )
-    const at =
-      aggregate.accumulators[0]!.merge === 'moments'
-        ? addMoments(aggregate, output, values, partials, taken)
-        : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
-    return { call, aggregate, at }
-  })
+  const { values, partials, value } = planAccumulators(plan, scope, new Set(parts.map((part) => part.name)))
   const eventTimeKeys = keys.flatMap((key, i) =>
     key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
   )
@@ -98,10 +84,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
   return {
     node,
     keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
-    aggregateValue: (call: unknown, cells: readonly string[]) => {
-      const { aggregate, at } = lowered.find((one) => one.call === call)!
-      return aggregate.final(at.map((i) => cells[parts.length + i]!))
-    },
+    aggregateValue: (call: unknown, cells: readonly string[]) => value(call, cells.slice(parts.length)),
   }
 }
 
@@ -137,7 +120,9 @@ function lateGroupedRows(
   const cells = lateCells(wanted, plan.input, (column) => select.columns[column]!.sql)
   const row = select.columns[rowNumber]!.sql
   const [eventTime, last] =
-    written.kind === 'window' ? [expressionSql(written.time, scope), windowBound(windowed.lastOf(written), written, 'end')] : [end, end]
+    written.kind === 'window' && written.gap === undefined
+      ? [expressionSql(written.time, scope), windowBound(windowed.lastOf(written), written, 'end')]
+      : [end, end]
   const lastIsInTime = `coalesce(${last} > ⟦late⟧, true)`
   const perWindow = renderSelect({
     ...select,
@@ -157,6 +142,38 @@ function lateGroupedRows(
     rowsSchema: lateSchema(wanted),
     inTimeSql: `SELECT (SELECT count(*) FROM ⟦0⟧ AS x) - (SELECT count(DISTINCT w.c0) FROM (${whole}) AS w) AS c0`,
   }
+}
+
+/** What a plan's aggregates keep of a group. */
+export interface PlannedAccumulators {
+  readonly values: readonly StateValue[]
+  /** In the order of `values`: a SQL aggregate over a batch's rows, and the value of the column from it. */
+  readonly partials: readonly { readonly partial: string; readonly settle: (sql: string) => string }[]
+  /** What an aggregate gives, from the columns of `values`. */
+  readonly value: (call: unknown, cells: readonly string[]) => string
+}
+
+/** `taken`: names of columns that the state has already. */
+export function planAccumulators(plan: Aggregate, scope: SqlScope, taken: Set<string>): PlannedAccumulators {
+  const values: StateValue[] = []
+  const partials: Partials = []
+  const lowered = aggregatesIn(plan).map(({ call, output }) => {
+    const aggregate = lowerAggregate(
+      call,
+      call.args.map((arg) => expressionSql(arg, scope)),
+      call.filter && expressionSql(call.filter, scope),
+    )
+    const at =
+      aggregate.accumulators[0]!.merge === 'moments'
+        ? addMoments(aggregate, output, values, partials, taken)
+        : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
+    return { call, aggregate, at }
+  })
+  const value = (call: unknown, cells: readonly string[]) => {
+    const { aggregate, at } = lowered.find((one) => one.call === call)!
+    return aggregate.final(at.map((i) => cells[i]!))
+  }
+  return { values, partials, value }
 }
 
 type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
@@ -205,7 +222,12 @@ function freeName(wanted: string, taken: Set<string>): string {
 }
 
 /** One row a group: a plain GROUP BY inside; identities, window ends and checked sums outside, where there are only groups left. */
-function partialSql(select: Select, keys: ReturnType<typeof groupedRows>['keys'], partials: Partials, c: Compilation): string {
+function partialSql(
+  select: Select,
+  keys: ReturnType<typeof groupedRows>['keys'],
+  partials: PlannedAccumulators['partials'],
+  c: Compilation,
+): string {
   const grouped = keys.flatMap((key) => key.grouped)
   const inner = groupBySql(
     select,

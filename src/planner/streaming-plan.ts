@@ -29,7 +29,7 @@ export interface PlannedSource {
 
 export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulNode
 /** Every kind of step with state. A new kind: its node here, its planning in planner/, its work in operators/<kind>.ts, its line in runtime/stateful-steps.ts. */
-export type StatefulNode = StatefulAggregate | StatefulDedupe | StatefulLimit | StatefulJoin
+export type StatefulNode = StatefulAggregate | StatefulSession | StatefulDedupe | StatefulLimit | StatefulJoin
 export type StatefulKind = StatefulNode['kind']
 
 /** The rows that a source has in this batch. */
@@ -153,6 +153,18 @@ export interface StatefulAggregate extends StatefulStep {
 }
 
 /**
+ * Aggregation by session windows. Per batch: group the rows into pieces of sessions, drop what is late, put the pieces together with each other and with the stored sessions of
+ * their keys that they overlap or touch, and give the rows that the output mode asks for, in the columns of the state (keys; start, end, accumulators).
+ */
+export interface StatefulSession extends StatefulStep {
+  readonly kind: 'session'
+  /** SELECT over ⟦0⟧ giving a row a piece: key_id, the columns of the state, and how many of its rows are late (all or none). ⟦late⟧ stands for the late watermark as a
+   *  TIMESTAMP literal. */
+  readonly piecesSql: string
+  readonly piecesSchema: Schema
+}
+
+/**
  * dropDuplicates and dropDuplicatesWithinWatermark. Per batch: number the rows, run `keysSql` over them (one row a key), drop rows that are late, enter the keys
  * that the state doesn't have, and give the first row of each of those.
  */
@@ -213,7 +225,7 @@ export interface StatefulJoinSide {
 
 export type { EventTimeColumn, MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
 
-const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, dedupe: true, limit: true, join: true }
+const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, session: true, dedupe: true, limit: true, join: true }
 export function isStateful(node: PhysicalNode): node is StatefulNode {
   return node.kind in statefulKinds
 }

@@ -30,6 +30,7 @@ import {
   type StatefulNode,
   type StreamingPlan,
 } from './streaming-plan.ts'
+import { planSession } from './streaming-session.ts'
 import { inTimeZone } from './time-zone.ts'
 
 /**
@@ -194,7 +195,7 @@ class StreamPlanner {
   #aggregateRows(plan: LogicalPlan, aggregate: Aggregate, c: Compilation): Select {
     return aggregateRows(
       aggregate,
-      this.#once(plan, '', () => planAggregate(aggregate, this.#planning)),
+      this.#once(plan, '', () => (aggregate.session === undefined ? planAggregate : planSession)(aggregate, this.#planning)),
       c,
     )
   }

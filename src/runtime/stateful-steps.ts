@@ -2,13 +2,14 @@ import { runAggregate } from '../operators/aggregate.ts'
 import { runDedupe } from '../operators/dedupe.ts'
 import { runJoin } from '../operators/join.ts'
 import { runLimit } from '../operators/limit.ts'
+import { runSession } from '../operators/session.ts'
 import type { StepContext, StepResult } from '../operators/step.ts'
 import type { StatefulKind, StatefulNode } from '../planner/streaming-plan.ts'
 
 type Steps = { readonly [K in StatefulKind]: (node: Extract<StatefulNode, { kind: K }>, context: StepContext) => Promise<StepResult> }
 
 /** Who does the work of each kind of step. */
-const steps: Steps = { aggregate: runAggregate, dedupe: runDedupe, limit: runLimit, join: runJoin }
+const steps: Steps = { aggregate: runAggregate, session: runSession, dedupe: runDedupe, limit: runLimit, join: runJoin }
 
 /** One batch of a step with state. */
 export function runStep(node: StatefulNode, context: StepContext): Promise<StepResult> {

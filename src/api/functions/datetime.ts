@@ -1,6 +1,6 @@
 /** Dates, times and time windows. */
 import type { Col, Expr, Num, NumberInput, NumCol, OpNull, StrCol, TimeCol } from '../column-types.ts'
-import type { IntervalLike, IntLike, IsAny, NullOf, Struct, TimeLike, Watermark } from '../types.ts'
+import type { DayTimeInterval, IntervalLike, IntLike, IsAny, NullOf, Session, Struct, TimeLike, Watermark } from '../types.ts'
 import { call, given, type Text, type Whole } from './call.ts'
 
 export function year<A extends TimeLike | null>(e: Expr<A>): NumCol<'int' | NullOf<A>> {
@@ -110,6 +110,17 @@ export function window<A extends TimeLike | WindowStruct | null>(
   start?: string,
 ): Col<WindowStruct & Marked<A>> {
   return call('window', ...given(time, duration, start === undefined ? slide : (slide ?? duration), start))
+}
+/**
+ * The session that a row belongs to, [start, end): rows that are equal in the other grouping keys are in one session as long as each comes within `gap` of the one before (also just
+ * at its end). The gap is an interval as text, or an expression that gives such texts or day-time intervals; rows without a time or without a gap above 0 fall out.
+ * Outside of groupBy it is the row's own time and the end of its gap. A stream needs a further grouping key, and append or complete mode.
+ */
+export function session_window<A extends TimeLike | WindowStruct | null>(
+  time: Expr<A>,
+  gap: string | Expr<'string' | DayTimeInterval | null>,
+): Col<WindowStruct & Session & Marked<A>> {
+  return call('session_window', time, gap)
 }
 /** The time that stands for a window in further time operations: its end less one microsecond. */
 export function window_time<A extends WindowStruct | null>(e: Expr<A>): TimeCol<('timestamp' & Marked<A>) | NullOf<A>> {

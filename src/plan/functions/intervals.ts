@@ -9,6 +9,8 @@ const number = (name: string, gives: DataType): FunctionRow => ({ ...scalar(name
 
 export const intervals: readonly FunctionRow[] = [
   number('interval_number', 'long'),
+  // the gap of a session, where it is text
+  { ...scalar('interval_us', { takes: ['string'], gives: 'long', nullable: true }), internal: true },
   number('interval_of_number', 'interval day to second'),
   scalar('make_dt_interval', {
     takes: ['int', 'int', 'int', decimal(18, 6)],

@@ -21,6 +21,7 @@ const sumOverflow = raise('INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION', 'In
 export const intervals: Templates = {
   make_dt_interval: dayTime,
   make_ym_interval: yearMonth,
+  interval_us: ([x]) => `spark_interval_us(${x!.sql})`,
   interval_number: ([x]) => `CAST(${x!.sql} AS BIGINT)`,
   interval_of_number: ([x], type) => orRaise(`TRY_CAST(${x!.sql} AS ${sqlType(type)})`, x!.sql, sumOverflow),
 }

@@ -10,6 +10,7 @@ import { writeVector } from '../write-vectors.ts'
 import { charset } from './charsets.ts'
 import { format } from './format.ts'
 import { hash } from './hash.ts'
+import { interval } from './interval.ts'
 import { json } from './json.ts'
 import { type Kernel, KernelError } from './kernel.ts'
 import { math } from './math.ts'
@@ -18,7 +19,18 @@ import { regexp } from './regexp.ts'
 import { text } from './text.ts'
 import { url } from './url.ts'
 
-export const kernels: readonly Kernel[] = [...hash, ...text, ...charset, ...regexp, ...format, ...numberFormat, ...url, ...json, ...math]
+export const kernels: readonly Kernel[] = [
+  ...hash,
+  ...text,
+  ...charset,
+  ...regexp,
+  ...format,
+  ...numberFormat,
+  ...url,
+  ...json,
+  ...math,
+  ...interval,
+]
 
 type Connection = Awaited<ReturnType<typeof bindings.connect>>
 

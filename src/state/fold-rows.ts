@@ -1,0 +1,16 @@
+import type { ColumnBatch } from '../data/column-batch.ts'
+import type { StateSchema } from '../data/state-schema.ts'
+import { MemoryStateStore } from './memory-state-store.ts'
+
+/**
+ * Rows of several groups become one row each, by the operations of the schema's values, in the order given. `groupOf[i]` is the group of row i; groups are
+ * numbered in the order of their first coming, and row g of the result is group g's. The rows of a group are equal in the keys.
+ */
+export function foldRows({ keys, values }: StateSchema, groupOf: Uint32Array, rows: ColumnBatch): ColumnBatch {
+  const keyIds = new Uint32Array(rows.length * 4)
+  for (let i = 0; i < rows.length; i++) {
+    keyIds[4 * i + 1] = Math.imul(groupOf[i]!, 0x9e3779b1)
+    keyIds[4 * i + 2] = groupOf[i]!
+  }
+  return new MemoryStateStore({ keys, values, eventTime: null }, 1).merge({ keyIds, rows })
+}
