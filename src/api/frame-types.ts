@@ -31,7 +31,7 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
-import type { Fields, IsAny, Js, Session, TimeLike, Watermark } from './types.ts'
+import type { Fields, IsAny, Js, SessionMark, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'
 
@@ -85,7 +85,7 @@ type NamedColumns<A extends readonly unknown[]> = {
   [P in A[number] as P extends Named<infer N_, any> ? N_ : never]: P extends Named<any, infer X> ? X : never
 }
 /** Not of keys of which the compiler knows nothing: those are allowed all modes. */
-type HasSession<Key> = IsAny<Key> extends true ? false : [Extract<Key, Session>] extends [never] ? false : true
+type HasSession<Key> = IsAny<Key> extends true ? false : [Extract<Key, SessionMark>] extends [never] ? false : true
 type AfterAgg<K extends Kind, G> = K extends 'batch'
   ? 'batch'
   : K extends 'rows'

@@ -34,7 +34,7 @@ export interface Watermark {
   readonly watermark: true
 }
 /** Mark of a session window: grouping by it merges sessions. */
-export interface Session {
+export interface SessionMark {
   readonly session: true
 }
 

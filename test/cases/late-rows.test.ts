@@ -1,5 +1,17 @@
 // The side output of late rows: what goes there, for every step with state, and that books and metric agree with it.
-import { count, type DataFrame, MemoryStream, type QueryProgress, type StreamFrame, t, timestamp_seconds, window } from 'millrace'
+import {
+  count,
+  type DataFrame,
+  lit,
+  MemoryStream,
+  type QueryProgress,
+  type StreamFrame,
+  session_window,
+  t,
+  timestamp_seconds,
+  when,
+  window,
+} from 'millrace'
 import { describe, expect, test } from 'vitest'
 import { rows, seconds, useEngine } from './harness.ts'
 
@@ -199,6 +211,28 @@ test.each(['inner', 'left'] as const)('a %s join: each side has its own', async 
     { at: 'symmetricHashJoin 0 left', rowsIn: 2, rowsOn: 1, lateRows: 1, deadLetters: 0 },
     { at: 'symmetricHashJoin 0 right', rowsIn: 3, rowsOn: 1, lateRows: 2, deadLetters: 0 },
   ])
+})
+
+test('sessions: each row by its own time and gap; rows without a gap are in none, and not late', async () => {
+  const input = seconds(engine())
+  const gap = when(lit(1).eq(1), '5 seconds').otherwise('1 second')
+  const frame = timed(input)
+    .groupBy(({ at, value }) => ({ s: session_window(at, when(value.eq(13), '0 seconds').otherwise(gap)), parity: value.mod(2) }))
+    .agg(() => ({ n: count() }))
+  const { late, progresses } = await run(input, frame, [
+    () => input.addData(...rows(10, 30)),
+    () => input.addData(...rows(10, 15, 13, 16, 10)),
+  ])
+  // the watermark is 20: a session from 15 is late, one from 16 is not
+  expect(late).toHaveLength(1)
+  expect(late[0]!.rows.map((row) => [row['value'], row['_event_time'], row['_watermark']]).sort()).toEqual([
+    [10, 15, 20],
+    [10, 15, 20],
+    [15, 20, 20],
+  ])
+  expect(sum(metric(progresses))).toBe(3)
+  expect(progresses.map((progress) => progress.stateOperators[0]!.numRowsDroppedByWatermark).reduce((a, b) => a + b)).toBe(3)
+  expectBalance(progresses)
 })
 
 test('columns of a frame, other than those that the query reads, into a table of its own', async () => {

@@ -17,7 +17,6 @@ import { seconds, useEngine } from './harness.ts'
 const engine = useEngine()
 
 /** DataFrames made from SQL texts, whose columns the compiler does not know. */
-// biome-ignore lint/suspicious/noExplicitAny: see above
 type Untyped = any
 
 const lines = (input: Engine) => new MemoryStream(input, { line: t.string(), second: t.long() })

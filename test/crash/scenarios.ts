@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { avg, count, type Engine, max, millrace, type Row, type StreamingQuery, sum, t, window } from 'millrace'
+import { avg, count, type Engine, lit, max, millrace, type Row, type StreamingQuery, session_window, sum, t, window } from 'millrace'
 import type { Files } from '../../src/base/files.ts'
 import { type Random, systemRandom } from '../../src/base/random.ts'
 import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/process-identity.ts'
@@ -147,6 +147,36 @@ const neighbours = (place: Place, isStream: boolean, how: 'inner' | 'left') => {
 const markedStream = (place: Place) => stream(place).withWatermark('at', '30 seconds')
 type Marked = ReturnType<typeof markedStream>
 const neighbourFields = { ...fields, otherK: t.string().nullable(), otherAt: t.timestamp().nullable(), otherV: t.double().nullable() }
+
+/** Sessions of ten seconds, some of which grow over several files and some of which are put together late. */
+const sessions = (place: Place, isStream: boolean) =>
+  (isStream ? stream(place).withWatermark('at', '30 seconds') : (table(place) as never as Marked))
+    .groupBy(({ at, k }) => ({ session: session_window(at, '8 seconds'), k }))
+    .agg(({ v }) => ({ n: count(), total: sum(v), mean: avg(v), most: max(v) }))
+    .select(({ session, k, n, total, mean, most }) => ({ start: session.start, end: session.end, k, n, total, mean, most }))
+const sessionFields = {
+  start: t.timestamp(),
+  end: t.timestamp(),
+  k: t.string(),
+  n: t.long(),
+  total: t.double().nullable(),
+  mean: t.double().nullable(),
+  most: t.double().nullable(),
+}
+
+/** Reached in the third file. */
+const limited = 27
+
+/** Every row twice in its batch, and some in several. */
+const repeated = (place: Place) => {
+  const rows = markedStream(place).select(({ k, at }) => ({ k, at }))
+  return rows.union(rows)
+}
+const distinctRows = (place: Place) =>
+  table(place)
+    .select(({ k, at }) => ({ k, at }))
+    .distinct()
+    .collect()
 
 /** Keeps each batch as a file of its own, so that a batch that comes again replaces itself. */
 function intoBatchFiles(place: Place) {
@@ -333,6 +363,87 @@ export const scenarios: readonly Scenario[] = [
       ),
     output: (place) => place.engine.read.parquet(out(place), neighbourFields).collect(),
     expected: (place) => neighbours(place, false, 'left').collect(),
+  },
+  {
+    name: 'session windows, append, into parquet',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        sessions(place, true)
+          .writeStream.outputMode('append')
+          .format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.parquet(out(place), sessionFields).collect(),
+    expected: (place) => (sessions(place, false) as never as { collect(): Promise<Row[]> }).collect(),
+  },
+  {
+    name: 'session windows, complete, into foreachBatch',
+    input: fiveFiles,
+    intoFiles: false,
+    run: (place) =>
+      untilDone(
+        sessions(place, true)
+          .writeStream.outputMode('complete')
+          .foreachBatch(intoBatchFiles(place))
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(),
+      ),
+    output: async (place) => (await batchFiles(place)).at(-1) ?? [],
+    expected: (place) => (sessions(place, false) as never as { collect(): Promise<Row[]> }).collect(),
+  },
+  {
+    name: 'dropDuplicates, into json',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        repeated(place)
+          .dropDuplicates()
+          .writeStream.format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.json(out(place), { k: t.string(), at: t.timestamp() }).collect(),
+    expected: distinctRows,
+  },
+  {
+    name: 'dropDuplicatesWithinWatermark, into json',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        repeated(place)
+          .dropDuplicatesWithinWatermark(['k', 'at'])
+          .writeStream.format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.json(out(place), { k: t.string(), at: t.timestamp() }).collect(),
+    expected: distinctRows,
+  },
+  {
+    name: 'limit, into json',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .select(() => ({ one: lit(1) }))
+          .limit(limited)
+          .writeStream.format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .start(out(place)),
+      ),
+    output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
+    expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
   },
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read

@@ -1,4 +1,4 @@
-import { coalesce, count, date_trunc, sum, when, window, window_time } from '../../src/api/functions.ts'
+import { coalesce, count, date_trunc, session_window, sum, when, window, window_time } from '../../src/api/functions.ts'
 import { ads, clicks, perCampaign } from './queries.ts'
 
 const marked = clicks.withWatermark('event_time', '1 minute')
@@ -52,6 +52,30 @@ marked
   .groupBy(({ w }) => ({ at: window_time(w) }))
   .count()
   .writeStream.start()
+// sessions may still grow into one: no update mode
+const sessions = marked.groupBy(({ event_time, ad_id }) => ({ s: session_window(event_time, '5 minutes'), ad_id })).count()
+sessions.writeStream.start()
+sessions.writeStream.outputMode('append')
+sessions.writeStream.outputMode('complete')
+// @ts-expect-error sessions in update mode
+sessions.writeStream.outputMode('update')
+const unmarked = clicks.groupBy(({ event_time, ad_id }) => ({ s: session_window(event_time, '5 minutes'), ad_id })).count()
+unmarked.writeStream.outputMode('complete')
+// @ts-expect-error append without a watermark
+unmarked.writeStream.start()
+// @ts-expect-error update without a watermark
+unmarked.writeStream.outputMode('update')
+// a session is an event time for the steps above
+sessions
+  .groupBy(({ s }) => ({ w: window(s, '1 hour') }))
+  .agg(({ count: n }) => ({ n: sum(n) }))
+  .writeStream.start()
+sessions.select(({ s }) => ({ start: s.start, last: window_time(s) }))
+// @ts-expect-error a gap is text or an interval
+clicks.groupBy(({ event_time, price }) => ({ s: session_window(event_time, price) }))
+// @ts-expect-error a session begins with a time
+clicks.groupBy(({ ad_id }) => ({ s: session_window(ad_id, '5 minutes') }))
+
 // arithmetic loses it
 const lost = marked
   .withColumn('event_time', ({ event_time }) => date_trunc('hour', event_time))

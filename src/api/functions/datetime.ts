@@ -1,6 +1,6 @@
 /** Dates, times and time windows. */
 import type { Col, Expr, Num, NumberInput, NumCol, OpNull, StrCol, TimeCol } from '../column-types.ts'
-import type { DayTimeInterval, IntervalLike, IntLike, IsAny, NullOf, Session, Struct, TimeLike, Watermark } from '../types.ts'
+import type { DayTimeInterval, IntervalLike, IntLike, IsAny, NullOf, SessionMark, Struct, TimeLike, Watermark } from '../types.ts'
 import { call, given, type Text, type Whole } from './call.ts'
 
 export function year<A extends TimeLike | null>(e: Expr<A>): NumCol<'int' | NullOf<A>> {
@@ -119,7 +119,7 @@ export function window<A extends TimeLike | WindowStruct | null>(
 export function session_window<A extends TimeLike | WindowStruct | null>(
   time: Expr<A>,
   gap: string | Expr<'string' | DayTimeInterval | null>,
-): Col<WindowStruct & Session & Marked<A>> {
+): Col<WindowStruct & SessionMark & Marked<A>> {
   return call('session_window', time, gap)
 }
 /** The time that stands for a window in further time operations: its end less one microsecond. */

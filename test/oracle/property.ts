@@ -1,0 +1,36 @@
+/** What the property tests of this folder share: how many runs, from which seed, over which providers of state, and the count of what was run. */
+import { appendFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { millrace } from 'millrace'
+
+/** `npm run oracle` sets these; a failure prints the seed and the path to it. */
+export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
+const givenRuns = process.env['MILLRACE_ORACLE_RUNS']
+
+/** Holds a property against generated values: `runs` of them unless the environment says how many. */
+export async function holds<T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>, runs: number): Promise<void> {
+  const numRuns = givenRuns === undefined ? runs : Number(givenRuns)
+  const details = await fc.check(fc.asyncProperty(arbitrary, check), { numRuns, seed, endOnFailure: false })
+  const report = process.env['MILLRACE_ORACLE_REPORT']
+  if (report !== undefined) appendFileSync(report, `${details.numRuns}\n`)
+  if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details), { cause: details.errorInstance })
+}
+
+export const providerKey = 'spark.sql.streaming.stateStore.providerClass'
+/** The providers of state that this installation has. */
+export const providers: readonly string[] = await available(['memory', 'rocksdb'])
+
+async function available(names: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (const name of names) {
+    try {
+      const engine = await millrace.local({ threads: 1, conf: { [providerKey]: name } })
+      await engine.close()
+      found.push(name)
+    } catch (error) {
+      if (!(error as { code?: string }).code?.startsWith('INVALID_CONF_VALUE')) throw error
+    }
+  }
+  return found
+}
+console.log(`oracle tests: seed ${seed}, providers ${providers.join(', ')}`)
