@@ -3,7 +3,7 @@ import type { Column } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
-import type { BatchWatermarks, StepMetrics } from '../operators/step.ts'
+import type { BatchWatermarks, StepMetrics, StepSql } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { inputsOfNode, type PhysicalNode, type SourceRows, type StatefulNode, type UserCallsStep } from '../planner/streaming-plan.ts'
@@ -17,6 +17,8 @@ export interface EvaluationContext {
   readonly sql: SqlBatch
   /** The rows of a bounded table that is no file; undefined where it is one of files. */
   readonly table?: (scan: BatchScan) => Promise<Relation | undefined>
+  /** The same for the steps with state. */
+  readonly stepSql: StepSql
   /** The relation of a stream source's rows in this batch. */
   readonly source: (node: SourceRows) => Promise<Relation>
   /** A relation that the engine made under a name (foreachBatch). */
@@ -110,12 +112,12 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { sql, store, watermarks, batchTimestampMs } = this.#context
+    const { stepSql, store, watermarks, batchTimestampMs } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     const late = await this.#setAside(node, inputs)
     const { output, metrics } = await runStep(node, {
-      sql,
+      sql: stepSql,
       inputs,
       store: (name) => store(node.operatorId, name),
       watermarks: watermarks(node.operatorId),

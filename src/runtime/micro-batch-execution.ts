@@ -23,6 +23,7 @@ import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
 import type { ReadLimits } from './read-limits.ts'
 import { SetAside } from './set-aside.ts'
 import type { SideOutputs } from './side-outputs.ts'
+import { StateUpkeep } from './state-upkeep.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
 
@@ -91,6 +92,7 @@ export class MicroBatchExecution {
   readonly #reporter: ProgressReporter
   #tracker: WatermarkTracker
   #state: QueryState | null = null
+  #upkeep: StateUpkeep | null = null
   #batchId = 0
   /** End offsets of the batch before the next one. */
   #start: Record<string, Offset | null> = {}
@@ -179,6 +181,7 @@ export class MicroBatchExecution {
       }
     } else this.#start = this.#noOffsets()
     this.#state = openState ? await openState(this.#batchId) : null
+    this.#upkeep = this.#state && new StateUpkeep(this.#state)
   }
 
   /** Runs until the trigger has no more to do or stop() is called. Rejects with what broke the query. */
@@ -188,6 +191,7 @@ export class MicroBatchExecution {
       if (trigger.kind === 'processing-time') await this.#runPeriodically(trigger.intervalMs)
       else if (trigger.kind === 'once' || !this.#allCanFreeze()) await this.#runOnce()
       else await this.#runAvailableNow()
+      await this.#upkeep?.finish()
     } catch (error) {
       if (!(error instanceof Abandoned)) throw await this.#reasonOf(error)
     }
@@ -252,7 +256,7 @@ export class MicroBatchExecution {
     let planned: PlannedBatch | null
     try {
       planned = this.#planned ?? (await this.#constructNextBatch(how.limited, how.noDataBatches))
-      if (planned) await this.#runBatch(planned)
+      await (planned ? this.#runBatch(planned) : this.#upkeep?.finish())
     } catch (error) {
       // whatever failed beside it, the log entry is written or refused before anything is closed
       await Promise.allSettled([this.#planned?.logged])
@@ -425,7 +429,7 @@ export class MicroBatchExecution {
     this.#evictedByMs = entry.batchWatermarkMs
     this.#planned = null
     this.#batchId++
-    await this.#state?.afterCommit()
+    this.#upkeep?.due()
     await this.#parts.sink.maintain?.()
     await this.#parts.sideOutputs?.maintain()
   }
@@ -441,6 +445,7 @@ export class MicroBatchExecution {
     return new Evaluation(plan.root, {
       sql,
       lateRows: setAside?.lateRows,
+      stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
       table: (scan) => this.#parts.readTable(scan, sql),
@@ -460,7 +465,7 @@ export class MicroBatchExecution {
           todo: 'use the DataFrame that foreachBatch gives only inside its function',
         })
       },
-      store: (operatorId, name) => this.#state!.store(operatorId, name),
+      store: (operatorId, name) => this.#upkeep!.store(operatorId, name),
     })
   }
 

@@ -39,6 +39,7 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
   try {
     const evaluation = new Evaluation(root, {
       sql,
+      stepSql: sql,
       watermarks: () => ({ lateUs: null, evictionUs: null }),
       batchTimestampMs,
       table: (scan) => scanStateTable(scan, sql, environment.files),

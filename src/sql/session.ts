@@ -18,6 +18,8 @@ export class Session {
   #closed = false
   #tables = 0
   #failed = false
+  /** What went wrong while rows were loaded: every statement after it fails with the same. */
+  #broken: { readonly error: unknown } | undefined
   constructor(connection: Connection) {
     this.#connection = connection
   }
@@ -34,6 +36,7 @@ export class Session {
 
   #statement(sql: string, run: () => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
+      if (this.#broken) throw this.#broken.error
       try {
         return await run()
       } catch (error) {
@@ -52,6 +55,7 @@ export class Session {
     try {
       await before
       if (this.#closed) throw sqlError(new Error('the batch has ended'), '')
+      if (this.#broken) throw this.#broken.error
       const result = await bindings.execute_prepared_streaming(await bindings.prepare(this.#connection.native, sql))
       for (let chunk = await bindings.fetch_chunk(result); chunk !== null; chunk = await bindings.fetch_chunk(result)) {
         if (bindings.data_chunk_get_size(chunk) === 0) break
@@ -71,7 +75,10 @@ export class Session {
     return `t${this.#tables++}`
   }
 
-  /** Makes columns readable and returns what stands behind FROM. They must not change while the session lives. */
+  /**
+   * Makes columns readable and returns what stands behind FROM. They must not change while the session lives. Many rows cross while the caller
+   * goes on (the state's changelog is written meanwhile); a failure is told by the next statement.
+   */
   async load(schema: Schema, batches: readonly ColumnBatch[]): Promise<string> {
     const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
     // a table of DuckDB has a column; rows without any are only counted
@@ -81,8 +88,10 @@ export class Session {
       return this.#connection.place(schema, batches)
     }
     const table = this.nextTable()
-    await this.run(`CREATE TEMP TABLE ${table} (${columnDefinitions(schema)})`)
-    for (const batch of batches) if (batch.length > 0) await this.#inTurn(async () => this.#append(table, batch))
+    // one after the other, before any statement that is asked for later
+    const steps: Promise<unknown>[] = [this.run(`CREATE TEMP TABLE ${table} (${columnDefinitions(schema)})`)]
+    for (const batch of batches) if (batch.length > 0) steps.push(this.#inTurn(async () => this.#append(table, batch)))
+    for (const step of steps) step.catch(() => undefined)
     return table
   }
   #append(table: string, batch: ColumnBatch): void {
@@ -91,7 +100,9 @@ export class Session {
       appendColumns(appender, batch)
       bindings.appender_close_sync(appender)
     } catch (error) {
-      throw sqlError(error, `append ${batch.length} rows to ${table}`)
+      this.#failed = true
+      this.#broken ??= { error: sqlError(error, `append ${batch.length} rows to ${table}`) }
+      throw this.#broken.error
     }
   }
 

@@ -44,7 +44,7 @@ async function expectExactlyOnce(): Promise<void> {
 }
 
 test('a second process is refused while the first one lives, and is told which it is', async () => {
-  const first = start({ hold: { at: 'writeFile checkpoint/state/changelog/3-1', how: 'wait' } })
+  const first = start({ hold: { at: 'writeFile checkpoint/state/changelog/3-1', how: 'stop' } })
   await first.held
   const before = bytesOf(join(folder, 'root'))
   const second = await start().ended
@@ -52,7 +52,7 @@ test('a second process is refused while the first one lives, and is told which i
   expect((second as { message: string }).message).toContain(`(epoch 1) on host ${hostname()}, pid ${first.pid}, `)
   expect((second as { message: string }).message).toContain('which is alive')
   expect(bytesOf(join(folder, 'root'))).toEqual(before)
-  expect(await first.release()).toEqual({ end: 'done' })
+  expect(await first.goOn()).toEqual({ end: 'done' })
   await expectExactlyOnce()
 })
 
