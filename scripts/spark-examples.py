@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 import time
 
@@ -148,6 +149,31 @@ def table_of(spark, source):
     return {"schema": ", ".join(f"`{field.name}` {text_of(field.dataType)}" for field in fields), "rows": rows}
 
 
+def ask_query(spark, sql):
+    try:
+        frame = spark.sql(sql)
+        columns = [[field.name, text_of(field.dataType)] for field in frame.schema.fields]
+        return {"sql": sql, "columns": columns, "rows": rows_of(spark, frame)[1]}
+    except PySparkException as error:
+        return {"sql": sql, "error": error.getCondition() or type(error).__name__}
+    except Exception as error:  # an error of Java that pyspark has no class for
+        found = re.search(r"\[([A-Z][A-Z0-9_.]+)\]", str(error))
+        return {"sql": sql, "error": found.group(1) if found else type(error).__name__}
+
+
+def queries(request):
+    """Whole statements over temporary views: {"path": ..., "views": [...], "queries": [...]}. Always asked anew."""
+    spark = session()
+    for view in request["views"]:
+        spark.sql(view)
+    answers = [ask_query(spark, sql) for sql in request["queries"]]
+    with open(request["path"], "w") as file:
+        file.write('{\n"spark": "%s",\n"queries": [\n' % VERSION)
+        file.write(",\n".join(json.dumps(answer, ensure_ascii=False) for answer in answers))
+        file.write("\n]\n}\n")
+    print(f"sql: {len(answers)} queries asked", file=sys.stderr)
+
+
 def identity(example):
     return json.dumps([example["sql"], example.get("from"), example.get("by")])
 
@@ -155,6 +181,8 @@ def identity(example):
 def main():
     request = json.load(sys.stdin)
     spark = None
+    if request.get("sql"):
+        queries(request["sql"])
     for family, examples in request["families"].items():
         path = os.path.join(request["folder"], f"{family}.json")
         old = json.load(open(path)) if os.path.exists(path) and not request.get("all") else {"examples": [], "tables": {}}

@@ -26,6 +26,14 @@ export class Engine implements Session {
   readonly #local: LocalEngine
   readonly #session: Session
   readonly createDataFrame: Session['createDataFrame']
+  /** Runs a statement of SQL over temporary views. */
+  readonly sql: Session['sql']
+  /** A temporary view, or the memory table of a query, as a frame. */
+  readonly table: Session['table']
+  /** Numbers as a table. */
+  readonly range: Session['range']
+  /** What there is by name: views, memory tables, functions. */
+  readonly catalog: Session['catalog']
   /** Functions of the program by name: `engine.udf.register('cents', (price: number) => …, t.int())`, then `expr('cents(price)')`. */
   readonly udf: UdfRegistry
 
@@ -35,6 +43,10 @@ export class Engine implements Session {
     this.streams = local.streams
     this.udf = new UdfRegistry(local.userFunctions)
     this.createDataFrame = this.#session.createDataFrame
+    this.sql = this.#session.sql
+    this.table = this.#session.table
+    this.range = this.#session.range
+    this.catalog = this.#session.catalog
   }
 
   /** InvalidQueryError for configuration that does not exist or has a wrong value. */

@@ -1,3 +1,4 @@
+export type { Catalog, CatalogColumn, CatalogTable } from './api/catalog.ts'
 export type {
   AnyFrame,
   Cols,
@@ -20,6 +21,8 @@ export type {
 export * from './api/functions.ts'
 export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
+export type { Session } from './api/session.ts'
+export type { SqlArguments } from './api/sql.ts'
 export type { ColumnsOf, StandardSchema } from './api/standard-schema.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, SchemaJson, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
@@ -33,6 +36,7 @@ export {
   type Vector,
   type VectorValues,
 } from './api/user-functions.ts'
+export { Window, type WindowSpec } from './api/window-spec.ts'
 export type { Clock } from './base/clock.ts'
 export {
   CorruptCheckpointError,

@@ -32,6 +32,9 @@ function fakeEngine(rows: readonly Row[] = []) {
     },
     explainPhysical: (_plan, mode) => `physical in ${mode}\n`,
     conf: () => undefined,
+    setConf: () => {},
+    views: new Map(),
+    heldTables: { names: [], get: () => undefined },
     userFunctions: new Map(),
   }
   return { engine, session: createSession(engine), asked }

@@ -19,6 +19,7 @@ import type {
   Watermark,
   YearMonthInterval,
 } from './types.ts'
+import type { WindowSpec } from './window-spec.ts'
 
 export declare const T: unique symbol
 export declare const J: unique symbol
@@ -220,6 +221,13 @@ export interface ColBase<A> extends Expr<A>, JsExpr<Js<A>> {
   /** Null where the value does not fit. */
   try_cast<C extends Primitive>(type: C): Col<C | null>
   try_cast<C>(type: TypeToken<C>): Col<C | null>
+  /** The same as cast. */
+  astype<C extends Primitive>(type: C): Col<C | NullOf<A>>
+  astype<C>(type: TypeToken<C>): Col<Exclude<C, null> | NullOf<A>>
+  /** An aggregate, or a function such as rank(), over a window of rows: `sum(price).over(Window.partitionBy('user'))`. */
+  over(window: WindowSpec): Col<Unmarked<A>>
+  /** What the function makes of this column. */
+  transform<R extends Expr<any>>(f: (column: this) => R): R
   as<const Name extends string>(name: Name): Named<Name, A>
   alias<const Name extends string>(name: Name): Named<Name, A>
   asc(): Sorted
@@ -240,11 +248,18 @@ export interface NumCol<A extends Num> extends ColBase<A> {
   /** The remainder, with the sign of this. By zero it is an error. */
   mod<B extends NumOperand>(other: B): NumCol<Arith<Exclude<A, null>, OpType<B>> | null>
   neg(): NumCol<A>
+  /** True for NaN; false for null. */
+  isNaN(): BoolCol<'boolean'>
+  bitwiseAND<B extends NumOperand>(other: B): NumCol<Arith<Exclude<A, null>, OpType<B>> | NullOf<A> | OpNull<B>>
+  bitwiseOR<B extends NumOperand>(other: B): NumCol<Arith<Exclude<A, null>, OpType<B>> | NullOf<A> | OpNull<B>>
+  bitwiseXOR<B extends NumOperand>(other: B): NumCol<Arith<Exclude<A, null>, OpType<B>> | NullOf<A> | OpNull<B>>
 }
 type Text = Expr<'string' | null> | string
 export interface StrCol<A extends 'string' | null> extends ColBase<A> {
   startsWith<B extends Text>(prefix: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
   endsWith<B extends Text>(suffix: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
+  startswith<B extends Text>(prefix: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
+  endswith<B extends Text>(suffix: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
   contains<B extends Text>(part: B): BoolCol<'boolean' | NullOf<A> | OpNull<B>>
   like(pattern: string): BoolCol<'boolean' | NullOf<A>>
   ilike(pattern: string): BoolCol<'boolean' | NullOf<A>>
@@ -333,6 +348,12 @@ export interface UntypedCol<Name extends string = string> extends ColBase<any> {
   div(other: Operand): UntypedCol
   mod(other: Operand): UntypedCol
   neg(): UntypedCol
+  isNaN(): UntypedCol
+  bitwiseAND(other: Operand): UntypedCol
+  bitwiseOR(other: Operand): UntypedCol
+  bitwiseXOR(other: Operand): UntypedCol
+  startswith(prefix: Operand): UntypedCol
+  endswith(suffix: Operand): UntypedCol
   startsWith(prefix: Operand): UntypedCol
   endsWith(suffix: Operand): UntypedCol
   contains(part: Operand): UntypedCol

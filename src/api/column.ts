@@ -6,6 +6,7 @@ import { unresolvedText } from '../plan/resolve.ts'
 import { quoteName } from '../plan/schema-text.ts'
 import { literalOf } from './literal.ts'
 import { type TypeToken, typeOf } from './types.ts'
+import { overWindow } from './window-spec.ts'
 
 type Args = readonly unknown[]
 
@@ -88,6 +89,19 @@ export class Column {
     return call('-', this, typeof interval === 'string' ? call('interval', interval) : interval)
   }
 
+  bitwiseAND(other: unknown) {
+    return call('&', this, other)
+  }
+  bitwiseOR(other: unknown) {
+    return call('|', this, other)
+  }
+  bitwiseXOR(other: unknown) {
+    return call('^', this, other)
+  }
+  isNaN() {
+    return call('isnan', this)
+  }
+
   and(other: unknown) {
     return call('and', this, other)
   }
@@ -103,6 +117,12 @@ export class Column {
   }
   endsWith(suffix: unknown) {
     return call('endswith', this, suffix)
+  }
+  startswith(prefix: unknown) {
+    return this.startsWith(prefix)
+  }
+  endswith(suffix: unknown) {
+    return this.endsWith(suffix)
   }
   contains(part: unknown) {
     return call('contains', this, part)
@@ -138,6 +158,9 @@ export class Column {
   cast(type: string | TypeToken<unknown>) {
     return this.#cast(type, 'ansi')
   }
+  astype(type: string | TypeToken<unknown>) {
+    return this.cast(type)
+  }
   try_cast(type: string | TypeToken<unknown>) {
     return this.#cast(type, 'try')
   }
@@ -148,6 +171,15 @@ export class Column {
   }
   alias(name: string, ...more: string[]) {
     return this.as(name, ...more)
+  }
+
+  /** A function over a window of rows. */
+  over(window: unknown) {
+    return new Column(overWindow(this.#expression, window))
+  }
+  /** What the function makes of this column: for steps with names of their own. */
+  transform(f: (column: Column) => unknown) {
+    return new Column(columnExpression('the result of the function of transform', f(this)))
   }
 
   asc() {

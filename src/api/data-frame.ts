@@ -1,5 +1,4 @@
 import { InvalidQueryError, UserFunctionError } from '../base/errors.ts'
-import { systemRandom } from '../base/random.ts'
 import { Schema } from '../data/schema.ts'
 import { showTable, showVertical } from '../data/show-table.ts'
 import { typeText } from '../data/types.ts'
@@ -13,7 +12,6 @@ import {
   drop,
   filter,
   groupBy,
-  type JoinOn,
   join,
   limit,
   localRelation,
@@ -36,14 +34,14 @@ import {
   withColumns,
 } from '../plan/analyze.ts'
 import { describedStatistics, summary, summaryStatistics } from '../plan/analyze-summary.ts'
-import { bindUserFunctions, type NamedUserFunctions } from '../plan/bind-user-functions.ts'
+import { bindUserFunctions } from '../plan/bind-user-functions.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
-import { isStreaming, type JoinType, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
-import { sameName } from '../plan/resolve.ts'
+import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 import type { EnginePort } from '../query/engine-port.ts'
-import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
+import { type Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
 import { type ExplainMode, explainText } from './explain-text.ts'
+import { boundOn, joinOn, joinType, keySets, seedOf } from './frame-arguments.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
 import { aggregateItems, Grouping } from './grouped-data.ts'
 import { checkHint, checkPartitions } from './hints.ts'
@@ -53,6 +51,7 @@ import { OutputWriter } from './output-writer.ts'
 import { rowsOf } from './row-stream.ts'
 import { schemaTree } from './schema-tree.ts'
 import { corr, cov, crosstabText, frequentItems, quantiles } from './statistics.ts'
+import { createView } from './views.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
 /** The frame of a batch plan. */
@@ -261,6 +260,18 @@ export class PlannedFrame {
   }
   pipe<R>(f: (frame: this) => R): R {
     return f(this)
+  }
+  createTempView(name: string): void {
+    createView(this.#engine, name, this.plan, { global: false, replace: false })
+  }
+  createOrReplaceTempView(name: string): void {
+    createView(this.#engine, name, this.plan, { global: false, replace: true })
+  }
+  createGlobalTempView(name: string): void {
+    createView(this.#engine, name, this.plan, { global: true, replace: false })
+  }
+  createOrReplaceGlobalTempView(name: string): void {
+    createView(this.#engine, name, this.plan, { global: true, replace: true })
   }
   transform(f: (frame: this, ...args: unknown[]) => unknown, ...args: unknown[]): unknown {
     const result = f(this, ...args)
@@ -511,83 +522,4 @@ function aliased(items: readonly { readonly name: string; readonly expression: U
 function selectItem(item: unknown): UnresolvedExpression {
   if (item === '*') return { kind: 'star' }
   return typeof item === 'string' ? { kind: 'attribute', name: item } : columnExpression('an item of select or groupBy', item)
-}
-
-function boundOn(on: JoinOn, functions: NamedUserFunctions): JoinOn {
-  return on !== null && 'condition' in on ? { condition: bindUserFunctions(on.condition, functions) } : on
-}
-
-function joinOn(left: LogicalPlan, right: LogicalPlan, on: unknown): JoinOn {
-  if (typeof on === 'string') return { using: [on] }
-  if (Array.isArray(on) && on.every((name) => typeof name === 'string')) return { using: on }
-  if (on instanceof Column) return { condition: expressionOf(on) }
-  if (Array.isArray(on) && on.length > 0 && on.every((part) => part instanceof Column))
-    return { condition: on.map(expressionOf).reduce((a, b): UnresolvedExpression => ({ kind: 'call', name: 'and', args: [a, b] })) }
-  if (typeof on === 'function')
-    return {
-      condition: columnExpression(
-        'the condition of join',
-        (on as Callback)(columnsOf(left.schema, 'left'), columnsOf(right.schema, 'right')),
-      ),
-    }
-  throw new InvalidQueryError('MISSING_JOIN_CONDITION', {
-    what: 'join was given no columns and no condition',
-    todo: "write join(other, 'id'), join(other, ['a', 'b']) or join(other, (l, r) => l.a.eq(r.b)); for every pair of rows use crossJoin",
-  })
-}
-
-const joinTypes: Readonly<Record<string, JoinType>> = {
-  inner: 'inner',
-  cross: 'cross',
-  left: 'left',
-  leftouter: 'left',
-  right: 'right',
-  rightouter: 'right',
-  full: 'full',
-  outer: 'full',
-  fullouter: 'full',
-  semi: 'semi',
-  leftsemi: 'semi',
-  anti: 'anti',
-  leftanti: 'anti',
-}
-function joinType(how: string): JoinType {
-  const type = joinTypes[String(how).toLowerCase().replaceAll('_', '')]
-  if (type) return type
-  throw new InvalidQueryError('UNSUPPORTED_JOIN_TYPE', {
-    what: `there is no join of the kind ${JSON.stringify(how)}`,
-    todo: `use one of ${['inner', 'left', 'right', 'full', 'semi', 'anti'].join(', ')}`,
-  })
-}
-
-/** What a sample without a seed gets: another one each time. */
-function seedOf(seed: unknown): bigint {
-  if (seed === undefined || seed === null) return new DataView(systemRandom.bytes(8).buffer).getBigInt64(0)
-  if (typeof seed === 'bigint' || Number.isSafeInteger(seed)) return BigInt(seed as number | bigint)
-  throw new InvalidQueryError('INVALID_PARAMETER_VALUE.SEED', {
-    what: `the seed ${String(seed)} is no integer`,
-    todo: 'give an integer, or none',
-  })
-}
-
-/** The sets of groupingSets as numbers of its keys. */
-function keySets(sets: unknown, keys: readonly unknown[]): number[][] {
-  const given = Array.isArray(sets) && sets.every(Array.isArray) ? (sets as unknown[][]) : undefined
-  if (given === undefined || given.length === 0)
-    throw new InvalidQueryError('INVALID_GROUPING_SETS', {
-      what: 'groupingSets needs a list of lists of keys, and then all keys',
-      todo: "write groupingSets([['a', 'b'], ['a'], []], 'a', 'b')",
-    })
-  return given.map((set) =>
-    set.map((key) => {
-      const index = keys.findIndex(
-        (candidate) => candidate === key || (typeof key === 'string' && typeof candidate === 'string' && sameName(candidate, key)),
-      )
-      if (index >= 0) return index
-      throw new InvalidQueryError('GROUPING_COLUMN_MISMATCH', {
-        what: `the grouping set (${set.map(String).join(', ')}) has ${String(key)}, which is not among the keys (${keys.map(String).join(', ')})`,
-        todo: 'name all keys behind the sets',
-      })
-    }),
-  )
 }

@@ -420,6 +420,12 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   ): Frame<S, AfterSort<K>>
   limit(count: number): Frame<S, AfterLimit<K>>
   pipe<R>(f: (frame: this) => R): R
+  /** A name for this frame in `engine.sql` and `engine.table`, while the engine is open. TEMP_TABLE_OR_VIEW_ALREADY_EXISTS. */
+  createTempView(name: string): void
+  createOrReplaceTempView(name: string): void
+  /** The same as `global_temp.name`. */
+  createGlobalTempView(name: string): void
+  createOrReplaceGlobalTempView(name: string): void
   /** Prints the columns with their types, as a tree. */
   printSchema(): void
   /** Prints the logical plan and what the engine makes of it; returns the same text. */
@@ -575,5 +581,7 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
   ): StreamWriter<S, Q, M>
   /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
   readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
+  /** As start, for format memory: the table of that name is found by engine.table(name) and in SQL. Other formats have no tables: NOT_SUPPORTED_YET. */
+  readonly toTable: M extends ModesOf[Q] ? (name: string) => Promise<StreamingQuery> : WhyNot<Q, M>
 }
 export type { N }

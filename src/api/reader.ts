@@ -1,13 +1,15 @@
 import { resolve } from 'node:path'
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
-import { batchScan, streamScan } from '../plan/analyze.ts'
+import { alias, batchScan, streamScan } from '../plan/analyze.ts'
+import { parseName } from '../plan/resolve.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { dataFrameOf, streamFrameOf } from './data-frame.ts'
 import type { DataFrame, StreamFrame } from './frame-types.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
 import type { ColumnsOf, StandardSchema } from './standard-schema.ts'
 import { type Fields, type SchemaInput, type SchemaJson, schemaOf } from './types.ts'
+import { relationNamed } from './views.ts'
 
 // ---- what the compiler sees
 
@@ -35,6 +37,8 @@ export interface UntypedReader extends ReaderOptions<UntypedReader> {
   /** Lines as they are, in a column `value`. */
   text(path: Path): DataFrame<TextSchema>
   load(path?: Path): Promise<DataFrame<any>>
+  /** A temporary view of a bounded table, or the memory table of a query. InvalidQueryError TABLE_OR_VIEW_NOT_FOUND. */
+  table(name: string): DataFrame<any>
 }
 export interface TypedReader<S> extends ReaderOptions<TypedReader<S>> {
   format(format: string): TypedReader<S>
@@ -66,6 +70,8 @@ export interface UntypedStreamReader extends ReaderOptions<UntypedStreamReader> 
   csv<S>(path: string, fields: Fields<S>): StreamFrame<{ [P in keyof S]: S[P] }>
   text(path: string): StreamFrame<TextSchema>
   load(path?: string): StreamFrame<any>
+  /** A temporary view of a stream. InvalidQueryError TABLE_OR_VIEW_NOT_FOUND, and UNSUPPORTED_STREAMING_TABLE for one of a bounded table. */
+  table(name: string): StreamFrame<any>
 }
 export interface TypedStreamReader<S> extends ReaderOptions<TypedStreamReader<S>> {
   format(format: string): TypedStreamReader<S>
@@ -140,6 +146,9 @@ class BatchReader extends Reader<BatchReader> {
     const frame = (known: Schema) => dataFrameOf(engine, batchScan({ format, options, paths, schema: known }))
     return schema ? frame(schema) : engine.inferSchema(format, paths, options).then(frame)
   }
+  table(name: string): unknown {
+    return namedRelation(this.engine, name)
+  }
   protected override with(change: Partial<ReadSettings>): BatchReader {
     return new BatchReader(this.engine, { ...this.settings, ...change })
   }
@@ -159,6 +168,12 @@ class BatchReader extends Reader<BatchReader> {
   #file(format: string, path: Path, fields: Fields<unknown> | undefined): unknown {
     return this.with({ format, ...(fields ? { schema: schemaOf(fields) } : {}) }).load(path)
   }
+}
+
+/** The frame of a view's or table's name, as `a.b` or with backticks. */
+export function namedRelation(engine: EnginePort, name: string): DataFrame<any> {
+  const parts = parseName(name)
+  return dataFrameOf(engine, alias(relationNamed(engine, parts), parts.at(-1)!))
 }
 
 /** What engines know besides files. */
@@ -203,6 +218,14 @@ class StreamReader extends Reader<StreamReader> {
     const options = given === undefined ? this.settings.options : withOption(this.settings.options, 'path', absolute(given))
     const known = this.engine.streamSchema(format, schema, options)
     return streamFrameOf(this.engine, streamScan({ format, options, schema: known, ...(name === undefined ? {} : { name }) }))
+  }
+  table(name: string): StreamFrame<any> {
+    const frame = namedRelation(this.engine, name) as unknown as StreamFrame<any>
+    if (frame.isStreaming) return frame
+    throw new InvalidQueryError('UNSUPPORTED_STREAMING_TABLE', {
+      what: `${JSON.stringify(name)} is a bounded table, which readStream can't follow`,
+      todo: 'use read.table, or make the view of a stream: engine.readStream….createTempView(name)',
+    })
   }
   protected override with(change: Partial<ReadSettings>): StreamReader {
     return new StreamReader(this.engine, { ...this.settings, ...change })

@@ -234,6 +234,15 @@ export class QueryWriter {
     checkStreaming(this.#plan, outputMode)
     return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path), ...(lateRows && { lateRows }) })
   }
+  /** A memory table of that name; there is no catalog of tables on disk. */
+  toTable = async (name: string): Promise<StreamingQuery> => {
+    const { format } = this.#settings
+    if (format === 'memory') return this.queryName(name).start()
+    throw new InvalidQueryError('NOT_SUPPORTED_YET', {
+      what: `toTable(${JSON.stringify(name)}) of format ${format}: there is no catalog of tables on disk, not in this version of Millrace yet`,
+      todo: "write into a folder with start('out/'), or use format('memory') for a table of this process",
+    })
+  }
   #with(change: Partial<QuerySettings>): QueryWriter {
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })
   }

@@ -9,6 +9,7 @@ import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, typeText } from '../data/types.ts'
 import { quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { extractGenerator } from './analyze-generate.ts'
+import { extractWindows, hasOver } from './analyze-window.ts'
 import { isOrderable, isTimestamp } from './coercion.ts'
 import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } from './expression.ts'
 import { expressionText, hasAggregate, isDeterministic, someExpression } from './expression-tree.ts'
@@ -31,7 +32,7 @@ import {
   type Watermark,
 } from './logical-plan.ts'
 import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
-import { nameOf, parseName, resolveExpression, sameName, starColumns } from './resolve.ts'
+import { nameOf, parseName, resolveExpression, sameName, starColumns, unresolvedText } from './resolve.ts'
 
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
 export { generate } from './analyze-generate.ts'
@@ -59,13 +60,14 @@ export function localRelation(batch: ColumnBatch): LocalRelation {
 /** A select list: expressions with or without alias, and stars. Aggregates among them are made by groupBy. */
 export function project(input: LogicalPlan, list: readonly UnresolvedExpression[]): Project {
   const made = extractGenerator(input, list)
+  const { input: below, items } = extractWindows(made.input, list)
   const aliases = new Map<string, Expression>()
-  const columns = list.flatMap((e) => {
-    const found = made.generated(e) ?? resolveItem(e, input.schema.fields, aliases)
+  const columns = items.flatMap((e, i) => {
+    const found = made.generated(list[i]!) ?? resolveItem(e, input.schema.fields, aliases)
     if (e.kind === 'alias' || e.kind === 'multi-alias') for (const column of found) rememberAlias(aliases, column)
     return found
   })
-  return projectNamed(made.input, columns)
+  return projectNamed(below, columns)
 }
 
 /** A column may be used by name further on in its select list, unless it is not the same each time that it is computed. */
@@ -92,10 +94,11 @@ export function withColumns(
   const fields = input.schema.fields
   const list = items.map(({ name, expression }): UnresolvedExpression => ({ kind: 'alias', input: expression, name }))
   const made = extractGenerator(input, list)
-  const fresh = list.map((e) => (made.generated(e) ?? resolveItem(e, fields))[0]!)
+  const windowed = extractWindows(made.input, list)
+  const fresh = windowed.items.map((e, i) => (made.generated(list[i]!) ?? resolveItem(e, fields))[0]!)
   const kept = fields.map((field, i) => fresh.find((column) => sameName(column.name, field.name)) ?? namedColumn(field, i))
   const added = fresh.filter((column) => !fields.some((field) => sameName(field.name, column.name)))
-  return projectNamed(made.input, [...kept, ...added])
+  return projectNamed(windowed.input, [...kept, ...added])
 }
 
 /** The input without the columns of these names. An unknown name is an error (Spark passes over it: docs/differences.md). */
@@ -146,6 +149,12 @@ export function renameAll(input: LogicalPlan, names: readonly string[]): Project
 /** The rows for which the condition is true (not false, not null). */
 export function filter(input: LogicalPlan, condition: UnresolvedExpression): Filter {
   refuseGenerator(condition, 'where')
+  if (hasOver(condition)) {
+    throw new InvalidQueryError('WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE', {
+      what: `the condition "${unresolvedText(condition)}" holds a window function, which is not allowed in where`,
+      todo: 'make it a column first, and filter by that',
+    })
+  }
   const resolved = resolveExpression(condition, { fields: input.schema.fields })
   if (hasAggregate(resolved)) throw aggregateOutside('where', resolved)
   if (someExpression(resolved, (e) => e.kind === 'window')) {

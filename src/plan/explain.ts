@@ -57,6 +57,8 @@ function describe(plan: LogicalPlan): string {
       return `Sample ${plan.lower}, ${plan.upper}, ${plan.withReplacement}, ${plan.seed}`
     case 'observe':
       return `CollectMetrics ${plan.name},${list(plan.metrics.map(namedText))}`
+    case 'window-functions':
+      return `Window${list(plan.calls.map((call) => call.name))}`
     case 'user-calls':
       return `UserCalls${list(plan.calls.map(expressionText))}`
     case 'expand':

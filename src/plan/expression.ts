@@ -1,5 +1,6 @@
 import type { DataType } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
+import type { Query } from './sql/query-ast.ts'
 
 /** A literal's value as JavaScript holds it: bigint for long, string-backed decimals as `{unscaled, scale}`, timestamps and dates as numbers (µs as bigint, days). */
 export type LiteralValue = null | boolean | number | bigint | string | Uint8Array | { readonly unscaled: bigint; readonly scale: number }
@@ -35,6 +36,36 @@ export type UnresolvedExpression =
   /** `name => value` among the arguments of a call. */
   | { readonly kind: 'named-argument'; readonly name: string; readonly value: UnresolvedExpression }
   | { readonly kind: 'sort'; readonly input: UnresolvedExpression; readonly descending: boolean; readonly nullsFirst: boolean }
+  /** A function over rows around this one: `f(…) OVER (…)`. */
+  | UnresolvedOver
+  /** A query inside an expression: its only value, whether `value` is among its rows, or whether it has a row. */
+  | {
+      readonly kind: 'subquery'
+      readonly use: 'scalar' | 'in' | 'exists'
+      readonly query: Query
+      readonly value?: UnresolvedExpression
+    }
+  /** What is resolved already, over the input that the rest will be resolved over. */
+  | { readonly kind: 'resolved'; readonly expression: Expression; readonly text: string }
+
+export interface UnresolvedOver {
+  readonly kind: 'over'
+  readonly call: UnresolvedExpression
+  readonly partitionBy: readonly UnresolvedExpression[]
+  /** Each of kind sort. */
+  readonly orderBy: readonly UnresolvedExpression[]
+  readonly frame?: UnresolvedFrame
+  /** The window of the query's WINDOW clause that it starts from. */
+  readonly window?: string
+}
+export interface UnresolvedFrame {
+  readonly unit: 'rows' | 'range'
+  readonly start: FrameBound<UnresolvedExpression>
+  readonly end: FrameBound<UnresolvedExpression>
+}
+export type FrameBound<E> =
+  | { readonly kind: 'unbounded-preceding' | 'current-row' | 'unbounded-following' }
+  | { readonly kind: 'preceding' | 'following'; readonly offset: E }
 
 /** What SQL may write behind a call. */
 export interface CallClauses {
@@ -42,6 +73,8 @@ export interface CallClauses {
   readonly filter?: UnresolvedExpression
   /** WITHIN GROUP (ORDER BY …): each of kind sort. */
   readonly withinGroup?: readonly UnresolvedExpression[]
+  /** IGNORE NULLS, of a function that has no argument for it. */
+  readonly ignoreNulls?: boolean
 }
 export interface CaseBranch<E> {
   readonly condition: E
@@ -130,6 +163,26 @@ export interface SessionWindow extends Typed {
   readonly kind: 'window'
   readonly time: Expression
   readonly gap: Expression
+}
+/** One column that a WindowFunctions node adds: a function over the rows of a partition. */
+export interface WindowCall extends Typed {
+  readonly name: string
+  /** An AggregateCall, or a function of windows only (row_number, lag, …). */
+  readonly function: AggregateCall | RankingCall
+  readonly partitionBy: readonly Expression[]
+  readonly orderBy: readonly SortOrder[]
+  readonly frame?: WindowFrame
+}
+export interface RankingCall extends Typed {
+  readonly kind: 'ranking'
+  readonly name: string
+  readonly args: readonly Expression[]
+  readonly ignoreNulls: boolean
+}
+export interface WindowFrame {
+  readonly unit: 'rows' | 'range'
+  readonly start: FrameBound<Expression>
+  readonly end: FrameBound<Expression>
 }
 
 /** `(x, i) -> …`: an argument of a higher-order function. Its type is that of its body. */

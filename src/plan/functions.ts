@@ -23,6 +23,7 @@ import type { FunctionRow, LambdaArgument } from './functions/row.ts'
 import { strings } from './functions/strings.ts'
 import { url } from './functions/url.ts'
 import { checkCount } from './signatures.ts'
+import { ranking } from './window-names.ts'
 
 export { type FunctionRow, type LambdaArgument, literal } from './functions/row.ts'
 
@@ -90,11 +91,7 @@ const later = new Set([
   'is_variant_null',
   'schema_of_variant',
   'monotonically_increasing_id',
-  'row_number',
-  'rank',
-  'lag',
-  'lead',
 ])
 
 const byName = new Map(functionTable.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)))
-const functionNames = [...byName.keys(), 'window', 'session_window']
+const functionNames = [...byName.keys(), 'window', 'session_window', ...Object.keys(ranking)]

@@ -1,7 +1,7 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
-import type { Expression, NamedExpression, SortOrder, UserCall } from './expression.ts'
+import type { Expression, NamedExpression, SortOrder, UserCall, WindowCall } from './expression.ts'
 import type { GeneratorName } from './generators.ts'
 
 /** An analysed plan: names are looked up, types known, the schema of every node right. Plain frozen data (but for the columns of a LocalRelation). */
@@ -27,6 +27,7 @@ export type LogicalPlan =
   | Expand
   | UserCalls
   | Observe
+  | WindowFunctions
 
 interface Node {
   readonly schema: Schema
@@ -194,6 +195,13 @@ export interface Observe extends Node {
   readonly metrics: readonly NamedExpression[]
   /** Who is told, for a batch. */
   readonly observed?: Observed
+}
+
+/** The input's columns, then a column for each call. */
+export interface WindowFunctions extends Node {
+  readonly kind: 'window-functions'
+  readonly input: LogicalPlan
+  readonly calls: readonly WindowCall[]
 }
 
 export type OutputMode = 'append' | 'update' | 'complete'

@@ -34,7 +34,11 @@ export function named(name: string, written: UnresolvedExpression, expression: E
 
 function keepsEventTime(e: UnresolvedExpression): boolean {
   if (e.kind === 'alias') return keepsEventTime(e.input)
-  return e.kind === 'attribute' || (e.kind === 'call' && ['window', 'session_window', 'window_time'].includes(e.name.toLowerCase()))
+  return (
+    e.kind === 'attribute' ||
+    e.kind === 'resolved' ||
+    (e.kind === 'call' && ['window', 'session_window', 'window_time'].includes(e.name.toLowerCase()))
+  )
 }
 
 function eventTimeDelay(e: Expression, fields: readonly Field[]): number | undefined {

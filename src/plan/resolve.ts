@@ -14,6 +14,7 @@ import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount } from './signatures.ts'
 import { dropField, withField } from './struct-fields.ts'
 import { resolveSessionWindow, resolveWindow } from './time-window.ts'
+import { frameText, isRanking } from './window-names.ts'
 
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
 export interface Scope {
@@ -73,6 +74,18 @@ export function resolveExpression(e: UnresolvedExpression, scope: Scope): Expres
         what: `a function was given the argument "${unresolvedText(e)}" by name, and it takes its arguments by position`,
         todo: `leave out "${e.name} =>" and put the value in its place`,
       })
+    case 'resolved':
+      return e.expression
+    case 'over':
+      throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
+        what: `the window function "${unresolvedText(e)}" can only stand in a select list`,
+        todo: 'make it a column first, and use that: withColumn(name, …), or a subquery in SQL',
+      })
+    case 'subquery':
+      throw new InvalidQueryError('UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_IN_EXISTS_SUBQUERY', {
+        what: `the subquery "${unresolvedText(e)}" can only stand in WHERE, HAVING and a select list`,
+        todo: 'join with the other table, or make it a column first',
+      })
   }
 }
 
@@ -89,6 +102,8 @@ export function nameOf(e: UnresolvedExpression): string {
       return isNamed(e.input) ? nameOf(e.input) : unresolvedText(e)
     case 'call':
       return e.name === 'window' || e.name === 'session_window' ? e.name : unresolvedText(e)
+    case 'resolved':
+      return e.text
     default:
       return unresolvedText(e)
   }
@@ -129,13 +144,41 @@ export function unresolvedText(e: UnresolvedExpression): string {
       return callText(e.function.name, e.args.map(unresolvedText))
     case 'call':
       return unresolvedCallText(e)
+    case 'resolved':
+      return e.text
+    case 'over':
+      return overText(e)
+    case 'subquery':
+      if (e.use === 'in') return `(${unresolvedText(e.value!)} IN (listquery()))`
+      return e.use === 'exists' ? 'exists()' : 'scalarsubquery()'
   }
+}
+function overText(e: Extract<UnresolvedExpression, { kind: 'over' }>): string {
+  const { call, partitionBy, orderBy, frame } = e
+  const { name, args } = call.kind === 'call' ? call : { name: '', args: [] }
+  const given = args.map(unresolvedText)
+  const isNeighbour = name === 'lag' || name === 'lead'
+  const isPick =
+    args.length === 2 &&
+    args[1]!.kind === 'literal' &&
+    args[1]!.value === true &&
+    ['first_value', 'last_value', 'first', 'last'].includes(name)
+  if (isPick) return overText({ ...e, call: { kind: 'call', name: name.replace('_value', ''), args: args.slice(0, 1) } })
+  const text = isNeighbour ? callText(name, [...given, ...['', '1', 'NULL'].slice(given.length)]) : unresolvedText(call)
+  const parts = [
+    ...(partitionBy.length === 0 ? [] : [`PARTITION BY ${partitionBy.map(unresolvedText).join(', ')}`]),
+    ...(orderBy.length === 0 ? [] : [`ORDER BY ${orderBy.map(unresolvedText).join(', ')}`]),
+    frameText(name.toLowerCase(), args, orderBy.length > 0, frame, unresolvedText),
+  ]
+  return `${text} OVER (${parts.join(' ')})`
 }
 function starText({ of, except }: Extract<UnresolvedExpression, { kind: 'star' }>): string {
   return `${of === undefined ? '' : `${of}.`}*${except === undefined ? '' : ` EXCEPT (${except.join(', ')})`}`
 }
 function unresolvedCallText({ name, args, distinct, filter, withinGroup }: UnresolvedCall): string {
   if (name === 'get_item') return `${unresolvedText(args[0]!)}[${unresolvedText(args[1]!)}]`
+  if (name === 'count' && args.length === 1 && args[0]!.kind === 'star' && args[0].of === undefined && !distinct)
+    return `count(1)${filter ? ` FILTER (WHERE ${unresolvedText(filter)})` : ''}`
   const texts = args.map((arg, i) => (distinct && i === 0 ? `DISTINCT ${unresolvedText(arg)}` : unresolvedText(arg)))
   const order = withinGroup ? ` WITHIN GROUP (ORDER BY ${withinGroup.map(unresolvedText).join(', ')})` : ''
   return `${callText(name, texts)}${order}${filter ? ` FILTER (WHERE ${unresolvedText(filter)})` : ''}`
@@ -301,6 +344,7 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'window') return resolveWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'session_window') return resolveSessionWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'interval') return intervalLiteral(e)
+  if (isRanking(name) || e.ignoreNulls) throw withoutOver(e)
   if ((name === '+' || name === '-') && e.args.some(isIntervalText)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)
@@ -325,6 +369,18 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
     })
   }
   return resolved
+}
+
+function withoutOver(e: UnresolvedCall): InvalidQueryError {
+  if (!isRanking(e.name))
+    return new InvalidQueryError('INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX', {
+      what: `the function ${e.name} does not support IGNORE NULLS`,
+      todo: 'leave it out',
+    })
+  return new InvalidQueryError('WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE', {
+    what: `window function ${e.name} requires an OVER clause`,
+    todo: `say which rows it looks at: ${e.name}(…) OVER (PARTITION BY … ORDER BY …), or .over(Window.partitionBy(…).orderBy(…))`,
+  })
 }
 
 /** What `name(…) WITHIN GROUP (ORDER BY x)` is without it: the ordered value becomes an argument. */

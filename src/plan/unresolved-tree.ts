@@ -6,7 +6,12 @@ export function unresolvedChildren(e: UnresolvedExpression): readonly Unresolved
     case 'attribute':
     case 'star':
     case 'literal':
+    case 'resolved':
       return []
+    case 'over':
+      return [e.call, ...e.partitionBy, ...e.orderBy]
+    case 'subquery':
+      return e.value ? [e.value] : []
     case 'user-call':
       return e.args
     case 'call':
@@ -27,7 +32,12 @@ export function mapUnresolved(e: UnresolvedExpression, f: (child: UnresolvedExpr
     case 'attribute':
     case 'star':
     case 'literal':
+    case 'resolved':
       return e
+    case 'over':
+      return { ...e, call: f(e.call), partitionBy: e.partitionBy.map(f), orderBy: e.orderBy.map(f) }
+    case 'subquery':
+      return e.value ? { ...e, value: f(e.value) } : e
     case 'user-call':
       return { ...e, args: e.args.map(f) }
     case 'call':

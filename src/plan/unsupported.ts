@@ -257,6 +257,11 @@ function checkBatchOnly(node: LogicalPlan): void {
         'sampling a stream',
         "rows of a stream have no fixed place: filter by a hash of a key, for example where(col('user_hash').mod(10).eq(0))",
       )
+    case 'window-functions':
+      throw new InvalidQueryError('NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING', {
+        what: `window function is not supported in ${node.calls.map((call) => `"${call.name}"`).join(', ')} on a streaming DataFrame: its window is over rows and not over time`,
+        todo: 'group by window(time, …) for windows of time, or use it in foreachBatch',
+      })
     case 'offset':
       throw refused('offset on a stream', 'skip rows by a condition, or in foreachBatch')
     case 'set-operation':

@@ -5,7 +5,7 @@
  */
 import { Schema } from '../data/schema.ts'
 import { filterBy } from './analyze.ts'
-import type { Expression, NamedExpression, UserCall } from './expression.ts'
+import type { Expression, NamedExpression, UserCall, WindowCall } from './expression.ts'
 import {
   childrenOf,
   columnsRead,
@@ -16,7 +16,19 @@ import {
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import type { Aggregate, Expand, Filter, Generate, Join, LogicalPlan, Observe, Project, Sort, UserCalls } from './logical-plan.ts'
+import type {
+  Aggregate,
+  Expand,
+  Filter,
+  Generate,
+  Join,
+  LogicalPlan,
+  Observe,
+  Project,
+  Sort,
+  UserCalls,
+  WindowFunctions,
+} from './logical-plan.ts'
 import { namedColumn, projectNamed } from './named-columns.ts'
 import { columnRef } from './resolve.ts'
 
@@ -41,6 +53,8 @@ export function extractUserCalls(plan: LogicalPlan): LogicalPlan {
       return plan.metrics.some(({ expression }) => hasUserCall(expression)) ? fromObserve(plan) : plan
     case 'generate':
       return plan.args.some(hasUserCall) ? fromGenerate(plan) : plan
+    case 'window-functions':
+      return plan.calls.some((call) => windowExpressions(call).some(hasUserCall)) ? fromWindowFunctions(plan) : plan
     case 'expand':
       return plan.columns.some(({ expressions }) => expressions.some(hasUserCall)) ? fromExpand(plan) : plan
     default:
@@ -137,6 +151,33 @@ function fromGenerate(plan: Generate): LogicalPlan {
   const made: Generate = { ...plan, input: below.input, args: below.expressions, schema }
   return projectNamed(
     made,
+    plan.schema.fields.map((field, i) => namedColumn(field, i < count ? i : i + computed)),
+  )
+}
+
+/** What a window function reads, and the same call over other expressions in their place. */
+export function windowExpressions({ function: f, partitionBy, orderBy }: WindowCall): Expression[] {
+  const filter = f.kind === 'aggregate' && f.filter ? [f.filter] : []
+  return [...f.args, ...filter, ...partitionBy, ...orderBy.map(({ expression }) => expression)]
+}
+function withWindowExpressions(call: WindowCall, expressions: readonly Expression[]): WindowCall {
+  const rest = [...expressions]
+  const args = rest.splice(0, call.function.args.length)
+  const filter = call.function.kind === 'aggregate' && call.function.filter ? { filter: rest.shift()! } : {}
+  const partitionBy = rest.splice(0, call.partitionBy.length)
+  const orderBy = call.orderBy.map((order, i) => ({ ...order, expression: rest[i]! }))
+  return { ...call, function: { ...call.function, args, ...filter }, partitionBy, orderBy }
+}
+function fromWindowFunctions(plan: WindowFunctions): LogicalPlan {
+  const read = plan.calls.map(windowExpressions)
+  const below = computeBelow(plan.input, read.flat())
+  const rest = [...below.expressions]
+  const calls = plan.calls.map((call, i) => withWindowExpressions(call, rest.splice(0, read[i]!.length)))
+  const count = plan.input.schema.fields.length
+  const computed = below.input.schema.fields.length - count
+  const schema = new Schema([...below.input.schema.fields, ...plan.schema.fields.slice(count)])
+  return projectNamed(
+    { ...plan, input: below.input, calls, schema },
     plan.schema.fields.map((field, i) => namedColumn(field, i < count ? i : i + computed)),
   )
 }

@@ -61,9 +61,9 @@ const table: Readonly<Record<string, AggregateSql>> = {
   ...Object.fromEntries(pairNames.map((name) => [name, pair(name)])),
 }
 
-/** An aggregate as SQL's own, over all rows at once: the arguments and the FILTER as SQL. */
-export function batchAggregateSql(call: AggregateCall, args: readonly string[], filter?: string): string {
-  return rowOf(call).batch(aggregateInput(call, args, filter))
+/** An aggregate as SQL's own, over all rows at once: the arguments, the FILTER and the OVER clause as SQL. */
+export function batchAggregateSql(call: AggregateCall, args: readonly string[], filter?: string, window?: string): string {
+  return rowOf(call).batch(aggregateInput(call, args, filter, window))
 }
 
 /** An aggregate as accumulators that can be merged. InvalidQueryError for what a stream can't aggregate. */

@@ -35,6 +35,7 @@ import {
 import { numberSessions, sessionKeyColumns, splitSession } from './session-sql.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 import { userCallsRows } from './user-calls-step.ts'
+import { windowFunctionsSql } from './window-functions-sql.ts'
 
 export type Needed = ReadonlySet<number>
 
@@ -132,6 +133,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return observedRows(plan, needed, c)
     case 'user-calls':
       return userCallsRows(plan, needed, c)
+    case 'window-functions':
+      return windowFunctionsSql(plan, needed, c)
   }
 }
 
@@ -223,7 +226,7 @@ function sort(plan: Sort, needed: Needed, c: Compilation): Select {
   return { ...input, orderBy: orders.map((order) => orderSql(order, scope)) }
 }
 
-function orderSql(order: SortOrder, scope: SqlScope): string {
+export function orderSql(order: SortOrder, scope: SqlScope): string {
   const value = orderingSql(expressionSql(order.expression, scope), order.expression.type)
   return `${value} ${order.descending ? 'DESC' : 'ASC'} NULLS ${order.nullsFirst ? 'FIRST' : 'LAST'}`
 }

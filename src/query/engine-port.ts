@@ -88,6 +88,17 @@ export interface ResolvedTable {
   readonly schema: Schema
   readonly options: Readonly<Record<string, string>>
 }
+/** A temporary view: a name for a plan. */
+export interface View {
+  readonly name: string
+  readonly plan: LogicalPlan
+}
+/** Tables that queries of this engine have put into memory. */
+export interface HeldTables {
+  readonly names: readonly string[]
+  /** The rows as they are now. */
+  get(name: string): LogicalPlan | undefined
+}
 
 /** What the API asks of an engine; the local one is in runtime/, the Spark one will be in connect/. */
 export interface EnginePort {
@@ -104,6 +115,10 @@ export interface EnginePort {
   /** Physical text: SQL of each fragment and the stateful operators, for `explain`. */
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string
   conf(key: string): string | undefined
+  setConf(key: string, value: string): void
+  /** Temporary views by name in lower case; global ones as `global_temp.name`. */
+  readonly views: Map<string, View>
+  readonly heldTables: HeldTables
   /** Functions of the program by name, in lower case. */
   readonly userFunctions: ReadonlyMap<string, UserFunction>
 }

@@ -9,14 +9,17 @@ import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
+import { rowsToColumns } from '../data/values.ts'
+import { localRelation } from '../plan/analyze.ts'
 import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planBatch, planStreaming } from '../planner/streaming.ts'
-import type { EnginePort, ResolvedTable, StartQuery, WriteBatch } from '../query/engine-port.ts'
+import type { EnginePort, HeldTables, ResolvedTable, StartQuery, View, WriteBatch } from '../query/engine-port.ts'
 import { StreamingQueryManager } from '../query/query-manager.ts'
 import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
+import type { MemoryTables } from '../sinks/memory-sink.ts'
 import { sinkProviders } from '../sinks/providers.ts'
 import type { SinkProvider } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
@@ -69,6 +72,7 @@ let engineCount = 0
 export class LocalEngine implements EnginePort {
   readonly streams: StreamingQueryManager
   readonly userFunctions = new Map<string, UserFunction>()
+  readonly views = new Map<string, View>()
   /** May change while the engine runs; a query keeps what stood when it started. */
   readonly runtimeConf: EngineConf
   readonly #environment: Omit<QueryEnvironment, 'conf'>
@@ -143,8 +147,22 @@ export class LocalEngine implements EnginePort {
     return this.#environment.memoryTables
   }
 
+  get heldTables(): HeldTables {
+    const tables = this.#environment.memoryTables as MemoryTables
+    return {
+      names: [...tables.keys()],
+      get(name) {
+        const found = [...tables].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+        return found && localRelation(rowsToColumns(found.schema, found.rows))
+      },
+    }
+  }
+
   conf(key: string): string | undefined {
     return this.runtimeConf.current.get(key)
+  }
+  setConf(key: string, value: string): void {
+    this.runtimeConf.set(key, value)
   }
 
   get #timeZone(): string {

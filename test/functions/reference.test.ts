@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { functionFamilies } from '../../src/plan/functions.ts'
+import { ranking } from '../../src/plan/window-names.ts'
 import type { Encoded } from './encode.ts'
 import type { Example, FunctionExamples } from './examples/example.ts'
 import { families } from './examples/index.ts'
@@ -44,7 +45,12 @@ function page(): string {
 The ${count} functions and operators of Spark SQL that run on the local engine, under Spark's names: as text in \`expr('…')\`, \`selectExpr\` and conditions, and as typed functions of TypeScript with the same names (\`if\` and \`typeof\`, which are words of the language, are \`iff\` and \`typeOf\`; operators are methods of a column). Each has examples whose values come from Spark 4.2.0 in ANSI mode, one of which is shown; all of them run on the local engine in the tests (\`test/functions\`). What differs from Spark is in [differences.md](differences.md). Regular expressions are Java's; \`\\G\`, \`\\X\` and atomic or possessive parts with groups inside are refused.
 
 This page is made of the function table and its examples.
-${shown.map(([name, functions]) => section(name, functions)).join('')}`
+${shown.map(([name, functions]) => section(name, functions)).join('')}
+## Windows of rows
+Before \`OVER (PARTITION BY … ORDER BY …)\`, or with \`.over(Window.partitionBy(…).orderBy(…))\`: ${Object.keys(ranking)
+    .map((name) => `\`${name}\``)
+    .join(', ')}, and every aggregate. Their examples are among the queries of \`test/sql\`.
+`
 }
 
 function section(family: string, functions: readonly FunctionExamples[]): string {

@@ -1,7 +1,8 @@
 /** Calls of functions, and the functions that have a grammar of their own (CAST, EXTRACT, TRIM, …). */
-import type { UnresolvedExpression } from '../expression.ts'
+import type { FrameBound, UnresolvedExpression, UnresolvedFrame } from '../expression.ts'
 import { call, parseExpressionAt, parseNamedExpressionAt, parseValue } from './expression-parser.ts'
 import { literal } from './literals.ts'
+import type { WindowSpec } from './query-ast.ts'
 import { errorAt, type TokenReader } from './token-reader.ts'
 import type { Token } from './tokens.ts'
 
@@ -19,7 +20,7 @@ export function parseCall(reader: TokenReader, name: readonly string[], from: To
   const own = from.kind === 'word' ? grammars.get(name[0]!.toLowerCase()) : undefined
   reader.expectSymbol('(')
   const special = own?.(reader)
-  return withClauses(reader, special ?? plainCall(reader, name[0]!), from)
+  return withClauses(reader, special ?? plainCall(reader, name[0]!))
 }
 
 function plainCall(reader: TokenReader, name: string): UnresolvedExpression {
@@ -28,6 +29,15 @@ function plainCall(reader: TokenReader, name: string): UnresolvedExpression {
   const args = reader.list(() => argument(reader))
   reader.expectSymbol(')')
   return { kind: 'call', name: name.toLowerCase(), args, ...(distinct ? { distinct } : {}) }
+}
+
+/** The arguments of a call, with their brackets. */
+export function parseArguments(reader: TokenReader): readonly UnresolvedExpression[] {
+  reader.expectSymbol('(')
+  if (reader.takeSymbol(')')) return []
+  const args = reader.list(() => argument(reader))
+  reader.expectSymbol(')')
+  return args
 }
 
 function argument(reader: TokenReader): UnresolvedExpression {
@@ -44,7 +54,7 @@ function argument(reader: TokenReader): UnresolvedExpression {
 type Call = Extract<UnresolvedExpression, { kind: 'call' }>
 
 /** WITHIN GROUP, FILTER, IGNORE NULLS and OVER behind the brackets. */
-function withClauses(reader: TokenReader, given: UnresolvedExpression, from: Token): UnresolvedExpression {
+function withClauses(reader: TokenReader, given: UnresolvedExpression): UnresolvedExpression {
   if (given.kind !== 'call') return given
   let e: Call = given
   if (reader.takeWords('within', 'group')) {
@@ -64,11 +74,49 @@ function withClauses(reader: TokenReader, given: UnresolvedExpression, from: Tok
   if (reader.isWord(0, 'ignore', 'respect') && reader.isWord(1, 'nulls')) {
     const ignore = reader.take().text.toLowerCase() === 'ignore'
     reader.take()
-    if (ignore) e = { ...e, args: [...e.args, literal(true, 'boolean')] }
+    if (ignore && withoutArgument.has(e.name)) e = { ...e, ignoreNulls: true }
+    else if (ignore) e = { ...e, args: [...e.args, literal(true, 'boolean')] }
   }
-  if (reader.isWord(0, 'over') && (reader.isSymbol(1, '(') || reader.peek(1).kind === 'word'))
-    throw reader.notSupported('a window function (OVER)', 'group by the key and join the result, or compute it in foreachBatch', from)
-  return e
+  return reader.isWord(0, 'over') && (reader.isSymbol(1, '(') || ['word', 'quoted'].includes(reader.peek(1).kind)) ? over(reader, e) : e
+}
+/** Functions that have no argument to say that nulls are passed over. */
+const withoutArgument = new Set(['lag', 'lead', 'nth_value'])
+
+function over(reader: TokenReader, call: Call): UnresolvedExpression {
+  reader.take()
+  if (!reader.isSymbol(0, '(')) return { kind: 'over', call, partitionBy: [], orderBy: [], window: reader.name('a window') }
+  return { kind: 'over', call, ...parseWindowSpec(reader) }
+}
+
+/** `([name] [PARTITION BY …] [ORDER BY …] [ROWS | RANGE …])` */
+export function parseWindowSpec(reader: TokenReader): WindowSpec {
+  if (!reader.isSymbol(0, '(')) return { partitionBy: [], orderBy: [], window: reader.name('a window') }
+  reader.expectSymbol('(')
+  const named = !reader.isWord(0, 'partition', 'distribute', 'order', 'sort', 'rows', 'range') && !reader.isSymbol(0, ')')
+  const window = named ? reader.name('a window') : undefined
+  const partitioned = reader.takeWords('partition', 'by') || reader.takeWords('distribute', 'by')
+  const partitionBy = partitioned ? reader.list(() => parseExpressionAt(reader)) : []
+  const sorted = reader.takeWords('order', 'by') || reader.takeWords('sort', 'by')
+  const orderBy = sorted ? reader.list(() => parseSortItem(reader)) : []
+  const unit = reader.takeOneOf('rows', 'range') as 'rows' | 'range' | undefined
+  const frame = unit && frameOf(reader, unit)
+  reader.expectSymbol(')')
+  return { partitionBy, orderBy, ...(frame && { frame }), ...(window !== undefined && { window }) }
+}
+function frameOf(reader: TokenReader, unit: 'rows' | 'range'): UnresolvedFrame {
+  if (!reader.takeWords('between')) return { unit, start: frameBound(reader), end: { kind: 'current-row' } }
+  const start = frameBound(reader)
+  reader.expectWord('and')
+  return { unit, start, end: frameBound(reader) }
+}
+function frameBound(reader: TokenReader): FrameBound<UnresolvedExpression> {
+  if (reader.takeWords('unbounded', 'preceding')) return { kind: 'unbounded-preceding' }
+  if (reader.takeWords('unbounded', 'following')) return { kind: 'unbounded-following' }
+  if (reader.takeWords('current', 'row')) return { kind: 'current-row' }
+  const offset = parseValue(reader)
+  const side = reader.takeOneOf('preceding', 'following')
+  if (side === undefined) throw reader.unexpected('PRECEDING or FOLLOWING')
+  return { kind: side as 'preceding' | 'following', offset }
 }
 
 /** `x [ASC | DESC] [NULLS FIRST | NULLS LAST]`; nulls come first ascending, last descending, unless said otherwise. */

@@ -7,6 +7,7 @@ import { quoteName } from '../schema-text.ts'
 import { parseCall } from './call-parser.ts'
 import { intervalLiteral, isInterval, isTypedText, literal, numberLiteral, stringLiteral, typedLiteral } from './literals.ts'
 import { parsePredicate } from './predicate-parser.ts'
+import { parseQuery, startsQuery } from './query-parser.ts'
 import { errorAt, type TokenReader } from './token-reader.ts'
 import type { Token } from './tokens.ts'
 
@@ -158,13 +159,7 @@ function primary(reader: TokenReader): UnresolvedExpression {
 function symbolExpression(reader: TokenReader): UnresolvedExpression {
   if (reader.isSymbol(0, '(')) return inBrackets(reader)
   if (reader.takeSymbol('*')) return star(reader)
-  if (reader.isSymbol(0, '?', ':'))
-    throw errorAt(
-      reader,
-      'UNBOUND_SQL_PARAMETER',
-      'found a parameter',
-      'put the value into the text, or build the expression with col and lit',
-    )
+  if (reader.isSymbol(0, '?', ':')) return reader.parameter()
   throw reader.unexpected('an expression')
 }
 
@@ -181,6 +176,11 @@ function wordExpression(reader: TokenReader): UnresolvedExpression {
       return literal(word === 'true', 'boolean')
     case 'case':
       return caseExpression(reader)
+    case 'exists':
+      if (!reader.isSymbol(1, '(') || !startsQuery(reader, 2)) break
+      reader.take()
+      reader.take()
+      return subquery(reader, 'exists')
     case 'interval':
       if (isInterval(reader)) return intervalLiteral(reader)
       break
@@ -249,9 +249,8 @@ function lambda(reader: TokenReader, params: readonly string[]): UnresolvedExpre
 function inBrackets(reader: TokenReader): UnresolvedExpression {
   const params = lambdaParams(reader)
   if (params) return lambda(reader, params)
-  const from = reader.take()
-  if (reader.isWord(0, 'select', 'with', 'values', 'from') && !isOperator(reader, 1) && !reader.isSymbol(1, '.', '('))
-    throw reader.notSupported('a subquery inside an expression', 'join with the other table', from)
+  reader.take()
+  if (startsQuery(reader, 0) && !reader.isSymbol(0, '(')) return subquery(reader, 'scalar')
   const first = parseNamedExpressionAt(reader)
   if (reader.takeSymbol(')')) return first.kind === 'alias' ? unnamed(reader, first) : first
   if (!reader.isSymbol(0, ',')) throw reader.unexpected('")" or an operator')
@@ -259,6 +258,12 @@ function inBrackets(reader: TokenReader): UnresolvedExpression {
   const others = reader.list(() => parseNamedExpressionAt(reader))
   reader.expectSymbol(')')
   return call('struct', first, ...others)
+}
+/** A query behind an opening bracket, with the closing one. */
+export function subquery(reader: TokenReader, use: 'scalar' | 'in' | 'exists', value?: UnresolvedExpression): UnresolvedExpression {
+  const query = parseQuery(reader)
+  reader.expectSymbol(')')
+  return { kind: 'subquery', use, query, ...(value !== undefined && { value }) }
 }
 function unnamed(reader: TokenReader, e: UnresolvedExpression & { kind: 'alias' }): never {
   throw errorAt(reader, 'PARSE_SYNTAX_ERROR', `syntax error: the alias ${e.name} stands inside brackets`, 'write it behind the bracket')

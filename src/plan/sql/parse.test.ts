@@ -325,7 +325,6 @@ const wrong: readonly (readonly [text: string, code: string])[] = [
   ["a like 'x' escape 'yz'", 'INVALID_ESCAPE_CHAR'],
   [':name', 'UNBOUND_SQL_PARAMETER'],
   ['db.f(a)', 'UNRESOLVED_ROUTINE'],
-  ['rank() over (order by a)', 'NOT_SUPPORTED_YET'],
   ['a collate utf8_lcase', 'NOT_SUPPORTED_YET'],
   [`${'('.repeat(5000)}a${')'.repeat(5000)}`, 'FAILED_TO_PARSE_TOO_COMPLEX'],
   [`${'not '.repeat(50_000)}a`, 'FAILED_TO_PARSE_TOO_COMPLEX'],

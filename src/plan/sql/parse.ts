@@ -3,6 +3,8 @@ import type { UnresolvedExpression } from '../expression.ts'
 import { parseExpressionAt, parseNamedExpressionAt } from './expression-parser.ts'
 import { TokenReader } from './token-reader.ts'
 
+export type { SqlParameters } from './token-reader.ts'
+
 /**
  * One expression, with an alias if the text gives one: what expr(…) and selectExpr(…) take.
  * InvalidQueryError PARSE_SYNTAX_ERROR (or a nearer class of Spark's) with the line, the column and a mark under the place.

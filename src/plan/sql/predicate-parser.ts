@@ -1,7 +1,8 @@
 /** The predicates in words behind a value: BETWEEN, IN, LIKE and its kin, IS. A value has at most one. */
 import type { UnresolvedExpression } from '../expression.ts'
-import { balanced, call, parseExpressionAt, parseValue, trueLiteral } from './expression-parser.ts'
+import { balanced, call, parseExpressionAt, parseValue, subquery, trueLiteral } from './expression-parser.ts'
 import { literal } from './literals.ts'
+import { startsQuery } from './query-parser.ts'
 import { errorAt, type TokenReader } from './token-reader.ts'
 
 /** `value` with the predicate that follows it, if one does. */
@@ -38,10 +39,8 @@ function between(reader: TokenReader, value: UnresolvedExpression): UnresolvedEx
 }
 
 function inList(reader: TokenReader, value: UnresolvedExpression): UnresolvedExpression {
-  const from = reader.peek()
   reader.expectSymbol('(')
-  if (reader.isWord(0, 'select', 'with', 'values') && !reader.isSymbol(1, ',', ')'))
-    throw reader.notSupported('IN with a subquery', 'join with the other table, with how "semi" or "anti"', from)
+  if (startsQuery(reader, 0) && !reader.isSymbol(0, '(')) return subquery(reader, 'in', value)
   const values = reader.list(() => parseExpressionAt(reader))
   reader.expectSymbol(')')
   return call('in', value, ...values)

@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { DataType } from '../../data/types.ts'
+import type { UnresolvedExpression } from '../expression.ts'
 import { parseTypeAt } from '../schema-text.ts'
 import { parseError, placeText } from './parse-error.ts'
 import { type Token, tokensOf } from './tokens.ts'
@@ -7,14 +8,24 @@ import { type Token, tokensOf } from './tokens.ts'
 /** Parsing goes down one call for each bracket; text deeper than this is refused before the stack ends. */
 const maxDepth = 250
 
+/** Values for `:name` and for `?`. */
+export interface SqlParameters {
+  readonly named: ReadonlyMap<string, UnresolvedExpression>
+  readonly positional: readonly UnresolvedExpression[]
+}
+const noParameters: SqlParameters = { named: new Map(), positional: [] }
+
 /** The tokens of one text, read from left to right. Words are compared without case. */
 export class TokenReader {
   readonly text: string
   #tokens: readonly Token[]
   #next = 0
   #depth = 0
-  constructor(text: string) {
+  #position = 0
+  readonly #parameters: SqlParameters
+  constructor(text: string, parameters: SqlParameters = noParameters) {
     this.text = text
+    this.#parameters = parameters
     this.#tokens = tokensOf(text)
   }
   /** The token `ahead` tokens from here; at the end always the closing one. */
@@ -86,6 +97,23 @@ export class TokenReader {
   }
   expectEnd(): void {
     if (this.peek().kind !== 'end') throw this.unexpected('the end of the text', 'leave it out, or put an operator or a comma before it')
+  }
+
+  /** The value of the parameter that stands here. UNBOUND_SQL_PARAMETER where none was given. */
+  parameter(): UnresolvedExpression {
+    const mark = this.take()
+    const name = mark.text === ':' ? this.name('a name for the parameter') : undefined
+    const { named, positional } = this.#parameters
+    const value = name === undefined ? positional[this.#position++] : named.get(name)
+    if (value !== undefined) return value
+    const shown = name === undefined ? `number ${this.#position} (?)` : `:${name}`
+    throw errorAt(
+      this,
+      'UNBOUND_SQL_PARAMETER',
+      `found the parameter ${shown}, for which no value was given`,
+      'give it: engine.sql(text, { name: value }), or a list for ?',
+      mark,
+    )
   }
 
   /** A data type, which has a grammar (and a token `>>`) of its own. */

@@ -42,7 +42,8 @@ export interface AggregateInput {
   readonly over: (aggregate: string, ...conditions: readonly string[]) => string
 }
 
-export function aggregateInput(call: AggregateCall, args: readonly string[], filter: string | undefined): AggregateInput {
+/** `window`: the OVER clause, for an aggregate over a window of rows. */
+export function aggregateInput(call: AggregateCall, args: readonly string[], filter: string | undefined, window = ''): AggregateInput {
   return {
     call,
     args,
@@ -52,8 +53,8 @@ export function aggregateInput(call: AggregateCall, args: readonly string[], fil
     over(aggregate, ...conditions) {
       const all = filter === undefined ? conditions : [filter, ...conditions]
       return all.length === 0
-        ? aggregate
-        : `${aggregate} FILTER (WHERE ${all.length === 1 ? all[0] : all.map((c) => `(${c})`).join(' AND ')})`
+        ? `${aggregate}${window}`
+        : `${aggregate} FILTER (WHERE ${all.length === 1 ? all[0] : all.map((c) => `(${c})`).join(' AND ')})${window}`
     },
   }
 }

@@ -1,4 +1,5 @@
 /** Conditions, nulls and NaN. */
+import { raise } from '../sql-text.ts'
 import { plain, suffix, type Templates } from './template.ts'
 
 export const conditional: Templates = {
@@ -15,6 +16,8 @@ export const conditional: Templates = {
   nanvl: ([a, b]) => `CASE WHEN isnan(${a!.sql}) THEN ${b!.sql} ELSE ${a!.sql} END`,
   assert_true: ([condition, message]) => `CASE WHEN ${condition!.sql} THEN NULL ELSE ${raised(message!.sql)} END`,
   raise_error: ([message]) => raised(message!.sql),
+  // what a scalar subquery of several rows gives
+  too_many_rows: () => raise('SCALAR_SUBQUERY_TOO_MANY_ROWS', 'more than one row returned by a subquery used as an expression'),
 }
 
 function raised(message: string): string {
