@@ -6,7 +6,7 @@ import { assert } from '../base/errors.ts'
 import type { ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
-import { foldRows } from '../state/fold-rows.ts'
+import { foldRows, keepsOtherForm } from '../state/fold-rows.ts'
 import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-store.ts'
 import { numberKeys } from './distinct-keys.ts'
 import { withLate } from './late.ts'
@@ -214,6 +214,11 @@ function write(store: StateStore, schema: StateSchema, { stored, pieces, all, di
   }
   if (plan.single.length > 0) {
     const { keyIds, rows } = plan.single.length === pieces.rows.length ? pieces : takeKeys(pieces, plan.single)
-    store.put({ keyIds: store.newRowIds(keyIds), rows })
+    const kept = keepsOtherForm(schema) ? foldRows(schema, countUp(rows.length), rows) : rows
+    store.put({ keyIds: store.newRowIds(keyIds), rows: kept })
   }
+}
+
+function countUp(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i)
 }

@@ -2,6 +2,11 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 
+/** Whether some accumulator comes out of a batch in another form than it is kept in, so that a row has to be folded even by itself. */
+export function keepsOtherForm({ values }: StateSchema): boolean {
+  return values.some(({ merge }) => merge === 'counts' || merge === 'hll')
+}
+
 /**
  * Rows of several groups become one row each, by the operations of the schema's values, in the order given. `groupOf[i]` is the group of row i; groups are
  * numbered in the order of their first coming, and row g of the result is group g's. The rows of a group are equal in the keys.

@@ -11,13 +11,10 @@ import {
   stopStream,
   testStream,
 } from 'millrace/testing'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-
-const engine = useEngine()
-const runs = Number(process.env['MILLRACE_ORACLE_RUNS'] ?? 25)
-const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
+import { holds, providerKey, providers } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -98,88 +95,93 @@ function same(actual: readonly Record<string, unknown>[], expected: readonly Rec
   expect(differenceOfRows(actual, expected)).toBeNull()
 }
 
-const settings = { numRuns: runs, seed, endOnFailure: false } as const
-console.log(`oracle tests: seed ${seed}, ${runs} runs each`)
+describe.each(providers)('%s', (provider) => {
+  const engine = useEngine({ conf: { [providerKey]: provider } })
 
-test('append: every closed window once, with exactly the rows in time', { timeout: 300_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(feed, async (generated) => {
-      const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: false }
-      const blocks = [...lifted(generated), closing]
-      const input = new MemoryStream(engine(), fields)
-      const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()
-      await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), [
-        ...actionsOf(input, blocks),
-        finally_(async (test) =>
-          same(
-            test.sink.allRows,
-            expected.filter((row) => row['k'] !== 'closing'),
+  test('append: every closed window once, with exactly the rows in time', { timeout: 600_000 }, async () => {
+    await holds(
+      feed,
+      async (generated) => {
+        const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: false }
+        const blocks = [...lifted(generated), closing]
+        const input = new MemoryStream(engine(), fields)
+        const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()
+        await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), [
+          ...actionsOf(input, blocks),
+          finally_(async (test) =>
+            same(
+              test.sink.allRows,
+              expected.filter((row) => row['k'] !== 'closing'),
+            ),
           ),
-        ),
-      ])
-    }),
-    settings,
-  )
-})
+        ])
+      },
+      10,
+    )
+  })
 
-test('update: the newest row of each key', { timeout: 300_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(feed, async (generated) => {
-      const blocks = lifted(generated)
-      const input = new MemoryStream(engine(), fields)
-      const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()
-      await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), { outputMode: 'update' }, [
-        ...actionsOf(input, blocks),
-        finally_(async (test) => {
-          const byKey = new Map(test.sink.allRows.map((row) => [`${String(row['start'])} ${JSON.stringify(row['k'])}`, row]))
-          same([...byKey.values()], expected)
-        }),
-      ])
-    }),
-    settings,
-  )
-})
+  test('update: the newest row of each key', { timeout: 600_000 }, async () => {
+    await holds(
+      feed,
+      async (generated) => {
+        const blocks = lifted(generated)
+        const input = new MemoryStream(engine(), fields)
+        const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()
+        await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), { outputMode: 'update' }, [
+          ...actionsOf(input, blocks),
+          finally_(async (test) => {
+            const byKey = new Map(test.sink.allRows.map((row) => [`${String(row['start'])} ${JSON.stringify(row['k'])}`, row]))
+            same([...byKey.values()], expected)
+          }),
+        ])
+      },
+      10,
+    )
+  })
 
-test('complete: the whole table, late rows counted', { timeout: 300_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(feed, async (generated) => {
-      const blocks = lifted(generated)
-      const input = new MemoryStream(engine(), fields)
-      const expected = await batchOver(
-        blocks.flatMap(({ rows }) => rows),
-        engine(),
-      ).collect()
-      await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), { outputMode: 'complete' }, [
-        ...actionsOf(input, blocks),
-        finally_(async (test) => same(test.sink.lastBatch, expected)),
-      ])
-    }),
-    settings,
-  )
-})
+  test('complete: the whole table, late rows counted', { timeout: 600_000 }, async () => {
+    await holds(
+      feed,
+      async (generated) => {
+        const blocks = lifted(generated)
+        const input = new MemoryStream(engine(), fields)
+        const expected = await batchOver(
+          blocks.flatMap(({ rows }) => rows),
+          engine(),
+        ).collect()
+        await testStream(windowed(input.toDF().withWatermark('at', '15 seconds') as never), { outputMode: 'complete' }, [
+          ...actionsOf(input, blocks),
+          finally_(async (test) => same(test.sink.lastBatch, expected)),
+        ])
+      },
+      10,
+    )
+  })
 
-test('stateless: the rows as they are, and plain aggregation by key with null keys', { timeout: 300_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(feed, async (generated) => {
-      const blocks = lifted(generated)
-      const all = blocks.flatMap(({ rows }) => rows).map(toRow)
-      const input = new MemoryStream(engine(), fields)
-      const kept = (frame: Frame) => frame.where(({ v }) => v.gt(0n)).select(({ k, v }) => ({ k, twice: v.mul(2n) }))
-      const keptBatch = kept(engine().createDataFrame(all, fields) as never as Frame) as never as {
-        collect(): Promise<Record<string, unknown>[]>
-      }
-      await testStream(kept(input.toDF()), [...actionsOf(input, blocks), checkAnswer(...(await keptBatch.collect()))])
+  test('stateless: the rows as they are, and plain aggregation by key with null keys', { timeout: 600_000 }, async () => {
+    await holds(
+      feed,
+      async (generated) => {
+        const blocks = lifted(generated)
+        const all = blocks.flatMap(({ rows }) => rows).map(toRow)
+        const input = new MemoryStream(engine(), fields)
+        const kept = (frame: Frame) => frame.where(({ v }) => v.gt(0n)).select(({ k, v }) => ({ k, twice: v.mul(2n) }))
+        const keptBatch = kept(engine().createDataFrame(all, fields) as never as Frame) as never as {
+          collect(): Promise<Record<string, unknown>[]>
+        }
+        await testStream(kept(input.toDF()), [...actionsOf(input, blocks), checkAnswer(...(await keptBatch.collect()))])
 
-      const again = new MemoryStream(engine(), fields)
-      const grouped = (frame: Frame) => frame.groupBy('k').agg(({ v }) => ({ n: count(v), total: sum(v) }))
-      const expected = await (
-        grouped(engine().createDataFrame(all, fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }
-      ).collect()
-      await testStream(grouped(again.toDF()), { outputMode: 'update' }, [
-        ...actionsOf(again, blocks),
-        finally_(async (test) => same([...new Map(test.sink.allRows.map((row) => [JSON.stringify(row['k']), row])).values()], expected)),
-      ])
-    }),
-    settings,
-  )
+        const again = new MemoryStream(engine(), fields)
+        const grouped = (frame: Frame) => frame.groupBy('k').agg(({ v }) => ({ n: count(v), total: sum(v) }))
+        const expected = await (
+          grouped(engine().createDataFrame(all, fields) as never as Frame) as never as { collect(): Promise<Record<string, unknown>[]> }
+        ).collect()
+        await testStream(grouped(again.toDF()), { outputMode: 'update' }, [
+          ...actionsOf(again, blocks),
+          finally_(async (test) => same([...new Map(test.sink.allRows.map((row) => [JSON.stringify(row['k']), row])).values()], expected)),
+        ])
+      },
+      10,
+    )
+  })
 })

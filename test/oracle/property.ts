@@ -7,10 +7,22 @@ import { millrace } from 'millrace'
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
 const givenRuns = process.env['MILLRACE_ORACLE_RUNS']
 
+interface HoldsOptions {
+  /** Of the runs that the environment asks for, where one is as good as several of others. */
+  readonly share?: number
+  /** Whether a failure is shown as it was found: for checks that are too slow to look for a smaller one. */
+  readonly asFound?: boolean
+}
+
 /** Holds a property against generated values: `runs` of them unless the environment says how many. */
-export async function holds<T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>, runs: number): Promise<void> {
-  const numRuns = givenRuns === undefined ? runs : Number(givenRuns)
-  const details = await fc.check(fc.asyncProperty(arbitrary, check), { numRuns, seed, endOnFailure: false })
+export async function holds<T>(
+  arbitrary: fc.Arbitrary<T>,
+  check: (value: T) => Promise<void>,
+  runs: number,
+  { share = 1, asFound = false }: HoldsOptions = {},
+): Promise<void> {
+  const numRuns = givenRuns === undefined ? runs : Math.ceil(Number(givenRuns) * share)
+  const details = await fc.check(fc.asyncProperty(arbitrary, check), { numRuns, seed, endOnFailure: asFound })
   const report = process.env['MILLRACE_ORACLE_REPORT']
   if (report !== undefined) appendFileSync(report, `${details.numRuns}\n`)
   if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details), { cause: details.errorInstance })

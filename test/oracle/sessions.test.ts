@@ -145,7 +145,7 @@ describe.each(providers)('%s', (provider) => {
           },
         ])
       },
-      15,
+      6,
     )
   })
 
@@ -174,7 +174,7 @@ describe.each(providers)('%s', (provider) => {
           },
         ])
       },
-      15,
+      6,
     )
   })
 
@@ -198,7 +198,7 @@ describe.each(providers)('%s', (provider) => {
         ])
         await testStream(sessions(input.toDF(), 'one gap'), { outputMode: 'complete' }, actions)
       },
-      10,
+      4,
     )
   })
 })
