@@ -53,9 +53,21 @@ export { Decimal } from './data/decimal.ts'
 export type { ForeachWriter } from './data/foreach-writer.ts'
 export type { Row, RowSet, WriteFiles, WrittenFile } from './data/row-set.ts'
 export { Schema } from './data/schema.ts'
+export { showTable } from './data/show-table.ts'
 export type { SourceBatch } from './data/source-batch.ts'
 export type { DataType, Field } from './data/types.ts'
 export { activeEngines, Engine, MemoryStream, millrace } from './engine.ts'
+export {
+  collectCheckpointGarbage,
+  type GarbageFile,
+  type GarbageOptions,
+  type GarbageReason,
+  type GarbageReport,
+} from './inspect/collect-garbage.ts'
+export { type CopyOptions, type CopyReport, copyCheckpoint } from './inspect/copy-checkpoint.ts'
+export { type BatchOverview, type CheckpointOverview, listCheckpoint, type RunInfo } from './inspect/list-batches.ts'
+export { type BatchDetails, type BatchSource, type BatchStateChange, type BatchStateFile, showBatch } from './inspect/show-batch.ts'
+export { type CheckpointProblem, type VerifyOptions, type VerifyReport, verifyCheckpoint } from './inspect/verify.ts'
 export { readProgressHistory } from './query/progress-history.ts'
 export { progressJson } from './query/progress-json.ts'
 export type {
@@ -71,6 +83,7 @@ export type { RuntimeConf } from './query/runtime-conf.ts'
 export type { StreamingQuery, StreamingQueryStatus } from './query/streaming-query.ts'
 export { explainedQueries } from './runtime/explained-query.ts'
 export { type ImportedSource, type ImportReport, importCheckpoint } from './runtime/import-checkpoint.ts'
+export { CheckpointState, type OpenStateOptions, type StateQueryResult, type StateTableInfo } from './runtime/inspect-state.ts'
 export type { LocalOptions } from './runtime/local-engine.ts'
 export type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from './sinks/sink.ts'
 export type { SourceContext, SourceProvider } from './sources/provider.ts'

@@ -2,23 +2,6 @@ import { type ImportReport, importCheckpoint, MillraceError } from '../index.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Terminal } from './report.ts'
 
-export const checkpointHelp = `Usage: millrace checkpoint import <spark checkpoint> <new checkpoint> [options]
-
-Makes a checkpoint with which a Millrace query goes on where a Spark query has stopped: no row is lost, none is read twice.
-Stop the Spark query first. Its checkpoint is only read. Queries with state can't move over: Spark's state files can't be read.
-
-Options:
-  --move <prefix>=<path>   where files are now that Spark's log names under another prefix (hdfs://cluster/in=/mnt/in); may be repeated
-  --json                   print the report as JSON
-  --help                   show this text
-
-Exit codes:
-  0  the new checkpoint is there
-  5  it can't be made; the message says why
-  2  wrong usage
-  4  Spark's checkpoint is damaged
-`
-
 export interface ImportRequest {
   readonly from: string
   readonly to: string

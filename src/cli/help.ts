@@ -1,4 +1,5 @@
-import { checkpointHelp } from './checkpoint-import.ts'
+import { checkpointHelp } from './checkpoint.ts'
+import { stateHelp } from './state.ts'
 
 const shared = `  --json       write every event as one line of JSON to standard output
   --help       show this text
@@ -27,7 +28,8 @@ Commands:
   dev <module>            the same, anew at every change, with a live table of the queries
   explain <module>        show the plans of its queries, and run none
   init [folder]           make a project that runs at once
-  checkpoint import       take over the offsets of a Spark checkpoint
+  checkpoint <command>    what is in a checkpoint: ls, show, verify, gc, copy; import takes over one of Spark
+  state <command>         what a query remembers: ls, show, query with SQL
   progress <checkpoint>   show what the batches of a query did, over all its runs
 
 millrace <command> --help says more. Colours: only on a screen; NO_COLOR=1 and FORCE_COLOR=1 say otherwise.
@@ -79,5 +81,6 @@ Options:
   --last <n>   only the last n batches
 ${shared}`,
   checkpoint: checkpointHelp,
+  state: stateHelp,
 } as const
 export type Command = Exclude<keyof typeof helpTexts, ''>

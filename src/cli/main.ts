@@ -3,7 +3,7 @@ import { durationMsOf } from '../base/quantities.ts'
 import { nearest } from '../base/suggest.ts'
 import { activeEngines, millrace } from '../index.ts'
 import { version } from '../version.ts'
-import { runImport } from './checkpoint-import.ts'
+import { checkpoint } from './checkpoint.ts'
 import { dev } from './dev.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { explain } from './explain.ts'
@@ -14,6 +14,7 @@ import { progress } from './progress.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
 import { errorText, runModule } from './run.ts'
+import { state } from './state.ts'
 import { supervise } from './supervise.ts'
 
 const terminal: Terminal = {
@@ -29,18 +30,27 @@ const optionsOf = {
   explain: ['json'],
   init: ['json'],
   progress: ['last', 'json'],
-  checkpoint: ['move', 'json'],
+  checkpoint: [],
+  state: [],
 } as const satisfies Readonly<Record<Command, readonly string[]>>
 const commands = Object.keys(optionsOf) as Command[]
 
+/** Commands that have commands of their own. */
+const groups: Readonly<Record<string, { readonly name: string; readonly run: typeof checkpoint } | undefined>> = {
+  checkpoint: { name: 'checkpoint', run: checkpoint },
+  state: { name: 'state', run: state },
+}
+
 /** The command line: returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  const group = groups[args.find((arg) => !arg.startsWith('-')) ?? '']
+  if (group !== undefined) return withErrors(() => group.run(args.toSpliced(args.indexOf(group.name), 1), terminal))
   const parsed = parse(args)
   if ('wrong' in parsed) {
     terminal.err(`millrace: ${parsed.wrong}\n\n${helpTexts[parsed.command ?? '']}`)
     return exitCodes.usage
   }
-  const { values, command, operand, more } = parsed
+  const { values, command, operand } = parsed
   if (values.version) {
     terminal.out(`${version}\n`)
     return exitCodes.done
@@ -49,7 +59,7 @@ export async function main(args: readonly string[]): Promise<number> {
     terminal.out(helpTexts[command ?? ''])
     return exitCodes.done
   }
-  try {
+  return withErrors(async () => {
     switch (command) {
       case 'run':
         return await run(operand!, values)
@@ -61,9 +71,15 @@ export async function main(args: readonly string[]): Promise<number> {
         return init(operand ?? '.', terminal)
       case 'progress':
         return await progress(operand!, { json: values.json, last: numberOf(values.last) }, terminal)
-      case 'checkpoint':
-        return await runImport({ from: more[0]!, to: more[1]!, moves: values.move, json: values.json }, terminal)
+      default:
+        throw new Error(`${command} has commands of its own`)
     }
+  })
+}
+
+async function withErrors(work: () => Promise<number> | number): Promise<number> {
+  try {
+    return await work()
   } catch (error) {
     terminal.err(`millrace: ${errorText(error)}\n`)
     return exitCodeOf(error)
@@ -116,14 +132,13 @@ function parse(args: readonly string[]) {
         'restart-delay': { type: 'string' },
         'health-port': { type: 'string' },
         last: { type: 'string' },
-        move: { type: 'string', multiple: true, default: [] },
         takeover: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', short: 'v', default: false },
       },
     })
-    if (values.help || values.version) return { values, command, operand: undefined, more: [] }
+    if (values.help || values.version) return { values, command, operand: undefined }
     const [first, operand, ...more] = positionals
     if (first === undefined) return { wrong: 'a command is missing' }
     if (command === undefined || first !== command) {
@@ -131,14 +146,13 @@ function parse(args: readonly string[]) {
       return { wrong: `there is no command "${first}"${near ? `; did you mean ${near}?` : ''}` }
     }
     const wrong = wrongOperand(command, operand, more) ?? wrongOption(command, values)
-    return wrong === undefined ? { values, command, operand, more } : { wrong, command }
+    return wrong === undefined ? { values, command, operand } : { wrong, command }
   } catch (error) {
     return { wrong: (error as Error).message, ...(command ? { command } : {}) }
   }
 }
 
 function wrongOperand(command: Command, operand: string | undefined, more: readonly string[]): string | undefined {
-  if (command === 'checkpoint') return operand === 'import' && more.length === 2 ? undefined : 'checkpoint import needs two folders'
   const isFolder = command === 'init' || command === 'progress'
   if (operand === undefined && command !== 'init') return `${command} needs the path of a ${isFolder ? 'checkpoint' : 'module'}`
   return more.length > 0 ? `one ${isFolder ? 'folder' : 'module'} at a time, and "${more[0]}" is another` : undefined

@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
+import type { StateSchema } from '../data/state-schema.ts'
 import { listStores, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 import { type CheckpointView, isVanished, steady } from './checkpoint-view.ts'
@@ -24,9 +25,14 @@ export async function stateTable(view: CheckpointView, read: StateReadOptions): 
   const store = findStore(stores, read)
   const isFeed = read.changeFeed !== null
   const shapes = stateShapes(store.schema, isFeed, read.flattenCollectionTypes)
-  const flat = new Schema([...(isFeed ? feedFields : []), ...flatFields(store.schema), partitionField, rowNumberField])
+  const flat = new Schema([...(isFeed ? feedFields : []), ...flatSchema(store.schema).fields])
   const batches = () => orGone(view, read, () => (isFeed ? changes : rowsAt)(view, stores, store, read))
   return { ...shapes, flat, schema: new Schema(shownFields(shapes)), batches }
+}
+
+/** The columns of rows as withPartition gives them. */
+export function flatSchema(schema: StateSchema): Schema {
+  return new Schema([...flatFields(schema), partitionField, rowNumberField])
 }
 
 /** STDS_FAILED_TO_READ_STATE_SCHEMA where the query has no state. */

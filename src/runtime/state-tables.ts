@@ -95,7 +95,8 @@ function outputSql(output: StateOutput): string {
   return output.unlessDelete === undefined ? struct : `CASE WHEN t0.c${output.unlessDelete} <> 'delete' THEN ${struct} END`
 }
 
-function partSql(part: StructPart): string {
+/** SQL of a part over the flat columns `t0.c0`, …. */
+export function partSql(part: StructPart): string {
   switch (part.kind) {
     case 'column':
       return `t0.c${part.column}`

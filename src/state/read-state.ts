@@ -98,6 +98,11 @@ async function loadInto(
 /** A reader is no run, and has no partitions. */
 const readerOf = { epoch: Number.MAX_SAFE_INTEGER, partitions: 1, checkFence: async () => {} }
 
+/** For decodeChangelog. */
+export function schemaOfStores(stores: readonly StoredStore[]): (id: StoreId, schemaId: number) => StateSchema | undefined {
+  const byId = new Map(stores.map((store) => [store.id, schemasOf(store)]))
+  return (id, schemaId) => byId.get(id)?.(schemaId)
+}
 function schemasOf({ schemas }: StoredStore): (schemaId: number) => StateSchema | undefined {
   return (schemaId) => schemas.find((stored) => stored.schemaId === schemaId)?.schema
 }
@@ -135,7 +140,7 @@ export async function* readChanges(
       epoch,
       version,
       keyGroups: stores[0]?.keyGroups ?? 1,
-      schemaOf: (id, schemaId) => byId.get(id) && schemasOf(byId.get(id)!)(schemaId),
+      schemaOf: schemaOfStores(stores),
     })
     for (const { operatorId, changes } of sections) {
       const state = held.get(operatorId)!
