@@ -343,7 +343,7 @@ describe('copy', () => {
   })
 
   test('refuses a target that is not empty, and batches that are not there', async () => {
-    const path = await checkpointOf(kinds.counts, 3)
+    const path = await checkpointOf(kinds.counts, 3, {})
     const full = await folder()
     await writeFile(join(full, 'x'), '')
     await expect(copyCheckpoint(path, full)).rejects.toMatchObject({ code: 'CHECKPOINT_COPY_TARGET_NOT_EMPTY' })
