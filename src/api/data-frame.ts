@@ -38,6 +38,7 @@ import { bindUserFunctions } from '../plan/bind-user-functions.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
+import type { WatermarkOptions } from '../plan/watermark-options.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { type Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
 import { type ExplainMode, explainText } from './explain-text.ts'
@@ -231,8 +232,8 @@ export class PlannedFrame {
     if (to instanceof Observation) return this.#with(observe(this.plan, to.name, metrics, Observation.observedOf(to)))
     return this.#with(observe(this.plan, String(to), metrics))
   }
-  withWatermark(column: string, delay: string): PlannedFrame {
-    return this.#with(watermark(this.plan, column, delay))
+  withWatermark(column: string, delay: string, options?: WatermarkOptions): PlannedFrame {
+    return this.#with(watermark(this.plan, column, delay, options))
   }
   alias(name: string): PlannedFrame {
     return this.#with(alias(this.plan, name))

@@ -11,6 +11,7 @@
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
+import type { WatermarkOptions } from '../plan/watermark-options.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import type {
   Aggregated,
@@ -365,8 +366,15 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
     variableColumnName: VariableName,
     valueColumnName: ValueName,
   ): Frame<Unpivoted<S, I, V, VariableName, ValueName>, K>
-  /** Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch. */
-  withWatermark<W extends TimeName<S>>(column: W, delay: string): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
+  /**
+   * Lets the engine forget rows whose `column` is over `delay` ('10 minutes') behind the newest one seen. Nothing changes for a batch.
+   * `options`: what to do about silent streams, rows from the future and partitions that lag (docs/late-and-broken-rows.md).
+   */
+  withWatermark<W extends TimeName<S>>(
+    column: W,
+    delay: string,
+    options?: WatermarkOptions & { readonly perPartition?: readonly Name<S>[] },
+  ): Frame<{ [P in keyof S]: P extends W ? S[P] & Watermark : S[P] }, K>
   /**
    * Passes the rows on and computes aggregates over them on the way: in each batch of a stream, shown under the name in observedMetrics of
    * its progress; in a batch for an Observation.

@@ -198,7 +198,8 @@ export class QueryWriter {
         todo: "give a function late => late.output.format('json').option('path', 'late/')",
       })
     const fields = schemaOfColumns(columns).fields
-    const schema = new Schema([...fields, ...lateRowFields])
+    // as the columns of files: what the schema says of nulls is a promise, and a late row may have broken it
+    const schema = new Schema([...fields.map((field) => ({ ...field, nullable: true })), ...lateRowFields])
     const clash = fields.find(({ name }) => lateRowFields.some((own) => sameName(own.name, name)))
     if (clash)
       throw new InvalidQueryError('LATE_ROWS_COLUMN', {

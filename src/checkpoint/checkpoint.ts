@@ -6,6 +6,8 @@ export interface OffsetEntry {
   readonly conf: Readonly<Record<string, string>>
   /** End offsets by source name; null for a source that has none yet. */
   readonly sources: Readonly<Record<string, unknown>>
+  /** What is known of each watermark before the batch; only where a query has idle timeouts or watermarks of partitions. */
+  readonly watermarks?: unknown
   /** What provided each source, by source name, where that is known (Spark's sourceMetadataInfo). */
   readonly sourceInfo?: Readonly<Record<string, { readonly providerName: string; readonly apiVersion: string }>>
 }
@@ -13,6 +15,8 @@ export interface OffsetEntry {
 export interface CommitEntry {
   readonly nextBatchWatermarkMs: number
   readonly epoch: number
+  /** As in the offset log, after the batch. */
+  readonly watermarks?: unknown
 }
 
 /** One of the two logs. Ids are contiguous; an entry never changes. Reading a torn, truncated or newer-versioned entry is a CorruptCheckpointError that names the file. */

@@ -8,10 +8,10 @@ import type { EntryFormat } from './metadata-log.ts'
  * epoch 0, which no run of Millrace has.
  */
 export const commitFormat: EntryFormat<CommitEntry> = {
-  encode(file, { nextBatchWatermarkMs, epoch }) {
+  encode(file, { nextBatchWatermarkMs, epoch, watermarks }) {
     assert(Number.isSafeInteger(nextBatchWatermarkMs), `the watermark of ${file.name} is in whole milliseconds`)
     assert(Number.isSafeInteger(epoch) && epoch > 0, `the epoch of ${file.name} is a positive whole number`)
-    return encodeLogText(file, 1, { nextBatchWatermarkMs, epoch })
+    return encodeLogText(file, 1, { nextBatchWatermarkMs, epoch, ...(watermarks !== undefined && { watermarks }) })
   },
   decode(file, content) {
     const { lines, checked } = decodeLogText(file, content, 1)
@@ -21,6 +21,7 @@ export const commitFormat: EntryFormat<CommitEntry> = {
     return {
       nextBatchWatermarkMs: wholeNumber(file, entry, 'nextBatchWatermarkMs', checked ? undefined : 0),
       epoch: wholeNumber(file, entry, 'epoch', checked ? undefined : 0),
+      ...('watermarks' in entry && { watermarks: entry['watermarks'] }),
     }
   },
 }

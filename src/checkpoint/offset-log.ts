@@ -18,10 +18,15 @@ export const offsetFormat: EntryFormat<OffsetEntry> = {
       assert(sourceName.test(name), `"${name}" is not a name for a source in ${file.name}`)
       return `${name}:${offset === null ? voidOffset : offsetJson(file, name, offset)}`
     })
-    const { batchWatermarkMs, batchTimestampMs, conf, sourceInfo = {} } = entry
+    const { batchWatermarkMs, batchTimestampMs, conf, watermarks, sourceInfo = {} } = entry
     assert(Number.isSafeInteger(batchWatermarkMs) && Number.isSafeInteger(batchTimestampMs), `times of ${file.name} are whole milliseconds`)
     const sourceMetadataInfo = Object.fromEntries(Object.entries(sourceInfo).map(([name, info]) => [name, { sourceId: name, ...info }]))
-    return encodeLogText(file, 2, { batchWatermarkMs, batchTimestampMs, conf, sourceMetadataInfo }, lines)
+    return encodeLogText(
+      file,
+      2,
+      { batchWatermarkMs, batchTimestampMs, conf, sourceMetadataInfo, ...(watermarks !== undefined && { watermarks }) },
+      lines,
+    )
   },
   decode(file, content) {
     const { version, lines, checked } = decodeLogText(file, content, 2)
@@ -40,6 +45,7 @@ export const offsetFormat: EntryFormat<OffsetEntry> = {
       batchTimestampMs: wholeNumber(file, metadata, 'batchTimestampMs', version === 1 ? 0 : undefined),
       conf,
       sources: version === 1 ? decodeByPlace(file, offsets) : decodeByName(file, offsets),
+      ...('watermarks' in metadata && { watermarks: metadata['watermarks'] }),
       ...decodeSourceInfo(file, metadata),
     }
   },

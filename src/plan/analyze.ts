@@ -33,6 +33,7 @@ import {
 } from './logical-plan.ts'
 import { asCondition, checkDistinctNames, named, namedColumn, projectNamed } from './named-columns.ts'
 import { nameOf, parseName, resolveExpression, sameName, starColumns, unresolvedText } from './resolve.ts'
+import { type WatermarkOptions, watermarkExtras } from './watermark-options.ts'
 
 export { type AggregateItem, groupBy } from './analyze-aggregate.ts'
 export { generate } from './analyze-generate.ts'
@@ -183,8 +184,9 @@ function aggregateOutside(where: string, e: Expression): InvalidQueryError {
 }
 
 /** Lets the engine forget rows of `input` whose event time is over `delay` behind the newest one seen. `delay` is interval text, a month counts 31 days. */
-export function watermark(input: LogicalPlan, name: string, delay: string): Watermark {
+export function watermark(input: LogicalPlan, name: string, delay: string, options: WatermarkOptions = {}): Watermark {
   const delayMs = parseWatermarkDelayMs(delay)
+  const extras = watermarkExtras(input, options)
   const column = resolveExpression({ kind: 'attribute', name }, { fields: input.schema.fields })
   if (column.kind !== 'column') {
     throw new InvalidQueryError('EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN', {
@@ -202,7 +204,7 @@ export function watermark(input: LogicalPlan, name: string, delay: string): Wate
   const fields = input.schema.fields.map(
     ({ watermarkDelayMs: _, ...field }, i): Field => (i === column.index ? { ...field, watermarkDelayMs: delayMs } : field),
   )
-  return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, schema: new Schema(fields) }
+  return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, ...extras, schema: new Schema(fields) }
 }
 
 function isEventTime(type: DataType): boolean {

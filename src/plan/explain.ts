@@ -30,7 +30,7 @@ function describe(plan: LogicalPlan): string {
     case 'filter':
       return `Filter ${expressionText(plan.condition)}`
     case 'watermark':
-      return `EventTimeWatermark ${plan.column}, ${intervalText(BigInt(plan.delayMs) * 1000n)}`
+      return `EventTimeWatermark ${plan.column}, ${intervalText(BigInt(plan.delayMs) * 1000n)}${watermarkExtrasText(plan)}`
     case 'aggregate':
       return `Aggregate${list(plan.keys.map((key) => expressionText(key.expression)))},${list([...plan.keys, ...plan.aggregates].map(namedText))}`
     case 'join':
@@ -92,4 +92,19 @@ function namedText({ name, expression }: NamedExpression): string {
 }
 function orderText({ expression, descending, nullsFirst }: SortOrder): string {
   return `${expressionText(expression)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`
+}
+
+function watermarkExtrasText({
+  idleTimeoutMs,
+  maxFutureSkewMs,
+  partitionColumns,
+  schema,
+}: Extract<LogicalPlan, { kind: 'watermark' }>): string {
+  const span = (ms: number) => intervalText(BigInt(ms) * 1000n)
+  const parts = [
+    ...(idleTimeoutMs === undefined ? [] : [`idle after ${span(idleTimeoutMs)}`]),
+    ...(maxFutureSkewMs === undefined ? [] : [`at most ${span(maxFutureSkewMs)} ahead`]),
+    ...(partitionColumns === undefined ? [] : [`per ${partitionColumns.map((at) => schema.names[at]!).join(', ')}`]),
+  ]
+  return parts.map((part) => `, ${part}`).join('')
 }

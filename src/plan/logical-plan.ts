@@ -88,6 +88,12 @@ export interface Watermark extends Node {
   readonly delayMs: number
   /** Position of the column, which after a join may not be the only one of its name; by default the first of that name. */
   readonly index?: number
+  /** How long the stream may give no rows before it holds no other back, and event time goes on with the clock. */
+  readonly idleTimeoutMs?: number
+  /** Rows whose time is further ahead of the batch's timestamp are set aside. */
+  readonly maxFutureSkewMs?: number
+  /** Columns that tell the partitions of the rows apart: each has a watermark of its own, and the least of them counts. */
+  readonly partitionColumns?: readonly number[]
 }
 /** Output: the keys, then the aggregates, under their names. `aggregates` are expressions over AggregateCalls (and keys). */
 export interface Aggregate extends Node {

@@ -1,6 +1,14 @@
 import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import { typeText } from '../data/types.ts'
-import { inputsOfNode, isStateful, type PhysicalNode, type PlannedStore, type StatefulNode, type StreamingPlan } from './streaming-plan.ts'
+import {
+  type EventTime,
+  inputsOfNode,
+  isStateful,
+  type PhysicalNode,
+  type PlannedStore,
+  type StatefulNode,
+  type StreamingPlan,
+} from './streaming-plan.ts'
 
 /** A plan as indented text, the last step first: what reads what, the SQL of each fragment, the columns of each state. */
 export function explainStreamingPlan(plan: StreamingPlan): string {
@@ -49,7 +57,7 @@ function titleOf(node: PhysicalNode): string {
     case 'observe':
       return `Observe ${node.name}`
     case 'event-time':
-      return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind`
+      return `Watermark ${node.index}: ${node.columnName} (c${node.column}), ${node.delayMs} ms behind${watermarkExtras(node)}`
     case 'aggregate':
       return `Aggregate ${node.operatorId}, ${node.outputMode}${node.global ? ', one group' : ''}`
     case 'session':
@@ -61,6 +69,12 @@ function titleOf(node: PhysicalNode): string {
     case 'limit':
       return `Limit ${node.operatorId}: ${node.count} rows`
   }
+}
+
+function watermarkExtras({ idleTimeoutMs, future, partitions }: EventTime): string {
+  const idle = idleTimeoutMs === undefined ? '' : `, idle after ${idleTimeoutMs} ms`
+  const ahead = future === undefined ? '' : `, at most ${future.maxSkewMs} ms ahead`
+  return `${idle}${ahead}${partitions === undefined ? '' : `, per ${partitions.names.join(', ')}`}`
 }
 
 function keptText(offsetMs: number | null): string {

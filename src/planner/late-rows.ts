@@ -4,10 +4,11 @@
  */
 import { InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
-import { type Field, sameType, typeText } from '../data/types.ts'
+import { type DataType, type Field, sameType, typeText } from '../data/types.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
+import { fieldSql } from './cast-sql.ts'
 import { literalSql } from './sql-text.ts'
-import type { LateInput } from './streaming-plan.ts'
+import type { FutureRows, LateInput } from './streaming-plan.ts'
 
 /** Behind the columns of the side output. */
 const judgement: readonly Field[] = [
@@ -29,7 +30,6 @@ export function lateColumns(wanted: readonly Field[] | null, plan: LogicalPlan):
     const own = plan.schema.fields[index]!
     if (!sameType(own.type, field.type))
       throw refused(field, `has it as ${typeText(own.type)} and not as ${typeText(field.type)}`, plan, 'give the type that it has there')
-    if (own.nullable && !field.nullable) throw refused(field, 'may have nulls in it', plan, 'make the column .nullable()')
     return index
   })
 }
@@ -71,12 +71,38 @@ export function lateInput({ wanted, plan, cell, time, input = 0, side }: LateRow
   }
 }
 
+/** The rows of a watermark's input that are stamped too far ahead. */
+export function futureRows(
+  wanted: readonly Field[] | null,
+  plan: LogicalPlan,
+  cell: (index: number) => string,
+  time: string,
+  maxSkewMs: number,
+): FutureRows {
+  const isAhead = `coalesce(${time} > ⟦bound⟧, false)`
+  return {
+    maxSkewMs,
+    rowsSql: `SELECT ${named([...lateCells(wanted, plan, cell), time])} FROM ⟦0⟧ AS t0 WHERE ${isAhead}`,
+    rowsSchema: new Schema([...nullable(wanted), judgement[0]!]),
+    keptSql: `SELECT * FROM ⟦0⟧ AS t0 WHERE NOT ${isAhead}`,
+  }
+}
+
+/** When a row is late: its time, or the end of its window. */
+export function timeOf(type: DataType, sql: string): string {
+  return typeof type !== 'string' && type.kind === 'struct' ? fieldSql(sql, 'end') : sql
+}
+
 /** The columns of the side output over an input, with nulls for those that it lacks. */
 export function lateCells(wanted: readonly Field[] | null, plan: LogicalPlan, cell: (index: number) => string): string[] {
   return lateColumns(wanted, plan).map((index, i) => (index === undefined ? literalSql(null, wanted![i]!.type) : cell(index)))
 }
 export function lateSchema(wanted: readonly Field[] | null): Schema {
-  return new Schema([...(wanted ?? []), ...judgement])
+  return new Schema([...nullable(wanted), ...judgement])
+}
+/** As the side output's schema has them: a late row may have broken the promise of its column. */
+function nullable(wanted: readonly Field[] | null): Field[] {
+  return (wanted ?? []).map((field) => ({ ...field, nullable: true }))
 }
 export function named(list: readonly string[]): string {
   return list.map((sql, i) => `${sql} AS c${i}`).join(', ')

@@ -95,6 +95,20 @@ export interface EventTime {
   readonly column: number
   readonly columnName: string
   readonly delayMs: number
+  readonly idleTimeoutMs?: number
+  /** Rows that are stamped too far ahead are set aside first. */
+  readonly future?: FutureRows
+  /** The columns that tell partitions apart: where they lie, and what they are called. */
+  readonly partitions?: { readonly columns: readonly number[]; readonly names: readonly string[] }
+}
+/** Rows stamped after ⟦bound⟧, a TIMESTAMP literal. */
+export interface FutureRows {
+  readonly maxSkewMs: number
+  /** SELECT over ⟦0⟧ giving the columns of the side output of those rows, and their event time. */
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  /** SELECT over ⟦0⟧ giving all other rows. */
+  readonly keptSql: string
 }
 
 /** What all steps with state have in common, and all that the engine around them knows of them. */

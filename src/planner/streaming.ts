@@ -13,6 +13,7 @@ import {
   type StreamScan,
   type Watermark,
 } from '../plan/logical-plan.ts'
+import { futureRows, neededForLate, timeOf } from './late-rows.ts'
 import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
@@ -174,9 +175,13 @@ class StreamPlanner {
   #eventTime(plan: Watermark, needed: Needed, c: Compilation): Select {
     const column = plan.index ?? plan.input.schema.indexOf(plan.column)
     assert(column >= 0, `the watermark's column ${plan.column} is one of its input's`)
-    const kept = new Set([...needed, column])
+    const { idleTimeoutMs, maxFutureSkewMs, partitionColumns = [] } = plan
+    const wanted = maxFutureSkewMs === undefined ? null : this.#lateColumns
+    const kept = new Set([...needed, column, ...partitionColumns, ...neededForLate(wanted, plan.input)])
     const { node, positions } = this.#once(plan, keyOf(kept), () => {
       const input = fragmentOf(plan.input, kept, this.#boundary)
+      const cell = (index: number) => `t0.c${input.positions[index]!}`
+      const time = timeOf(plan.schema.fields[column]!.type, cell(column))
       const measured: EventTime = {
         kind: 'event-time',
         input: input.node,
@@ -185,6 +190,14 @@ class StreamPlanner {
         column: input.positions[column]!,
         columnName: plan.column,
         delayMs: plan.delayMs,
+        ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+        ...(maxFutureSkewMs !== undefined && { future: futureRows(wanted, plan.input, cell, time, maxFutureSkewMs) }),
+        ...(partitionColumns.length > 0 && {
+          partitions: {
+            columns: partitionColumns.map((index) => input.positions[index]!),
+            names: partitionColumns.map((index) => plan.schema.names[index]!),
+          },
+        }),
       }
       this.#watermarks.push(measured)
       return { node: measured, positions: input.positions }

@@ -3,13 +3,23 @@ import type { Column } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
+import type { Account } from '../data/side-rows.ts'
 import type { BatchWatermarks, StepMetrics, StepSql } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
-import { inputsOfNode, type PhysicalNode, type SourceRows, type StatefulNode, type UserCallsStep } from '../planner/streaming-plan.ts'
+import {
+  type EventTime,
+  type FutureRows,
+  inputsOfNode,
+  type PhysicalNode,
+  type SourceRows,
+  type StatefulNode,
+  type UserCallsStep,
+} from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { StateStore } from '../state/state-store.ts'
-import { checkLateCount, countLate, type LateCount, type LateRows } from './late-rows.ts'
+import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
+import { partitionTimes } from './partition-times.ts'
 import { runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
@@ -33,14 +43,16 @@ export interface EvaluationContext {
 export interface EvaluationRecord {
   /** What each observe has seen, by its name. */
   readonly observed: Map<string, { readonly metrics: Row; readonly observed: Observed | null }>
-  readonly eventTimes: Map<number, EventTimeStats>
+  readonly eventTimes: Map<number, EventTimeStats & { readonly partitions?: ReadonlyMap<string, bigint> }>
+  /** Of each place where rows were set aside. */
+  readonly books: Account[]
   /** What each stateful operator did, by its id. */
   readonly steps: Map<number, StepMetrics>
 }
 
 /** Runs a plan's nodes, inputs first; every node once, also where two others read it. Stateful steps change their store. */
 export class Evaluation {
-  readonly record: EvaluationRecord = { eventTimes: new Map(), steps: new Map(), observed: new Map() }
+  readonly record: EvaluationRecord = { eventTimes: new Map(), steps: new Map(), observed: new Map(), books: [] }
   readonly #context: EvaluationContext
   readonly #done = new Map<PhysicalNode, Promise<Relation>>()
   readonly #readers: Map<PhysicalNode, number>
@@ -80,8 +92,11 @@ export class Evaluation {
         return sql.fragment(node.sql, inputs, node.schema)
       }
       case 'event-time': {
-        const measured = await sql.measure(await this.relationOf(node.input), node.column)
-        this.record.eventTimes.set(node.index, measured.stats)
+        const input = await this.relationOf(node.input)
+        const rows = node.future ? await this.#dropFuture(node, node.future, input) : input
+        const measured = await sql.measure(rows, node.column)
+        const partitions = node.partitions && (await partitionTimes(sql, measured.relation, node))
+        this.record.eventTimes.set(node.index, { ...measured.stats, ...(partitions && { partitions }) })
         return measured.relation
       }
       case 'observe': {
@@ -96,6 +111,26 @@ export class Evaluation {
       default:
         return this.#step(node)
     }
+  }
+
+  /** What is stamped further ahead of the batch's timestamp than is allowed is set aside before it can move the watermark. */
+  async #dropFuture(node: EventTime, future: FutureRows, input: Relation): Promise<Relation> {
+    const { sql, lateRows, batchTimestampMs } = this.#context
+    const rows = await sql.materialize(input)
+    const boundUs = BigInt(batchTimestampMs + future.maxSkewMs) * 1000n
+    const bounded = (text: string) => text.replaceAll('⟦bound⟧', `make_timestamp(${boundUs})`)
+    const ahead = await sql.materialize(sql.fragment(bounded(future.rowsSql), [rows], future.rowsSchema))
+    const kept = await sql.materialize(sql.fragment(bounded(future.keptSql), [rows], node.input.schema))
+    const lateCount = await countRows(sql, ahead)
+    if (lateCount > 0) lateRows?.addFuture(ahead, boundUs)
+    this.record.books.push({
+      at: `watermark ${node.columnName}`,
+      rowsIn: await countRows(sql, rows),
+      rowsOn: await countRows(sql, kept),
+      lateRows: lateCount,
+      deadLetters: 0,
+    })
+    return kept
   }
 
   /** Only the arguments cross into JavaScript, and only the results come back. */
@@ -138,7 +173,8 @@ export class Evaluation {
     for (const late of node.late) {
       // the step and the side output must judge the same rows
       inputs[late.input] = await sql.materialize(inputs[late.input]!)
-      const { rows, partly } = await lateRows.take(node, late, inputs[late.input]!, lateUs)
+      const { rows, partly, account } = await lateRows.take(node, late, inputs[late.input]!, lateUs)
+      this.record.books.push(account)
       sum.rows += rows
       sum.partly += partly
     }

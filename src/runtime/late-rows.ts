@@ -23,7 +23,6 @@ const countsSchema = new Schema([
 
 /** The late rows of one batch: found step by step, and given out as one relation. */
 export class LateRows {
-  readonly accounts: Account[] = []
   readonly #sql: SqlBatch
   readonly #columns: readonly Field[]
   readonly #batchId: number
@@ -39,21 +38,28 @@ export class LateRows {
   }
 
   /** Rows of one input that a step has dropped or is about to drop. */
-  async take(node: StatefulNode, late: LateInput, input: Relation, lateUs: bigint): Promise<LateCount> {
+  async take(node: StatefulNode, late: LateInput, input: Relation, lateUs: bigint): Promise<LateCount & { readonly account: Account }> {
     const found = await this.#sql.materialize(this.#sql.fragment(withLate(late.rowsSql, lateUs), [input], late.rowsSchema))
     const partlyAt = late.rowsSchema.fields.length - 1
     const { columns, length } = await this.#sql.columnsAt(found, [partlyAt])
     const partly = (columns[0] as FixedColumn | undefined)?.data as Uint8Array | undefined
     const count = { rows: length, partly: partly === undefined ? 0 : partly.reduce((sum, flag) => sum + flag, 0) }
     if (length > 0) this.#parts.push(this.#judged(node, late, found, lateUs))
-    this.accounts.push({
+    const account = {
       at: `${node.operatorName} ${node.operatorId}${late.side === null ? '' : ` ${late.side}`}`,
       rowsIn: await countRows(this.#sql, input),
       rowsOn: await numberOf(this.#sql, withLate(late.inTimeSql, lateUs), input),
       lateRows: count.rows - count.partly,
       deadLetters: 0,
-    })
-    return count
+    }
+    return { ...count, account }
+  }
+
+  /** Rows that are stamped after `boundUs`: the columns that the user asked for, and their event time. */
+  addFuture(found: Relation, boundUs: bigint): void {
+    const nothing = ['CAST(NULL AS INTEGER)', 'CAST(NULL AS VARCHAR)', 'CAST(NULL AS VARCHAR)']
+    const times = [`t0.c${this.#columns.length}`, `make_timestamp(${boundUs})`]
+    this.#parts.push(this.#with(found, ["'future'", ...nothing, ...times, 'CAST(0 AS INTEGER)', 'false', this.#batch]))
   }
 
   #judged({ operatorId, operatorName }: StatefulNode, { side, rowsSchema }: LateInput, found: Relation, lateUs: bigint): Relation {
@@ -67,13 +73,16 @@ export class LateRows {
       `make_timestamp(${lateUs})`,
       `t0.c${at + 1}`,
       `t0.c${at + 2}`,
-      `CAST(${this.#batchId} AS BIGINT)`,
+      this.#batch,
     ]
-    return this.add(found, judgement)
+    return this.#with(found, judgement)
   }
 
+  get #batch(): string {
+    return `CAST(${this.#batchId} AS BIGINT)`
+  }
   /** Rows whose first columns are those that the user asked for. */
-  add(found: Relation, judgement: readonly string[]): Relation {
+  #with(found: Relation, judgement: readonly string[]): Relation {
     const list = [...this.#columns.map((_, i) => `t0.c${i}`), ...judgement].map((sql, i) => `${sql} AS c${i}`)
     return this.#sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [found], this.schema)
   }
@@ -86,7 +95,7 @@ export class LateRows {
 
 /** The columns of the side output. */
 export function lateRowsSchema(columns: readonly Field[]): Schema {
-  return new Schema([...columns, ...lateRowFields])
+  return new Schema([...columns.map((field) => ({ ...field, nullable: true })), ...lateRowFields])
 }
 
 /** How many of an input's rows an aggregation has dropped groups of, counted where it has dropped any. */

@@ -7,7 +7,7 @@ import { emptyColumns } from '../data/column-batch.ts'
 import type { Field } from '../data/types.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
-import { type WatermarkPolicy, WatermarkTracker } from '../operators/watermark-tracker.ts'
+import type { WatermarkPolicy } from '../operators/watermark-tracker.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { Trigger } from '../query/engine-port.ts'
@@ -20,6 +20,7 @@ import type { QueryState } from '../state/state-store.ts'
 import { Evaluation } from './evaluate.ts'
 import type { WithRelation } from './open-sink.ts'
 import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
+import { QueryWatermark } from './query-watermark.ts'
 import type { ReadLimits } from './read-limits.ts'
 import { SetAside } from './set-aside.ts'
 import type { SideOutputs } from './side-outputs.ts'
@@ -90,7 +91,7 @@ export class MicroBatchExecution {
   readonly #wake = new WakeUp()
   readonly #abort = new AbortController()
   readonly #reporter: ProgressReporter
-  #tracker: WatermarkTracker
+  readonly #watermark: QueryWatermark
   #state: QueryState | null = null
   #upkeep: StateUpkeep | null = null
   #batchId = 0
@@ -115,7 +116,7 @@ export class MicroBatchExecution {
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts
-    this.#tracker = this.#newTracker(0)
+    this.#watermark = new QueryWatermark(parts.plan, parts.settings.watermarkPolicy, parts.sources)
     this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock, (name) =>
       parts.limits.metricsOf(name),
     )
@@ -173,11 +174,12 @@ export class MicroBatchExecution {
         this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
         this.#start = { ...this.#noOffsets(), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
-        this.#tracker = this.#newTracker(planned.entry.batchWatermarkMs)
+        this.#watermark.restore(planned.entry.batchWatermarkMs, planned.entry.watermarks)
       } else {
         this.#start = { ...this.#noOffsets(), ...planned.entry.sources }
         this.#previousWatermarkMs = planned.entry.batchWatermarkMs
-        this.#tracker = this.#newTracker(Math.max(planned.entry.batchWatermarkMs, committed?.entry.nextBatchWatermarkMs ?? 0))
+        const watermarkMs = Math.max(planned.entry.batchWatermarkMs, committed?.entry.nextBatchWatermarkMs ?? 0)
+        this.#watermark.restore(watermarkMs, committed?.entry.watermarks)
       }
     } else this.#start = this.#noOffsets()
     this.#state = openState ? await openState(this.#batchId) : null
@@ -288,7 +290,7 @@ export class MicroBatchExecution {
     if (this.#lastProgressMs !== null && nowMs - this.#lastProgressMs < settings.noDataProgressEventIntervalMs) return
     const isFirst = this.#lastProgressMs === null
     this.#lastProgressMs = nowMs
-    onIdle(this.#reporter.idleProgress({ batchId: this.#batchId, offsets: this.#start, watermarkMs: this.#tracker.currentMs }), isFirst)
+    onIdle(this.#reporter.idleProgress({ batchId: this.#batchId, offsets: this.#start, watermarkMs: this.#watermark.currentMs }), isFirst)
   }
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
@@ -302,21 +304,31 @@ export class MicroBatchExecution {
         end[name] = (await source.latestOffset(this.#start[name] ?? null, limit)) ?? this.#start[name] ?? null
       }
     })
-    const isNew = [...sources.keys()].some((name) => !sameOffset(end[name], this.#start[name]))
+    const newSources = new Set([...sources.keys()].filter((name) => !sameOffset(end[name], this.#start[name])))
+    const isNew = newSources.size > 0
     this.#isDataAvailable = isNew
+    if (isNew || (noDataBatches && this.#holdsRows())) this.#passTime(newSources, end)
     if (!isNew && !(noDataBatches && this.#needsNoDataBatch())) return null
     const entry: OffsetEntry = {
-      batchWatermarkMs: this.#tracker.currentMs,
+      batchWatermarkMs: this.#watermark.currentMs,
       batchTimestampMs: this.#batchTimestampMs(),
       conf: pinnedConf,
       // with those of sources that were removed: under its name one goes on from where it stood
       sources: { ...this.#start, ...end },
+      ...this.#watermark.kept,
     }
     const logged = this.#writeAhead(entry)
     // runBatch waits for it; until then a failure is nobody's
     logged.catch(() => {})
     this.#planned = { entry, isReplay: false, logged }
     return this.#planned
+  }
+
+  /** What time alone does to the watermark is news, after a restart too. */
+  #passTime(newSources: ReadonlySet<string>, end: Readonly<Record<string, Offset | null>>): void {
+    const beforeMs = this.#watermark.currentMs
+    this.#watermark.passTime(this.#parts.clock.nowMs(), newSources, end)
+    if (this.#watermark.currentMs > beforeMs) this.#evictedByMs ??= beforeMs
   }
 
   #batchTimestampMs(): number {
@@ -346,11 +358,19 @@ export class MicroBatchExecution {
     const { plan } = this.#parts
     if (this.#evictedByMs === undefined || plan.stateful.length === 0) return false
     if (plan.stateful.some(({ noDataBatches }) => noDataBatches === 'always')) return true
-    if (this.#tracker.currentMs <= this.#evictedByMs) return false
+    if (this.#watermark.currentMs <= this.#evictedByMs) return false
     const before = propagateWatermark(plan.root, this.#evictedByMs)
-    const next = propagateWatermark(plan.root, this.#tracker.currentMs)
+    const next = propagateWatermark(plan.root, this.#watermark.currentMs)
     return plan.stateful.some(
       ({ operatorId, noDataBatches }) => noDataBatches === 'when-watermark-moves' && next.get(operatorId)! > before.get(operatorId)!,
+    )
+  }
+
+  /** Whether a stateful operator has anything that the watermark may bring out. */
+  #holdsRows(): boolean {
+    return this.#parts.plan.stateful.some(
+      ({ noDataBatches, operatorId, stores }) =>
+        noDataBatches !== 'never' && stores.some(({ name }) => this.#state!.store(operatorId, name).numRows > 0),
     )
   }
 
@@ -384,9 +404,13 @@ export class MicroBatchExecution {
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
-        const watermarkMs = this.#tracker.advance(evaluation.record.eventTimes)
+        const watermarkMs = this.#watermark.advance(evaluation.record.eventTimes, entry.batchTimestampMs)
         // the entry that will say that the batch is done waits for its name, on a disk that is busy with the state anyway
-        staged = checkpoint.commits.stage(this.#batchId, { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch })
+        staged = checkpoint.commits.stage(this.#batchId, {
+          nextBatchWatermarkMs: watermarkMs,
+          epoch: checkpoint.epoch,
+          ...this.#watermark.kept,
+        })
         staged.catch(() => {}) // asked for below
         // a small result is computed while the disk writes the state
         const [result, state] = await Promise.allSettled([
@@ -412,7 +436,7 @@ export class MicroBatchExecution {
         readCounts: sql.readCounts(),
         state: this.#state,
         sideOutputs: this.#parts.sideOutputs?.progress as QueryProgress['sideOutputs'],
-        books: setAside?.books(),
+        books: setAside || evaluation.record.books.length > 0 ? evaluation.record.books : undefined,
       })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
@@ -534,15 +558,6 @@ export class MicroBatchExecution {
 
   #noOffsets(): Record<string, null> {
     return Object.fromEntries([...this.#parts.sources.keys()].map((name) => [name, null]))
-  }
-
-  #newTracker(startMs: number): WatermarkTracker {
-    const { plan, settings } = this.#parts
-    return new WatermarkTracker(
-      plan.watermarks.map((mark) => mark.delayMs),
-      settings.watermarkPolicy,
-      startMs,
-    )
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Account } from '../data/side-rows.ts'
 import type { Field } from '../data/types.ts'
 import type { SqlBatch } from '../sql/sql-batch.ts'
 import { LateRows } from './late-rows.ts'
@@ -20,9 +19,5 @@ export class SetAside {
   /** Called when all of the batch's rows have been computed. */
   async deliver(): Promise<void> {
     if (this.lateRows) await this.#outputs.deliver('lateRows', this.#batchId, this.#sql, await this.lateRows.relation())
-  }
-
-  books(): readonly Account[] {
-    return this.lateRows?.accounts ?? []
   }
 }

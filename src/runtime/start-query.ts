@@ -107,10 +107,10 @@ function sideSpecsOf({ lateRows }: StartQuery): SideSpecs {
 
 /** Late rows of a query in which none can be late are a mistake. */
 function checkLateRows(plan: StreamingPlan): void {
-  if (plan.stateful.some(({ late }) => late !== undefined)) return
+  if (plan.stateful.some(({ late }) => late !== undefined) || plan.watermarks.some(({ future }) => future !== undefined)) return
   throw new InvalidQueryError('LATE_ROWS_WITHOUT_WATERMARK', {
     what: 'lateRows was asked for, and no step of the query drops rows that are late',
-    todo: 'late rows need withWatermark and, above it, an aggregation by its column or a window of it (append or update), a deduplication or a join; or leave lateRows out',
+    todo: 'late rows need withWatermark and, above it, an aggregation by its column or a window of it (append or update), a deduplication or a join, or its option maxFutureSkew; or leave lateRows out',
   })
 }
 

@@ -40,6 +40,12 @@ export interface Source {
   commit(end: Offset): Promise<void>
   /** The newest offset there is, for progress; undefined where that is not known. */
   reportLatestOffset?(): Offset | null | undefined
+  /**
+   * The partitions that there are, for watermarks of partitions (withWatermark's perPartition): each by the values that tell it apart in the columns of its
+   * rows, such as `{ topic: 'clicks', partition: 0 }`. Until a partition has given rows it holds the watermark back, unless it is idle. Without it, partitions
+   * are known by their rows.
+   */
+  partitions?(end: Offset | null): readonly Readonly<Record<string, unknown>>[]
   /** Called once at the start of an AvailableNow run, before latestOffset: from then on nothing newer than now is reported. */
   prepareForAvailableNow?(): Promise<void>
   /** For progress: string → string. */

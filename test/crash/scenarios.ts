@@ -21,6 +21,8 @@ export interface Scenario {
   readonly input: Input
   /** Whether the sink keeps a log of files. */
   readonly intoFiles: boolean
+  /** Whether a batch goes to several sinks, which readers see one after the other: then only the end is compared. */
+  readonly severalSinks?: true
   /** Points count from the first step whose label has this text on: what comes before is crashed through in other scenarios. */
   readonly pointsFrom?: string
   /** Key groups of the state, in two partitions where there are as many. Default 4: several snapshots on their way at the same time. With 1 a manifest waits for its only one. */
@@ -103,6 +105,7 @@ const cities = ({ engine }: Place) =>
   )
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
+const lateOut = ({ root }: Place) => join(root, 'late')
 
 /** What `run` of a query that stops by itself does. */
 const untilDone = async (query: Promise<StreamingQuery>): Promise<void> => {
@@ -444,6 +447,38 @@ export const scenarios: readonly Scenario[] = [
       ),
     output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
     expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
+  },
+  {
+    // which rows are late depends on which no-data batches a crash has cut off; that each is in its window or in the side output does not
+    name: 'late rows beside a windowed aggregation',
+    input: fiveFiles,
+    intoFiles: true,
+    severalSinks: true,
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .withWatermark('at', '1 second')
+          .groupBy(({ at, k }) => ({ window: window(at, '5 seconds'), k }))
+          .agg(() => ({ n: count() }))
+          .select(({ k, n }) => ({ k, n }))
+          .writeStream.format('parquet')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .lateRows({ k: t.string() }, (late) => late.output.format('json').option('path', lateOut(place)))
+          .start(out(place)),
+      ),
+    output: async (place) => {
+      const kept = await place.engine.read.parquet(out(place), { k: t.string(), n: t.long() }).collect()
+      const late = await place.engine.read.json(lateOut(place), { k: t.string() }).collect()
+      const byKey = new Map<string, bigint>()
+      for (const { k, n } of [...kept, ...late.map(({ k }) => ({ k, n: 1n }))]) byKey.set(k, (byKey.get(k) ?? 0n) + n)
+      return [...byKey].map(([k, n]) => ({ k, n }))
+    },
+    expected: (place) =>
+      table(place)
+        .groupBy('k')
+        .agg(() => ({ n: count() }))
+        .collect(),
   },
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read
