@@ -10,7 +10,7 @@ import { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { ByteReader, type ByteWriter } from './byte-writer.ts'
 import { readColumn } from './column-codec.ts'
-import type { StateChanges } from './memory-state-store.ts'
+import type { StateChanges } from './kept-store.ts'
 import { damagedFile, foreignFile, newerFormat } from './state-errors.ts'
 import type { StoreId } from './state-files.ts'
 

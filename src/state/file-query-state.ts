@@ -1,7 +1,9 @@
+import { crc32 } from 'node:zlib'
 import { FencedError, InternalError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeChangelog, type SectionPlace } from './changelog.ts'
 import type { LoadTarget } from './load-state.ts'
+import type { LocalDatabase } from './local-database.ts'
 import { changelogPath, type StoreId, storeIdOf } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
@@ -19,12 +21,20 @@ export class FileQueryState implements QueryState {
   readonly #settings: StateSettings
   readonly #operators: ReadonlyMap<StoreId, OpenOperator>
   readonly #maintenance: StateMaintenance
+  readonly #database: LocalDatabase | null
   readonly #writer = new ByteWriter()
   readonly #places: readonly SectionPlace[]
   #version: number
   #baseEpoch: number
 
-  constructor(settings: StateSettings, operators: ReadonlyMap<StoreId, OpenOperator>, maintenance: StateMaintenance, baseEpoch: number) {
+  constructor(
+    settings: StateSettings,
+    operators: ReadonlyMap<StoreId, OpenOperator>,
+    maintenance: StateMaintenance,
+    baseEpoch: number,
+    database: LocalDatabase | null,
+  ) {
+    this.#database = database
     this.#settings = settings
     this.#operators = operators
     this.#maintenance = maintenance
@@ -48,6 +58,7 @@ export class FileQueryState implements QueryState {
   async commit(): Promise<StateCommit> {
     const { files, folder, epoch, clock, checkFence } = this.#settings
     const startMs = clock.monotonicMs()
+    this.#database?.settle()
     const version = this.#version + 1
     this.#encode(version)
     const path = changelogPath(folder, version, epoch)
@@ -64,6 +75,7 @@ export class FileQueryState implements QueryState {
     })
     this.#maintenance.noteCommit(version, bytes)
     for (const { store } of this.#operators.values()) store.committed(version)
+    this.#database?.noteCommit({ version, epoch, changelogCrc: crc32(this.#writer.content) })
     this.#version = version
     this.#baseEpoch = epoch
     return { bytes, commitMs: clock.monotonicMs() - startMs }
@@ -91,6 +103,7 @@ export class FileQueryState implements QueryState {
   }
 
   async afterCommit(): Promise<void> {
+    this.#database?.settle()
     this.#maintenance.step(this.#version)
   }
 
@@ -99,8 +112,14 @@ export class FileQueryState implements QueryState {
     return this.#maintenance.collectGarbage(oldestRetainedVersion)
   }
 
+  /** Snapshot work that is under way is done. */
+  async settled(): Promise<void> {
+    await this.#maintenance.settle()
+  }
+
   async close(): Promise<void> {
     await this.#maintenance.settle()
+    await this.#database?.close()
     for (const { store } of this.#operators.values()) store.clear()
   }
 

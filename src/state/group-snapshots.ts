@@ -1,6 +1,6 @@
 /** What is known of one operator's snapshots: for each key group the file that has it, and what changed since. */
+import type { KeptStore } from './kept-store.ts'
 import type { GroupRange, SnapshotFile } from './manifest.ts'
-import type { MemoryStateStore } from './memory-state-store.ts'
 import type { StoreId } from './state-files.ts'
 
 /** Key groups of one operator that go into one snapshot file. */
@@ -13,7 +13,7 @@ export interface SnapshotUnit {
 
 export class GroupSnapshots {
   readonly operatorId: StoreId
-  readonly store: MemoryStateStore
+  readonly store: KeptStore
   /** By key group; null: it was empty at that version. */
   readonly #file: (SnapshotFile | null)[]
   /** The version at which the group's rows were taken. */
@@ -25,7 +25,7 @@ export class GroupSnapshots {
   /** The groups of the running round that have not been taken yet. */
   readonly #due: Uint8Array
 
-  constructor(operatorId: StoreId, store: MemoryStateStore) {
+  constructor(operatorId: StoreId, store: KeptStore) {
     this.operatorId = operatorId
     this.store = store
     this.#file = new Array<SnapshotFile | null>(store.keyGroups).fill(null)
@@ -52,23 +52,24 @@ export class GroupSnapshots {
 
   /** Counts the store's uncommitted changes as those of `version`. To be called before the store forgets them. */
   noteChanges(version: number): void {
-    this.store.groups.forEach((group, g) => {
-      const rows = group.changedCount + group.removedCount
-      if (rows === 0) return
+    for (let g = 0; g < this.store.keyGroups; g++) {
+      const rows = this.store.changesIn(g)
+      if (rows === 0) continue
       this.#changed[g] = version
       this.#pending[g]! += rows
-    })
+    }
   }
 
   /** Begins a round with the groups for which a new snapshot is worth its cost, or with all that changed; returns how many. */
   begin(version: number, all: boolean, maxAge: number): number {
     let due = 0
-    this.store.groups.forEach(({ rows }, g) => {
+    for (let g = 0; g < this.store.keyGroups; g++) {
+      const rows = this.store.rowsIn(g)
       const isChanged = this.#changed[g]! > this.#version[g]!
       const isWorthIt = all || rows <= 1024 || this.#pending[g]! * 8 >= rows || version - this.#version[g]! >= maxAge
       this.#due[g] = isChanged && isWorthIt ? 1 : 0
       due += this.#due[g]!
-    })
+    }
     return due
   }
 
@@ -78,9 +79,9 @@ export class GroupSnapshots {
     if (firstGroup < 0) return undefined
     const end = partitions.find(([first, last]) => first <= firstGroup && firstGroup <= last)![1]
     let lastGroup = firstGroup
-    let rows = this.store.groups[firstGroup]!.rows
-    while (lastGroup < end && this.#due[lastGroup + 1] === 1 && rows + this.store.groups[lastGroup + 1]!.rows <= maxRows)
-      rows += this.store.groups[++lastGroup]!.rows
+    let rows = this.store.rowsIn(firstGroup)
+    while (lastGroup < end && this.#due[lastGroup + 1] === 1 && rows + this.store.rowsIn(lastGroup + 1) <= maxRows)
+      rows += this.store.rowsIn(++lastGroup)
     this.#due.fill(0, firstGroup, lastGroup + 1)
     return { operatorId: this.operatorId, firstGroup, lastGroup, rows }
   }

@@ -412,6 +412,13 @@ export function noteRemoved(group: KeyGroup, slots: Uint32Array): void {
   group.removedCount += slots.length
 }
 
+/** Notes the identity of a row as removed that is not in the group. */
+export function noteRemovedId(group: KeyGroup, id: Int32Array): void {
+  if (4 * group.removedCount === group.removed.length)
+    group.removed = resized(group.removed, Math.ceil((group.removed.length + 16) * growth))
+  group.removed.set(id, 4 * group.removedCount++)
+}
+
 /** Leaves in `changed` each slot once that holds a changed row; returns how many. */
 export function settleChanged(group: KeyGroup): number {
   const {

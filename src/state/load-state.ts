@@ -1,13 +1,14 @@
 /** Brings the state to a version: the newest snapshots at or below it, then the changelogs above them. */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { CorruptCheckpointError } from '../base/errors.ts'
+import { type CorruptCheckpointError, UnavailableError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { isTemporary } from '../base/local-files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { type ChangelogHeader, decodeChangelog } from './changelog.ts'
+import type { KeptStore } from './kept-store.ts'
+import type { LocalDatabase, LocalVersion } from './local-database.ts'
 import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf } from './manifest.ts'
-import type { MemoryStateStore } from './memory-state-store.ts'
 import { decodeSnapshot } from './snapshot-file.ts'
 import { damagedFile, foreignFile, missingChangelog, missingSnapshot } from './state-errors.ts'
 import { changelogPath, type StoreId, type VersionFile, versionFiles } from './state-files.ts'
@@ -30,17 +31,18 @@ export interface LoadedState {
 
 /** An operator's store, and all schemas in which its files may be written. */
 export interface LoadTarget {
-  readonly store: MemoryStateStore
+  readonly store: KeptStore
   schemaOf(schemaId: number): StateSchema | undefined
 }
 
 /** How many files are read at once. */
 const readAhead = 4
 
-/** `beginAt`: begin with the snapshots of this version and no newer ones. */
+/** With a local database only what it lacks is read. `beginAt`: begin with the snapshots of this version and no newer ones. */
 export async function loadState(
   settings: StateSettings,
   targets: ReadonlyMap<StoreId, LoadTarget>,
+  database: LocalDatabase | null,
   beginAt?: number,
 ): Promise<LoadedState> {
   const { files, folder, version } = settings
@@ -54,12 +56,14 @@ export async function loadState(
     .filter(({ name }) => isTemporary(name))
     .map(({ path }) => path)
   const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
+  const start = (await database?.open((local) => leadsTo(settings, found.changelogs, local))) ?? 0
   if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), tail: [] }
   const candidates = beginAt === undefined ? found.manifests : found.manifests.filter((file) => file.version === beginAt)
   const manifest = await newestManifest(settings, candidates)
-  if (manifest !== null) await loadSnapshots(settings, manifest, targets)
+  if (manifest !== null && start === 0) await loadSnapshots(settings, manifest, targets)
   const from = manifest === null ? 0 : exactThrough(manifest)
-  const { epochs, tail } = await replayChangelogs(settings, from, manifest, targets, found.changelogs)
+  const { epochs, tail } = await replayChangelogs(settings, from, start, manifest, targets, found.changelogs, database)
+  if (database !== null && start !== version) await noteLoaded(settings, epochs, database)
   return { ...found, manifest, epochs, tail }
 }
 
@@ -109,7 +113,7 @@ function putSnapshot(
   { folder, queryId, keyGroups }: StateSettings,
   file: SnapshotFile,
   content: Uint8Array,
-  store: MemoryStateStore,
+  store: KeptStore,
   schema: StateSchema | undefined,
   ranges: readonly GroupRange[],
 ): void {
@@ -118,31 +122,69 @@ function putSnapshot(
   if (schema === undefined) throw foreignFile(path, `it is in state schema ${schemaId}, which this checkpoint lacks`)
   const isWanted = (group: number) => ranges.some(({ first, last }) => first <= group && group <= last)
   try {
-    decodeSnapshot(content, { queryId, operatorId, version, epoch, schemaId, keyGroups }, schema, store.groups, isWanted)
+    const header = { queryId, operatorId, version, epoch, schemaId, keyGroups }
+    store.load((groups) => decodeSnapshot(content, header, schema, groups, isWanted))
   } catch (error) {
+    if (error instanceof UnavailableError) throw error
     throw damagedFile(path, error instanceof Error ? error.message : String(error), error)
   }
+}
+
+/** Whether a local database has a version of this very state, from which the changelogs lead on to the wanted one. */
+async function leadsTo(
+  { files, folder, version, epochOf }: StateSettings,
+  changelogs: readonly VersionFile[],
+  local: LocalVersion,
+): Promise<boolean> {
+  if (local.version < 1 || local.version > version) return false
+  for (let v = local.version; v <= version; v++) if (!changelogs.some((file) => file.version === v)) return false
+  const epoch = (await epochOf(local.version)) ?? newestEpoch(changelogs, local.version)
+  if (epoch !== local.epoch) return false
+  const content = await files.read(changelogPath(folder, local.version, epoch)).catch(() => null)
+  return content !== null && crc32(content) === local.changelogCrc
+}
+
+/** A database that was made anew is at the wanted version. */
+async function noteLoaded(
+  { files, folder, version }: StateSettings,
+  epochs: ReadonlyMap<number, number>,
+  database: LocalDatabase,
+): Promise<void> {
+  const epoch = epochs.get(version)!
+  // snapshots alone may have led to a version whose changelog is gone: then the database serves this run and no other
+  const content = await files.read(changelogPath(folder, version, epoch)).catch(() => null)
+  if (content !== null) database.noteCommit({ version, epoch, changelogCrc: crc32(content) })
+  database.settle()
 }
 
 async function replayChangelogs(
   settings: StateSettings,
   from: number,
+  start: number,
   manifest: Manifest | null,
   targets: ReadonlyMap<StoreId, LoadTarget>,
   changelogs: readonly VersionFile[],
+  database: LocalDatabase | null,
 ): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
   const { files, folder, version, epochOf, queryId, keyGroups } = settings
   const epochs = new Map<number, number>()
   const tail: VersionFile[] = []
-  const through = new Map([...targets].map(([operatorId]) => [operatorId, throughOf(manifest?.operators.get(operatorId) ?? [], keyGroups)]))
-  const versions = Array.from({ length: version - from }, (_, i) => from + 1 + i)
+  const throughIn = (operatorId: StoreId) => throughOf(manifest?.operators.get(operatorId) ?? [], keyGroups)
+  const through = new Map([...targets.keys()].map((id) => [id, start > 0 ? new Float64Array(keyGroups).fill(start) : throughIn(id)]))
+  const first = start > 0 ? Math.min(start, from + 1) : from + 1
+  const versions = Array.from({ length: version - first + 1 }, (_, i) => first + i)
   const read = async (v: number) => {
     const epoch = (await epochOf(v)) ?? newestEpoch(changelogs, v)
     if (epoch === undefined) throw missingChangelog(changelogPath(folder, v, 0).replace(/0$/, '<run>'))
     const path = changelogPath(folder, v, epoch)
-    return { epoch, path, content: await readOr(files, path, () => missingChangelog(path)) }
+    const known = changelogs.find((file) => file.path === path)
+    if (v <= start && known === undefined) throw missingChangelog(path)
+    return { epoch, path, bytes: known?.bytes ?? 0, content: v <= start ? null : await readOr(files, path, () => missingChangelog(path)) }
   }
-  await inOrder(versions, read, (v, { epoch, path, content }) => {
+  await inOrder(versions, read, (v, { epoch, path, bytes, content }) => {
+    epochs.set(v, epoch)
+    if (v > from) tail.push({ version: v, epoch, path, bytes: content?.length ?? bytes })
+    if (content === null) return
     const schemaOf = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
     const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf })
     checkLineage(path, header, epochs)
@@ -151,8 +193,10 @@ async function replayChangelogs(
       const wanted = Uint8Array.from(exact, (known) => (known < v ? 1 : 0))
       if (wanted.subarray(firstGroup, lastGroup + 1).includes(1)) targets.get(operatorId)!.store.apply(changes, wanted)
     }
-    epochs.set(v, epoch)
-    tail.push({ version: v, epoch, path, bytes: content.length })
+    if (start > 0) {
+      database?.noteCommit({ version: v, epoch, changelogCrc: crc32(content) })
+      database?.settle()
+    }
   })
   if (!epochs.has(version)) epochs.set(version, (await epochOf(version)) ?? manifest!.epoch)
   return { epochs, tail }

@@ -6,13 +6,14 @@ import { ManualClock } from '../base/clock.ts'
 import type { Row } from '../data/row-set.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { columnsToRows, rowsToColumns } from '../data/values.ts'
+import type { FileQueryState } from './file-query-state.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { openQueryState } from './open-query-state.ts'
 import { mixRowNumber, rowIds, rowNumberAt, secondPrefixWord } from './row-id.ts'
 import { storeIdOf } from './state-files.ts'
 import type { StateOperator } from './state-options.ts'
 import type { FoundKeyedRows, KeyedBatch, QueryState, StateStore } from './state-store.ts'
-import { keyed, MemoryFiles, plainRow, schemaFields } from './state-test-kit.ts'
+import { keyed, MemoryFiles, newProvider, plainRow, runsHere, schemaFields } from './state-test-kit.ts'
 
 const rowsSchema: StateSchema = {
   keys: [{ name: 'key', type: 'string', nullable: true }],
@@ -212,7 +213,7 @@ test('snapshots, restarts, lost batches and other partition counts keep the rows
       await lab.start(7)
       compare()
     }),
-    { numRuns: 40 },
+    { numRuns: runsHere(40) },
   )
 })
 
@@ -223,12 +224,14 @@ class Lab {
   epoch = 0
   version = 0
   state!: QueryState
+  readonly #provider = newProvider()
   readonly operators: StateOperator[]
   constructor(operators: StateOperator[]) {
     this.operators = operators
   }
   async start(partitions = 3, operators = this.operators): Promise<void> {
     this.epoch++
+    await this.state?.close()
     this.state = await openQueryState({
       files: this.files,
       folder: '/checkpoint/state',
@@ -241,6 +244,7 @@ class Lab {
       partitions,
       checkFence: async () => {},
       clock: this.clock,
+      provider: this.#provider(),
       maintenanceIntervalMs: 10,
       minBatchesToRetain: 4,
       maxSnapshotRows: 20,
@@ -255,7 +259,7 @@ class Lab {
     this.clock.advance(60_000)
     for (let i = 0; i < 20; i++) {
       await this.state.afterCommit()
-      await new Promise((resolve) => setImmediate(resolve))
+      await (this.state as FileQueryState).settled()
     }
   }
 }

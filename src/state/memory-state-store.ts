@@ -12,6 +12,7 @@ import type { ByteWriter } from './byte-writer.ts'
 import { encodeChanges } from './encode-changes.ts'
 import { type FoundRows, findById, findByKey, noRows } from './find-rows.ts'
 import { gatherBatch, type Picked } from './gather.ts'
+import type { KeptStore, StateChanges } from './kept-store.ts'
 import {
   createKeyGroup,
   dueSlots,
@@ -23,6 +24,7 @@ import {
   type KeyGroup,
   linkNewRows,
   linkTouched,
+  noteChanged,
   noteRemoved,
   removeRows,
   touchPlaces,
@@ -31,7 +33,7 @@ import {
 } from './key-group.ts'
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
-import { type ColumnLayout, layoutOf, type RecordLayout, type SourceColumn, sourceColumn } from './record-layout.ts'
+import { type ColumnLayout, dirty, layoutOf, type RecordLayout, type SourceColumn, sourceColumn, statusWord } from './record-layout.ts'
 import { rowIds, rowNumberAt } from './row-id.ts'
 import {
   countDistinct,
@@ -44,14 +46,7 @@ import {
   sortByGroup,
   sortedRowsBytes,
 } from './row-sort.ts'
-import type { FoundKeyedRows, KeyedBatch, StateStore } from './state-store.ts'
-
-/** What a batch changed in some key groups, as a changelog has it. Removals come first, then the touched rows as they then stood. */
-export interface StateChanges {
-  readonly upserts: KeyedBatch
-  /** 4 words a key. */
-  readonly removed: Uint32Array
-}
+import type { FoundKeyedRows, KeyedBatch } from './state-store.ts'
 
 /** Some rows of one group. */
 interface GroupRows {
@@ -64,7 +59,7 @@ const noColumns = new Schema([])
 /** How many rows `scan` puts into a slice, at least, where there are that many. */
 const scanSlice = 8192
 
-export class MemoryStateStore implements StateStore {
+export class MemoryStateStore implements KeptStore {
   readonly schema: StateSchema
   readonly keyGroups: number
   /** The columns of every batch that goes in or comes out. */
@@ -335,16 +330,51 @@ export class MemoryStateStore implements StateStore {
     for (const group of this.groups) forgetChanges(group)
     this.#version = version
   }
+  /** As `committed`, and the changes stay noted for whoever else wants to know them. */
+  standAt(version: number): void {
+    this.#version = version
+  }
 
-  /**
-   * Takes over what a changelog holds. `wanted` (a byte a group, null: all) leaves out groups whose snapshot already has it.
-   * Nothing of it counts as a change since the last commit.
-   */
+  rowsIn(group: number): number {
+    return this.groups[group]!.rows
+  }
+  changesIn(group: number): number {
+    const { changedCount, removedCount } = this.groups[group]!
+    return changedCount + removedCount
+  }
+
+  load(decode: (groups: readonly KeyGroup[]) => void): void {
+    decode(this.groups)
+  }
+  groupsAt(firstGroup: number, lastGroup: number): readonly KeyGroup[] {
+    return this.groups.slice(firstGroup, lastGroup + 1)
+  }
+  /** Takes over the rows of these groups, as changes; what the store has of them is gone. */
+  adopt(groups: readonly KeyGroup[]): void {
+    for (const group of groups) {
+      if (group.rows === 0) continue
+      const own = Object.assign(this.groups[group.number]!, group)
+      for (let slot = 0; slot < own.rows; slot++) {
+        own.words[slot * this.layout.stride + statusWord]! |= dirty
+        noteChanged(own, slot)
+      }
+    }
+  }
+
+  /** Nothing of it counts as a change since the last commit. */
   apply(changes: StateChanges, wanted: Uint8Array | null): void {
+    this.#apply(changes, wanted, false)
+  }
+  /** As `apply`, and counts as changes. */
+  applyAsChanges(changes: StateChanges, wanted: Uint8Array | null): void {
+    this.#apply(changes, wanted, true)
+  }
+  #apply(changes: StateChanges, wanted: Uint8Array | null, noted: boolean): void {
     this.#checkBatch(changes.upserts)
     this.#beginChange()
-    this.#removeKeys(changes.removed, wanted, null)
+    this.#removeKeys(changes.removed, wanted, noted ? noteRemoved : null)
     this.#forEachSegment(changes.upserts, wanted, (group, sources, segment) => {
+      if (noted) markDirty(group, segment.at, segment.from, segment.to)
       for (let c = 0; c < sources.length; c++) {
         const column = this.layout.columns[c]!
         segment.action = this.#actions(group, c, c < this.#fixedColumns ? 'key' : 'replace', sources[c]!, segment)

@@ -4,6 +4,8 @@ import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { FileQueryState, type OpenOperator } from './file-query-state.ts'
 import { loadState } from './load-state.ts'
+import { LocalDatabase } from './local-database.ts'
+import { LocalStateStore } from './local-state-store.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { foreignFile } from './state-errors.ts'
 import { type StoreId, schemaName, storeIdOf } from './state-files.ts'
@@ -19,23 +21,34 @@ import type { QueryState } from './state-store.ts'
 export async function openQueryState(options: OpenState): Promise<QueryState> {
   const settings = settingsOf(options)
   const operators = await openOperators(settings)
-  const loaded = await loadState(settings, operators)
-  for (const { store } of operators.values()) store.committed(settings.version)
-  return new FileQueryState(
-    settings,
-    operators,
-    new StateMaintenance(settings, operators, loaded),
-    loaded.epochs.get(settings.version) ?? 0,
-  )
+  const database = localDatabase(settings, operators)
+  try {
+    const loaded = await loadState(settings, operators, database)
+    for (const { store } of operators.values()) store.committed(settings.version)
+    const maintenance = new StateMaintenance(settings, operators, loaded)
+    return new FileQueryState(settings, operators, maintenance, loaded.epochs.get(settings.version) ?? 0, database)
+  } catch (error) {
+    await database?.close()
+    throw error
+  }
+}
+
+function localDatabase(
+  { provider, queryId, keyGroups }: StateSettings,
+  operators: ReadonlyMap<StoreId, OpenOperator>,
+): LocalDatabase | null {
+  if (provider.kind === 'memory') return null
+  const stores = [...operators].flatMap(([id, { store }]) => (store instanceof LocalStateStore ? [[String(id), store] as const] : []))
+  return new LocalDatabase(provider, queryId, keyGroups, new Map(stores))
 }
 
 async function openOperators(settings: StateSettings): Promise<Map<StoreId, OpenOperator>> {
   const stored = await storedSchemas(settings)
   if (settings.version > 0) checkOperators(settings.operators, stored)
   return new Map(
-    settings.operators.map((operator) => {
+    settings.operators.map((operator, place) => {
       const id = storeIdOf(operator.operatorId, operator.storeName)
-      return [id, openOperator(settings, operator, stored.get(id) ?? [])]
+      return [id, openOperator(settings, operator, place, stored.get(id) ?? [])]
     }),
   )
 }
@@ -68,8 +81,9 @@ function byStore(a: StoreId, b: StoreId): number {
 }
 
 function openOperator(
-  { folder, keyGroups, version }: StateSettings,
+  { folder, keyGroups, version, provider }: StateSettings,
   operator: StateOperator,
+  place: number,
   schemas: readonly StoredSchema[],
 ): OpenOperator {
   const { name, schema } = operator
@@ -87,7 +101,10 @@ function openOperator(
   const byId = new Map<number, StateSchema>([...schemas.map((stored) => [stored.schemaId, stored.schema] as const), [schemaId, effective]])
   const first = { operatorId, operatorName: name, schemaId, keyGroups, schema }
   return {
-    store: new MemoryStateStore(effective, keyGroups, version),
+    store:
+      provider.kind === 'memory'
+        ? new MemoryStateStore(effective, keyGroups, version)
+        : new LocalStateStore(effective, keyGroups, place, version),
     schemaId,
     schemaOf: (id) => byId.get(id),
     newSchema: version === 0 && JSON.stringify(newest) !== JSON.stringify(first) ? first : null,

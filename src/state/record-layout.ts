@@ -43,10 +43,12 @@ export interface ColumnLayout {
 }
 
 export const statusWord = 4
-/** Status bits: the row changed since the last commit; the row was met in this merge. */
+/** Status bits: the row changed since the last commit; the row was met in this merge; the local database has the row under the same event time. */
 export const dirty = 1
 export const seen = 2
-const statusBits = 2
+export const loaded = 4
+const statusBits = 3
+export const statusMask = (1 << statusBits) - 1
 
 export function layoutOf(schema: StateSchema): RecordLayout {
   const columns = [...schema.keys, ...schema.values]

@@ -9,17 +9,25 @@ import { CorruptCheckpointError, FencedError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { findGarbage, type GarbageQuestion } from './garbage.ts'
 import { GroupSnapshots, type SnapshotUnit } from './group-snapshots.ts'
+import type { KeptStore } from './kept-store.ts'
+import type { KeyGroup } from './key-group.ts'
 import type { LoadedState } from './load-state.ts'
 import { exactThrough, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
-import type { MemoryStateStore } from './memory-state-store.ts'
 import { encodeSnapshot } from './snapshot-file.ts'
 import { changelogPath, manifestName, type StoreId, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
 
 /** An operator's store and the schema id in which its files are written. */
 export interface MaintainedStore {
-  readonly store: MemoryStateStore
+  readonly store: KeptStore
   readonly schemaId: number
+}
+
+/** A snapshot file in the making. */
+interface EncodedUnit {
+  readonly buffer: ByteWriter
+  readonly content: Uint8Array
+  readonly file: SnapshotFile
 }
 
 /** Snapshot files that may be on their way at once. */
@@ -164,29 +172,47 @@ export class StateMaintenance {
     const { queryId, epoch, keyGroups } = this.#settings
     const { operatorId, firstGroup, lastGroup } = unit
     const { store, schemaId } = this.#stores.get(operatorId)!
-    const buffer = this.#buffers.pop() ?? new ByteWriter()
-    encodeSnapshot(
-      buffer,
-      this.#scratch,
-      { queryId, operatorId, version, epoch, schemaId, keyGroups },
-      store.schema,
-      store.groups.slice(firstGroup, lastGroup + 1),
-    )
-    const content = buffer.content
     const name = snapshotName(operatorId, version, epoch, firstGroup, lastGroup)
-    const file: SnapshotFile = { operatorId, name, version, epoch, schemaId, rows: unit.rows, bytes: content.length, crc32: crc32(content) }
-    const write = this.#writeSnapshot(file, content)
-      .then(() => {
-        snapshots.settled(unit, version, file)
-        this.#snapshotsWritten++
-        if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
-      })
+    const encode = (groups: readonly KeyGroup[]) => {
+      const buffer = this.#buffers.pop() ?? new ByteWriter()
+      encodeSnapshot(buffer, this.#scratch, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, groups)
+      const { content } = buffer
+      const file: SnapshotFile = {
+        operatorId,
+        name,
+        version,
+        epoch,
+        schemaId,
+        rows: unit.rows,
+        bytes: content.length,
+        crc32: crc32(content),
+      }
+      return { buffer, content, file }
+    }
+    // rows in memory are encoded before the next batch changes them; those of a database come when they were read
+    const groups = store.groupsAt(firstGroup, lastGroup)
+    const encoded = groups instanceof Promise ? groups.then(encode) : encode(groups)
+    const write = this.#finishUnit(snapshots, unit, version, encoded)
       .catch((error) => this.#fail(error))
-      .finally(() => {
-        this.#writes.delete(write)
-        this.#buffers.push(buffer)
-      })
+      .finally(() => this.#writes.delete(write))
     this.#writes.add(write)
+  }
+
+  async #finishUnit(
+    snapshots: GroupSnapshots,
+    unit: SnapshotUnit,
+    version: number,
+    encoding: EncodedUnit | Promise<EncodedUnit>,
+  ): Promise<void> {
+    const { buffer, content, file } = encoding instanceof Promise ? await encoding : encoding
+    try {
+      await this.#writeSnapshot(file, content)
+    } finally {
+      this.#buffers.push(buffer)
+    }
+    snapshots.settled(unit, version, file)
+    this.#snapshotsWritten++
+    if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
   }
 
   async #writeSnapshot(file: SnapshotFile, content: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
+import type { RocksdbSettings } from './local-database.ts'
 
 /** An operator that keeps state. */
 export interface StateOperator {
@@ -39,7 +40,11 @@ export interface OpenState {
   readonly maxTailBytes?: number
   /** How many rows a snapshot file holds at most, unless one key group has more. 65,536. */
   readonly maxSnapshotRows?: number
+  /** Where rows are held while the query runs. Memory. */
+  readonly provider?: StateProvider
 }
+/** Rows are held in memory, or in a RocksDB on this machine. */
+export type StateProvider = { readonly kind: 'memory' } | RocksdbSettings
 export type StateSettings = Required<OpenState>
 
 export function settingsOf(options: OpenState): StateSettings {
@@ -56,6 +61,7 @@ export function settingsOf(options: OpenState): StateSettings {
     minBatchesToRetain: 100,
     maxTailBytes: 16 << 20,
     maxSnapshotRows: 65_536,
+    provider: { kind: 'memory' },
     ...options,
   }
 }

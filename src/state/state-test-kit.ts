@@ -1,5 +1,8 @@
 /** What the tests of this room share: files in memory, a schema with everything in it, rows for it, and a plain Map that says what state must be. */
 import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import type { FileEntry, Files, StagedFile } from '../base/files.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
@@ -9,6 +12,7 @@ import type { MergeOp, StateSchema } from '../data/state-schema.ts'
 import type { DataType } from '../data/types.ts'
 import { decimal } from '../data/types.ts'
 import { columnsToRows, Decimal, rowsToColumns, Temporal } from '../data/values.ts'
+import type { StateProvider } from './state-options.ts'
 import type { KeyedBatch } from './state-store.ts'
 
 export class MemoryFiles implements Files {
@@ -56,6 +60,28 @@ export class MemoryFiles implements Files {
   async move(): Promise<boolean> {
     throw new Error('not used')
   }
+}
+
+/**
+ * Which provider the tests of this process are about: memory, or what MILLRACE_TEST_STATE says. Each call stands for one machine, whose local state
+ * outlives the runs on it; a small memory makes it forget its rows between batches.
+ */
+export function newProvider(memoryBytes = 100_000): () => StateProvider {
+  if (!isRocksdb()) return () => ({ kind: 'memory' })
+  const folder = mkdtempSync(join(parentFolder(), 'db'))
+  return () => ({ kind: 'rocksdb', folder, memoryBytes, writeBufferRatio: 0.5, blockBytes: 4096, warn: () => {} })
+}
+export const isRocksdb = () => process.env['MILLRACE_TEST_STATE'] === 'rocksdb'
+/** Of `count` runs of a property those that this provider is given: opening a database takes longer than most of what a run does. */
+export const runsHere = (count: number) => (isRocksdb() ? Math.ceil(count / 4) : count)
+
+let parent: string | undefined
+function parentFolder(): string {
+  if (parent !== undefined) return parent
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'millrace-state-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  parent = folder
+  return folder
 }
 
 const value = (name: string, type: DataType, merge: MergeOp, nullable = true) => ({ name, type, merge, nullable })
