@@ -51,6 +51,7 @@ const rooms: Readonly<Record<string, Room>> = {
 /** Optional peer dependencies, by the one room that knows them. */
 const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
   kafka: ['@platformatic/kafka'],
+  state: ['@nxtedition/rocksdb'],
 }
 
 /** Files of more than 600 lines, and why each is one thing. */

@@ -5,6 +5,24 @@ import type { Random } from '../base/random.ts'
 export const providerClassKey = 'spark.sql.streaming.stateStore.providerClass'
 export const watermarkPolicyKey = 'spark.sql.streaming.multipleWatermarkPolicy'
 export const shufflePartitionsKey = 'spark.sql.shuffle.partitions'
+/** What `providerClassKey` may say, and which provider of ours it means. */
+const stateProviders: Readonly<Record<string, 'memory' | 'rocksdb'>> = {
+  memory: 'memory',
+  rocksdb: 'rocksdb',
+  'org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider': 'memory',
+  'org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider': 'rocksdb',
+}
+export const providerNames: readonly string[] = Object.keys(stateProviders)
+/** CorruptCheckpointError MALFORMED_PINNED_CONF where it is none. */
+export function stateProviderOf(name: string): 'memory' | 'rocksdb' {
+  const provider = stateProviders[name]
+  if (provider !== undefined) return provider
+  throw new CorruptCheckpointError('MALFORMED_PINNED_CONF', {
+    what: `the newest offsets entry has ${providerClassKey} = ${JSON.stringify(name)}, which is none of ${providerNames.join(', ')}`,
+    todo: 'restore the checkpoint from a backup, or run the query with the release that wrote it',
+  })
+}
+
 /** Into how many groups the state's keys are cut. */
 export const keyGroupsKey = 'millrace.keyGroups'
 /** Hexadecimal; part of every key's identity. */
@@ -55,9 +73,16 @@ export function pinnedConf(
   const differences = pinnedKeys.flatMap((key) => {
     const [is, asked] = [conf[key], requested[key]]
     // nobody asks for a certain salt
-    return key === saltKey || is === undefined || asked === undefined || is === asked ? [] : [{ key, pinned: is, requested: asked }]
+    return key === saltKey || is === undefined || asked === undefined || isSame(key, is, asked)
+      ? []
+      : [{ key, pinned: is, requested: asked }]
   })
   return { conf, differences }
+}
+
+/** A provider goes by several names. */
+function isSame(key: string, a: string, b: string): boolean {
+  return a === b || (key === providerClassKey && stateProviders[a] !== undefined && stateProviders[a] === stateProviders[b])
 }
 
 /** Millrace writes its three keys together; a checkpoint of Spark has none of them. */

@@ -211,6 +211,7 @@ export class ProgressReporter {
         ...Object.fromEntries((customMetrics ?? []).map((name) => [name, 0])),
         ...(this.#plan.watermarks.length > 0 ? { numLateInputRows: 0 } : {}),
         ...result?.custom,
+        ...sumOf(stores.map(({ customMetrics }) => customMetrics ?? {})),
         changelogBytes: this.stateCommit?.bytes ?? 0,
         changelogTailBytes: state?.metrics.changelogTailBytes ?? 0,
         snapshotsWritten: state?.metrics.snapshotsWritten ?? 0,
@@ -218,6 +219,13 @@ export class ProgressReporter {
       },
     }
   }
+}
+
+/** Numbers under the same name added up, to whole ones. */
+function sumOf(metrics: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const each of metrics) for (const [name, value] of Object.entries(each)) sums[name] = (sums[name] ?? 0) + value
+  return Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, Math.round(value)]))
 }
 
 function countsText(

@@ -50,6 +50,7 @@ import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
+import { stateProvider } from './state-provider.ts'
 import { scanStateTable } from './state-tables.ts'
 
 /** What the engine lends to a query. */
@@ -268,6 +269,7 @@ async function openExecution(
     environment.print(`millrace: the checkpoint keeps ${key} = ${kept}; the ${requested} that is configured now has no effect on it`)
   }
   const checkFence = () => checkpoint.checkFence()
+  const warn = (text: string) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`)
   const sources = new Map<string, Source>()
   for (const { name, scan } of plan.sources) {
     const provider = findProvider('stream source', scan.format, environment.sourceProviders)
@@ -282,7 +284,7 @@ async function openExecution(
       instance: scan.instance,
       checkFence,
       conf: (key) => conf.get(key),
-      warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
+      warn,
     })
     sources.set(name, source)
     opened.push(source)
@@ -320,7 +322,7 @@ async function openExecution(
     lateColumns: spec.lateRows?.columns ?? null,
     readTable: (scan, sql) => scanStateTable(scan, sql, environment.files),
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
-    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment),
+    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),
     clock,
     trigger: spec.trigger,
     settings: {
@@ -337,7 +339,7 @@ async function openExecution(
       keep(progress)
       manager.tellLater((listener) => listener.onQueryProgress?.({ progress }))
     },
-    warn: (text) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`),
+    warn,
     onIdle: (progress, isFirst) => {
       keep(progress)
       if (!isFirst)
@@ -361,6 +363,7 @@ function openState(
   batchId: number,
   pinned: Readonly<Record<string, string>>,
   environment: QueryEnvironment,
+  warn: (text: string) => void,
 ): Promise<QueryState> {
   const { conf, files, clock } = environment
   return openQueryState({
@@ -376,6 +379,7 @@ function openState(
     keyGroups: Number(pinned[keyGroupsKey]),
     partitions: Number(pinned[shufflePartitionsKey]),
     checkFence: () => checkpoint.checkFence(),
+    provider: stateProvider(checkpoint, pinned, conf, warn),
     clock,
     maintenanceIntervalMs: conf.durationMs('spark.sql.streaming.stateStore.maintenanceInterval'),
     minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),

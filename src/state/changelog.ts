@@ -24,6 +24,8 @@ export interface ChangelogHeader {
   readonly version: number
   /** The run whose version - 1 it builds on; 0 below version 1. */
   readonly baseEpoch: number
+  /** CRC-32 of the changelog that led to that version; so the checksum of a changelog stands for all history. Absent where it is not known. */
+  readonly baseCrc32?: number | undefined
   readonly keyGroups: number
   /** Operator id -> the id of the schema in which its columns are written. */
   readonly schemas: Readonly<Record<string, number>>

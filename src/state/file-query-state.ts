@@ -2,8 +2,9 @@ import { crc32 } from 'node:zlib'
 import { FencedError, InternalError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeChangelog, type SectionPlace } from './changelog.ts'
-import type { LoadTarget } from './load-state.ts'
+import type { LoadedState, LoadTarget } from './load-state.ts'
 import type { LocalDatabase } from './local-database.ts'
+import { MemoryGuard } from './memory-guard.ts'
 import { changelogPath, type StoreId, storeIdOf } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
@@ -22,19 +23,22 @@ export class FileQueryState implements QueryState {
   readonly #operators: ReadonlyMap<StoreId, OpenOperator>
   readonly #maintenance: StateMaintenance
   readonly #database: LocalDatabase | null
+  readonly #guard: MemoryGuard | null
   readonly #writer = new ByteWriter()
   readonly #places: readonly SectionPlace[]
   #version: number
   #baseEpoch: number
+  #baseCrc: number | undefined
 
   constructor(
     settings: StateSettings,
     operators: ReadonlyMap<StoreId, OpenOperator>,
     maintenance: StateMaintenance,
-    baseEpoch: number,
+    loaded: LoadedState,
     database: LocalDatabase | null,
   ) {
     this.#database = database
+    this.#guard = settings.provider.kind === 'memory' ? new MemoryGuard(settings.provider) : null
     this.#settings = settings
     this.#operators = operators
     this.#maintenance = maintenance
@@ -43,7 +47,9 @@ export class FileQueryState implements QueryState {
       ranges.map(([firstGroup, lastGroup]) => ({ operatorId, firstGroup, lastGroup })),
     )
     this.#version = settings.version
-    this.#baseEpoch = baseEpoch
+    this.#baseEpoch = loaded.epochs.get(settings.version) ?? 0
+    this.#baseCrc = loaded.changelogCrc
+    this.#checkMemory()
   }
 
   store(operatorId: number, name = 'default'): StateStore {
@@ -58,6 +64,7 @@ export class FileQueryState implements QueryState {
   async commit(): Promise<StateCommit> {
     const { files, folder, epoch, clock, checkFence } = this.#settings
     const startMs = clock.monotonicMs()
+    this.#checkMemory()
     this.#database?.settle()
     const version = this.#version + 1
     this.#encode(version)
@@ -75,7 +82,8 @@ export class FileQueryState implements QueryState {
     })
     this.#maintenance.noteCommit(version, bytes)
     for (const { store } of this.#operators.values()) store.committed(version)
-    this.#database?.noteCommit({ version, epoch, changelogCrc: crc32(this.#writer.content) })
+    this.#baseCrc = crc32(this.#writer.content)
+    this.#database?.noteCommit({ version, epoch, changelogCrc: this.#baseCrc })
     this.#version = version
     this.#baseEpoch = epoch
     return { bytes, commitMs: clock.monotonicMs() - startMs }
@@ -96,7 +104,7 @@ export class FileQueryState implements QueryState {
     const schemas = Object.fromEntries([...this.#operators].map(([operatorId, { schemaId }]) => [operatorId, schemaId]))
     encodeChangelog(
       this.#writer,
-      { queryId, epoch, version, baseEpoch: this.#baseEpoch, keyGroups, schemas },
+      { queryId, epoch, version, baseEpoch: this.#baseEpoch, baseCrc32: this.#baseCrc, keyGroups, schemas },
       this.#places,
       (writer, place) => this.#operators.get(place.operatorId)!.store.encodeChanges(writer, place.firstGroup, place.lastGroup),
     )
@@ -121,6 +129,12 @@ export class FileQueryState implements QueryState {
     await this.#maintenance.settle()
     await this.#database?.close()
     for (const { store } of this.#operators.values()) store.clear()
+  }
+
+  #checkMemory(): void {
+    if (this.#guard === null) return
+    const { memoryUsedBytes, numRows } = this.metrics
+    this.#guard.check(memoryUsedBytes, numRows)
   }
 
   get metrics(): StateMetrics {

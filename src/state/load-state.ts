@@ -20,6 +20,8 @@ export interface LoadedState {
   readonly manifest: Manifest | null
   /** The epochs of the versions from the first changelog on, and of the loaded one. */
   readonly epochs: Map<number, number>
+  /** CRC-32 of the changelog that led to the loaded version; undefined where there is none (any more). */
+  readonly changelogCrc: number | undefined
   /** The changelogs that were read. */
   readonly tail: readonly VersionFile[]
   /** Everything there is, for the removal of what nobody needs. */
@@ -57,14 +59,19 @@ export async function loadState(
     .map(({ path }) => path)
   const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
   const start = (await database?.open((local) => leadsTo(settings, found.changelogs, local))) ?? 0
-  if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), tail: [] }
+  if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), changelogCrc: undefined, tail: [] }
   const candidates = beginAt === undefined ? found.manifests : found.manifests.filter((file) => file.version === beginAt)
   const manifest = await newestManifest(settings, candidates)
   if (manifest !== null && start === 0) await loadSnapshots(settings, manifest, targets)
   const from = manifest === null ? 0 : exactThrough(manifest)
   const { epochs, tail } = await replayChangelogs(settings, from, start, manifest, targets, found.changelogs, database)
-  if (database !== null && start !== version) await noteLoaded(settings, epochs, database)
-  return { ...found, manifest, epochs, tail }
+  const changelogCrc = await crcOfChangelog(settings, epochs)
+  if (database !== null && start !== version) {
+    // snapshots alone may have led to a version whose changelog is gone: then the database serves this run and no other
+    if (changelogCrc !== undefined) database.noteCommit({ version, epoch: epochs.get(version)!, changelogCrc })
+    database.settle()
+  }
+  return { ...found, manifest, epochs, changelogCrc, tail }
 }
 
 /** The newest manifest that says something of the wanted version's past. */
@@ -144,17 +151,9 @@ async function leadsTo(
   return content !== null && crc32(content) === local.changelogCrc
 }
 
-/** A database that was made anew is at the wanted version. */
-async function noteLoaded(
-  { files, folder, version }: StateSettings,
-  epochs: ReadonlyMap<number, number>,
-  database: LocalDatabase,
-): Promise<void> {
-  const epoch = epochs.get(version)!
-  // snapshots alone may have led to a version whose changelog is gone: then the database serves this run and no other
-  const content = await files.read(changelogPath(folder, version, epoch)).catch(() => null)
-  if (content !== null) database.noteCommit({ version, epoch, changelogCrc: crc32(content) })
-  database.settle()
+async function crcOfChangelog({ files, folder, version }: StateSettings, epochs: ReadonlyMap<number, number>): Promise<number | undefined> {
+  const content = await files.read(changelogPath(folder, version, epochs.get(version)!)).catch(() => null)
+  return content === null ? undefined : crc32(content)
 }
 
 async function replayChangelogs(
@@ -181,6 +180,7 @@ async function replayChangelogs(
     if (v <= start && known === undefined) throw missingChangelog(path)
     return { epoch, path, bytes: known?.bytes ?? 0, content: v <= start ? null : await readOr(files, path, () => missingChangelog(path)) }
   }
+  let before: { readonly version: number; readonly crc: number } | undefined
   await inOrder(versions, read, (v, { epoch, path, bytes, content }) => {
     epochs.set(v, epoch)
     if (v > from) tail.push({ version: v, epoch, path, bytes: content?.length ?? bytes })
@@ -188,13 +188,15 @@ async function replayChangelogs(
     const schemaOf = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
     const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf })
     checkLineage(path, header, epochs)
+    checkBase(path, header, before)
+    before = { version: v, crc: crc32(content) }
     for (const { operatorId, firstGroup, lastGroup, changes } of sections) {
       const exact = through.get(operatorId)!
       const wanted = Uint8Array.from(exact, (known) => (known < v ? 1 : 0))
       if (wanted.subarray(firstGroup, lastGroup + 1).includes(1)) targets.get(operatorId)!.store.apply(changes, wanted)
     }
     if (start > 0) {
-      database?.noteCommit({ version: v, epoch, changelogCrc: crc32(content) })
+      database?.noteCommit({ version: v, epoch, changelogCrc: before.crc })
       database?.settle()
     }
   })
@@ -207,6 +209,16 @@ function checkLineage(path: string, { version, baseEpoch }: ChangelogHeader, epo
   const before = epochs.get(version - 1)
   if (before === undefined || before === baseEpoch) return
   throw foreignFile(path, `it builds on version ${version - 1} of run ${baseEpoch}, and that version was committed by run ${before}`)
+}
+
+/** And on certain content: runs of two copies of a checkpoint have the same numbers. */
+function checkBase(
+  path: string,
+  { version, baseCrc32 }: ChangelogHeader,
+  before: { readonly version: number; readonly crc: number } | undefined,
+): void {
+  if (baseCrc32 === undefined || before === undefined || before.version !== version - 1 || before.crc === baseCrc32) return
+  throw foreignFile(path, `it builds on another version ${version - 1} than that of the changelog beside it`)
 }
 
 function newestEpoch(changelogs: readonly VersionFile[], version: number): number | undefined {

@@ -51,17 +51,10 @@ export interface LocalVersion {
 const asideName = 'db-'
 const contentFormat = 1
 
+const readOptions = { fillCache: true, valueEncoding: 'buffer' }
+
 /** Rows are fetched in pieces of so many: their keys are buffers that are kept. */
 export const fetchRows = 4096
-
-export interface LocalMetrics {
-  getCount: number
-  putCount: number
-  getMs: number
-  writeMs: number
-  bytesRead: number
-  bytesWritten: number
-}
 
 export class LocalDatabase {
   readonly settings: RocksdbSettings
@@ -71,7 +64,11 @@ export class LocalDatabase {
   #path = ''
   #pending: LocalVersion | 'load' | null = null
   #isDamaged = false
-  readonly metrics: LocalMetrics = { getCount: 0, putCount: 0, getMs: 0, writeMs: 0, bytesRead: 0, bytesWritten: 0 }
+  /** Of the last write. */
+  #writeMs = 0
+  #bytesWritten = 0
+  #openedMs = performance.now()
+  #loadMs = 0
 
   constructor(settings: RocksdbSettings, queryId: string, keyGroups: number, stores: ReadonlyMap<string, LocalStore>) {
     this.settings = settings
@@ -171,12 +168,7 @@ export class LocalDatabase {
   // ---- reading -----------------------------------------------------------------------------------------------------------------------------
 
   getMany(keys: readonly Uint8Array[]): (Uint8Array | undefined)[] {
-    const startMs = performance.now()
-    const values = this.#call((level) => level._getManySync(keys, { fillCache: true, valueEncoding: 'buffer' }))
-    this.metrics.getCount += keys.length
-    this.metrics.getMs += performance.now() - startMs
-    for (const value of values) this.metrics.bytesRead += value?.length ?? 0
-    return values as (Uint8Array | undefined)[]
+    return this.#call((level) => level._getManySync(keys, readOptions)) as (Uint8Array | undefined)[]
   }
 
   /** Entries in the order of their keys as they are at this moment. To be closed. Bounds are shorter than `prefixBytes`, which only a target of `_seekSync` may reach. */
@@ -225,14 +217,14 @@ export class LocalDatabase {
     this.#call((level) => {
       const batch = level.batch()
       let bytes = 0
-      for (const store of this.#stores) bytes += store.write(batch, this.metrics)
+      for (const store of this.#stores) bytes += store.write(batch)
       if (pending !== 'load') batch._put(metaKey, this.#encodeContent(pending), {})
       batch._writeSync({})
       batch._closeSync()
-      this.metrics.bytesWritten += bytes
+      this.#bytesWritten = bytes
     })
     for (const store of this.#stores) store.written(this.rowsBytes / this.#stores.length)
-    this.metrics.writeMs += performance.now() - startMs
+    this.#writeMs = performance.now() - startMs
   }
   #encodeContent({ version, epoch, changelogCrc }: LocalVersion): Buffer {
     const counts = this.#stores.map((store) => store.counts)
@@ -241,15 +233,32 @@ export class LocalDatabase {
 
   // ---- what it takes -----------------------------------------------------------------------------------------------------------------------
 
-  /** Block cache, write buffers, and what is held of files beside them. */
-  get memoryUsedBytes(): number {
-    return this.#property('block-cache-usage') + this.#property('cur-size-all-mem-tables') + this.#property('estimate-table-readers-mem')
+  /** A store's part of a number that the database has as a whole, so that the parts add up to it. */
+  shareOf(what: 'memory' | 'files' | 'pinned' | 'writeMs' | 'bytesWritten' | 'loadMs'): number {
+    return this.#wholeOf(what) / this.#stores.length
   }
-  get fileBytes(): number {
-    return this.#property('total-sst-files-size')
+  #wholeOf(what: Parameters<LocalDatabase['shareOf']>[0]): number {
+    switch (what) {
+      case 'memory':
+        // block cache, write buffers, and what is held of files beside them
+        return (
+          this.#property('block-cache-usage') + this.#property('cur-size-all-mem-tables') + this.#property('estimate-table-readers-mem')
+        )
+      case 'files':
+        return this.#property('total-sst-files-size')
+      case 'pinned':
+        return this.#property('block-cache-pinned-usage')
+      case 'writeMs':
+        return this.#writeMs
+      case 'bytesWritten':
+        return this.#bytesWritten
+      case 'loadMs':
+        return this.#loadMs
+    }
   }
-  get pinnedBytes(): number {
-    return this.#property('block-cache-pinned-usage')
+  /** The state is loaded. */
+  noteLoaded(): void {
+    this.#loadMs = performance.now() - this.#openedMs
   }
   #property(name: string): number {
     return this.#level === null ? 0 : Number(this.#level.getProperty(`rocksdb.${name}`)) || 0

@@ -12,7 +12,7 @@ import type { ByteWriter } from './byte-writer.ts'
 import { IdSet } from './id-set.ts'
 import type { KeptStore, StateChanges } from './kept-store.ts'
 import { createKeyGroup, enterRows, forgetChanges, type KeyGroup, noteRemovedId, settleChanged } from './key-group.ts'
-import { fetchRows, type LocalDatabase, type LocalMetrics } from './local-database.ts'
+import { fetchRows, type LocalDatabase } from './local-database.ts'
 import { LocalKeys, prefixBytes, rowKeyBytes, timeKeyBytes } from './local-keys.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { loaded, statusWord } from './record-layout.ts'
@@ -36,11 +36,12 @@ export interface LocalStore {
   /** `counts` null: the database is empty. */
   attach(database: LocalDatabase, counts: StoreCounts | null): void
   /** Puts what changed into a write; returns its bytes. */
-  write(batch: RocksBatch, metrics: LocalMetrics): number
+  write(batch: RocksBatch): number
   /** The write is done. Rows that take up to `keepBytes` stay in memory. */
   written(keepBytes: number): void
 }
 
+const noWork = () => ({ getCount: 0, getMs: 0, putCount: 0, bytesRead: 0 })
 const nothing = Buffer.alloc(0)
 const noOptions = {}
 /** Entries of an iterator that are fetched in one call. */
@@ -69,6 +70,9 @@ export class LocalStateStore implements KeptStore, LocalStore {
   /** Entries of that order whose rows are gone, to be removed. */
   #spentTimes: Uint8Array[] = []
   readonly #id = new Int32Array(4)
+  #work = noWork()
+  /** Of the last version. */
+  #lastWork = noWork()
 
   constructor(schema: StateSchema, keyGroups: number, place: number, version = 0) {
     this.schema = schema
@@ -101,8 +105,28 @@ export class LocalStateStore implements KeptStore, LocalStore {
   rowsIn(group: number): number {
     return this.#unknown[group]! + this.#memory.groups[group]!.rows
   }
+  /** With this store's share of the database. */
   get memoryUsedBytes(): number {
+    return this.#rowBytes + (this.#database?.shareOf('memory') ?? 0)
+  }
+  get #rowBytes(): number {
     return this.#memory.memoryUsedBytes + this.#known.bytes + this.#knownKeys.bytes
+  }
+  get customMetrics(): Readonly<Record<string, number>> {
+    const database = this.#database
+    if (database === null) return {}
+    const { getCount, getMs, putCount, bytesRead } = this.#lastWork
+    return {
+      rocksdbGetCount: getCount,
+      rocksdbGetLatency: getMs,
+      rocksdbPutCount: putCount,
+      rocksdbPutLatency: database.shareOf('writeMs'),
+      rocksdbTotalBytesRead: bytesRead,
+      rocksdbTotalBytesWritten: database.shareOf('bytesWritten'),
+      rocksdbSstFileSize: database.shareOf('files'),
+      rocksdbPinnedBlocksMemoryUsage: database.shareOf('pinned'),
+      rocksdbLoadLatencyMs: database.shareOf('loadMs'),
+    }
   }
 
   // ---- what operators do -------------------------------------------------------------------------------------------------------------------
@@ -214,7 +238,9 @@ export class LocalStateStore implements KeptStore, LocalStore {
     }
     for (let k = 0; k < numbers.length; k++) this.#keys.row(ids, 4 * numbers[k]!, this.#fetchKeys[k])
     const keys = numbers.length === fetchRows ? this.#fetchKeys : this.#fetchKeys.slice(0, numbers.length)
-    const values = this.#database!.getMany(keys)
+    const values = this.#timed(() => this.#database!.getMany(keys))
+    this.#work.getCount += keys.length
+    for (const value of values) this.#work.bytesRead += value?.length ?? 0
     for (let k = 0; k < numbers.length; k++) {
       const bytes = values[k]
       if (bytes === undefined) continue
@@ -222,6 +248,13 @@ export class LocalStateStore implements KeptStore, LocalStore {
       for (let word = 0; word < 4; word++) this.#id[word] = ids[at + word]!
       this.#enter(this.#memory.groups, this.#id, bytes)
     }
+  }
+
+  #timed<T>(read: () => T): T {
+    const startMs = performance.now()
+    const found = read()
+    this.#work.getMs += performance.now() - startMs
+    return found
   }
 
   /** Enters a known row of the database. */
@@ -257,6 +290,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
       for (let at = 0; at < keyIds.length; at += 4) {
         if (!this.#knownKeys.add(keyIds[at]!, keyIds[at + 1]!, 0, 0)) continue
         const prefix = this.#keys.prefix(keyIds, at)
+        this.#work.getCount++
         this.#read(() => iterator._seekSync(prefix))
         for (let isLast = false; !isLast; ) {
           const { rows, finished } = this.#read(() => iterator._nextvSync(size, noOptions))
@@ -342,6 +376,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
   /** The changes stay noted until they are in the database. */
   committed(version: number): void {
+    this.#lastWork = this.#work
+    this.#work = noWork()
     this.#memory.standAt(version)
   }
 
@@ -416,7 +452,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     return { rows: Array.from(this.#unknown, (_, group) => this.rowsIn(group)), nextRow: this.#nextRow }
   }
 
-  write(batch: RocksBatch, metrics: LocalMetrics): number {
+  write(batch: RocksBatch): number {
     let bytes = 0
     for (const key of this.#spentTimes) batch._del(key, noOptions)
     for (const group of this.#memory.groups) {
@@ -431,7 +467,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
         if (this.#timesMove || (group.words[at + statusWord]! & loaded) === 0) bytes += this.#writeTime(batch, group, at)
         group.words[at + statusWord]! |= loaded
       }
-      metrics.putCount += count
+      this.#work.putCount += count
     }
     return bytes
   }
@@ -449,7 +485,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     for (const group of this.#memory.groups) forgetChanges(group)
     this.#spentTimes = []
     this.#firstFreshRow = this.#nextRow
-    if (this.memoryUsedBytes > keepBytes) this.#forgetRows()
+    if (this.#rowBytes > keepBytes) this.#forgetRows()
   }
   #forgetRows(): void {
     this.#unknown.forEach((_, group) => {

@@ -25,8 +25,9 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
   try {
     const loaded = await loadState(settings, operators, database)
     for (const { store } of operators.values()) store.committed(settings.version)
+    database?.noteLoaded()
     const maintenance = new StateMaintenance(settings, operators, loaded)
-    return new FileQueryState(settings, operators, maintenance, loaded.epochs.get(settings.version) ?? 0, database)
+    return new FileQueryState(settings, operators, maintenance, loaded, database)
   } catch (error) {
     await database?.close()
     throw error

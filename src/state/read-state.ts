@@ -92,7 +92,7 @@ async function loadInto(
   const settings = settingsOf({ ...location, ...readerOf, version, keyGroups, operators: [] })
   const held = new Map(stores.map((store) => [store.id, new MemoryStateStore(store.schema, keyGroups, version)]))
   const targets = new Map(stores.map((store) => [store.id, { store: held.get(store.id)!, schemaOf: schemasOf(store) }]))
-  await loadState(settings, targets, snapshotVersion)
+  await loadState(settings, targets, null, snapshotVersion)
   return held
 }
 /** A reader is no run, and has no partitions. */

@@ -3,6 +3,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { RocksdbSettings } from './local-database.ts'
+import type { MemorySettings } from './memory-guard.ts'
 
 /** An operator that keeps state. */
 export interface StateOperator {
@@ -44,7 +45,7 @@ export interface OpenState {
   readonly provider?: StateProvider
 }
 /** Rows are held in memory, or in a RocksDB on this machine. */
-export type StateProvider = { readonly kind: 'memory' } | RocksdbSettings
+export type StateProvider = MemorySettings | RocksdbSettings
 export type StateSettings = Required<OpenState>
 
 export function settingsOf(options: OpenState): StateSettings {

@@ -28,6 +28,8 @@ export interface StateStore {
   readonly version: number
   readonly numRows: number
   readonly memoryUsedBytes: number
+  /** What the provider did up to the last commit since the one before, and what it takes, by Spark's names of its metrics. */
+  readonly customMetrics?: Readonly<Record<string, number>>
   /** Folds rows in by key and returns the touched rows as they now stand, a row a distinct key in the order of their first coming, in the physical
    *  columns of the StateSchema. With `collect` false (who only needs their number) the batch that comes back has that length and no columns. */
   merge(batch: KeyedBatch, collect?: boolean): ColumnBatch

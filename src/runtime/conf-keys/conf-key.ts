@@ -58,6 +58,13 @@ export const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) =>
     (value) => (isWhole(value) && Number(value) >= min && Number(value) <= max ? String(Number(value)) : undefined),
     (value) => (isWhole(value) ? 'REQUIREMENT' : 'TYPE_MISMATCH'),
   )
+/** A part of a whole. */
+export const ratio = takes(
+  'a number from 0 to 1',
+  (value) => (isNumber(value) && Number(value) >= 0 && Number(value) <= 1 ? String(Number(value)) : undefined),
+  (value) => (isNumber(value) ? 'REQUIREMENT' : 'TYPE_MISMATCH'),
+)
+const isNumber = (value: string) => value.trim() !== '' && Number.isFinite(Number(value))
 const isWhole = (value: string) => /^\s*-?\d+\s*$/.test(value)
 export const duration = takes('a duration such as 500ms, 10s, 1min', (value) =>
   durationMsOf(value) === undefined ? undefined : value.trim(),
