@@ -440,7 +440,8 @@ export class PlannedFrame {
     const numbered = this.toDF(...this.columns.map((_, i) => String(i)))
     const found = await numbered.take(rows + 1)
     const cells = found.map((row) => this.columns.map((_, i) => row[String(i)]))
-    const how = { numRows: rows, truncate: truncate === true ? 20 : Number(truncate) }
+    const timeZone = this.#engine.conf('spark.sql.session.timeZone') ?? 'UTC'
+    const how = { numRows: rows, truncate: truncate === true ? 20 : Number(truncate), timeZone }
     console.log(vertical ? showVertical(this.schema, cells, how) : showTable(this.schema, cells, how))
   }
   toLocalIterator(): AsyncIterableIterator<Row<any>> {

@@ -75,3 +75,13 @@ test('flush left and whole without truncation; line breaks and tabs as their esc
     ),
   ).toBe('+---+---+\n| id|not|\n+---+---+\n|123|a\\n|\n+---+---+\nonly showing top 1 row')
 })
+
+test('timestamps are shown by the clock of a zone', () => {
+  const schema = new Schema([{ name: 'at', type: 'timestamp', nullable: true }])
+  const rows = [{ at: Temporal.Instant.from('2026-01-31T12:00:00.5Z') }]
+  const shown = (timeZone: string) => showTable(schema, rows, { numRows: 20, truncate: 0, timeZone }).split('\n')[3]
+  expect(shown('America/Los_Angeles')).toBe('|2026-01-31 04:00:00.5|')
+  expect(shown('GMT+5:30')).toBe('|2026-01-31 17:30:00.5|')
+  expect(shown('+5')).toBe('|2026-01-31 17:00:00.5|')
+  expect(shown('Z')).toBe('|2026-01-31 12:00:00.5|')
+})

@@ -9,6 +9,8 @@ export interface ShowTable {
   readonly numRows: number
   /** Cells longer than this are cut, and cells are flush right; 0 cuts nothing and sets them flush left. */
   readonly truncate: number
+  /** Where the clock hangs that timestamps are shown by: a region, or an offset such as +05:30. UTC unless said. */
+  readonly timeZone?: string
 }
 
 /** A row by names, or its values in the order of the columns (which may have a name twice). */
@@ -18,11 +20,11 @@ function cellOf(row: Cells, name: string, index: number): unknown {
 }
 
 /** Rows as the table that Spark's `show()` prints, with its newline at the end unless rows were left out. */
-export function showTable(schema: Schema, rows: readonly Cells[], { numRows, truncate }: ShowTable): string {
+export function showTable(schema: Schema, rows: readonly Cells[], { numRows, truncate, timeZone }: ShowTable): string {
   const shown = rows.slice(0, numRows)
   const cells = [
     schema.names,
-    ...shown.map((row) => schema.fields.map((field, i) => cellText(field.type, cellOf(row, field.name, i)))),
+    ...shown.map((row) => schema.fields.map((field, i) => cellText(field.type, cellOf(row, field.name, i), timeZone))),
   ].map((line) => line.map((cell) => cut(cell, truncate)))
   const widths = schema.fields.map((_, i) => Math.max(3, ...cells.map((line) => halfWidths(line[i]!))))
   const rule = `+${widths.map((width) => '-'.repeat(width)).join('+')}+\n`
@@ -32,11 +34,11 @@ export function showTable(schema: Schema, rows: readonly Cells[], { numRows, tru
 }
 
 /** Rows one below the other, a line for each column, as `show(vertical)` prints them. */
-export function showVertical(schema: Schema, rows: readonly Cells[], { numRows, truncate }: ShowTable): string {
+export function showVertical(schema: Schema, rows: readonly Cells[], { numRows, truncate, timeZone }: ShowTable): string {
   if (rows.length === 0) return '(0 rows)'
   const shown = rows
     .slice(0, numRows)
-    .map((row) => schema.fields.map((field, i) => cut(cellText(field.type, cellOf(row, field.name, i)), truncate)))
+    .map((row) => schema.fields.map((field, i) => cut(cellText(field.type, cellOf(row, field.name, i), timeZone), truncate)))
   const names = schema.names.map((name) => cut(name, truncate))
   const nameWidth = Math.max(3, ...names.map(halfWidths))
   const valueWidth = Math.max(3, ...shown.flat().map(halfWidths))
@@ -49,8 +51,9 @@ export function showVertical(schema: Schema, rows: readonly Cells[], { numRows, 
   return records.join('') + more
 }
 
-/** A value in its public form as Spark casts it to a string. */
-export function cellText(type: DataType, value: unknown): string {
+/** A value in its public form as Spark casts it to a string, timestamps in that zone. */
+export function cellText(type: DataType, value: unknown, timeZone = 'UTC'): string {
+  const nestedText = (inner: DataType, item: unknown) => (item === null || item === undefined ? 'NULL' : cellText(inner, item, timeZone))
   if (value === null || value === undefined) return 'NULL'
   if (typeof type !== 'string') {
     switch (type.kind) {
@@ -72,7 +75,7 @@ export function cellText(type: DataType, value: unknown): string {
     case 'binary':
       return `[${Array.from(value as Uint8Array, (byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ')}]`
     case 'timestamp':
-      return dateTimeText((value as Temporal.Instant).toZonedDateTimeISO('UTC').toPlainDateTime())
+      return dateTimeText((value as Temporal.Instant).toZonedDateTimeISO(zoneName(timeZone)).toPlainDateTime())
     case 'timestamp_ntz':
       return dateTimeText(value as Temporal.PlainDateTime)
     default:
@@ -81,8 +84,11 @@ export function cellText(type: DataType, value: unknown): string {
   }
 }
 
-function nestedText(type: DataType, value: unknown): string {
-  return value === null || value === undefined ? 'NULL' : cellText(type, value)
+/** Spark's spellings of offsets (`GMT-8`, `+5:30`) as Temporal has them. */
+function zoneName(zone: string): string {
+  const offset = /^(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?(?::?\d{2})?$/.exec(zone)
+  if (offset) return `${offset[1]}${offset[2]!.padStart(2, '0')}:${offset[3] ?? '00'}`
+  return /^(?:Z|UT|UCT|Zulu)$/i.test(zone) ? 'UTC' : zone
 }
 
 /** `2026-01-31 12:00:00.5`: no zeros at the end of the fraction. */

@@ -119,3 +119,11 @@ test('a condition does not grow without bound on its way down', () => {
   expect(text.length).toBeLessThan(20_000)
   expect(text).toMatch(/^Project/)
 })
+
+test('a plan that is joined with itself stays one below both sides', () => {
+  const shared = filter(marked, c('>', a('n'), lit(1)))
+  const plan = optimize(join(alias(shared, 'x'), alias(shared, 'y'), { condition: c('==', a('x.k'), a('y.k')) }))
+  if (plan.kind !== 'join' || plan.left.kind !== 'alias' || plan.right.kind !== 'alias') throw new Error('not the plan that was made')
+  expect(plan.left.input).toBe(plan.right.input)
+  expect(explainLogical(plan.left.input).split('\n')[0]).toContain('EventTimeWatermark')
+})

@@ -18,6 +18,7 @@ import {
 import { joinKeys } from './join-keys.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
+import { shareEqualNodes } from './share-nodes.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
 
 /** Gives the plan, or another that means the same. Looks at the top of the plan only. */
@@ -28,17 +29,22 @@ export function optimize(plan: LogicalPlan): LogicalPlan {
   let current = everywhere(plan, leaveOutNullKeys)
   for (let round = 0; round < 100; round++) {
     const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
-    if (next === current) return everywhere(current, extractUserCalls)
+    if (next === current) return shareEqualNodes(everywhere(current, extractUserCalls), withInputs)
     current = next
   }
   assert(false, 'the rules of the plan do not come to an end')
 }
 
-function everywhere(plan: LogicalPlan, rule: Rule): LogicalPlan {
+/** A node that stands in the plan twice (a self-join, a CTE read twice) stays one: its watermark is measured, its functions are called once. */
+function everywhere(plan: LogicalPlan, rule: Rule, done = new Map<LogicalPlan, LogicalPlan>()): LogicalPlan {
+  const known = done.get(plan)
+  if (known) return known
   const after = rule(plan)
   const inputs = inputsOf(after)
-  const rewritten = inputs.map((input) => everywhere(input, rule))
-  return rewritten.every((input, i) => input === inputs[i]) ? after : withInputs(after, rewritten)
+  const rewritten = inputs.map((input) => everywhere(input, rule, done))
+  const made = rewritten.every((input, i) => input === inputs[i]) ? after : withInputs(after, rewritten)
+  done.set(plan, made)
+  return made
 }
 
 /** The node over other inputs of the same schema. */

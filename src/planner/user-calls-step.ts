@@ -3,11 +3,27 @@ import type { Expression, NamedExpression } from '../plan/expression.ts'
 import { expressionText } from '../plan/expression-tree.ts'
 import type { Project, UserCalls } from '../plan/logical-plan.ts'
 import { columnRef } from '../plan/resolve.ts'
-import { type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import { type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
+import type { PhysicalNode } from './streaming-plan.ts'
+
+type Step = { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] }
+/** The steps of each planning: a node that stands in the plan twice, and of which the same columns are read, is one step. */
+const steps = new WeakMap<Boundary, Map<UserCalls, Map<string, Step>>>()
+
+export function userCallsRows(plan: UserCalls, needed: Needed, c: Compilation): Select {
+  const ofPlanning = steps.get(c.boundary) ?? new Map<UserCalls, Map<string, Step>>()
+  steps.set(c.boundary, ofPlanning)
+  const ofPlan = ofPlanning.get(plan) ?? new Map<string, Step>()
+  ofPlanning.set(plan, ofPlan)
+  const key = [...needed].sort((a, b) => a - b).join()
+  const step = ofPlan.get(key) ?? userCallsStep(plan, needed, c)
+  ofPlan.set(key, step)
+  return readInput(c, step.node, step.positions)
+}
 
 /** The rows with the results of the calls that somebody reads: one SELECT gives the columns that pass through and the arguments, then the step adds the results. */
-export function userCallsRows(plan: UserCalls, needed: Needed, c: Compilation): Select {
+function userCallsStep(plan: UserCalls, needed: Needed, c: Compilation): Step {
   const { fields } = plan.input.schema
   const kept = fields.flatMap((_, i) => (needed.has(i) ? [i] : []))
   const calls = plan.calls.flatMap((call, i) => (needed.has(fields.length + i) ? [{ call, at: fields.length + i }] : []))
@@ -46,5 +62,5 @@ export function userCallsRows(plan: UserCalls, needed: Needed, c: Compilation): 
     const call = calls.findIndex(({ at }) => at === i)
     return call < 0 ? undefined : kept.length + call
   })
-  return readInput(c, calls.length === 0 ? input : step, positions)
+  return { node: calls.length === 0 ? input : step, positions }
 }

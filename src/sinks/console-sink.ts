@@ -10,9 +10,15 @@ export const consoleSinkProvider: SinkProvider = {
   formats: ['console'],
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: true,
-  async open({ options: given, schema, print }) {
+  async open({ options: given, schema, print, conf }) {
     const options = new Options('the console sink', given, [...queryOptions, 'numRows', 'truncate'])
-    return new ConsoleSink(schema, print, options.wholeNumber('numRows', 0) ?? 20, options.flag('truncate', true) ? 20 : 0)
+    return new ConsoleSink(
+      schema,
+      print,
+      options.wholeNumber('numRows', 0) ?? 20,
+      options.flag('truncate', true) ? 20 : 0,
+      conf('spark.sql.session.timeZone'),
+    )
   },
 }
 
@@ -23,19 +29,25 @@ class ConsoleSink implements Sink {
   readonly #print: (text: string) => void
   readonly #numRows: number
   readonly #truncate: number
+  readonly #timeZone: string | undefined
 
-  constructor(schema: Schema, print: (text: string) => void, numRows: number, truncate: number) {
+  constructor(schema: Schema, print: (text: string) => void, numRows: number, truncate: number, timeZone: string | undefined) {
     this.#schema = schema
     this.#print = print
     this.#numRows = numRows
     this.#truncate = truncate
+    this.#timeZone = timeZone
     this.description = `ConsoleSink[numRows=${numRows}, truncate=${truncate > 0}]`
   }
 
   async addBatch({ batchId, rows }: SinkBatch): Promise<SinkCommit> {
     const objects: readonly Row[] = await rows.toObjects()
     const line = '-------------------------------------------'
-    const table = showTable(this.#schema, objects, { numRows: this.#numRows, truncate: this.#truncate })
+    const table = showTable(this.#schema, objects, {
+      numRows: this.#numRows,
+      truncate: this.#truncate,
+      ...(this.#timeZone !== undefined && { timeZone: this.#timeZone }),
+    })
     this.#print(`${line}\nBatch: ${batchId}\n${line}\n${table}`)
     return { status: 'committed', numOutputRows: objects.length }
   }

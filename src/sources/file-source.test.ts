@@ -305,6 +305,12 @@ test('a file that vanished or changed before its batch is an UnavailableError th
     code: 'FAILED_READ_FILE.FILE_CHANGED',
     message: expect.stringMatching(/in\/a had 8 bytes.*has 12/),
   })
+  await writeFile(join(it.in, 'a'), 'other xx')
+  await utimes(join(it.in, 'a'), 1, 1)
+  await expect(source.rows(null, end)).rejects.toMatchObject({
+    code: 'FAILED_READ_FILE.FILE_CHANGED',
+    message: expect.stringMatching(/in\/a was written at .* again at 1970-01-01T00:00:01/),
+  })
   await rename(join(it.in, 'a'), join(it.in, 'b'))
   await expect((await it.open()).rows(null, end)).rejects.toMatchObject({
     name: 'UnavailableError',

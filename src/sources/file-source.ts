@@ -292,7 +292,18 @@ class FileSource implements Source {
         todo: 'restore its content; write files elsewhere, or under a name with a leading dot, and move them into the folder when they are complete',
       })
     }
+    // times that were set by a program may be off by what a double loses
+    if (sizeBytes !== undefined && Math.abs(now.modifiedMs - modifiedMs) > 2 && !(await this.#followsSinkLog())) {
+      throw new UnavailableError('FAILED_READ_FILE.FILE_CHANGED', {
+        what: `${path} was written at ${timeText(modifiedMs)} when the source found it, and has been written again at ${timeText(now.modifiedMs)}`,
+        todo: 'restore it with the time that it had (cp --preserve, touch -d), or write files elsewhere and move them into the folder when they are complete',
+      })
+    }
     return { path, sizeBytes: now.sizeBytes, modifiedMs }
+  }
+  /** Files of another query's output are named once and never written again; a copy of the folder may give them other times. */
+  async #followsSinkLog(): Promise<boolean> {
+    return (await this.#context.files.stat(join(this.#options.path, sinkLogFolder))) !== undefined
   }
 
   #refuseOffsetBeyondLog(from: number): void {
@@ -319,6 +330,9 @@ function endWithin(files: readonly FoundFile[], next: number, limit: ReadLimit):
     if (bytes > maxBytes) break
   }
   return end
+}
+function timeText(ms: number): string {
+  return new Date(ms).toISOString()
 }
 function finite(bound: number): number {
   return Number.isFinite(bound) ? bound : 0

@@ -106,6 +106,15 @@ describe('udf in a batch', () => {
         .count(),
     ).toBe(5)
   })
+  test('a frame that is joined with itself calls its function once a row', async () => {
+    const { calls, f } = counted()
+    const once = engine()
+      .createDataFrame([{ x: 1 }, { x: 2 }], { x: t.int() })
+      .select(({ x }) => ({ y: f(x) }))
+    const pairs = once.alias('a').join(once.alias('b'), col('a.y').eq(col('b.y')) as never)
+    expect(await pairs.count()).toBe(2)
+    expect(calls.length).toBe(2)
+  })
   test('a CASE does not hold calls back', async () => {
     const { f, calls } = counted()
     await sales()
