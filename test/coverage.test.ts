@@ -1,4 +1,5 @@
 import { count, MemoryStream, millrace, t } from 'millrace'
+import 'millrace/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as api from '../src/api/functions.ts'
 import { MillraceError } from '../src/base/errors.ts'
@@ -104,7 +105,9 @@ function optionCode(role: string, format: string, given: Readonly<Record<string,
     if (!provider) return 'DATA_SOURCE_NOT_FOUND'
     // options of other formats that every call has are no fault of the option that is asked for
     const own = Object.fromEntries(Object.entries(given).filter(([key], i, all) => i === all.length - 1 || needed[format]?.includes(key)))
-    return codeOf(() => provider.schemaOf(format, undefined, own))
+    const code = codeOf(() => provider.schemaOf(format, undefined, own))
+    // an option may be one of bounded tables only
+    return code === 'UNSUPPORTED_OPTION' && provider.bounded ? codeOf(() => provider.bounded!.schemaOf(own)) : code
   }
   return sinkProviders.some((each) => each.formats.includes(format)) ? undefined : 'DATA_SOURCE_NOT_FOUND'
 }

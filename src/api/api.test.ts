@@ -17,6 +17,7 @@ function fakeEngine(rows: readonly Row[] = []) {
   const engine: EnginePort = {
     streamSchema: (_format, schema) => schema ?? parseDdl('timestamp timestamp, value bigint'),
     resolveTable: async () => undefined,
+    readsPaths: () => true,
     inferSchema: async () => parseDdl('a int, b string'),
     runBatch: async (plan, use) => {
       asked.plans.push(explainLogical(plan))

@@ -19,6 +19,15 @@ interface ReaderOptions<Self> {
 }
 type TextSchema = { value: 'string' | null }
 type BinaryFileSchema = { path: 'string' | null; modificationTime: 'timestamp' | null; length: 'long' | null; content: 'binary' | null }
+type KafkaSchema = {
+  key: 'binary' | null
+  value: 'binary' | null
+  topic: 'string' | null
+  partition: 'int' | null
+  offset: 'long' | null
+  timestamp: 'timestamp' | null
+  timestampType: 'int' | null
+}
 type Path = string | readonly string[]
 
 /** `engine.read` before a schema is known. Without one it has to be read from the files first: hence the promises. */
@@ -53,6 +62,8 @@ export interface SourceSchemas {
   rate: { timestamp: 'timestamp'; value: 'long' }
   'rate-micro-batch': { timestamp: 'timestamp'; value: 'long' }
   text: TextSchema
+  /** With `import 'millrace/kafka'`. The option includeHeaders adds a column `headers`. */
+  kafka: KafkaSchema
   /** A row a file. */
   binaryFile: BinaryFileSchema
 }
@@ -142,7 +153,7 @@ class BatchReader extends Reader<BatchReader> {
     const engine = this.engine
     const given = path ?? optionOf(options, 'path')
     if (stateFormats.has(format.toLowerCase())) return this.#state(given === undefined ? [] : pathsOf(given))
-    const paths = pathsOf(given)
+    const paths = given === undefined && !engine.readsPaths(format) ? [] : pathsOf(given)
     const frame = (known: Schema) => dataFrameOf(engine, batchScan({ format, options, paths, schema: known }))
     return schema ? frame(schema) : engine.inferSchema(format, paths, options).then(frame)
   }

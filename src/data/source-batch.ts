@@ -1,6 +1,7 @@
 import type { ColumnBatch } from './column-batch.ts'
 import type { ReadFormat } from './file-options.ts'
 import type { Row } from './row-set.ts'
+import type { Schema } from './schema.ts'
 
 /** The rows between two offsets, in the form in which the source has them. */
 export type SourceBatch =
@@ -14,6 +15,19 @@ export type SourceBatch =
     }
   /** Rows as JavaScript objects (any accepted input form of each type). */
   | { readonly kind: 'objects'; readonly rows: readonly Row[] }
-  | { readonly kind: 'columns'; readonly batches: readonly ColumnBatch[] }
+  /** `positions`: where the batches' columns stand in the source's schema, where they are not all of it. */
+  | { readonly kind: 'columns'; readonly batches: readonly ColumnBatch[]; readonly positions?: readonly number[] }
+  /**
+   * Rows whose JSON text stands in a file, a record a line, each line an object or what is none and malformed: the fields that were asked for
+   * are read from it, and stand behind the source's own columns. Other columns, where they were asked for, have the rows in the same order. `release` is called when the batch has ended.
+   */
+  | {
+      readonly kind: 'json-values'
+      readonly file: { readonly path: string; readonly sizeBytes: number }
+      readonly numRows: number
+      readonly fields: Schema
+      readonly columns: { readonly batch: ColumnBatch; readonly positions: readonly number[] } | null
+      readonly release: () => Promise<void>
+    }
   /** Rows that a SQL SELECT without inputs gives (generators: rate). Columns in the order of the schema. */
   | { readonly kind: 'sql'; readonly sql: string; readonly numRows: number }

@@ -145,6 +145,10 @@ export class KafkaCluster {
     })
   }
 
+  /** Leaders are asked for anew. */
+  forgetMetadata(): void {
+    this.#metadata = undefined
+  }
   /** Closes all connections; requests that wait for an answer are rejected. */
   async close(): Promise<void> {
     this.#closed = true

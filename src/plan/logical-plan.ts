@@ -45,6 +45,8 @@ export interface StreamScan extends Node {
   readonly token: string
   /** A source object that lives in this process (memory); absent for formats found by name. */
   readonly instance?: unknown
+  /** Fields of the JSON objects in one of the source's columns; they stand in `schema` behind the source's own columns. */
+  readonly json?: { readonly column: number; readonly fields: Schema }
 }
 /** Files or another bounded table. */
 export interface BatchScan extends Node {

@@ -37,6 +37,10 @@ export interface SourceRows {
   readonly kind: 'source'
   readonly source: string
   readonly schema: Schema
+  /** The columns that the plan reads. */
+  readonly columns: ReadonlySet<number>
+  /** Fields of the JSON objects in one of the source's columns: those columns of `schema` that stand behind the source's own. */
+  readonly json?: { readonly column: number; readonly fields: Schema }
 }
 
 /** The rows of a bounded table, read anew in each batch. */
@@ -44,6 +48,8 @@ export interface StaticScan {
   readonly kind: 'scan'
   readonly scan: BatchScan
   readonly schema: Schema
+  /** The columns that the plan reads. */
+  readonly columns: ReadonlySet<number>
 }
 /** Rows that the program gave. */
 export interface StaticLocal {

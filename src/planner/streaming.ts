@@ -1,4 +1,5 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
+import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
 import {
   type Aggregate,
@@ -13,6 +14,7 @@ import {
   type StreamScan,
   type Watermark,
 } from '../plan/logical-plan.ts'
+import { type ParsedColumns, readJsonInSources } from './json-in-source.ts'
 import { futureRows, neededForLate, timeOf } from './late-rows.ts'
 import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
@@ -34,17 +36,25 @@ import {
 import { planSession } from './streaming-session.ts'
 import { inTimeZone } from './time-zone.ts'
 
+/** What a plan is made for. */
+export interface PlanningOptions {
+  readonly lateColumns?: readonly Field[] | null
+  readonly parsed?: ParsedColumns
+}
+
 /**
  * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
- * rows move the watermark). `lateColumns`: what the side output of late rows takes of each. InvalidQueryError for plans that the engine can't run as a stream.
+ * rows move the watermark). `lateColumns`: what the side output of late rows takes of each; `parsed`: columns of JSON texts that a source
+ * parses itself. InvalidQueryError for plans that the engine can't run as a stream.
  */
 export function planStreaming(
   plan: LogicalPlan,
   outputMode: OutputMode,
   timeZone = 'UTC',
-  sideOutputs: { readonly lateColumns?: readonly Field[] | null } = {},
+  { lateColumns = null, parsed = () => [] }: PlanningOptions = {},
 ): StreamingPlan {
-  return inTimeZone(timeZone, () => new StreamPlanner(plan, outputMode, sideOutputs.lateColumns ?? null).plan())
+  const read = readJsonInSources(plan, parsed, timeZone === 'UTC')
+  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns).plan())
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
@@ -54,12 +64,12 @@ export function planBatch(plan: LogicalPlan, timeZone = 'UTC'): PhysicalNode {
 
 function batchPlan(plan: LogicalPlan): PhysicalNode {
   const sources = numberSources(plan)
-  const boundary: Boundary = (node, _needed, c) => {
+  const boundary: Boundary = (node, needed, c) => {
     switch (node.kind) {
       case 'stream-scan':
-        return readInput(c, sourceRows(sources, node))
+        return readInput(c, sourceRows(sources, node, needed))
       case 'scan':
-        return readInput(c, { kind: 'scan', scan: node, schema: node.schema })
+        return readInput(c, { kind: 'scan', scan: node, schema: node.schema, columns: new Set(needed) })
       case 'local':
         return readInput(c, { kind: 'local', local: node, schema: node.schema })
       default:
@@ -74,10 +84,10 @@ export function sourcesOf(plan: LogicalPlan): PlannedSource[] {
   return [...numberSources(plan).values()].map(({ planned }) => planned)
 }
 
-type Sources = ReadonlyMap<string, { readonly planned: PlannedSource; readonly rows: SourceRows }>
+type Sources = ReadonlyMap<string, { readonly planned: PlannedSource; readonly rows: SourceRows; readonly columns: Set<number> }>
 
 function numberSources(plan: LogicalPlan): Sources {
-  const sources = new Map<string, { planned: PlannedSource; rows: SourceRows }>()
+  const sources = new Map<string, { planned: PlannedSource; rows: SourceRows; columns: Set<number> }>()
   const visit = (node: LogicalPlan) => {
     if (node.kind === 'stream-scan' && !sources.has(node.token)) {
       const name = node.name ?? String(sources.size)
@@ -87,16 +97,26 @@ function numberSources(plan: LogicalPlan): Sources {
           todo: 'give each source a name of its own with readStream.name(…)',
         })
       }
-      sources.set(node.token, { planned: { name, scan: node }, rows: { kind: 'source', source: name, schema: node.schema } })
+      const columns = new Set<number>()
+      const rows: SourceRows = { kind: 'source', source: name, schema: node.schema, columns, ...(node.json && { json: node.json }) }
+      sources.set(node.token, { planned: { name, scan: withoutJson(node) }, rows, columns })
     }
     inputsOf(node).forEach(visit)
   }
   visit(plan)
   return sources
 }
-function sourceRows(sources: Sources, scan: StreamScan): SourceRows {
+/** The source as the user asked for it. */
+function withoutJson(scan: StreamScan): StreamScan {
+  if (!scan.json) return scan
+  const { json, ...own } = scan
+  return { ...own, schema: new Schema(scan.schema.fields.slice(0, -json.fields.fields.length)) }
+}
+/** `needed` is added to what the plan reads of the source. */
+function sourceRows(sources: Sources, scan: StreamScan, needed: Needed): SourceRows {
   const source = sources.get(scan.token)
   assert(source, `the source ${scan.token} is one of the plan's`)
+  for (const column of needed) source.columns.add(column)
   return source.rows
 }
 
@@ -144,9 +164,9 @@ class StreamPlanner {
   readonly #boundary: Boundary = (plan, needed, c) => {
     switch (plan.kind) {
       case 'stream-scan':
-        return readInput(c, sourceRows(this.#sources, plan))
+        return readInput(c, sourceRows(this.#sources, plan, needed))
       case 'scan':
-        return readInput(c, { kind: 'scan', scan: plan, schema: plan.schema })
+        return readInput(c, { kind: 'scan', scan: plan, schema: plan.schema, columns: new Set(needed) })
       case 'local':
         return readInput(c, { kind: 'local', local: plan, schema: plan.schema })
     }

@@ -105,6 +105,8 @@ export interface EnginePort {
   /** The schema of a source by format name; checks the options. */
   streamSchema(format: string, schema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
   /** The schema of files, read from them (batch parquet without a given schema; the explicit inference option). */
+  /** Whether a format is files, which are found by paths. */
+  readsPaths(format: string): boolean
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema>
   /** A bounded table that is no file (the state of a checkpoint); undefined where the format is one of files. */
   resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined>

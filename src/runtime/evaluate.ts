@@ -25,8 +25,8 @@ import { runStep } from './stateful-steps.ts'
 /** What the evaluation of a plan needs besides SQL. */
 export interface EvaluationContext {
   readonly sql: SqlBatch
-  /** The rows of a bounded table that is no file; undefined where it is one of files. */
-  readonly table?: (scan: BatchScan) => Promise<Relation | undefined>
+  /** The rows of a bounded table that is no file, those columns that are read; undefined where it is one of files. */
+  readonly table?: (scan: BatchScan, columns: ReadonlySet<number>) => Promise<Relation | undefined>
   /** The same for the steps with state. */
   readonly stepSql: StepSql
   /** The relation of a stream source's rows in this batch. */
@@ -81,7 +81,7 @@ export class Evaluation {
       case 'source':
         return this.#context.source(node)
       case 'scan':
-        return (await this.#context.table?.(node.scan)) ?? sql.scan(node.scan)
+        return (await this.#context.table?.(node.scan, node.columns)) ?? sql.scan(node.scan)
       case 'local':
         if (node.local.relation !== undefined) return this.#context.relation(node.local.relation)
         assert(node.local.batch, 'a local relation has rows or a name')

@@ -25,6 +25,7 @@ import type { SinkProvider } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import { sourceProviders } from '../sources/providers.ts'
 import { SqlEngine } from '../sql/sql-engine.ts'
+import { boundedOf } from './bounded-tables.ts'
 import { EngineConf } from './engine-conf.ts'
 import { explainQuery } from './explained-query.ts'
 import { findProvider } from './find-provider.ts'
@@ -115,7 +116,13 @@ export class LocalEngine implements EnginePort {
     return findProvider('stream source', format, this.#current.sourceProviders).schemaOf(format.toLowerCase(), schema, options)
   }
 
+  readsPaths(format: string): boolean {
+    return boundedOf(this.#current.sourceProviders, format) === undefined
+  }
+
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
+    const bounded = boundedOf(this.#current.sourceProviders, format)
+    if (bounded) return Promise.try(() => bounded.schemaOf(options))
     return this.#environment.sql.inferSchema(format, paths, options)
   }
 

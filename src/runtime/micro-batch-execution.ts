@@ -43,7 +43,7 @@ export interface ExecutionParts {
   /** The columns of late rows that are given out; null where nobody asked for them. */
   readonly lateColumns: readonly Field[] | null
   /** The rows of a bounded table that is no file. */
-  readonly readTable: (scan: BatchScan, sql: SqlBatch) => Promise<Relation | undefined>
+  readonly readTable: (scan: BatchScan, columns: ReadonlySet<number>, sql: SqlBatch) => Promise<Relation | undefined>
   readonly beginBatch: (parameters: SqlBatchParameters) => Promise<SqlBatch>
   /** Opens the state as it stood before the given batch; null for a query without stateful operators. */
   readonly openState: ((batchId: number) => Promise<QueryState>) | null
@@ -472,14 +472,14 @@ export class MicroBatchExecution {
       stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
-      table: (scan) => this.#parts.readTable(scan, sql),
+      table: (scan, columns) => this.#parts.readTable(scan, columns, sql),
       source: (node) =>
         this.#reporter.time('getBatch', async () => {
           const source = sources.get(node.source)!
           const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
           const rows = sameOffset(start, end)
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
-            : await source.rows(start, end)
+            : await source.rows(start, end, node)
           this.#parts.limits.reads(node.source, rows)
           return sql.source(node.source, rows, node.schema)
         }),

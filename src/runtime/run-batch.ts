@@ -6,11 +6,12 @@ import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { planBatch } from '../planner/streaming.ts'
+import type { SourceProvider } from '../sources/provider.ts'
 import type { SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
+import { readTable } from './bounded-tables.ts'
 import { Evaluation } from './evaluate.ts'
 import type { NamedRelations } from './named-relations.ts'
-import { scanStateTable } from './state-tables.ts'
 
 /** What a batch plan needs to run. */
 export interface BatchEnvironment {
@@ -19,6 +20,7 @@ export interface BatchEnvironment {
   readonly clock: Clock
   readonly files: Files
   readonly conf: { text(key: string): string }
+  readonly sourceProviders: readonly SourceProvider[]
 }
 
 /** Runs a plan over bounded tables; `use` gets its rows, which are gone when it has returned. One over the rows of a micro-batch runs within that batch. */
@@ -42,7 +44,7 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
       stepSql: sql,
       watermarks: () => ({ lateUs: null, evictionUs: null }),
       batchTimestampMs,
-      table: (scan) => scanStateTable(scan, sql, environment.files),
+      table: (scan, columns) => readTable(scan, columns, sql, environment),
       source: () => Promise.reject(new Error('a batch plan has no stream source')),
       relation: (name) => relations.get(name).relation,
       store: () => {

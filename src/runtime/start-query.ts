@@ -39,6 +39,7 @@ import type { SqlEngine } from '../sql/sql-engine.ts'
 import { openQueryState } from '../state/open-query-state.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { version } from '../version.ts'
+import { readTable } from './bounded-tables.ts'
 import type { Conf } from './conf.ts'
 import { findProvider } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
@@ -51,7 +52,6 @@ import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 import { stateProvider } from './state-provider.ts'
-import { scanStateTable } from './state-tables.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -93,7 +93,9 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   }
   checkStreaming(spec.plan, spec.outputMode)
   const lateColumns = spec.lateRows?.columns ?? null
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, environment.conf.text('spark.sql.session.timeZone'), { lateColumns })
+  const parsed = (format: string) => environment.sourceProviders.find((each) => each.formats.includes(format))?.parsesJson ?? []
+  const timeZone = environment.conf.text('spark.sql.session.timeZone')
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, { lateColumns, parsed })
   if (spec.lateRows) checkLateRows(plan)
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const sideSpecs = sideSpecsOf(spec)
@@ -320,7 +322,7 @@ async function openExecution(
     sink,
     sideOutputs,
     lateColumns: spec.lateRows?.columns ?? null,
-    readTable: (scan, sql) => scanStateTable(scan, sql, environment.files),
+    readTable: (scan, columns, sql) => readTable(scan, columns, sql, environment),
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
     openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),
     clock,

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Schema } from '../data/schema.ts'
-import type { Source } from './source.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
+import type { RowsNeeded, Source } from './source.ts'
 
 /** What a format gives for `readStream.format(name)`. */
 export interface SourceProvider {
@@ -10,6 +11,14 @@ export interface SourceProvider {
   /** The schema, where the format fixes it (rate: timestamp, value) — called while the query is written. Where the user has to give
    *  one and did not: InvalidQueryError. Also checks option names and values. */
   schemaOf(format: string, userSchema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
+  /** Columns that hold JSON texts as bytes, of which it can give fields as columns of their own (RowsNeeded.json). */
+  readonly parsesJson?: readonly string[]
+  /** Where the format can be read as a bounded table too: `read.format(name).load()`. Files are none of these. */
+  readonly bounded?: {
+    /** Checks the options and gives the columns. */
+    schemaOf(options: Readonly<Record<string, string>>): Schema
+    read(options: Readonly<Record<string, string>>, needed: RowsNeeded): Promise<SourceBatch>
+  }
   /** Called when the query starts. Reads what the source keeps in `metadataFolder`, writes nothing before the first latestOffset. */
   open(context: SourceContext): Promise<Source>
 }

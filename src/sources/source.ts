@@ -20,6 +20,14 @@ export function boundOf(limit: ReadLimit, kind: 'max-files' | 'max-bytes' | 'max
   return limit.kind === 'max-bytes' ? limit.bytes : (limit as { count: number }).count
 }
 
+/** What a query reads of a source's rows. A source may leave out the rest. */
+export interface RowsNeeded {
+  /** Positions in the source's schema. */
+  readonly columns: ReadonlySet<number>
+  /** Instead of a column of JSON texts, some fields of the objects that they hold (sources with `parsesJson`). */
+  readonly json?: { readonly column: number; readonly fields: Schema }
+}
+
 /**
  * A source that can be asked again. Contract, as the engine relies on it:
  * - `latestOffset(start, limit)` may be called any number of times; `start` is null before the first batch. It returns the end of the
@@ -36,7 +44,7 @@ export interface Source {
   /** The limit that the source's options ask for (maxFilesPerTrigger …). */
   readonly readLimit: ReadLimit
   latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>
-  rows(start: Offset | null, end: Offset): Promise<SourceBatch>
+  rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch>
   commit(end: Offset): Promise<void>
   /** The newest offset there is, for progress; undefined where that is not known. */
   reportLatestOffset?(): Offset | null | undefined

@@ -7,6 +7,7 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
+import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { scanFiles } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
@@ -30,6 +31,8 @@ interface SourceRows {
   scan: FileScan | null
   counts?: ReadCounts
   readonly relation: SqlRelation
+  /** What the plan reads, where that is made of `relation`. */
+  readonly outer?: SqlRelation
 }
 
 /** A batch on one session. Statements run where rows are asked for; everything before only puts their text together. */
@@ -39,6 +42,8 @@ export class SqlBatchRun implements SqlBatch {
   readonly #parameters: SqlBatchParameters
   readonly #sources = new Map<string, SourceRows[]>()
   readonly #end: () => Promise<void>
+  /** What lies ready for this batch outside of DuckDB. */
+  readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
@@ -53,14 +58,17 @@ export class SqlBatchRun implements SqlBatch {
     const known = this.#sources.get(name)
     if (known) known.push(source)
     else this.#sources.set(name, [source])
-    return source.relation
+    return source.outer ?? source.relation
   }
   async #openSource(name: string, batch: SourceBatch, schema: Schema): Promise<SourceRows> {
     switch (batch.kind) {
       case 'objects':
         return this.#loadedSource([rowsToColumns(schema, batch.rows)], schema)
       case 'columns':
-        return this.#loadedSource(batch.batches, schema)
+        if (batch.positions === undefined) return this.#loadedSource(batch.batches, schema)
+        return this.#placed(await this.#loadedSource(batch.batches, pick(schema, batch.positions)), batch.positions, schema)
+      case 'json-values':
+        return this.#jsonValues(name, batch, schema)
       case 'sql': {
         const inputs: SqlRelation[] = []
         const columns = schema.fields.map((_, i) => `c${i}`).join(', ')
@@ -78,9 +86,44 @@ export class SqlBatchRun implements SqlBatch {
       }
     }
   }
+  /** A source's columns at their places in the schema; the others, which nobody reads, are null. */
+  #placed(source: SourceRows, positions: readonly number[], schema: Schema): SourceRows {
+    const places = new Map(positions.map((at, i) => [at, `${columnName(i)}`]))
+    const list = schema.fields.map(({ type }, i) => `${places.get(i) ?? `NULL::${duckType(type)}`} AS ${columnName(i)}`)
+    const form = { kind: 'select', sql: `SELECT ${list.join(', ')} FROM ⟦0⟧`, inputs: [source.relation] } as const
+    return { ...source, outer: new SqlRelation(schema, form) }
+  }
+  /** The fields of JSON objects, which stand behind the source's own columns in the schema. */
+  async #jsonValues(name: string, batch: Extract<SourceBatch, { kind: 'json-values' }>, schema: Schema): Promise<SourceRows> {
+    this.#releases.push(batch.release)
+    const count = batch.fields.fields.length
+    const fields = Array.from({ length: count }, (_, i) => schema.fields.length - count + i)
+    const scan = await scanFiles('json', batch.numRows === 0 ? [] : [batch.file], batch.fields, {}, [])
+    const relation = await this.#fileRelation(batch.fields, scan, name)
+    const source: SourceRows = { rows: batch.numRows, scan, relation }
+    if (batch.columns === null) return this.#placed(source, fields, schema)
+    const { positions } = batch.columns
+    const columns = await this.loadAll([batch.columns.batch], pick(schema, positions))
+    this.#sources.set(name, [...(this.#sources.get(name) ?? []), source])
+    await this.materialize(relation)
+    this.#sources.set(name, this.#sources.get(name)!.slice(0, -1))
+    const places = new Map([
+      ...fields.map((at, i) => [at, `a.${columnName(i)}`] as const),
+      ...positions.map((at, i) => [at, `b.${columnName(i)}`] as const),
+    ])
+    const list = schema.fields.map(({ type }, i) => `${places.get(i) ?? `NULL::${duckType(type)}`} AS ${columnName(i)}`)
+    // both tables give their rows in the order in which they were stored
+    const sql = `SELECT ${list.join(', ')} FROM ⟦0⟧ AS a POSITIONAL JOIN ⟦1⟧ AS b`
+    return { ...source, outer: new SqlRelation(schema, { kind: 'select', sql, inputs: [relation, columns] }) }
+  }
   async #loadedSource(batches: readonly ColumnBatch[], schema: Schema): Promise<SourceRows> {
     const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
     return { rows, scan: null, relation: await this.loadAll(batches, schema) }
+  }
+
+  async rows(batch: SourceBatch, schema: Schema): Promise<Relation> {
+    const { outer, relation } = await this.#openSource('', batch, schema)
+    return outer ?? relation
   }
 
   async scan(scan: BatchScan): Promise<Relation> {
@@ -234,6 +277,7 @@ export class SqlBatchRun implements SqlBatch {
   async close(): Promise<void> {
     await this.#recovery.close()
     await this.#end()
+    await Promise.all(this.#releases.map((release) => release()))
   }
 
   // ---- for the row set ------------------------------------------------------------------------------------------------------------
@@ -340,6 +384,10 @@ export class SqlBatchRun implements SqlBatch {
   #countsInTable(relation: SqlRelation): boolean {
     return this.#uncounted(relation)?.scan!.count.kind === 'table'
   }
+}
+
+function pick(schema: Schema, positions: readonly number[]): Schema {
+  return new Schema(positions.map((at) => schema.fields[at]!))
 }
 
 function noteRecovered(source: SourceRows, { rows, counts }: Recovered): void {

@@ -28,6 +28,8 @@ export interface SqlBatch {
   source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation>
   /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). */
   scan(scan: BatchScan): Promise<Relation>
+  /** Rows of a bounded table that is none of files; they count for no source. */
+  rows(batch: SourceBatch, schema: Schema): Promise<Relation>
   /** A SELECT whose text holds ⟦0⟧, ⟦1⟧ … for the inputs and the batch's parameters (see planner/streaming-plan.ts). */
   fragment(sql: string, inputs: readonly Relation[], schema: Schema): Relation
   /** Runs the relation once into memory and measures the event times in column `column` (timestamp or window struct: its end). */

@@ -237,6 +237,7 @@ function defaultRows(batch: SourceBatch): string[] {
       return batch.rows.map(rowText)
     case 'columns':
       return batch.batches.flatMap(columnsToRows).map(rowText)
+    case 'json-values':
     case 'sql':
       throw new Error('give the fixture a rowsOf() that runs the SQL')
   }

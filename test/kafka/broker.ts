@@ -163,6 +163,10 @@ export class Broker {
       'num.network.threads': '2',
       'num.io.threads': '2',
       'log.cleaner.dedupe.buffer.size': '2097152',
+      'log.cleaner.backoff.ms': '250',
+      // records carry the timestamps that tests give them
+      'log.retention.ms': '-1',
+      'log.initial.task.delay.ms': '500',
       ...this.secure?.properties,
       ...this.#options.properties,
     }

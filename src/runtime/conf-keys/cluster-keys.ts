@@ -45,6 +45,6 @@ export const clusterSingles: ConfTable = {
   'spark.databricks.*': idle(objectStores),
   'spark.delta.*': idle(objectStores),
   'spark.streaming.*': idle('these are of the older DStreams'),
-  'spark.kafka.*': idle('there is no Kafka source yet'),
+  'spark.kafka.*': idle('they size the caches of executors; a query keeps its own connections to the brokers'),
   'spark.extraListeners': refused('Spark makes objects of these class names; here use `engine.streams.addListener(listener)`'),
 }

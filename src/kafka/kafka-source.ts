@@ -1,0 +1,200 @@
+import type { Schema } from '../data/schema.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
+import type { SourceContext } from '../sources/provider.ts'
+import { boundOf, type Offset, type ReadLimit, type RowsNeeded, type Source } from '../sources/source.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { Fetcher, type OffsetRange } from './fetcher.ts'
+import { GroupCommitter } from './group-committer.ts'
+import { readInitialOffsets, writeInitialOffsets } from './initial-offsets.ts'
+import { lagMetrics } from './lag.ts'
+import { LostRanges } from './lost-ranges.ts'
+import { OffsetReader } from './offset-reader.ts'
+import { countBetween, offsetJson, offsetsOf, type PartitionOffsets, partitionOf, proRata, topicOf } from './offsets.ts'
+import { readRanges } from './read-ranges.ts'
+import type { KafkaSourceOptions, Subscription } from './source-options.ts'
+
+/** How often the cluster is asked for new topics and partitions, at most. */
+const partitionsIntervalMs = 500
+
+/** A stream over topics. An offset is Spark's: the next offset of each partition, by topic. */
+export class KafkaSource implements Source {
+  readonly schema: Schema
+  readonly description: string
+  readonly readLimit: ReadLimit
+  readonly #context: SourceContext
+  readonly #options: KafkaSourceOptions
+  readonly #cluster: KafkaCluster
+  readonly #reader: OffsetReader
+  readonly #fetcher: Fetcher
+  readonly #lost: LostRanges
+  readonly #committer: GroupCommitter | undefined
+  #initial: PartitionOffsets | undefined
+  /** What there was when it was last looked at. */
+  #latest: PartitionOffsets | undefined
+  #partitions: readonly string[] = []
+  #partitionsAtMs = Number.NEGATIVE_INFINITY
+  /** Where an AvailableNow run ends. */
+  #frozen: PartitionOffsets | undefined
+  #lastBatchMs = Number.NEGATIVE_INFINITY
+
+  constructor(context: SourceContext, options: KafkaSourceOptions, cluster: KafkaCluster) {
+    this.schema = context.schema
+    this.description = `KafkaV2[${describe(options.subscription)}]`
+    this.#context = context
+    this.#options = options
+    this.#cluster = cluster
+    this.#reader = new OffsetReader(cluster, options)
+    this.#fetcher = new Fetcher(cluster, { ...options.fetch, ...options })
+    this.#lost = new LostRanges(context, options.failOnDataLoss)
+    this.#committer =
+      options.commit && new GroupCommitter(cluster, options.commit.id ?? `${options.commit.prefix}-${context.queryId}`, context.warn)
+    const { maxOffsetsPerTrigger: max, minOffsetsPerTrigger: min } = options
+    // a lower bound alone is a limit too: a batch that is to take everything passes over it
+    this.readLimit = max === undefined && min === undefined ? { kind: 'all' } : { kind: 'max-rows', count: max ?? Number.MAX_SAFE_INTEGER }
+  }
+
+  async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
+    const from = start === null ? await this.#begin() : offsetsOf(start)
+    if (start !== null) this.#committer?.commit(from)
+    const latest = this.#frozen ?? (await this.#look(from))
+    const gone = [...from.keys()].filter((key) => !latest.has(key))
+    // once they are out of the offsets they are not reported again
+    await this.#lost.report(
+      'PARTITIONS_DELETED',
+      gone.map((key) => lostRange(key, from.get(key)!, from.get(key)!, 'the partition was deleted')),
+    )
+    const begin = await this.#withNewPartitions(from, latest)
+    const until = new Map([...latest].filter(([key]) => begin.has(key)))
+    const wasSetBack = [...until].some(([key, end]) => end < begin.get(key)!)
+    const count = countBetween(begin, until)
+    if (count === 0 && !wasSetBack && until.size === from.size && [...until.keys()].every((key) => from.has(key))) return start
+    if (limit.kind !== 'all' && !wasSetBack && this.#waitsForMore(count)) return start
+    if (count > 0) this.#lastBatchMs = this.#context.clock.nowMs()
+    return offsetJson(proRata(boundOf(limit, 'max-rows'), begin, until))
+  }
+
+  async rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch> {
+    const from = start === null ? await this.#begin() : offsetsOf(start)
+    const until = offsetsOf(end)
+    const ranges = await this.#rangesOf(from, until)
+    const batch = await readRanges(ranges, {
+      fetcher: this.#fetcher,
+      cluster: this.#cluster,
+      options: this.#options,
+      schema: this.schema,
+      needed,
+      onLost: (range, why) => this.#whereItGoesOn(range, why),
+    })
+    if (this.#latest) this.#fetcher.prefetch(until, this.#frozen ?? this.#latest)
+    return batch
+  }
+
+  async commit(end: Offset): Promise<void> {
+    this.#committer?.commit(offsetsOf(end))
+  }
+
+  async prepareForAvailableNow(): Promise<void> {
+    const known = this.#initial ?? (await readInitialOffsets(this.#context)) ?? new Map<string, number>()
+    this.#frozen = await this.#reader.latest(await this.#reader.partitions(new Set([...known.keys()].map(topicOf))))
+    this.#latest = this.#frozen
+  }
+
+  reportLatestOffset(): Offset | null {
+    return this.#latest ? offsetJson(this.#latest) : null
+  }
+
+  metrics(latestConsumed: Offset | null): Record<string, string> {
+    return { ...lagMetrics(this.#latest, latestConsumed === null ? undefined : offsetsOf(latestConsumed)), ...this.#lost.metrics() }
+  }
+
+  async stop(): Promise<void> {
+    await this.#fetcher.stop()
+    await this.#committer?.finish()
+    await this.#cluster.close()
+  }
+
+  /** Where the query began, or begins now. */
+  async #begin(): Promise<PartitionOffsets> {
+    this.#initial ??= await readInitialOffsets(this.#context)
+    if (this.#initial) return this.#initial
+    const partitions = await this.#reader.partitions()
+    const offsets = await this.#reader.resolve(this.#options.starting, 'starting', partitions)
+    this.#initial = await writeInitialOffsets(this.#context, offsets)
+    return this.#initial
+  }
+
+  /** The ends of all partitions now. */
+  async #look(from: PartitionOffsets): Promise<PartitionOffsets> {
+    const nowMs = this.#context.clock.monotonicMs()
+    if (nowMs - this.#partitionsAtMs >= partitionsIntervalMs || this.#partitions.length === 0) {
+      this.#partitions = await this.#reader.partitions(new Set([...from.keys()].map(topicOf)))
+      this.#partitionsAtMs = nowMs
+    }
+    this.#latest = await this.#reader.latest(this.#partitions)
+    return this.#latest
+  }
+
+  /** Partitions that came since are read from their beginning. */
+  async #withNewPartitions(from: PartitionOffsets, latest: PartitionOffsets): Promise<PartitionOffsets> {
+    const added = [...latest.keys()].filter((key) => !from.has(key))
+    if (added.length === 0) return from
+    return new Map([...from, ...(await this.#reader.earliest(added))])
+  }
+
+  /** minOffsetsPerTrigger: whether the batch waits until more has come, or until the time is over. Not at the end of an AvailableNow run. */
+  #waitsForMore(count: number): boolean {
+    const { minOffsetsPerTrigger: min, maxTriggerDelayMs } = this.#options
+    if (min === undefined || this.#frozen || count >= min) return false
+    return this.#context.clock.nowMs() - this.#lastBatchMs < maxTriggerDelayMs
+  }
+
+  async #rangesOf(from: PartitionOffsets, until: PartitionOffsets): Promise<OffsetRange[]> {
+    const added = [...until.keys()].filter((key) => !from.has(key))
+    const setBack = [...until].filter(([key, end]) => from.has(key) && end < from.get(key)!).map(([key]) => key)
+    const begin = await this.#reader.earliest([...added, ...setBack])
+    await this.#lost.report(
+      'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO',
+      added
+        .filter((key) => begin.get(key)! > 0)
+        .map((key) => lostRange(key, 0, begin.get(key)!, 'the partition came since the last batch and begins later')),
+    )
+    await this.#lost.report(
+      'START_OFFSET_RESET',
+      setBack.map((key) =>
+        lostRange(
+          key,
+          from.get(key)!,
+          from.get(key)!,
+          `the partition ends at ${until.get(key)} now: its topic was made anew, and is read from its beginning`,
+        ),
+      ),
+    )
+    return [...until].map(([key, end]) => ({ key, from: begin.get(key) ?? from.get(key)!, until: end }))
+  }
+
+  /** A fetch found that records are gone: where the next ones are. */
+  async #whereItGoesOn({ key, from, until }: OffsetRange, why: string): Promise<number> {
+    const exists = (await this.#cluster.metadata([topicOf(key)])).topics.get(topicOf(key))?.partitions.has(partitionOf(key))
+    const earliest = exists ? (await this.#reader.earliest([key])).get(key)! : until
+    const next = earliest > from ? Math.min(earliest, until) : until
+    await this.#lost.report('COULD_NOT_READ_OFFSET_RANGE', [
+      lostRange(key, from, next, exists ? `${why}; its log begins at ${earliest}` : why),
+    ])
+    return next
+  }
+}
+
+function lostRange(key: string, from: number, until: number, why: string) {
+  return { topic: topicOf(key), partition: partitionOf(key), from, until, why }
+}
+
+function describe(subscription: Subscription): string {
+  switch (subscription.kind) {
+    case 'assign':
+      return `Assign[${subscription.partitions.join(', ')}]`
+    case 'subscribe':
+      return `Subscribe[${subscription.topics.join(', ')}]`
+    case 'pattern':
+      return `SubscribePattern[${subscription.pattern}]`
+  }
+}

@@ -1,0 +1,61 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import type { SourceContext } from '../sources/provider.ts'
+
+/** Records that were due and can't be read. */
+export interface LostRange {
+  readonly topic: string
+  readonly partition: number
+  /** The first offset that is missing. */
+  readonly from: number
+  /** Behind the last one. */
+  readonly until: number
+  readonly why: string
+}
+
+type Checkpoint = Pick<SourceContext, 'metadataFolder' | 'files' | 'warn'>
+type Kind = 'COULD_NOT_READ_OFFSET_RANGE' | 'PARTITIONS_DELETED' | 'START_OFFSET_RESET' | 'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO'
+
+/** What becomes of records that are gone: the query stops, or (failOnDataLoss = false) they are written down in the checkpoint and left out. */
+export class LostRanges {
+  readonly #context: Checkpoint | undefined
+  readonly #fails: boolean
+  #written = 0
+  #ranges = 0
+  #records = 0
+  /** Without a checkpoint nothing is written. */
+  constructor(context: Checkpoint | undefined, fails: boolean) {
+    this.#context = context
+    this.#fails = fails
+  }
+
+  async report(kind: Kind, ranges: readonly LostRange[]): Promise<void> {
+    if (ranges.length === 0) return
+    const text = ranges.map(describe).join('; ')
+    if (this.#fails) {
+      throw new InvalidQueryError(`KAFKA_DATA_LOSS.${kind}`, {
+        what: text,
+        todo: "records may have aged out (retention) or their topic may have been deleted and made anew. To go on without them set option('failOnDataLoss', false): what is left out is then written down in the checkpoint",
+      })
+    }
+    this.#ranges += ranges.length
+    for (const { from, until } of ranges) this.#records += until - from
+    this.#context?.warn?.(`${text}: left out, as failOnDataLoss = false says`)
+    if (this.#context) await this.#write(this.#context, kind, ranges)
+  }
+
+  metrics(): Record<string, string> {
+    return this.#ranges === 0 ? {} : { lostRanges: String(this.#ranges), lostOffsets: String(this.#records) }
+  }
+
+  /** `sources/<name>/lost/<n>`: for whoever wants to know what is missing in the results. */
+  async #write({ files, metadataFolder }: Checkpoint, kind: Kind, ranges: readonly LostRange[]): Promise<void> {
+    const lines = ranges.map((range) => `${JSON.stringify({ kind, ...range })}\n`).join('')
+    while (!(await files.createExclusive(`${metadataFolder}/lost/${this.#written++}`, `v1\n${lines}`)));
+  }
+}
+
+function describe({ topic, partition, from, until, why }: LostRange): string {
+  if (until === from) return `what came behind offset ${from - 1} of ${topic}-${partition} may be lost: ${why}`
+  const offsets = until - from === 1 ? `offset ${from}` : `offsets ${from} to ${until - 1}`
+  return `${offsets} of ${topic}-${partition} are lost: ${why}`
+}

@@ -1,0 +1,28 @@
+import type { Files } from '../base/files.ts'
+import type { BatchScan } from '../plan/logical-plan.ts'
+import type { SourceProvider } from '../sources/provider.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import { scanStateTable } from './state-tables.ts'
+
+/** What lends the tables. */
+interface TableEnvironment {
+  readonly files: Files
+  readonly sourceProviders: readonly SourceProvider[]
+}
+
+/** The rows of a bounded table that is no file: those of a source that can be read as one, or of a checkpoint. Undefined for files. */
+export async function readTable(
+  scan: BatchScan,
+  columns: ReadonlySet<number>,
+  sql: SqlBatch,
+  { files, sourceProviders }: TableEnvironment,
+): Promise<Relation | undefined> {
+  const bounded = boundedOf(sourceProviders, scan.format)
+  if (bounded) return sql.rows(await bounded.read(scan.options, { columns }), scan.schema)
+  return scanStateTable(scan, sql, files)
+}
+
+/** How a format that is no files is read as a table. */
+export function boundedOf(providers: readonly SourceProvider[], format: string): SourceProvider['bounded'] {
+  return providers.find((each) => each.formats.includes(format.toLowerCase()))?.bounded
+}

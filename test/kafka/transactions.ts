@@ -1,0 +1,34 @@
+import type { KafkaCluster } from '../../src/kafka/cluster.ts'
+import { uniqueName } from './shared-broker.ts'
+
+type Ending = 'commit' | 'abort'
+/** Sends records to partition 0 within a transaction of their own, and ends it, or leaves it open to be ended later. */
+export async function transaction(
+  cluster: KafkaCluster,
+  topic: string,
+  values: readonly string[],
+  ending: Ending | 'leave',
+): Promise<{ end(ending: Ending): Promise<void> }> {
+  const { library } = cluster
+  const id = uniqueName('transaction')
+  const coordinator = await cluster.retrying('a coordinator was asked for', () => cluster.coordinatorOf('transaction', id))
+  const retry = <T>(call: () => Promise<T>) => cluster.retrying('a transaction of the test', call)
+  const { producerId, producerEpoch } = await retry(() => cluster.request(coordinator, [library.initProducerIdV4.api], id, 60_000, -1n, -1))
+  const added = [{ transactionalId: id, producerId, producerEpoch, verifyOnly: false, topics: [{ name: topic, partitions: [0] }] }]
+  await retry(() => cluster.request(coordinator, [library.addPartitionsToTxnV5.api], added as never))
+  const messages = values.map((value) => ({ topic, partition: 0, value: Buffer.from(value), timestamp: BigInt(Date.now()) }))
+  await retry(async () =>
+    cluster.request(await cluster.leaderOf(topic, 0), [library.produceV9.api], -1, 30_000, messages as never, {
+      transactionalId: id,
+      producerId,
+      producerEpoch,
+      compression: 'none',
+      firstSequence: 0,
+    }),
+  )
+  const end = async (how: Ending) => {
+    await retry(() => cluster.request(coordinator, [library.endTxnV4.api], id, producerId, producerEpoch, how === 'commit'))
+  }
+  if (ending !== 'leave') await end(ending)
+  return { end }
+}
