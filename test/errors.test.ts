@@ -19,6 +19,7 @@ const causes: Readonly<Record<string, string>> = {
   'DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE': 'the durations of a window do not fit together',
   BINARY_ARITHMETIC_OVERFLOW: 'a sum, difference or product of two bytes or shorts leaves their range',
   FAILED_READ_FILE: 'a file could not be read: the disk failed, or the file is damaged or of another format',
+  KAFKA_CORRUPT_BATCH: 'a batch of records from Kafka has a wrong checksum, ends too early, or is of a format that is not read',
   GROUPING_SIZE_LIMIT_EXCEEDED: 'a grouping has more keys than there may be',
   ILLEGAL_FORMAT: 'a format of format_string has a conversion that is unknown, or that cannot show its value',
   INVALID_TRIGGER: 'trigger(…) was given something that is no trigger',

@@ -93,6 +93,10 @@ export class KafkaSource implements Source {
     this.#committer?.commit(offsetsOf(end))
   }
 
+  partitions(end: Offset | null): { topic: string; partition: number }[] {
+    return [...(end === null ? new Map() : offsetsOf(end)).keys()].map((key) => ({ topic: topicOf(key), partition: partitionOf(key) }))
+  }
+
   async prepareForAvailableNow(): Promise<void> {
     const known = this.#initial ?? (await readInitialOffsets(this.#context)) ?? new Map<string, number>()
     this.#frozen = await this.#reader.latest(await this.#reader.partitions(new Set([...known.keys()].map(topicOf))))

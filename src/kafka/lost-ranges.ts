@@ -32,10 +32,7 @@ export class LostRanges {
     if (ranges.length === 0) return
     const text = ranges.map(describe).join('; ')
     if (this.#fails) {
-      throw new InvalidQueryError(`KAFKA_DATA_LOSS.${kind}`, {
-        what: text,
-        todo: "records may have aged out (retention) or their topic may have been deleted and made anew. To go on without them set option('failOnDataLoss', false): what is left out is then written down in the checkpoint",
-      })
+      throw dataLoss(kind, text)
     }
     this.#ranges += ranges.length
     for (const { from, until } of ranges) this.#records += until - from
@@ -58,4 +55,22 @@ function describe({ topic, partition, from, until, why }: LostRange): string {
   if (until === from) return `what came behind offset ${from - 1} of ${topic}-${partition} may be lost: ${why}`
   const offsets = until - from === 1 ? `offset ${from}` : `offsets ${from} to ${until - 1}`
   return `${offsets} of ${topic}-${partition} are lost: ${why}`
+}
+
+function dataLoss(kind: Kind, what: string): InvalidQueryError {
+  const todo =
+    "records may have aged out (retention) or their topic may have been deleted and made anew. To go on without them set option('failOnDataLoss', false): what is left out is then written down in the checkpoint"
+  switch (kind) {
+    case 'COULD_NOT_READ_OFFSET_RANGE':
+      return new InvalidQueryError('KAFKA_DATA_LOSS.COULD_NOT_READ_OFFSET_RANGE', { what: `records are gone: ${what}`, todo })
+    case 'PARTITIONS_DELETED':
+      return new InvalidQueryError('KAFKA_DATA_LOSS.PARTITIONS_DELETED', { what: `partitions were deleted: ${what}`, todo })
+    case 'START_OFFSET_RESET':
+      return new InvalidQueryError('KAFKA_DATA_LOSS.START_OFFSET_RESET', { what: `partitions begin anew: ${what}`, todo })
+    case 'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO':
+      return new InvalidQueryError('KAFKA_DATA_LOSS.ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO', {
+        what: `partitions came without their first records: ${what}`,
+        todo,
+      })
+  }
 }
