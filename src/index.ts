@@ -24,6 +24,16 @@ export { Observation } from './api/observation.ts'
 export type { Session } from './api/session.ts'
 export type { SqlArguments } from './api/sql.ts'
 export type { ColumnsOf, StandardSchema } from './api/standard-schema.ts'
+export type {
+  FlatMapGroupsOptions,
+  GroupStateOptions,
+  OutputColumns,
+  StatefulProcessor,
+  StatefulProcessorHandle,
+  StateType,
+  TransformWithStateOptions,
+  TTLConfig,
+} from './api/state-function-types.ts'
 export type { Arr, Fields, Js, JsInput, MapOf, SchemaJson, Struct, TypeToken, Watermark } from './api/types.ts'
 export { t } from './api/types.ts'
 export type { UdfRegistry } from './api/udf-registry.ts'
@@ -55,6 +65,18 @@ export type { Row, RowSet, WriteFiles, WrittenFile } from './data/row-set.ts'
 export { Schema } from './data/schema.ts'
 export { showTable } from './data/show-table.ts'
 export type { SourceBatch } from './data/source-batch.ts'
+export type {
+  ExpiredTimerInfo,
+  GroupState,
+  GroupStateTimeout,
+  ListState,
+  MapState,
+  OutputRows,
+  QueryInfo,
+  TimeMode,
+  TimerValues,
+  ValueState,
+} from './data/state-function.ts'
 export type { DataType, Field } from './data/types.ts'
 export { activeEngines, Engine, MemoryStream, millrace } from './engine.ts'
 export {

@@ -32,9 +32,12 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
+import type { StateFunctions } from './state-function-types.ts'
+import type { Kind, ModesOf, StreamState, WhyNot } from './stream-modes.ts'
 import type { Fields, IsAny, Js, SessionMark, TimeLike, Watermark } from './types.ts'
 
 export type { OutputMode } from '../plan/logical-plan.ts'
+export type { Kind, ModesOf, StreamState, Unsupported, WhyNot } from './stream-modes.ts'
 
 /** The columns of a schema, as callbacks get them. */
 export type Cols<S> = { readonly [P in keyof S]: Col<S[P]> }
@@ -43,44 +46,6 @@ export type Row<S> = { [P in keyof S]: Js<S[P]> }
 /** The rows that a frame gives. */
 export type InferRow<F> = F extends { readonly [T]: infer S } ? Row<S> : never
 declare const KIND: unique symbol
-
-/** What a streaming query may have been made of, and the output modes that are left. */
-export interface ModesOf {
-  rows: 'append' | 'update'
-  aggregated: 'append' | 'update' | 'complete'
-  'aggregated without watermark': 'update' | 'complete'
-  'sorted aggregate': 'complete'
-  'sorted rows': never
-  'limited rows': 'append'
-  'distinct rows': 'append' | 'update'
-  'joined streams': 'append' | 'update'
-  'outer joined streams': 'append'
-  'several stateful steps': 'append'
-  'limited aggregate': 'append' | 'complete'
-  sessions: 'append' | 'complete'
-  'sessions without watermark': 'complete'
-}
-export type StreamState = keyof ModesOf
-export type Kind = 'batch' | StreamState
-/** Says in the error why a mode is not possible. No string: a string would be offered as a completion of outputMode(''). */
-export interface Unsupported<Reason extends string> {
-  readonly unsupported: Reason
-}
-type NoWatermark =
-  Unsupported<"outputMode('append') (the default) after an aggregation needs a watermarked event-time key: call .withWatermark(column, delay) and group by that column or window(column, ...), or say outputMode('update') or 'complete'">
-export type WhyNot<Q extends StreamState, M> = Q extends 'sorted rows'
-  ? Unsupported<"a stream of rows has no order: only an aggregated stream in outputMode('complete') can be sorted">
-  : Q extends 'sorted aggregate'
-    ? Unsupported<"a sorted or limited aggregation needs outputMode('complete')">
-    : Q extends 'sessions' | 'sessions without watermark'
-      ? M extends 'update'
-        ? Unsupported<"sessions may still grow into one: a query that groups by session_window supports outputMode('append') and 'complete' only">
-        : NoWatermark
-      : M extends 'complete'
-        ? Unsupported<"outputMode('complete') needs an aggregation: add .groupBy(...).agg(...)">
-        : Q extends 'aggregated without watermark'
-          ? NoWatermark
-          : Unsupported<"this query has a step that supports outputMode('append') only">
 
 type NamedColumns<A extends readonly unknown[]> = {
   [P in A[number] as P extends Named<infer N_, any> ? N_ : never]: P extends Named<any, infer X> ? X : never
@@ -97,7 +62,7 @@ type AfterAgg<K extends Kind, G> = K extends 'batch'
       : HasSession<G[keyof G]> extends true
         ? 'sessions'
         : 'aggregated'
-    : K extends 'distinct rows' | 'joined streams'
+    : K extends 'distinct rows' | 'joined streams' | 'appended groups' | 'transformed groups'
       ? AfterAgg<'rows', G>
       : K extends 'limited rows'
         ? [Extract<G[keyof G], Watermark>] extends [never]
@@ -440,7 +405,7 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   explain(mode?: ExplainMode | OutputMode): string
 }
 
-export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K> {
+export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K>, StateFunctions<S, G, K> {
   /** The keys, then what the function gives. */
   agg<A>(
     f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },

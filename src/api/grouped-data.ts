@@ -10,6 +10,7 @@ import type { EnginePort } from '../query/engine-port.ts'
 import { Column, columnExpression, columnsOf, expressionOf, namedExpressions } from './column.ts'
 import type { PlannedFrame } from './data-frame.ts'
 import { literalOf } from './literal.ts'
+import { groupFunctionPlan, processorPlan } from './state-functions.ts'
 
 interface GroupingParts {
   readonly input: LogicalPlan
@@ -49,6 +50,24 @@ export class Grouping {
   }
   max(...columns: string[]): PlannedFrame {
     return this.#each('max', columns)
+  }
+
+  mapGroupsWithState(f: unknown, options: Parameters<typeof groupFunctionPlan>[3]): PlannedFrame {
+    return this.#parts.frameOf(groupFunctionPlan(this.#plainGroups('mapGroupsWithState'), true, f, options))
+  }
+  flatMapGroupsWithState(f: unknown, options: Parameters<typeof groupFunctionPlan>[3]): PlannedFrame {
+    return this.#parts.frameOf(groupFunctionPlan(this.#plainGroups('flatMapGroupsWithState'), false, f, options))
+  }
+  transformWithState(create: unknown, options: Parameters<typeof processorPlan>[2]): PlannedFrame {
+    return this.#parts.frameOf(processorPlan(this.#plainGroups('transformWithState'), create, options))
+  }
+  #plainGroups(method: string) {
+    const { input, keys, sets, pivot: pivoted } = this.#parts
+    if (!sets && !pivoted) return { input, keys }
+    throw new InvalidQueryError('UNSUPPORTED_FEATURE.STATE_FUNCTION_AFTER_GROUPING_SETS', {
+      what: `${method} was called after rollup, cube, groupingSets or pivot`,
+      todo: `write groupBy(…).${method}(…)`,
+    })
   }
 
   /** With values a grouping; without, a promise of one: the values are read first. */

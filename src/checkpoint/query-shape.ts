@@ -30,6 +30,20 @@ export interface OperatorShape {
   readonly computes?: readonly string[]
   /** The aggregate functions in their order. */
   readonly functions?: readonly string[]
+  /** Of a function of the program with state. */
+  readonly stateFunction?: StateFunctionShape
+}
+export interface StateFunctionShape {
+  readonly outputMode: string
+  /** What timeouts or timers go by. */
+  readonly timeMode: string
+  /** Of transformWithState. */
+  readonly variables: readonly VariableShape[]
+}
+export interface VariableShape {
+  readonly name: string
+  readonly kind: string
+  readonly columns: readonly ColumnShape[]
 }
 
 /** Whether the user gave a source its name. */

@@ -1,5 +1,5 @@
 import { InvalidQueryError } from '../base/errors.ts'
-import { type ColumnShape, isNamed, type OperatorShape, type QueryShape } from './query-shape.ts'
+import { type ColumnShape, isNamed, type OperatorShape, type QueryShape, type StateFunctionShape } from './query-shape.ts'
 
 /** `told`: allowed, and the user hears what it means. */
 export type Verdict = 'allowed' | 'told' | 'refused'
@@ -145,6 +145,33 @@ export const restartRules = {
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
     todo: anew,
   },
+  'state-function-changed': {
+    change: 'the output mode or the time mode (timeout) of (flat)mapGroupsWithState or transformWithState changed',
+    verdict: 'refused',
+    because: 'timers and timeouts that are there were set by the other clock, and rows that are out meant something else',
+    code: 'STATE_STORE_INVALID_CONFIG_AFTER_RESTART',
+    todo: anew,
+  },
+  'variable-added': { change: 'a processor has a new state variable', verdict: 'allowed', because: 'it begins empty' },
+  'variable-removed': {
+    change: 'a processor does not declare a state variable any more',
+    verdict: 'told',
+    because: 'its values stay, for when it is declared again; deleteIfExists removes them',
+  },
+  'variable-kind-changed': {
+    change: 'a state variable became one of another kind (value, list, map)',
+    verdict: 'refused',
+    because: 'its rows mean nothing to the other kind',
+    code: 'STATE_STORE_INVALID_VARIABLE_TYPE_CHANGE',
+    todo: 'give the variable another name, or go back to the kind that it had',
+  },
+  'variable-changed': {
+    change: 'the columns of a state variable changed in number, order or type, or it got or lost a TTL',
+    verdict: 'refused',
+    because: 'the state holds other columns',
+    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    todo: 'give the variable another name, or go back to what it was',
+  },
   'names-changed': { change: 'keys or aggregates have other names', verdict: 'allowed', because: 'state goes by position' },
   'keys-expression-changed': {
     change: 'a key is computed otherwise, with the same type',
@@ -283,8 +310,32 @@ function stateChanges(was: OperatorShape, is: OperatorShape): Change[] {
   if (types(was.values) !== types(is.values)) differ('values-changed', 'values', text(was.values), text(is.values))
   else if (words(was.functions) !== words(is.functions)) differ('functions-changed', 'aggregates', words(was.computes), words(is.computes))
   else differ('aggregate-expression-changed', 'aggregates', words(was.computes), words(is.computes))
+  if (is.stateFunction && was.stateFunction) changes.push(...stateFunctionChanges(of, was.stateFunction, is.stateFunction))
   const names = (operator: OperatorShape) => [...operator.keys, ...operator.values].map(({ name }) => name).join(', ')
   if (changes.length === 0) differ('names-changed', 'columns', names(was), names(is))
+  return changes
+}
+
+function stateFunctionChanges(of: string, was: StateFunctionShape, is: StateFunctionShape): Change[] {
+  const changes: Change[] = []
+  const config = ({ outputMode, timeMode }: StateFunctionShape) => `${outputMode}, ${timeMode}`
+  if (config(was) !== config(is))
+    changes.push({ rule: 'state-function-changed', what: `${of} was in ${config(was)} and is in ${config(is)}` })
+  const old = new Map(was.variables.map((variable) => [variable.name, variable]))
+  const current = new Set(is.variables.map(({ name }) => name))
+  for (const { name, kind, columns } of is.variables) {
+    const before = old.get(name)
+    if (!before) changes.push({ rule: 'variable-added', what: `the state "${name}" of ${of} is new` })
+    else if (before.kind !== kind)
+      changes.push({ rule: 'variable-kind-changed', what: `the state "${name}" of ${of} was a ${before.kind} and is a ${kind}` })
+    else if (types(before.columns) !== types(columns))
+      changes.push({
+        rule: 'variable-changed',
+        what: `the state "${name}" of ${of} had (${text(before.columns)}) and has (${text(columns)})`,
+      })
+  }
+  for (const { name } of was.variables)
+    if (!current.has(name)) changes.push({ rule: 'variable-removed', what: `${of} does not declare the state "${name}" any more` })
   return changes
 }
 

@@ -36,9 +36,17 @@ export interface StepContext {
   readonly inputs: readonly Rows[]
   /** The operator's state, by the name of the store in the plan. */
   readonly store: (name?: string) => StateStore
+  /** A store that the plan may not know: of a state variable that an earlier version of the query had. */
+  readonly storeIfThere: (name: string) => StateStore | null
+  /** The checkpoint's, under which keys have their identities. */
+  readonly salt: string
   readonly watermarks: BatchWatermarks
   /** current_timestamp of the batch, which processing time goes by; a replay has the same. */
   readonly batchTimestampMs: number
+  /** Whose batch it is; of a table the ids are zero. */
+  readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
+  /** The table of initial states, of a step that has one: read in the first batch only. */
+  readonly initialState: () => Promise<Rows>
 }
 
 /** What a step did, for progress. */

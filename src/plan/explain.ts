@@ -59,12 +59,16 @@ function describe(plan: LogicalPlan): string {
       return `CollectMetrics ${plan.name},${list(plan.metrics.map(namedText))}`
     case 'window-functions':
       return `Window${list(plan.calls.map((call) => call.name))}`
+    case 'groups':
+      return `${groupsNames[plan.function.kind === 'processor' ? 'processor' : plan.function.isMap ? 'map' : 'flatMap']}${list(plan.keys.map(({ name }) => name))}, ${plan.function.name}, ${plan.outputMode}, ${plan.function.kind === 'processor' ? plan.function.timeMode : plan.function.timeout}${plan.initialState === null ? '' : ', with initial state'}`
     case 'user-calls':
       return `UserCalls${list(plan.calls.map(expressionText))}`
     case 'expand':
       return `Expand${list(plan.columns.map(({ name, expressions }) => `${expressions.map(expressionText).join(' | ')} AS ${name}`))}`
   }
 }
+
+const groupsNames = { processor: 'TransformWithState', map: 'MapGroupsWithState', flatMap: 'FlatMapGroupsWithState' } as const
 
 function generatorText({ generator, outer, args }: Extract<LogicalPlan, { kind: 'generate' }>): string {
   return `${generator}${outer ? '_outer' : ''}(${args.map(expressionText).join(', ')})`

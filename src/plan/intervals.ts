@@ -42,15 +42,20 @@ export function parseIntervalMs(text: string): number {
 
 /** A watermark's delay in milliseconds: a month counts 31 days, and the sum must not be negative. */
 export function parseWatermarkDelayMs(text: string): number {
-  const { months, days, microseconds } = parseInterval(text)
-  const us = (BigInt(months) * 31n + BigInt(days)) * usPerDay + microseconds
-  if (us < 0n) {
+  const ms = parseDurationMs(text)
+  if (ms < 0) {
     throw new InvalidQueryError('NEGATIVE_WATERMARK_DELAY', {
       what: `the delay threshold (${text}) should not be negative.`,
       todo: 'give how far behind the newest event a row may be, such as "10 minutes" or "0 seconds"',
     })
   }
-  return Number(us / 1000n)
+  return ms
+}
+
+/** How long an interval is in whole milliseconds (cut off towards zero), where a month counts 31 days. */
+export function parseDurationMs(text: string): number {
+  const { months, days, microseconds } = parseInterval(text)
+  return Number(((BigInt(months) * 31n + BigInt(days)) * usPerDay + microseconds) / 1000n)
 }
 
 /** Microseconds as text with the largest units that fit: `1 hour 30 minutes`. */

@@ -1,6 +1,7 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
+import type { StateFunction } from '../data/state-function.ts'
 import type { Expression, NamedExpression, SortOrder, UserCall, WindowCall } from './expression.ts'
 import type { GeneratorName } from './generators.ts'
 
@@ -28,6 +29,7 @@ export type LogicalPlan =
   | UserCalls
   | Observe
   | WindowFunctions
+  | Groups
 
 interface Node {
   readonly schema: Schema
@@ -211,6 +213,33 @@ export interface WindowFunctions extends Node {
   readonly input: LogicalPlan
   readonly calls: readonly WindowCall[]
 }
+/**
+ * (flat)mapGroupsWithState and transformWithState: the function gets, a key at a time, the key, the first `rowColumns` columns of its rows and its state, and gives
+ * rows of the schema.
+ */
+export interface Groups extends Node {
+  readonly kind: 'groups'
+  readonly input: LogicalPlan
+  /** Columns of the input. */
+  readonly keys: readonly NamedKey[]
+  readonly rowColumns: number
+  readonly function: StateFunction
+  /** What the rows that it gives mean. */
+  readonly outputMode: 'append' | 'update'
+  /** A table with states to begin with. */
+  readonly initialState: InitialState | null
+}
+export interface NamedKey {
+  readonly name: string
+  readonly column: number
+}
+export interface InitialState {
+  readonly plan: LogicalPlan
+  /** Columns of the plan, in the order of the keys. */
+  readonly keys: readonly number[]
+  /** The columns that are the state (of transformWithState: the row that the processor gets). */
+  readonly columns: readonly number[]
+}
 
 export type OutputMode = 'append' | 'update' | 'complete'
 
@@ -226,6 +255,8 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
       return [plan.left, plan.right]
     case 'union':
       return plan.inputs
+    case 'groups':
+      return plan.initialState === null ? [plan.input] : [plan.input, plan.initialState.plan]
     default:
       return [plan.input]
   }

@@ -61,6 +61,12 @@ export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): L
       return { ...plan, inputs }
     case 'filter':
       return { ...plan, input: inputs[0]!, schema: inputs[0]!.schema }
+    case 'groups':
+      return {
+        ...plan,
+        input: inputs[0]!,
+        initialState: plan.initialState && { ...plan.initialState, plan: inputs[1]! },
+      }
     default:
       return { ...plan, input: inputs[0]! }
   }

@@ -11,6 +11,7 @@ import {
   type Aggregate,
   type Deduplicate,
   type Distinct,
+  type Groups,
   inputsOf,
   isStreaming,
   type Join,
@@ -19,6 +20,7 @@ import {
   type Union,
 } from './logical-plan.ts'
 import { hasStateWatermark } from './state-watermark.ts'
+import { checkAboveEventTimeTimeout, checkGroupFunctions, checkGroups } from './unsupported-groups.ts'
 
 /** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
 export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
@@ -36,6 +38,7 @@ export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void 
   }
   checkMetricNames(plan)
   checkOutputMode(plan, outputMode)
+  checkGroupFunctions(plan, outputMode)
   const errors = nodesOf(plan)
     .filter(isStreaming)
     .flatMap((node) => errorsOf(() => checkNode(node, outputMode)))
@@ -72,6 +75,8 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'limit') checkLimit(mode)
   if (node.kind === 'distinct') checkDistinct(node, mode)
   if (node.kind === 'deduplicate') checkDeduplicate(node, mode)
+  if (node.kind === 'groups') checkStreamGroups(node, mode)
+  checkAboveEventTimeTimeout(node)
   checkBatchOnly(node)
 }
 
@@ -153,6 +158,11 @@ function checkDeduplicate(node: Deduplicate, mode: OutputMode): void {
       what: `More than one event time columns are available: ${marked.map((field) => field.name).join(' and ')} both carry a watermark`,
       todo: `drop one of them before ${name}`,
     })
+}
+
+function checkStreamGroups(node: Groups, mode: OutputMode): void {
+  checkAboveAggregate(node, mode, node.function.kind === 'processor' ? 'transformWithState' : '(flat)mapGroupsWithState')
+  checkGroups(node)
 }
 
 function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {

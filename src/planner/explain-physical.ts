@@ -6,6 +6,7 @@ import {
   isStateful,
   type PhysicalNode,
   type PlannedStore,
+  type StatefulGroups,
   type StatefulNode,
   type StreamingPlan,
 } from './streaming-plan.ts'
@@ -66,6 +67,10 @@ function titleOf(node: PhysicalNode): string {
       return `Drop duplicates ${node.operatorId}${node.operatorName === 'dedupe' ? '' : ', within the watermark'}`
     case 'join':
       return `Join of streams ${node.operatorId}, ${node.how}${(['left', 'right'] as const).map((side) => `; ${side} rows ${keptText(node[side].evictionOffsetMs)}`).join('')}`
+    case 'groups':
+      return groupsTitle(node)
+    case 'batch-groups':
+      return groupsTitle(node.step)
     case 'limit':
       return `Limit ${node.operatorId}: ${node.count} rows`
   }
@@ -75,6 +80,11 @@ function watermarkExtras({ idleTimeoutMs, future, partitions }: EventTime): stri
   const idle = idleTimeoutMs === undefined ? '' : `, idle after ${idleTimeoutMs} ms`
   const ahead = future === undefined ? '' : `, at most ${future.maxSkewMs} ms ahead`
   return `${idle}${ahead}${partitions === undefined ? '' : `, per ${partitions.names.join(', ')}`}`
+}
+
+function groupsTitle({ operatorId, function: f, functionMode }: StatefulGroups): string {
+  const title = f.kind === 'processor' ? 'Transform with state' : `${f.isMap ? 'Map' : 'Flat map'} groups with state`
+  return `${title} ${operatorId}: ${f.name}, ${functionMode}, ${f.kind === 'processor' ? f.timeMode : f.timeout}`
 }
 
 function keptText(offsetMs: number | null): string {
@@ -100,6 +110,8 @@ function statements(node: StatefulNode): string[] {
       return [node.keysSql]
     case 'join':
       return [`left: ${node.left.rowsSql}`, `right: ${node.right.rowsSql}`, `pairs: ${node.pairsSql}`]
+    case 'groups':
+      return [node.rowsSql]
     case 'limit':
       return []
   }

@@ -33,6 +33,7 @@ import {
   windowsIn,
 } from './select-sql.ts'
 import { numberSessions, sessionKeyColumns, splitSession } from './session-sql.ts'
+import { batchGroupsRows } from './streaming-groups.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 import { userCallsRows } from './user-calls-step.ts'
 import { windowFunctionsSql } from './window-functions-sql.ts'
@@ -135,6 +136,8 @@ function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select 
       return userCallsRows(plan, needed, c)
     case 'window-functions':
       return windowFunctionsSql(plan, needed, c)
+    case 'groups':
+      return batchGroupsRows(plan, c)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
+import type { StateFunction } from '../data/state-function.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
-import type { BatchScan, LocalRelation, OutputMode, StreamScan } from '../plan/logical-plan.ts'
+import type { BatchScan, LocalRelation, NamedKey, OutputMode, StreamScan } from '../plan/logical-plan.ts'
 
 /**
  * What a micro-batch does: SQL fragments, and between them the steps that only the engine can do.
@@ -27,9 +28,18 @@ export interface PlannedSource {
   readonly scan: StreamScan
 }
 
-export type PhysicalNode = SourceRows | StaticScan | StaticLocal | Fragment | EventTime | UserCallsStep | ObserveStep | StatefulNode
+export type PhysicalNode =
+  | SourceRows
+  | StaticScan
+  | StaticLocal
+  | Fragment
+  | EventTime
+  | UserCallsStep
+  | ObserveStep
+  | BatchGroups
+  | StatefulNode
 /** Every kind of step with state. A new kind: its node here, its planning in planner/, its work in operators/<kind>.ts, its line in runtime/stateful-steps.ts. */
-export type StatefulNode = StatefulAggregate | StatefulSession | StatefulDedupe | StatefulLimit | StatefulJoin
+export type StatefulNode = StatefulAggregate | StatefulSession | StatefulDedupe | StatefulLimit | StatefulJoin | StatefulGroups
 export type StatefulKind = StatefulNode['kind']
 
 /** The rows that a source has in this batch. */
@@ -131,9 +141,9 @@ export interface StatefulStep {
   readonly schema: Schema
   /** The watermark that the operators above may count on, by the one of the inputs (operators/watermark-propagation.ts). */
   readonly outputWatermark: OutputWatermark
-  /** Whether a trigger without new data has to run a batch for the operator: where its watermark has moved since the last batch, at every trigger (timers in
-   *  processing time), or never. */
-  readonly noDataBatches: 'when-watermark-moves' | 'always' | 'never'
+  /** Whether a trigger without new data has to run a batch for the operator: where its watermark has moved since the last batch, where a time that
+   *  its stores have has come (timeouts, timers and TTL in processing time), or never. */
+  readonly noDataBatches: 'when-watermark-moves' | 'when-due' | 'never'
   /** Spark's custom metrics, which are there (as 0) in every progress. */
   readonly customMetrics?: readonly string[]
   /** How the input rows that are late are found, for those who want them (lateRows) or count them; absent where none can be late. */
@@ -243,9 +253,44 @@ export interface StatefulJoinSide {
   readonly hasFlag: boolean
 }
 
+/** A function of the program that gets the rows of each key with the key's state, and gives rows of the schema. inputs[0] are the rows. */
+export interface StatefulGroups extends StatefulStep {
+  readonly kind: 'groups'
+  readonly function: StateFunction
+  /** What the rows that it gives mean. */
+  readonly functionMode: 'append' | 'update'
+  /** SELECT over ⟦0⟧ (the input) giving key_id, the input's columns, and with `judgesLateness` whether the row is late. ⟦late⟧ stands for the late watermark. */
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  readonly judgesLateness: boolean
+  /** Columns of the input. */
+  readonly keys: readonly NamedKey[]
+  /** So many columns at the front are what the function sees as a row. */
+  readonly rowColumns: number
+  /** Whether the input has an event time. */
+  readonly hasWatermark: boolean
+  /** Read in the first batch only. The SELECT over ⟦0⟧ (the table) gives key_id, the key's columns, the state's. */
+  readonly initialState: { readonly node: PhysicalNode; readonly sql: string; readonly schema: Schema } | null
+}
+
+/** The same over a table: run once, with a state of its own. The table of initial states is its second input. */
+export interface BatchGroups {
+  readonly kind: 'batch-groups'
+  readonly inputs: readonly PhysicalNode[]
+  readonly step: StatefulGroups
+  readonly schema: Schema
+}
+
 export type { EventTimeColumn, MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
 
-const statefulKinds: Readonly<Record<StatefulKind, true>> = { aggregate: true, session: true, dedupe: true, limit: true, join: true }
+const statefulKinds: Readonly<Record<StatefulKind, true>> = {
+  aggregate: true,
+  session: true,
+  dedupe: true,
+  limit: true,
+  join: true,
+  groups: true,
+}
 export function isStateful(node: PhysicalNode): node is StatefulNode {
   return node.kind in statefulKinds
 }
@@ -253,6 +298,7 @@ export function isStateful(node: PhysicalNode): node is StatefulNode {
 /** The nodes that a node reads, in order. */
 export function inputsOfNode(node: PhysicalNode): readonly PhysicalNode[] {
   if (node.kind === 'observe') return [node.input, node.metrics]
+  if (node.kind === 'groups' && node.initialState !== null) return [...node.inputs, node.initialState.node]
   if ('input' in node) return [node.input]
   return 'inputs' in node ? node.inputs : []
 }

@@ -4,6 +4,7 @@ import type { Field } from '../data/types.ts'
 import {
   type Aggregate,
   type Deduplicate,
+  type Groups,
   inputsOf,
   isStreaming,
   type Join,
@@ -21,6 +22,7 @@ import type { Select } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import { aggregateRows, distinctAsAggregate, planAggregate } from './streaming-aggregate.ts'
 import { dedupeColumns, planDedupe } from './streaming-dedupe.ts'
+import { planGroups } from './streaming-groups.ts'
 import { planJoin } from './streaming-join.ts'
 import { planLimit } from './streaming-limit.ts'
 import {
@@ -183,6 +185,8 @@ class StreamPlanner {
       case 'join':
         if (isStreaming(plan.left) && isStreaming(plan.right)) return this.#joinedRows(plan, needed, c)
         return checkJoin(plan)
+      case 'groups':
+        return this.#groupRows(plan, c)
       case 'sort':
         return checkOverAggregate(plan, this.#outputMode)
       case 'limit':
@@ -249,6 +253,13 @@ class StreamPlanner {
     const { node, columns } = this.#once(plan, keyOf(needed), () => planJoin(plan, needed, this.#planning))
     const rows = readInput(c, node)
     return { ...rows, columns: columns(rows.columns.map((column) => column!.sql)) }
+  }
+
+  #groupRows(plan: Groups, c: Compilation): Select {
+    return readInput(
+      c,
+      this.#once(plan, '', () => planGroups(plan, this.#planning)),
+    )
   }
 
   /** What steps with state plan with; made when it is asked for, since it holds what the constructor is given. */

@@ -8,6 +8,7 @@ import type { BatchWatermarks, StepMetrics, StepSql } from '../operators/step.ts
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import {
+  type BatchGroups,
   type EventTime,
   type FutureRows,
   inputsOfNode,
@@ -17,10 +18,11 @@ import {
   type UserCallsStep,
 } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
+import { MemoryStateStore } from '../state/memory-state-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
-import { runStep } from './stateful-steps.ts'
+import { closeSteps, runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
 export interface EvaluationContext {
@@ -37,7 +39,11 @@ export interface EvaluationContext {
   readonly watermarks: (operatorId: number) => BatchWatermarks
   /** Where late rows go; absent where nobody asked for them. */
   readonly lateRows?: LateRows | undefined
+  /** As store, null where the checkpoint has none of that name. */
+  readonly storeIfThere: (operatorId: number, name: string) => StateStore | null
   readonly batchTimestampMs: number
+  readonly salt: string
+  readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
 }
 /** What was seen on the way. */
 export interface EvaluationRecord {
@@ -108,6 +114,8 @@ export class Evaluation {
       }
       case 'user-calls':
         return this.#userCalls(node)
+      case 'batch-groups':
+        return this.#batchGroups(node)
       default:
         return this.#step(node)
     }
@@ -147,7 +155,7 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, watermarks, batchTimestampMs } = this.#context
+    const { stepSql, store, storeIfThere, watermarks, batchTimestampMs, salt, query } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     const late = await this.#setAside(node, inputs)
@@ -155,8 +163,12 @@ export class Evaluation {
       sql: stepSql,
       inputs,
       store: (name) => store(node.operatorId, name),
+      storeIfThere: (name) => storeIfThere(node.operatorId, name),
       watermarks: watermarks(node.operatorId),
       batchTimestampMs,
+      salt,
+      query,
+      initialState: () => this.#initialState(node),
     })
     if (late) checkLateCount(node, late, metrics)
     const count = late ?? (await this.#countLate(node, inputs, metrics))
@@ -191,11 +203,43 @@ export class Evaluation {
     const [late] = node.late
     return countLate(sql, late!, inputs[late!.input]!, lateUs)
   }
+
+  #initialState(node: StatefulNode): Promise<Relation> {
+    assert(node.kind === 'groups' && node.initialState !== null, 'the step has an initial state')
+    return this.relationOf(node.initialState.node)
+  }
+
+  /** A function with state over a table: one batch, whose state begins empty and is forgotten. */
+  async #batchGroups({ step }: BatchGroups): Promise<Relation> {
+    const { sql, batchTimestampMs, salt } = this.#context
+    const stores = new Map(step.stores.map(({ name, schema }) => [name, new MemoryStateStore(schema, keyGroups)]))
+    const inputs: Relation[] = []
+    for (const input of step.inputs) inputs.push(await this.relationOf(input))
+    try {
+      const { output } = await runStep(step, {
+        sql,
+        inputs,
+        store: (name = 'default') => stores.get(name)!,
+        storeIfThere: () => null,
+        watermarks: { lateUs: null, evictionUs: null },
+        batchTimestampMs,
+        salt,
+        query: { queryId: noQuery, runId: noQuery, batchId: 0 },
+        initialState: () => this.#initialState(step),
+      })
+      return output
+    } finally {
+      await closeSteps([step])
+    }
+  }
 }
 
 function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
   return { ...metrics, custom: { ...metrics.custom, numLateInputRows: rows } }
 }
+
+const keyGroups = 16
+const noQuery = '00000000-0000-0000-0000-000000000000'
 
 function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {
   const readers = new Map<PhysicalNode, number>()

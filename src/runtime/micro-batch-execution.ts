@@ -9,7 +9,7 @@ import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import type { WatermarkPolicy } from '../operators/watermark-tracker.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
-import type { StreamingPlan } from '../planner/streaming-plan.ts'
+import type { StatefulNode, StreamingPlan } from '../planner/streaming-plan.ts'
 import type { Trigger } from '../query/engine-port.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { BatchStep, StepObserver } from '../query/steps.ts'
@@ -25,6 +25,7 @@ import type { ReadLimits } from './read-limits.ts'
 import { SetAside } from './set-aside.ts'
 import type { SideOutputs } from './side-outputs.ts'
 import { StateUpkeep } from './state-upkeep.ts'
+import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
 
@@ -211,8 +212,14 @@ export class MicroBatchExecution {
 
   /** Lets go of state, sources and sink, whatever state they are in. */
   async close(): Promise<void> {
-    const { sources, sink, sideOutputs } = this.#parts
-    const closing = [...[...sources.values()].map((source) => source.stop()), sink.stop(), sideOutputs?.stop(), this.#state?.close()]
+    const { plan, sources, sink, sideOutputs } = this.#parts
+    const closing = [
+      ...[...sources.values()].map((source) => source.stop()),
+      sink.stop(),
+      sideOutputs?.stop(),
+      this.#state?.close(),
+      closeSteps(plan.stateful),
+    ]
     const results = await Promise.allSettled(closing)
     for (const waiter of this.#quietWaiters.splice(0)) waiter.resolve()
     const failed = results.find((result) => result.status === 'rejected')
@@ -356,8 +363,8 @@ export class MicroBatchExecution {
   /** A stateful operator wants to evict by a watermark that it has not seen yet, or looks at the clock. */
   #needsNoDataBatch(): boolean {
     const { plan } = this.#parts
+    if (plan.stateful.some((operator) => operator.noDataBatches === 'when-due' && this.#isDue(operator))) return true
     if (this.#evictedByMs === undefined || plan.stateful.length === 0) return false
-    if (plan.stateful.some(({ noDataBatches }) => noDataBatches === 'always')) return true
     if (this.#watermark.currentMs <= this.#evictedByMs) return false
     const before = propagateWatermark(plan.root, this.#evictedByMs)
     const next = propagateWatermark(plan.root, this.#watermark.currentMs)
@@ -372,6 +379,18 @@ export class MicroBatchExecution {
       ({ noDataBatches, operatorId, stores }) =>
         noDataBatches !== 'never' && stores.some(({ name }) => this.#state!.store(operatorId, name).numRows > 0),
     )
+  }
+
+  /** The time has come of a timeout, a timer or a value's end: also where it came while the query was down. */
+  #isDue(operator: StatefulNode): boolean {
+    // timeouts come after their time, timers and ends at it
+    const isTimeout = operator.kind === 'groups' && operator.function.kind === 'group-function'
+    const nowUs = BigInt(this.#parts.clock.nowMs()) * 1000n - (isTimeout ? 1n : 0n)
+    return operator.stores.some(({ name, schema }) => {
+      if (schema.eventTime === null) return false
+      const earliestUs = this.#state!.store(operator.operatorId, name).earliestTime?.()
+      return earliestUs === undefined || (earliestUs !== null && earliestUs <= nowUs)
+    })
   }
 
   /** With batch N in the log, nobody asks for the rows of N−1 again. */
@@ -465,7 +484,7 @@ export class MicroBatchExecution {
   }
 
   async #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined): Promise<Evaluation> {
-    const { plan, sources } = this.#parts
+    const { identity, plan, sources } = this.#parts
     return new Evaluation(plan.root, {
       sql,
       lateRows: setAside?.lateRows,
@@ -490,6 +509,9 @@ export class MicroBatchExecution {
         })
       },
       store: (operatorId, name) => this.#upkeep!.store(operatorId, name),
+      storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
+      salt: this.#parts.salt,
+      query: { queryId: identity.id, runId: identity.runId, batchId: this.#batchId },
     })
   }
 

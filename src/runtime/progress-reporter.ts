@@ -194,10 +194,12 @@ export class ProgressReporter {
     const { operatorId, operatorName, customMetrics } = operator
     const result = record.steps.get(operatorId)
     const stores = state ? operator.stores.map(({ name }) => state.store(operatorId, name)) : []
+    // timers are no rows of the user's state
+    const counted = stores.filter((_, i) => operator.stores[i]!.schema.variable?.kind !== 'timers')
     const partitions = state?.metrics.partitions ?? 1
     return {
       operatorName,
-      numRowsTotal: stores.reduce((sum, store) => sum + store.numRows, 0),
+      numRowsTotal: counted.reduce((sum, store) => sum + store.numRows, 0),
       numRowsUpdated: result?.rowsUpdated ?? 0,
       allUpdatesTimeMs: Math.round(result?.updatesMs ?? 0),
       numRowsRemoved: result?.rowsRemoved ?? 0,
@@ -206,7 +208,8 @@ export class ProgressReporter {
       memoryUsedBytes: stores.reduce((sum, store) => sum + store.memoryUsedBytes, 0),
       numRowsDroppedByWatermark: result?.rowsDroppedByWatermark ?? 0,
       numShufflePartitions: partitions,
-      numStateStoreInstances: partitions * operator.stores.length,
+      // variables of a processor are one store in Spark
+      numStateStoreInstances: operator.kind === 'groups' ? partitions : partitions * operator.stores.length,
       customMetrics: {
         ...Object.fromEntries((customMetrics ?? []).map((name) => [name, 0])),
         ...(this.#plan.watermarks.length > 0 ? { numLateInputRows: 0 } : {}),

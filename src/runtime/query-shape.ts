@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import type { ColumnShape, OperatorShape, QueryShape } from '../checkpoint/query-shape.ts'
+import type { ColumnShape, OperatorShape, QueryShape, StateFunctionShape } from '../checkpoint/query-shape.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import type { AggregateCall, Expression } from '../plan/expression.ts'
 import { childrenOf, expressionText } from '../plan/expression-tree.ts'
 import { type Aggregate, inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
-import type { StreamingPlan } from '../planner/streaming-plan.ts'
+import type { StatefulGroups, StreamingPlan } from '../planner/streaming-plan.ts'
 import type { StartQuery } from '../query/engine-port.ts'
 
 /** What of a query the next start on its checkpoint is compared with. `spec.options` are the sink's. */
@@ -29,14 +29,17 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
         return {
           operatorId: operator.operatorId,
           // the state of an inner and a semi join has the same columns, and means something else
-          operator: operator.kind === 'join' ? `${operator.how} join` : operator.kind,
-          keys: columnsOf(operator.stores[0]!.schema.keys),
-          values: operator.stores.flatMap((store) =>
-            store.schema.values.map(({ name, type, merge }) => ({
-              name: store.name === 'default' ? name : `${store.name}.${name}`,
-              type: `${typeText(type)} by ${merge}`,
-            })),
-          ),
+          operator: operator.kind === 'join' ? `${operator.how} join` : operator.kind === 'groups' ? groupsName(operator) : operator.kind,
+          keys: operator.kind === 'groups' ? groupsKeys(operator) : columnsOf(operator.stores[0]!.schema.keys),
+          values: operator.stores
+            .filter(({ schema }) => schema.variable === undefined || schema.variable.kind === 'group')
+            .flatMap((store) =>
+              store.schema.values.map(({ name, type, merge }) => ({
+                name: store.name === 'default' ? name : `${store.name}.${name}`,
+                type: `${typeText(type)} by ${merge}`,
+              })),
+            ),
+          ...(operator.kind === 'groups' && { stateFunction: stateFunctionShape(operator) }),
           ...(written && {
             groupedBy: written.keys.map(({ expression }) => expressionText(expression)),
             computes: written.aggregates.map(({ expression }) => expressionText(expression)),
@@ -61,4 +64,22 @@ function streamingAggregates(plan: LogicalPlan): Aggregate[] {
 }
 function aggregateCalls(expression: Expression): AggregateCall[] {
   return expression.kind === 'aggregate' ? [expression] : childrenOf(expression).flatMap(aggregateCalls)
+}
+
+function groupsName({ function: f }: StatefulGroups): string {
+  return f.kind === 'processor' ? 'transformWithState' : f.isMap ? 'mapGroupsWithState' : 'flatMapGroupsWithState'
+}
+function groupsKeys({ keys, rowsSchema }: StatefulGroups): ColumnShape[] {
+  return columnsOf(keys.map(({ name, column }) => ({ name, type: rowsSchema.fields[column]!.type })))
+}
+function stateFunctionShape({ function: f, functionMode, stores }: StatefulGroups): StateFunctionShape {
+  return {
+    outputMode: functionMode,
+    timeMode: f.kind === 'processor' ? f.timeMode : f.timeout,
+    variables: stores.flatMap(({ name, schema: { variable, values } }) =>
+      variable === undefined || variable.kind === 'group' || variable.kind === 'timers'
+        ? []
+        : [{ name, kind: variable.kind, columns: columnsOf(values) }],
+    ),
+  }
 }

@@ -50,6 +50,9 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
       store: () => {
         throw new Error('a batch plan has no state')
       },
+      storeIfThere: () => null,
+      salt: '',
+      query: { queryId: '', runId: '', batchId: 0 },
     })
     const result = await use(sql.rowSet(await evaluation.relationOf(root)))
     for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)

@@ -124,6 +124,11 @@ function setHead(calendar: Calendar, words: Int32Array, at: number, head: number
   if (head === none) removeBucket(calendar, bucket)
 }
 
+/** A lower bound of the times; Infinity without any. */
+export function earliestIn({ first, end, earliest }: Calendar): number {
+  return first < end ? earliest[first]! : Infinity
+}
+
 /** Takes every row with a time <= (high, low) out of its chain and writes its slot to `due` (which has room for all rows); returns how many. */
 export function takeDue(calendar: Calendar, words: Int32Array, high: number, low: number, due: Uint32Array): number {
   const last = bucketNumber(calendar, high, low)

@@ -61,6 +61,10 @@ export class FileQueryState implements QueryState {
     })
   }
 
+  hasStore(operatorId: number, name: string): boolean {
+    return this.#operators.has(storeIdOf(operatorId, name))
+  }
+
   async commit(): Promise<StateCommit> {
     const { files, folder, epoch, clock, checkFence } = this.#settings
     const startMs = clock.monotonicMs()

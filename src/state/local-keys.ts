@@ -94,6 +94,9 @@ export class LocalKeys {
   get behindTimes(): Uint8Array {
     return Buffer.from([2 * this.#place + 2])
   }
+  timeOf(key: Uint8Array): bigint {
+    return BigInt.asIntN(64, (BigInt(wordAt(key, 1) >>> 0) << 32n) | BigInt(wordAt(key, 5) >>> 0)) ^ -0x8000_0000_0000_0000n
+  }
   idOfTime(key: Uint8Array, out: Int32Array): void {
     for (let word = 0; word < 4; word++) out[word] = wordAt(key, 13 + 4 * word)
   }

@@ -54,6 +54,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
   readonly #encoder: RowEncoder
   readonly #keys: LocalKeys
   readonly #hasMany: boolean
+  /** Rows of a key are numbered by newRowIds; entries of maps and timers have hashes in place of numbers. */
+  readonly #numbersRise: boolean
   readonly #timesMove: boolean
   readonly #known = new IdSet()
   /** Keys (their first 64 bits) all of whose rows are known. */
@@ -81,6 +83,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     this.#encoder = new RowEncoder(this.#memory.layout)
     this.#keys = new LocalKeys(place, keyGroups, this.#memory.layout)
     this.#hasMany = schema.rowsPerKey === 'many'
+    this.#numbersRise = this.#hasMany && schema.variable?.kind !== 'map' && schema.variable?.kind !== 'timers'
     this.#timesMove = schema.eventTime !== null && (this.#hasMany || 'value' in schema.eventTime)
     this.#unknown = new Float64Array(keyGroups)
   }
@@ -157,6 +160,25 @@ export class LocalStateStore implements KeptStore, LocalStore {
     const { rows, removed } = this.#memory.evict(watermarkUs, collect)
     return { rows, removed: removed + unread }
   }
+  earliestTime(): bigint | null {
+    const inMemory = this.#memory.earliestTime()
+    const stored = this.schema.eventTime === null ? null : this.#firstTimeOfDatabase()
+    return inMemory === null || (stored !== null && stored < inMemory) ? stored : inMemory
+  }
+  /** By its order of event times, in which an entry may stand whose row has moved or is gone. */
+  #firstTimeOfDatabase(): bigint | null {
+    const first = this.#lowestTime
+    if (first === maxTime) return null
+    const gte = first === null ? this.#keys.firstTime : this.#keys.fromTime(first)
+    const iterator = this.#settled().iterate({ gte, lt: this.#keys.behindTimes, values: false, fillCache: false })
+    try {
+      const [key] = iterator._nextvSync(1, noOptions).rows
+      this.#lowestTime = key === undefined ? maxTime : this.#keys.timeOf(key)
+      return key === undefined ? null : this.#lowestTime
+    } finally {
+      iterator._closeSync()
+    }
+  }
   take(watermarkUs: bigint): KeyedBatch {
     this.#fetchDue(watermarkUs, true)
     return this.#memory.take(watermarkUs)
@@ -222,7 +244,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     const numbers = new Uint32Array(fetchRows)
     for (let i = 0, at = 0; i < count; i++, at += 4) {
       if (!this.#known.add(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!)) continue
-      if (isEmpty || (this.#hasMany && rowNumberAt(ids, at) >= this.#firstFreshRow)) continue
+      if (isEmpty || (this.#numbersRise && rowNumberAt(ids, at) >= this.#firstFreshRow)) continue
       numbers[waiting++] = i
       if (waiting === fetchRows) {
         this.#fetchPiece(ids, numbers)
@@ -415,7 +437,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     return kept.subarray(0, end)
   }
   #countRowNumbers(ids: Uint32Array | Int32Array, count: number, from = 0): void {
-    if (!this.#hasMany) return
+    if (!this.#numbersRise) return
     for (let i = 0, at = from; i < count; i++, at += 4) this.#nextRow = Math.max(this.#nextRow, rowNumberAt(ids, at) + 1)
   }
 

@@ -9,6 +9,7 @@ import { eventTimeIndex, type MergeOp, type StateSchema } from '../data/state-sc
 import { sameType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
 import type { ByteWriter } from './byte-writer.ts'
+import { earliestIn } from './calendar.ts'
 import { encodeChanges } from './encode-changes.ts'
 import { type FoundRows, findById, findByKey, noRows } from './find-rows.ts'
 import { gatherBatch, type Picked } from './gather.ts'
@@ -186,6 +187,12 @@ export class MemoryStateStore implements KeptStore {
     this.#removeRows(due)
     this.#endChange()
     return taken
+  }
+
+  earliestTime(): bigint | null {
+    let earliest = Infinity
+    for (const { calendar } of this.groups) if (calendar !== null) earliest = Math.min(earliest, earliestIn(calendar))
+    return earliest === Infinity ? null : BigInt(Math.floor(earliest))
   }
 
   /** The rows at or below the watermark, out of the calendar already. */

@@ -46,8 +46,9 @@ function localDatabase(
 async function openOperators(settings: StateSettings): Promise<Map<StoreId, OpenOperator>> {
   const stored = await storedSchemas(settings)
   if (settings.version > 0) checkOperators(settings.operators, stored)
+  const kept = settings.version > 0 ? keptVariables(settings.operators, stored) : []
   return new Map(
-    settings.operators.map((operator, place) => {
+    [...settings.operators, ...kept].map((operator, place) => {
       const id = storeIdOf(operator.operatorId, operator.storeName)
       return [id, openOperator(settings, operator, place, stored.get(id) ?? [])]
     }),
@@ -108,24 +109,45 @@ function openOperator(
         : new LocalStateStore(effective, keyGroups, place, version),
     schemaId,
     schemaOf: (id) => byId.get(id),
-    newSchema: version === 0 && JSON.stringify(newest) !== JSON.stringify(first) ? first : null,
+    newSchema: newest === undefined || (version === 0 && JSON.stringify(newest) !== JSON.stringify(first)) ? first : null,
   }
+}
+
+/** Variables of a processor may come and go: one that it does not declare any more keeps its rows until deleteIfExists removes them. */
+function keptVariables(operators: readonly StateOperator[], schemas: ReadonlyMap<StoreId, readonly StoredSchema[]>): StateOperator[] {
+  const wanted = new Set(operators.map(({ operatorId, storeName }) => storeIdOf(operatorId, storeName)))
+  return [...schemas.values()].flatMap((versions) => {
+    const { operatorId: id, operatorName, schema } = versions.at(-1)!
+    if (wanted.has(id) || !isVariable(schema)) return []
+    const [operatorId, storeName] = String(id).split('/')
+    return [{ operatorId: Number(operatorId), name: operatorName, storeName: decodeURIComponent(storeName!), schema }]
+  })
+}
+function isVariable({ variable }: StateSchema): boolean {
+  return variable !== undefined && variable.kind !== 'group' && variable.kind !== 'timers'
 }
 
 /** The stateful operators of a query must be those that its state was written by. */
 function checkOperators(operators: readonly StateOperator[], schemas: ReadonlyMap<StoreId, readonly StoredSchema[]>): void {
-  const stored = [...schemas.values()]
-    .map((versions) => versions.at(-1)!)
-    .map(({ operatorId, operatorName }) => `${operatorId} ${operatorName}`)
-    .join(', ')
-  const wanted = operators
-    .map(({ operatorId, storeName, name }) => ({ id: storeIdOf(operatorId, storeName), name }))
-    .toSorted((a, b) => byStore(a.id, b.id))
-    .map(({ id, name }) => `${id} ${name}`)
-    .join(', ')
-  if (stored === wanted) return
+  // variables of a processor may come and go: they count as one
+  const describe = (stores: readonly { readonly id: StoreId; readonly name: string; readonly schema: StateSchema }[]) => [
+    ...new Set(
+      stores
+        .toSorted((a, b) => byStore(a.id, b.id))
+        .map(({ id, name, schema }) => `${isVariable(schema) ? Number.parseInt(String(id), 10) : id} ${name}`),
+    ),
+  ]
+  const stored = describe(
+    [...schemas.values()]
+      .map((versions) => versions.at(-1)!)
+      .map(({ operatorId: id, operatorName: name, schema }) => ({ id, name, schema })),
+  )
+  const wanted = describe(
+    operators.map(({ operatorId, storeName, name, schema }) => ({ id: storeIdOf(operatorId, storeName), name, schema })),
+  )
+  if (stored.join() === wanted.join()) return
   throw new InvalidQueryError('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA', {
-    what: `the checkpoint has state of the operators (${stored}), and the query has (${wanted})`,
+    what: `the checkpoint has state of the operators (${stored.join(', ')}), and the query has (${wanted.join(', ')})`,
     todo: 'go back to the stateful operators that the checkpoint was begun with, or start the changed query with a new checkpoint',
   })
 }

@@ -12,7 +12,7 @@ import { GroupSnapshots, type SnapshotUnit } from './group-snapshots.ts'
 import type { KeptStore } from './kept-store.ts'
 import type { KeyGroup } from './key-group.ts'
 import type { LoadedState } from './load-state.ts'
-import { exactThrough, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
+import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
 import { encodeSnapshot } from './snapshot-file.ts'
 import { changelogPath, manifestName, type StoreId, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
@@ -81,7 +81,7 @@ export class StateMaintenance {
     this.#doomed = [...loaded.temporaries]
     this.#snapshots = [...stores].map(([operatorId, { store }]) => {
       const snapshots = new GroupSnapshots(operatorId, store)
-      snapshots.restore(loaded.manifest?.operators.get(operatorId) ?? [], settings.version)
+      snapshots.restore(rangesOf(loaded.manifest, operatorId, settings.keyGroups), settings.version)
       return snapshots
     })
   }
@@ -352,4 +352,10 @@ function writtenByAnother(path: string): FencedError {
     what: `${path} was there already, though only this run may write it`,
     todo: 'stop one of the two runs of this checkpoint',
   })
+}
+
+/** A store that the manifest lacks (a state variable that came later) was empty then. */
+function rangesOf(manifest: Manifest | null, operatorId: StoreId, keyGroups: number): readonly GroupRange[] {
+  if (manifest === null) return []
+  return manifest.operators.get(operatorId) ?? [{ first: 0, last: keyGroups - 1, through: manifest.version, file: null }]
 }

@@ -35,6 +35,8 @@ export interface StateStore {
   merge(batch: KeyedBatch, collect?: boolean): ColumnBatch
   /** Removes the rows whose event time is <= `watermarkUs` (microseconds) and returns them if `collect`, else an empty batch; `removed` counts them. */
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number }
+  /** A lower bound of the event times (microseconds), by a few milliseconds; null: no row has one. A store that can't tell has no such method. */
+  earliestTime?(): bigint | null
   /** As evict with `collect`, and with the identities of the rows. */
   take(watermarkUs: bigint): KeyedBatch
   /** Adds the rows whose keys are not there (of several with one key the first) and returns their numbers in the batch, ascending. Others change nothing. */
@@ -71,6 +73,8 @@ export interface StateCommit {
 export interface QueryState {
   /** The store of an operator under its name in the plan; `default` unless said. */
   store(operatorId: number, name?: string): StateStore
+  /** Whether the operator has such a store: also one that the query does not name any more, but that its checkpoint has (variables of transformWithState). */
+  hasStore(operatorId: number, name: string): boolean
   /** Writes state/changelog for `version + 1` durably. The stores then stand at that version. */
   commit(): Promise<StateCommit>
   /** Tells that batch `version - 1` is committed by this epoch, so that snapshots of that version may be trusted; and lets a slice (at most a few ms on

@@ -1,0 +1,122 @@
+/** One batch of a function with state: rows by key become objects here, and nowhere before. */
+import { InvalidQueryError } from '../base/errors.ts'
+import type { ColumnBatch, FixedColumn } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import type { ProcessorFunction, StateFunction } from '../data/state-function.ts'
+import type { Field } from '../data/types.ts'
+import type { KeyedBatch } from '../state/state-store.ts'
+import type { BatchTimes } from './groups/group-state.ts'
+import { groupRows, KeySet, type RowGroups } from './groups/key-set.ts'
+import { ProcessorRun } from './groups/processor-run.ts'
+import { runGroupFunction } from './groups/run-group-function.ts'
+import { CollectedRows } from './groups/user-rows.ts'
+import { loadAll } from './load-all.ts'
+import type { StepContext, StepResult } from './step.ts'
+import { takeKeys } from './take.ts'
+
+/** (flat)mapGroupsWithState or transformWithState as the planner describes it (planner/streaming-plan.ts). */
+export interface GroupsStep {
+  readonly function: StateFunction
+  readonly keys: readonly { readonly name: string; readonly column: number }[]
+  readonly rowColumns: number
+  readonly hasWatermark: boolean
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  readonly judgesLateness: boolean
+  readonly initialState: { readonly sql: string; readonly schema: Schema } | null
+  readonly schema: Schema
+}
+
+/** The processors of the steps that run, each from its first batch to `closeGroups`. */
+const running = new WeakMap<GroupsStep, ProcessorRun>()
+
+export async function runGroups(step: GroupsStep, context: StepContext): Promise<StepResult> {
+  const { function: f } = step
+  const { watermarks, batchTimestampMs } = context
+  const { groups, lateRows } = await rowsByKey(step, context)
+  const output = new CollectedRows(step.schema)
+  const watermarkMs = watermarks.evictionUs === null ? (step.hasWatermark ? -1 : null) : Number(watermarks.evictionUs / 1000n)
+  const times: BatchTimes = { nowMs: batchTimestampMs, watermarkMs: step.hasWatermark ? watermarkMs : null }
+  const initial = await initialStates(step, context)
+  const shared = { groups, initial, times, output }
+  const counts =
+    f.kind === 'processor'
+      ? await processorOf(step, f, context).batch({ ...shared, query: context.query })
+      : await runGroupFunction({
+          ...shared,
+          function: f,
+          store: context.store(),
+          keyColumns: step.keys.length,
+          timedOutBeforeMs: f.timeout === 'NoTimeout' ? null : f.timeout === 'EventTimeTimeout' ? watermarkMs : batchTimestampMs,
+          keysOf: (batch) => keysOf(step, batch),
+        })
+  const batches = output.finish()
+  checkEventTimes(step, batches, watermarks.evictionUs)
+  return { output: await loadAll(context.sql, batches, step.schema), metrics: { ...counts, rowsDroppedByWatermark: lateRows } }
+}
+
+/** Ends the run of a step's processor, if it has begun. */
+export async function closeGroups(step: GroupsStep): Promise<void> {
+  const run = running.get(step)
+  running.delete(step)
+  await run?.close()
+}
+
+function processorOf(step: GroupsStep, f: ProcessorFunction, { store, storeIfThere, salt }: StepContext): ProcessorRun {
+  const known = running.get(step)
+  if (known) return known
+  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, salt })
+  running.set(step, run)
+  return run
+}
+
+async function rowsByKey(step: GroupsStep, { sql, inputs, watermarks }: StepContext): Promise<{ groups: RowGroups; lateRows: number }> {
+  const late = watermarks.lateUs === null ? 'NULL::TIMESTAMP' : `make_timestamp(${watermarks.lateUs})`
+  const found = await sql.keyedColumns(step.rowsSql.replaceAll('⟦late⟧', late), inputs, step.rowsSchema)
+  const kept = step.judgesLateness ? withoutLate(found) : found
+  return { groups: groupRows(kept, step.keys, step.rowColumns), lateRows: found.rows.length - kept.rows.length }
+}
+
+function withoutLate(found: KeyedBatch): KeyedBatch {
+  const { data } = found.rows.columns.at(-1) as FixedColumn
+  if (!data.includes(1 as never)) return found
+  return takeKeys(found, Uint32Array.from(data.keys().filter((row) => data[row] === 0)))
+}
+
+async function initialStates(step: GroupsStep, { sql, query, initialState }: StepContext): Promise<RowGroups | null> {
+  if (step.initialState === null || query.batchId > 0) return null
+  const found = await sql.keyedColumns(step.initialState.sql, [await initialState()], step.initialState.schema)
+  const keys = step.keys.map(({ name }, column) => ({ name, column }))
+  const { fields } = step.initialState.schema
+  return groupRows(
+    found,
+    keys,
+    Array.from({ length: fields.length - keys.length }, (_, i) => keys.length + i),
+  )
+}
+
+function keyFields({ keys, rowsSchema }: GroupsStep): Field[] {
+  return keys.map(({ name, column }): Field => ({ ...rowsSchema.fields[column]!, name }))
+}
+/** Of rows of a store with one row a key. */
+function keysOf(step: GroupsStep, { keyIds, rows }: KeyedBatch): KeySet {
+  const fields = keyFields(step)
+  return new KeySet(keyIds, { schema: new Schema(fields), length: rows.length, columns: rows.columns.slice(0, fields.length) })
+}
+
+/** The steps above count on the watermark: what is older would be dropped there as late. */
+function checkEventTimes({ function: f }: GroupsStep, batches: readonly ColumnBatch[], watermarkUs: bigint | null): void {
+  if (f.kind !== 'processor' || f.eventTimeColumn === null || watermarkUs === null) return
+  for (const { columns, length, schema } of batches) {
+    const { data, valid } = columns[f.eventTimeColumn] as FixedColumn
+    for (let row = 0; row < length; row++) {
+      const timeUs = data[row] as bigint
+      if (timeUs >= watermarkUs || (valid !== null && valid[row] === 0)) continue
+      const at = (us: bigint) => new Date(Number(us / 1000n)).toISOString()
+      throw new InvalidQueryError('EMITTING_ROWS_OLDER_THAN_WATERMARK_NOT_ALLOWED', {
+        what: `${f.name} gave a row whose ${schema.names[f.eventTimeColumn]} is ${at(timeUs)}, older than the watermark ${at(watermarkUs)}`,
+        todo: 'give rows with an event time at or after timerValues.getCurrentWatermarkInMs()',
+      })
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/** One batch of (flat)mapGroupsWithState: the keys that have rows, then those whose timeout has passed. */
+import { InvalidQueryError } from '../../base/errors.ts'
+import type { Row } from '../../data/row-set.ts'
+import type { GroupFunction } from '../../data/state-function.ts'
+import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
+import { type BatchTimes, StateOfKey } from './group-state.ts'
+import type { KeySet, RowGroups } from './key-set.ts'
+import { type Cell, KeyedValues } from './keyed-values.ts'
+import { ShapeCodec } from './shape-codec.ts'
+import { Breather, type CallPlace, type CollectedRows, callFailed, isThenable, keyText } from './user-rows.ts'
+
+export interface GroupFunctionBatch {
+  readonly function: GroupFunction
+  readonly store: StateStore
+  readonly keyColumns: number
+  readonly groups: RowGroups
+  /** States to begin with, in the first batch. */
+  readonly initial: RowGroups | null
+  readonly times: BatchTimes
+  /** What has timed out: timeouts before this; null where nothing times out. */
+  readonly timedOutBeforeMs: number | null
+  readonly keysOf: (batch: KeyedBatch) => KeySet
+  readonly output: CollectedRows
+}
+export interface GroupFunctionCounts {
+  readonly rowsUpdated: number
+  readonly rowsRemoved: number
+  readonly updatesMs: number
+  readonly removalsMs: number
+}
+
+const flushEvery = 8192
+
+export async function runGroupFunction(batch: GroupFunctionBatch): Promise<GroupFunctionCounts> {
+  const run = new GroupFunctionRun(batch)
+  const startMs = performance.now()
+  await run.data()
+  const dataMs = performance.now()
+  await run.timeouts()
+  return {
+    rowsUpdated: run.updated,
+    rowsRemoved: run.removed,
+    updatesMs: performance.now() - startMs,
+    removalsMs: performance.now() - dataMs,
+  }
+}
+
+class GroupFunctionRun {
+  readonly #batch: GroupFunctionBatch
+  readonly #codec: ShapeCodec
+  readonly #rows: KeyedValues
+  readonly #breather = new Breather()
+  readonly #what: string
+  updated = 0
+  removed = 0
+
+  constructor(batch: GroupFunctionBatch) {
+    const { function: f, store, keyColumns } = batch
+    const hasTimeouts = f.timeout !== 'NoTimeout'
+    this.#batch = batch
+    this.#codec = new ShapeCodec(f.state, hasTimeouts)
+    this.#rows = new KeyedValues(store, this.#codec, hasTimeouts ? 'defined and time' : 'none', keyColumns)
+    this.#what = `${f.name} of ${f.isMap ? 'mapGroupsWithState' : 'flatMapGroupsWithState'}`
+  }
+
+  async data(): Promise<void> {
+    const { groups, initial } = this.#batch
+    if (initial !== null) this.#putInitial(initial)
+    await this.#callAll(groups.keys, (index) => groups.rowsAt(index), false, null)
+    if (initial === null) return
+    const withRows = new Set(idTexts(groups.keys))
+    const ids = idTexts(initial.keys)
+    await this.#callAll(
+      initial.keys,
+      () => [],
+      false,
+      (index) => !withRows.has(ids[index]!),
+    )
+  }
+
+  async timeouts(): Promise<void> {
+    const { timedOutBeforeMs, keysOf } = this.#batch
+    if (timedOutBeforeMs === null) return
+    const keys = this.#rows.takeDue(BigInt(timedOutBeforeMs) * 1000n - 1n, keysOf)
+    await this.#callAll(keys, () => [], true, null)
+  }
+
+  #putInitial({ keys, rowsAt }: RowGroups): void {
+    const { shape } = this.#codec
+    for (let index = 0; index < keys.length; index++) {
+      const [row, another] = rowsAt(index)
+      if (another !== undefined)
+        throw new InvalidQueryError('INITIAL_STATE_DUPLICATE_KEY', {
+          what: `the initial state has several rows with the key ${keyText(keys.keyAt(index))}`,
+          todo: 'give one row a key',
+        })
+      const value = shape.kind === 'single' ? Object.values(row!)[0] : row
+      const cell = this.#rows.cellOf(keys, index)
+      cell.value = this.#codec.normal(value, `the initial state of the key ${keyText(keys.keyAt(index))}`)
+      cell.isDirty = true
+    }
+    this.#rows.flush()
+  }
+
+  async #callAll(
+    keys: KeySet,
+    rowsAt: (index: number) => Row[],
+    hasTimedOut: boolean,
+    wanted: ((index: number) => boolean) | null,
+  ): Promise<void> {
+    for (let index = 0; index < keys.length; index++) {
+      if (wanted !== null && !wanted(index)) continue
+      const cell = this.#rows.cellOf(keys, index)
+      const pending = this.#call(keys.keyAt(index), rowsAt(index), cell, hasTimedOut)
+      if (pending) await pending
+      const pause = this.#breather.pause()
+      if (pause) await pause
+      // cells of rows that were taken out are written back by the last flush only
+      if (!hasTimedOut && (index + 1) % flushEvery === 0) this.#rows.flush()
+    }
+    this.#rows.flush()
+  }
+
+  #call(key: Row, rows: Row[], cell: Cell, hasTimedOut: boolean): undefined | Promise<void> {
+    const { function: f, times } = this.#batch
+    const place: CallPlace = { what: this.#what, key }
+    const state = new StateOfKey(f, this.#codec, times, cell.value, hasTimedOut)
+    try {
+      const given = f.call(key, rows, state)
+      const pending = f.isMap ? this.#takeOne(given, place) : this.#batch.output.take(given, place)
+      if (pending === undefined) return this.#keep(cell, state)
+      return pending.then(
+        () => this.#keep(cell, state),
+        (cause) => {
+          throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
+        },
+      )
+    } catch (cause) {
+      throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
+    }
+  }
+  #takeOne(given: unknown, place: CallPlace): undefined | Promise<void> {
+    if (isThenable(given)) return Promise.resolve(given).then((row) => this.#batch.output.takeRow(row, place))
+    this.#batch.output.takeRow(given, place)
+    return undefined
+  }
+
+  /** The timeout counts for one call: without another it is gone. */
+  #keep(cell: Cell, state: StateOfKey): undefined {
+    const timeUs = state.timeoutMs === null ? null : BigInt(state.timeoutMs) * 1000n
+    if (state.isRemoved && timeUs === null) {
+      cell.value = undefined
+      cell.timeUs = null
+      cell.isDirty = true
+      this.removed++
+      return undefined
+    }
+    if (state.isUpdated || state.isRemoved || timeUs !== cell.timeUs) {
+      this.updated++
+      cell.isDirty = true
+    }
+    cell.value = state.value
+    cell.timeUs = timeUs
+    return undefined
+  }
+}
+
+function idTexts({ keyIds, length }: KeySet): string[] {
+  return Array.from({ length }, (_, i) => keyIds.subarray(i * 4, i * 4 + 4).join())
+}

@@ -1,0 +1,62 @@
+/** What the variables of a processor share while it is called: the keys, which of them it is called with, the time, and what is counted. */
+import { InvalidQueryError } from '../../base/errors.ts'
+import { type KeySet, noKeys } from './key-set.ts'
+
+/** `initializing`: in init. `idle`: between calls. `processing`: in a call with a key. */
+type Stage = 'initializing' | 'idle' | 'processing'
+
+export class Session {
+  stage: Stage = 'initializing'
+  keys: KeySet = noKeys
+  /** The key that the processor is called with. */
+  at = 0
+  /** The time of the batch, by which values expire. */
+  nowUs = 0n
+  rowsUpdated = 0
+  rowsRemoved = 0
+
+  /** Throws unless the processor is in a call with a key. */
+  check(operation: string): void {
+    if (this.stage !== 'processing') throw wrongStage(operation, this.stage)
+  }
+  /** Throws unless the processor is in init. */
+  checkInit(operation: string): void {
+    if (this.stage !== 'initializing') throw wrongStage(operation, this.stage)
+  }
+}
+
+const stages = { initializing: 'init', idle: 'no call', processing: 'a call with a key' } as const
+function wrongStage(operation: string, stage: Stage): InvalidQueryError {
+  return new InvalidQueryError('STATEFUL_PROCESSOR_CANNOT_PERFORM_OPERATION_WITH_INVALID_HANDLE_STATE', {
+    what: `${operation} was called in ${stages[stage]} of the processor`,
+    todo: 'declare and delete variables in init; use them, and timers, in handleInputRows, handleExpiredTimer and handleInitialState, awaiting what is asynchronous',
+  })
+}
+
+/** A variable as the processor's run knows it. */
+export interface RunningVariable {
+  /** Writes what the calls since the last flush have changed, and forgets what it knows of the keys. */
+  flush(): void
+}
+
+/** How many keys are read ahead: few at first, more while they are all asked for in order. */
+export class ReadAhead {
+  #size = 0
+  #end = -1
+  readonly #first: number
+  readonly #most: number
+  constructor(first: number, most: number) {
+    this.#first = first
+    this.#most = most
+  }
+  /** The end of the keys to read where key `index` is asked for. */
+  endFrom(index: number, length: number): number {
+    this.#size = index === this.#end ? Math.min(this.#size * 4, this.#most) : this.#first
+    this.#end = Math.min(length, index + this.#size)
+    return this.#end
+  }
+  reset(): void {
+    this.#size = 0
+    this.#end = -1
+  }
+}

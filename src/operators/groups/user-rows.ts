@@ -1,0 +1,137 @@
+/** What functions with state give, and what they throw. */
+import { InvalidQueryError, MillraceError, UserFunctionError } from '../../base/errors.ts'
+import type { ColumnBatch } from '../../data/column-batch.ts'
+import type { Row } from '../../data/row-set.ts'
+import type { Schema } from '../../data/schema.ts'
+import { rowsToColumns } from '../../data/values.ts'
+
+/** A call of the program's function, for errors. */
+export interface CallPlace {
+  /** `handleInputRows of CountProcessor`. */
+  readonly what: string
+  readonly key: Row
+}
+
+const chunkRows = 65_536
+
+/** Collects the rows that calls give, as columns. */
+export class CollectedRows {
+  readonly #schema: Schema
+  readonly #chunks: ColumnBatch[] = []
+  #rows: Row[] = []
+  #places: { readonly from: number; readonly place: CallPlace }[] = []
+
+  constructor(schema: Schema) {
+    this.#schema = schema
+  }
+
+  /** Takes what a call gave; a promise only where the call was asynchronous. */
+  take(given: unknown, place: CallPlace): undefined | Promise<void> {
+    if (given === undefined || given === null) return undefined
+    if (isThenable(given)) return this.#takeLater(given, place)
+    if (Array.isArray(given)) {
+      this.#begin(place)
+      for (let i = 0; i < given.length; i++) this.#rows.push(given[i])
+      return undefined
+    }
+    if (typeof given === 'object' && Symbol.asyncIterator in given) return this.#takeStream(given as AsyncIterable<Row>, place)
+    if (typeof given === 'object' && Symbol.iterator in given) {
+      this.#begin(place)
+      for (const row of given as Iterable<Row>) this.#rows.push(row)
+      return undefined
+    }
+    throw new UserFunctionError('UDF_RETURN_TYPE', {
+      what: `${place.what} gave a ${typeof given} for the key ${keyText(place.key)}, and gives rows`,
+      todo: 'return a list of rows (or nothing), be a generator that yields them, or a promise of them',
+    })
+  }
+  takeRow(row: unknown, place: CallPlace): void {
+    this.#begin(place)
+    this.#rows.push(row as Row)
+  }
+  async #takeLater(given: PromiseLike<unknown>, place: CallPlace): Promise<void> {
+    await this.take(await given, place)
+  }
+  async #takeStream(given: AsyncIterable<Row>, place: CallPlace): Promise<void> {
+    this.#begin(place)
+    for await (const row of given) this.#rows.push(row)
+  }
+
+  finish(): ColumnBatch[] {
+    this.#cut()
+    return this.#chunks
+  }
+
+  #begin(place: CallPlace): void {
+    if (this.#rows.length >= chunkRows) this.#cut()
+    this.#places.push({ from: this.#rows.length, place })
+  }
+  #cut(): void {
+    if (this.#rows.length > 0) this.#chunks.push(this.#toColumns())
+    this.#rows = []
+    this.#places = []
+  }
+  #toColumns(): ColumnBatch {
+    try {
+      return rowsToColumns(this.#schema, this.#rows)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      const row = Number(/rows\[(\d+)\]/.exec(error.what)?.[1] ?? 0)
+      const { place } = this.#places.findLast(({ from }) => from <= row)!
+      throw new UserFunctionError('UDF_RETURN_TYPE', {
+        what: `${place.what} gave a row for the key ${keyText(place.key)} that its output has not: ${error.what.replace(/^rows\[\d+\]\.?/, '')}`,
+        todo: `give rows of (${this.#schema.fields.map(({ name }) => name).join(', ')}) as the output says; .nullable() allows null`,
+        cause: error,
+      })
+    }
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** What the program's function threw, with the key in it. A misuse of the state keeps its code. */
+export function callFailed(code: string, { what, key }: CallPlace, cause: unknown): MillraceError {
+  if (cause instanceof UserFunctionError) return cause
+  if (cause instanceof InvalidQueryError)
+    return new InvalidQueryError(cause.code, { what: `${cause.what} (in ${what}, for the key ${keyText(key)})`, todo: cause.todo, cause })
+  if (cause instanceof MillraceError) return cause
+  return new UserFunctionError(code, {
+    what: `${what} threw for the key ${keyText(key)}: ${bounded(cause instanceof Error ? cause.message : String(cause), 500)}`,
+    todo: 'see the cause; the batch is not committed, and is run again when the query is started again',
+    cause,
+  })
+}
+
+export function keyText(key: Row): string {
+  const text = JSON.stringify(key, (_, value) =>
+    typeof value === 'bigint'
+      ? String(value)
+      : value instanceof Map
+        ? [...value]
+        : value instanceof Uint8Array
+          ? `${value.length} bytes`
+          : value,
+  )
+  return bounded(text, 200)
+}
+function bounded(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`
+}
+
+/** Lets other work of the process run where many calls have followed one another. */
+export class Breather {
+  #calls = 0
+  #sinceMs = performance.now()
+  /** A promise where it is time. */
+  pause(): undefined | Promise<void> {
+    if (++this.#calls % 64 !== 0 || performance.now() - this.#sinceMs < 10) return undefined
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        this.#sinceMs = performance.now()
+        resolve()
+      }),
+    )
+  }
+}
