@@ -27,9 +27,27 @@ function endsInEscape(pattern: string, character: string): boolean {
 function nativePattern(pattern: LiteralValue | undefined): string | undefined {
   if (typeof pattern !== 'string' || pattern.length > 200) return undefined
   const quantifier = '(?:(?:[*+?]|\\{[0-9]{1,2}(?:,[0-9]{0,2})?\\})\\??)?'
-  const atom = `(?:[A-Za-z0-9 _=:;,'"<>@#%&~\x60!\\/-]|\\\\[dws.*+?()\\[\\]{}|\\\\$^/-]|\\[\\^?(?:[A-Za-z0-9 _.,:;=@/+*]|[A-Za-z0-9]-[A-Za-z0-9]|\\\\[dws])+\\])`
-  const flat = new RegExp(`^\\^?(?:${atom}${quantifier}|\\((?:\\?:)?(?=[^)])|\\)${quantifier}|\\|)*$`)
-  return flat.test(pattern) && !/(^|[(|])[)|*+?{]|[|(]$/.test(pattern) && balanced(pattern) ? pattern : undefined
+  // two & in a set are an intersection in Java
+  const member = '(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9 _.,:;=@/+*\'"<>#%!~?]|&(?!&)|\\\\[dws])'
+  const atom = `(?:[A-Za-z0-9 _=:;,'"<>@#%&~\x60!\\/-]|\\\\[dws.*+?()\\[\\]{}|\\\\$^/-]|\\[\\^?${member}+\\])`
+  const flat = new RegExp(`^(?:${atom}${quantifier}|\\^(?![*+?{])|\\((?:\\?:)?(?=[^)])|\\)${quantifier}|\\|)*$`)
+  if (!flat.test(pattern) || /(^|[(|])[)|*+?{]|[|(]$/.test(pattern) || !balanced(pattern)) return undefined
+  return withVerticalTab(pattern)
+}
+/** \s has one character more in Java. */
+function withVerticalTab(pattern: string): string {
+  let isInSet = false
+  return pattern.replaceAll(/\\.|[[\]]/gs, (part) => {
+    if (part === '[' || part === ']') isInSet = part === '['
+    return part !== '\\s' ? part : isInSet ? '\\s\\x0b' : '[\\s\\x0b]'
+  })
+}
+/** Whether a native pattern surely takes a character or more. */
+function takesSomething(pattern: string): boolean {
+  return pattern !== '' && !/[*?|^{(]/.test(pattern.replaceAll(/\\./gs, '').replaceAll(/\[\^?[^\]]*\]/g, '_'))
+}
+function groupsOf(pattern: string): number {
+  return pattern.replaceAll(/\\.|\[[^\]]*\]/gs, '').match(/\((?!\?)/g)?.length ?? 0
 }
 function balanced(pattern: string): boolean {
   const brackets = pattern.replaceAll(/\\.|\[[^\]]*\]/g, '').replaceAll(/[^()]/g, '')
@@ -41,17 +59,38 @@ function balanced(pattern: string): boolean {
   return depth === 0
 }
 
-const rlike: Template = ([x, pattern]) =>
-  nativePattern(pattern!.literal) === undefined ? `spark_rlike(${x!.sql}, ${pattern!.sql})` : `regexp_matches(${x!.sql}, ${pattern!.sql})`
+const rlike: Template = ([x, pattern]) => {
+  const native = nativePattern(pattern!.literal)
+  return native === undefined ? `spark_rlike(${x!.sql}, ${pattern!.sql})` : `regexp_matches(${x!.sql}, ${stringLiteral(native)})`
+}
+
+const regexpExtract: Template = (args, ...rest) => {
+  const [x, pattern, group] = args
+  const native = nativePattern(pattern!.literal)
+  const number = group === undefined ? 1 : group.literal
+  if (native === undefined || typeof number !== 'number' || number < 0 || number > Math.min(9, groupsOf(native)))
+    return kernel('regexp_extract')(args, ...rest)
+  return `regexp_extract(${x!.sql}, ${stringLiteral(native)}, ${number})`
+}
+
+/** All matches of a pattern that is never empty, by a text without references. */
+const regexpReplace: Template = (args, ...rest) => {
+  const [x, pattern, by, position] = args
+  const native = nativePattern(pattern!.literal)
+  const isFromStart = position === undefined || position.literal === 1
+  if (native === undefined || !takesSomething(native) || !isFromStart || typeof by!.literal !== 'string' || /[\\$]/.test(by!.literal))
+    return kernel('regexp_replace')(args, ...rest)
+  return `regexp_replace(${x!.sql}, ${stringLiteral(native)}, ${stringLiteral(by!.literal)}, 'g')`
+}
 
 export const regexp: Templates = {
   like: like('LIKE'),
   ilike: like('ILIKE'),
   rlike,
   regexp_count: kernel('regexp_count'),
-  regexp_extract: kernel('regexp_extract'),
+  regexp_extract: regexpExtract,
   regexp_extract_all: kernel('regexp_extract_all'),
   regexp_instr: kernel('regexp_instr'),
-  regexp_replace: kernel('regexp_replace'),
+  regexp_replace: regexpReplace,
   regexp_substr: kernel('regexp_substr'),
 }
