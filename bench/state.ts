@@ -27,7 +27,7 @@ import {
 import type { Bench } from './run.ts'
 
 /** What the next batches read: so many rows, their keys drawn from so many. */
-interface Load {
+export interface Load {
   readonly batches: number
   readonly rows: number
   /** First key number of batch i of this load; keys follow one another (modulo `keys`, where given). */
@@ -98,7 +98,12 @@ interface Run {
 }
 
 /** Runs all loads as one query; each batch's time is that between two progress events. */
-async function runLoads(checkpoint: string, loads: readonly Load[], options: LocalOptions = {}): Promise<Run> {
+export async function runLoads(
+  checkpoint: string,
+  loads: readonly Load[],
+  options: LocalOptions = {},
+  onBatch: () => void = () => {},
+): Promise<Run> {
   const engine = await millrace.local({
     ...options,
     conf: { 'spark.sql.streaming.stateStore.maintenanceInterval': '10s', ...options.conf },
@@ -110,6 +115,7 @@ async function runLoads(checkpoint: string, loads: readonly Load[], options: Loc
     onQueryProgress({ progress }) {
       batches.push({ ms: performance.now() - lastMs, progress })
       lastMs = performance.now()
+      onBatch()
     },
   })
   const query = await startCounting(engine, checkpoint)
@@ -195,7 +201,7 @@ function restartConf(keys: number): Readonly<Record<string, number>> {
 }
 
 /** A source whose batches follow a list of loads: its offset is the number of batches read. */
-function loadSource(loads: readonly Load[]): SourceProvider {
+export function loadSource(loads: readonly Load[]): SourceProvider {
   const total = loads.reduce((sum, load) => sum + load.batches, 0)
   const schemaFields = [
     { name: 'at', type: 'timestamp', nullable: false },
@@ -245,7 +251,7 @@ async function groupsOnly(rows: number): Promise<number> {
   return Math.round((20 * rows * 1000) / ms)
 }
 
-function quantiles(ms: readonly number[]): { p50Ms: number; p99Ms: number } {
+export function quantiles(ms: readonly number[]): { p50Ms: number; p99Ms: number } {
   const sorted = [...ms].sort((a, b) => a - b)
   const at = (share: number) => round(sorted[Math.floor(sorted.length * share)] ?? 0)
   return { p50Ms: at(0.5), p99Ms: at(0.99) }
