@@ -29,7 +29,7 @@ Commands:
   explain <module>        show the plans of its queries, and run none
   init [folder]           make a project that runs at once
   checkpoint <command>    what is in a checkpoint: ls, show, verify, gc, copy; import takes over one of Spark
-  state <command>         what a query remembers: ls, show, query with SQL
+  state <command>         what a query remembers: ls, show, query with SQL; move to another provider
   progress <checkpoint>   show what the batches of a query did, over all its runs
 
 millrace <command> --help says more. Colours: only on a screen; NO_COLOR=1 and FORCE_COLOR=1 say otherwise.

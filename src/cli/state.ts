@@ -4,16 +4,18 @@ import { exitCodes } from './exit-codes.ts'
 import { jsonLine } from './progress-line.ts'
 import type { Terminal } from './report.ts'
 import { tableText } from './size-text.ts'
+import { runMove } from './state-move.ts'
 import { numberOption, type Parsed, parseSubcommand } from './subcommands.ts'
 
 export const stateHelp = `Usage: millrace state <command> <checkpoint> [options]
 
-Shows what a query remembers, as of its newest committed batch; also while it runs, without disturbing it.
+Shows what a query remembers, as of its newest committed batch; also while it runs, without disturbing it. move is for a query that is stopped.
 
 Commands:
   ls <checkpoint>             the tables: a store of an operator each, with its rows and columns
   show <checkpoint> [table]   the first rows of a table, or of each
   query <checkpoint> <sql>    the rows of one SELECT in the SQL of DuckDB over these tables
+  move <checkpoint> --to <p>  keep the state with the provider memory or rocksdb from the next start on
 
 Tables are called state_<operator>, state_<operator>_<store> (both sides of a join, variables of transformWithState) and
 timers_<operator>. Their columns are those of the key, then those of the value, then partition_id; a window is a struct:
@@ -22,12 +24,15 @@ timers_<operator>. Their columns are those of the key, then those of the value, 
 Options:
   --batch <n>    the state after batch n, where that is kept (default: the newest committed)
   --limit <n>    at most so many rows (show: 20; query: all)
-  --json         print JSON: ls one object, show and query a line for each row
+  --to <p>       move: memory or rocksdb
+  --local-folder <folder>   move: what millrace.stateStore.localFolder says, so that a database there is removed
+  --json         print JSON: ls and move one object, show and query a line for each row
   --help         show this text
 
 Exit codes:
   0  done
   2  wrong usage
+  3  a run holds the checkpoint (move)
   4  the checkpoint is damaged
   5  there is no such checkpoint, batch or table, it has no state, or the SQL can't be run
 `
@@ -36,6 +41,7 @@ const commands = {
   ls: { operands: ['the folder of a checkpoint'], options: ['batch', 'json'] },
   show: { operands: ['the folder of a checkpoint', 'a table?'], options: ['batch', 'limit', 'json'] },
   query: { operands: ['the folder of a checkpoint', 'a SELECT'], options: ['batch', 'limit', 'json'] },
+  move: { operands: ['the folder of a checkpoint'], options: ['to', 'local-folder', 'json'] },
 } as const
 
 /** `millrace state …`: returns the exit code. */
@@ -54,6 +60,7 @@ export async function state(args: readonly string[], terminal: Terminal): Promis
 
 async function run(parsed: Parsed, terminal: Terminal): Promise<number> {
   const { name, operands, values } = parsed
+  if (name === 'move') return runMove(parsed, terminal)
   const [folder, operand] = operands
   const batchId = numberOption(parsed, 'batch')
   const limit = numberOption(parsed, 'limit')

@@ -21,6 +21,8 @@ const valued: Readonly<Record<string, 'text' | 'texts' | 'whole' | 'number'>> = 
   'retain-batches': 'whole',
   'retain-days': 'number',
   move: 'texts',
+  to: 'text',
+  'local-folder': 'text',
 }
 const flags = ['json', 'delete', 'dry-run', 'same-id', 'new-id', 'help'] as const
 
