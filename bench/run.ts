@@ -12,8 +12,9 @@ export interface BenchOptions {
 }
 export type Bench = (options: BenchOptions) => Promise<BenchResult>
 
+const helpers = new Set(['run.ts', 'flow.ts'])
 const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .filter((file) => file.endsWith('.ts') && !helpers.has(file))
   .map((file) => file.slice(0, -3))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
