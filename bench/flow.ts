@@ -2,7 +2,17 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ColumnBatch, type DataColumn, type Engine, type Field, MemoryStream, millrace, Schema, type StreamingQuery, t } from 'millrace'
+import {
+  type ColumnBatch,
+  type DataColumn,
+  type Engine,
+  type Field,
+  MemoryStream,
+  millrace,
+  Schema,
+  type StreamingQuery,
+  t,
+} from 'millrace'
 
 export const secondUs = 1_000_000
 const fields: readonly Field[] = [

@@ -1,6 +1,6 @@
 /**
  * `npm run oracle`: the property tests of test/oracle, over all operators with state and all providers, with many more runs than a test run has.
- * Prints the seed and, in the end, how many generated runs there were. MILLRACE_ORACLE_RUNS: runs for each property (default 300).
+ * Prints the seed and, in the end, how many generated runs there were. MILLRACE_ORACLE_RUNS: runs for each property (default 150).
  * MILLRACE_ORACLE_SEED: the seed. With words behind `--` only test files whose names hold one of them.
  */
 import { spawn } from 'node:child_process'
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const seed = process.env['MILLRACE_ORACLE_SEED'] ?? String(Date.now() % 1_000_000)
-const runs = process.env['MILLRACE_ORACLE_RUNS'] ?? '300'
+const runs = process.env['MILLRACE_ORACLE_RUNS'] ?? '150'
 const words = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'millrace-oracle-'))
 const report = join(folder, 'runs')

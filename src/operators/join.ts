@@ -48,8 +48,15 @@ const joinable = 2
 /** One batch. */
 export async function runJoin(step: JoinStep, context: StepContext): Promise<StepResult> {
   const startMs = performance.now()
-  const [left, right] = await Promise.all([newRows(step, 'left', context), newRows(step, 'right', context)])
-  const pairs = await findPairs(step, context.sql, left, right)
+  const coming = { left: newRows(step, 'left', context), right: newRows(step, 'right', context) }
+  // what the state has for one side is looked up while SQL is busy with the rows of the other
+  const [storedRight, storedLeft] = await Promise.all([
+    coming.left.then((left) => lookUp(step, 'right', context, left)),
+    coming.right.then((right) => lookUp(step, 'left', context, right)),
+  ])
+  const left: Side = { ...(await coming.left), stored: storedLeft.stored }
+  const right: Side = { ...(await coming.right), stored: storedRight.stored }
+  const pairs = await findPairs(step, context.sql, { left, right, storedLeft: storedLeft.rows, storedRight: storedRight.rows })
   const matched = await matchedRows(step, context.sql, pairs)
   markStored(left, matched.left)
   markStored(right, matched.right)
@@ -86,8 +93,8 @@ function removedCount(how: JoinStep['how'], left: number, right: number): number
   return how === 'full' ? 0 : how === 'left' ? right : how === 'right' ? left : left + right
 }
 
-/** A side's new rows, and the rows that it has stored under the keys of the other side's new rows. */
-interface Side {
+/** A side's new rows. */
+interface NewRows {
   readonly name: SideName
   readonly step: JoinSideStep
   readonly schema: StateSchema
@@ -101,11 +108,13 @@ interface Side {
   readonly fresh: KeyedBatch
   readonly numbers: Uint32Array | null
   readonly lateRows: number
-  /** Rows of the state under the keys of the other side; filled in by findPairs. */
-  stored: FoundKeyedRows
+}
+/** And the rows that it has stored under the keys of the other side's new rows. */
+interface Side extends NewRows {
+  readonly stored: FoundKeyedRows
 }
 
-async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, watermarks }: StepContext): Promise<Side> {
+async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, watermarks }: StepContext): Promise<NewRows> {
   const own = step[name]
   const input = inputs[name === 'left' ? 0 : 1]!
   const all = await sql.materialize(sql.fragment(withLate(own.rowsSql, watermarks), [input], own.rowsSchema))
@@ -128,12 +137,11 @@ async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, wat
     schema,
     store: store(name),
     all,
-    live: fresh.rows.length === 0 ? null : numbers === null ? all : withFlag(sql, own, all, joinable),
+    live: fresh.rows.length === 0 ? null : numbers === null ? all : await sql.materialize(withFlag(sql, own, all, joinable)),
     hasUnjoinable: counts[unjoinable] > 0,
     fresh,
     numbers,
     lateRows: counts[late],
-    stored: { keyIds: new Uint32Array(0), rows: emptyColumns(stored.schema), asked: new Uint32Array(0) },
   }
 }
 
@@ -153,44 +161,53 @@ function rowsWithFlag(flags: FixedColumn['data'], flag: number, count: number): 
   return numbers
 }
 
+interface PairInputs {
+  readonly left: NewRows
+  readonly right: NewRows
+  readonly storedLeft: Rows | null
+  readonly storedRight: Rows | null
+}
+
 /** The pairs as relations that together hold each once. Other joins than inner know the rows of both sides by number, in the last two columns (semi: one). */
-async function findPairs(step: JoinStep, sql: StepSql, left: Side, right: Side): Promise<Rows | null> {
-  const numbered = step.how !== 'inner'
-  const storedRight = left.live && (await lookUp(sql, right, left, numbered))
-  const storedLeft = right.live && (await lookUp(sql, left, right, numbered))
+async function findPairs(step: JoinStep, sql: StepSql, { left, right, storedLeft, storedRight }: PairInputs): Promise<Rows | null> {
   const join = (a: Rows, b: Rows) => sql.fragment(step.pairsSql, [a, b], step.pairsSchema)
   const parts: Rows[] = []
   if (left.live) {
-    const others = [right.live && rowsOf(sql, right, numbered), storedRight].filter((rows) => rows !== null)
-    const mine = rowsOf(sql, left, numbered)
-    if (step.how === 'semi' && others.length > 0) parts.push(join(mine, union(sql, others)))
-    else parts.push(...others.map((rows) => join(mine, rows)))
+    if (step.how === 'semi') {
+      const others = [right.live && storable(sql, right), storedRight].filter((rows) => rows !== null)
+      if (others.length > 0) parts.push(join(left.live, union(sql, others)))
+    } else for (const others of [right.live, storedRight]) if (others) parts.push(join(left.live, others))
   }
-  if (storedLeft) parts.push(join(storedLeft, rowsOf(sql, right, numbered)))
+  if (storedLeft && right.live) parts.push(join(storedLeft, right.live))
   if (parts.length === 0) return null
   const all = union(sql, parts)
-  return numbered ? sql.materialize(all) : all
+  return step.how === 'inner' ? all : sql.materialize(all)
 }
 
-/** The columns that a stored row has too. */
-function rowsOf(sql: StepSql, { live, step }: Side, numbered: boolean): Rows {
-  const count = step.columns + (numbered ? 1 : 0)
-  const { fields } = step.rowsSchema
-  if (count === fields.length) return live!
-  const list = fields.slice(0, count).map((_, i) => `t0.c${i}`)
-  return sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [live!], new Schema(fields.slice(0, count)))
+/** The columns that a stored row has too, and the number behind them. */
+function storable(sql: StepSql, { live, step }: NewRows): Rows {
+  const fields = step.rowsSchema.fields.slice(0, step.columns + 1)
+  if (fields.length === step.rowsSchema.fields.length) return live!
+  return sql.fragment(`SELECT ${fields.map((_, i) => `t0.c${i}`).join(', ')} FROM ⟦0⟧ AS t0`, [live!], new Schema(fields))
 }
 
-/** The rows that a side has stored under the keys of the other side's new rows; null where there are none. */
-async function lookUp(sql: StepSql, side: Side, other: Side, numbered: boolean): Promise<Rows | null> {
-  side.stored = side.store.lookup(distinctKeys(other.fresh.keyIds))
-  const { rows } = side.stored
-  if (rows.length === 0) return null
-  const fields = side.step.rowsSchema.fields.slice(0, side.step.columns + (numbered ? 1 : 0))
+/** The rows that a side has stored under the keys of the other side's new rows; as a relation null where there are none. */
+async function lookUp(
+  step: JoinStep,
+  name: SideName,
+  { sql, store }: StepContext,
+  other: NewRows,
+): Promise<{ readonly stored: FoundKeyedRows; readonly rows: Rows | null }> {
+  const stored = store(name).lookup(distinctKeys(other.fresh.keyIds))
+  const { rows } = stored
+  if (rows.length === 0) return { stored, rows: null }
+  const numbered = step.how !== 'inner'
+  const { columns, rowsSchema } = step[name]
   const numbers: Column[] = numbered
     ? [{ kind: 'fixed', type: 'int', data: Int32Array.from({ length: rows.length }, (_, i) => -1 - i), valid: null }]
     : []
-  return sql.load({ schema: new Schema(fields), length: rows.length, columns: [...rows.columns.slice(0, side.step.columns), ...numbers] })
+  const schema = new Schema(rowsSchema.fields.slice(0, columns + numbers.length))
+  return { stored, rows: await sql.load({ schema, length: rows.length, columns: [...rows.columns.slice(0, columns), ...numbers] }) }
 }
 
 function union(sql: StepSql, parts: readonly Rows[]): Rows {

@@ -96,6 +96,6 @@ describe.each(providers)('%s', (provider) => {
         },
       ])
     }
-    await holds(feed, check, 5)
+    await holds(feed, check, 3)
   })
 })
