@@ -8,11 +8,14 @@ const runText = ({ epoch, host, pid, startedAt, millraceVersion }: RunInfo) =>
   `run ${epoch}: pid ${pid} on ${host}, started ${startedAt}, Millrace ${millraceVersion}`
 
 export function overviewText(overview: CheckpointOverview): string {
-  const { path, queryId, queryName, run, mayBeAlive, runs, batches, files, bytes, temporaryFiles } = overview
+  const { path, queryId, queryName, run, mayBeAlive, runs, batches, files, bytes, temporaryFiles, history, restorePoints } = overview
   const head = [
     `${path}: query ${queryName === null ? '' : `${queryName}, `}id ${queryId}`,
     run === null ? 'no run yet' : `${runs} ${runs === 1 ? 'run' : 'runs'}; ${runText(run)}${mayBeAlive ? ' (at work, or it may be)' : ''}`,
     `${files} files, ${sizeText(bytes)}${temporaryFiles > 0 ? `, ${temporaryFiles} of them temporary` : ''}`,
+    ...(history.batches === 0
+      ? []
+      : [`history: ${history.batches} older batches from ${history.first} on; restore points: ${pointsText(restorePoints)}`]),
   ]
   const rows = batches.map((batch) => [
     String(batch.batchId),
@@ -27,6 +30,11 @@ export function overviewText(overview: CheckpointOverview): string {
   ])
   const table = tableText(['>batch', 'committed', 'timestamp', 'watermark', '>rows in', '>rows out', '>run', '>files', '>bytes'], rows)
   return `${head.join('\n')}\n\n${batches.length === 0 ? 'no batches\n' : table}`
+}
+
+function pointsText(points: readonly number[]): string {
+  if (points.length <= 10) return points.join(', ') || 'none'
+  return `${points.slice(0, 3).join(', ')}, … ${points.slice(-3).join(', ')} (${points.length})`
 }
 
 export function batchText(batch: BatchDetails): string {

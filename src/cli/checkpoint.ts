@@ -22,8 +22,8 @@ Options:
   --last <n>              ls: only the newest n batches
   --delete                gc: delete. Refused while a run is alive; no query can start meanwhile
   --dry-run               gc: only list, which is the default
-  --retain-batches <n>    gc: batches that stay (default 100); a batch stays as long as this or the next says so
-  --retain-days <days>    gc: batches of so many days stay (default 7)
+  --retain-batches <n>    gc: newest batches that stay in the logs, with their state (default 100)
+  --retain-days <days>    gc: how long the history of older batches and the restore points stay (default 7)
   --batch <n>             copy: the last batch of the copy (default: the newest committed)
   --new-id                copy: another query id (the default): outputs of the original are refused, not mixed up
   --same-id               copy: keep the query id, for a checkpoint that takes the place of the original

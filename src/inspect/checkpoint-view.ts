@@ -7,6 +7,7 @@ import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { readOnlyFiles } from '../base/read-only-files.ts'
+import { type BatchRecord, readBatchHistory } from '../checkpoint/batch-history.ts'
 import type { CommitEntry, OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { commitFormat } from '../checkpoint/commit-log.ts'
 import { type EntryFormat, listBatchIds } from '../checkpoint/metadata-log.ts'
@@ -20,6 +21,7 @@ export class CheckpointView {
   readonly folder: string
   readonly queryId: string
   readonly files: Files
+  #history: ReturnType<typeof readBatchHistory> | undefined
   private constructor(folder: string, queryId: string, files: Files) {
     this.folder = folder
     this.queryId = queryId
@@ -45,11 +47,21 @@ export class CheckpointView {
     return listBatchIds(this.files, join(this.folder, 'commits'))
   }
   /** What batch N was going to do; undefined where the log has no such entry. CorruptCheckpointError names a damaged file. */
-  offsets(batchId: number): Promise<OffsetEntry | undefined> {
-    return this.#entry('offsets', batchId, offsetFormat)
+  async offsets(batchId: number): Promise<OffsetEntry | undefined> {
+    return (await this.#entry('offsets', batchId, offsetFormat)) ?? (await this.record(batchId))?.offsets
   }
-  commit(batchId: number): Promise<CommitEntry | undefined> {
-    return this.#entry('commits', batchId, commitFormat)
+  async commit(batchId: number): Promise<CommitEntry | undefined> {
+    return (await this.#entry('commits', batchId, commitFormat)) ?? (await this.record(batchId))?.commit
+  }
+  /** A batch that has left the logs, as the history has it; undefined for those that are in the logs, or that it has not. */
+  async record(batchId: number): Promise<BatchRecord | undefined> {
+    if (batchId < 0 || batchId >= ((await this.plannedIds())[0] ?? 0)) return undefined
+    return (await this.history()).records.get(batchId)
+  }
+  /** All that the history has, read once. */
+  history(): ReturnType<typeof readBatchHistory> {
+    this.#history ??= readBatchHistory(this.files, this.folder, this.queryId)
+    return this.#history
   }
   async latestCommitted(): Promise<number | undefined> {
     return (await this.committedIds()).at(-1)

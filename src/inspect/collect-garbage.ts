@@ -10,6 +10,7 @@ import { systemProcess } from '../checkpoint/process-identity.ts'
 import { claimRun } from '../checkpoint/runs.ts'
 import { findGarbage, type GarbageQuestion } from '../state/garbage.ts'
 import { type Manifest, readManifest, snapshotsOf } from '../state/manifest.ts'
+import { restorePoints } from '../state/restore-points.ts'
 import type { VersionFile } from '../state/state-files.ts'
 import { CheckpointView } from './checkpoint-view.ts'
 import { type CheckpointFile, listFiles } from './inventory.ts'
@@ -18,8 +19,9 @@ import { sumOfBytes } from './list-batches.ts'
 export interface GarbageOptions {
   /** Delete what was found; default false: only tell. */
   readonly delete?: boolean
-  /** A batch stays as long as either says: so many of the newest (default 100), and all that are no older than so many days (default 7). */
+  /** So many of the newest batches stay in the logs, and the state of each loadable (default 100). */
   readonly retainBatches?: number
+  /** The history of older batches and the restore points of the state stay for so many days (default 7). */
   readonly retainDays?: number
   readonly files?: Files
   readonly nowMs?: number
@@ -34,6 +36,7 @@ export interface GarbageFile {
 export type GarbageReason =
   | 'temporary file of a process that died'
   | 'log entry beyond the retention'
+  | 'history beyond the retention'
   | 'state that no kept batch needs'
   | 'state of a run whose batch another run committed'
   | 'snapshot that no manifest names'
@@ -125,7 +128,7 @@ async function findAll(
   own?: number,
 ): Promise<{ garbage: GarbageFile[]; oldestKept: number | null }> {
   const all = await listFiles(view.files, view.folder)
-  const oldestKept = await oldestKeptBatch(view, retention)
+  const oldestKept = await oldestKeptBatch(view, retention.retainBatches)
   const temporary = all.filter(({ what }) => what.kind === 'temporary')
   // oldest first, so that a kill leaves no gap
   const entries = all
@@ -138,7 +141,8 @@ async function findAll(
     garbage: [
       ...temporary.map(garbageOf('temporary file of a process that died')),
       ...entries.map(garbageOf('log entry beyond the retention')),
-      ...(await findStateGarbage(view, all, oldestKept, own)),
+      ...oldHistory(all, retention).map(garbageOf('history beyond the retention')),
+      ...(await findStateGarbage(view, all, oldestKept, retention, own)),
     ],
   }
 }
@@ -147,30 +151,32 @@ function garbageOf(why: GarbageReason) {
 }
 
 /** The last two entries of the offset log stay whatever is asked: a start reads them. */
-async function oldestKeptBatch(view: CheckpointView, { retainBatches, retainMs, nowMs }: Retention): Promise<number | null> {
+async function oldestKeptBatch(view: CheckpointView, retainBatches: number): Promise<number | null> {
   const ids = await view.plannedIds()
   const newest = ids.at(-1)
-  if (newest === undefined) return null
-  const bound = Math.min(newest - retainBatches + 1, newest - 1)
-  for (const id of ids) {
-    if (id >= bound) return Math.max(ids[0]!, bound)
-    const entry = await view.offsets(id)
-    if (entry === undefined || entry.batchTimestampMs >= nowMs - retainMs) return id
-  }
-  return newest
+  return newest === undefined ? null : Math.max(ids[0]!, Math.min(newest - retainBatches + 1, newest - 1))
+}
+
+/** Files of the history whose newest line is beyond the retention; the one that is written to stays. */
+function oldHistory(all: readonly CheckpointFile[], { retainMs, nowMs }: Retention): CheckpointFile[] {
+  const files = all.filter(({ what }) => what.kind === 'history').sort((a, b) => a.modifiedMs - b.modifiedMs)
+  return files.slice(0, -1).filter(({ modifiedMs }) => modifiedMs < nowMs - retainMs)
 }
 
 async function findStateGarbage(
   view: CheckpointView,
   all: readonly CheckpointFile[],
   oldestKept: number | null,
+  { retainMs, nowMs }: Retention,
   own: number | undefined,
 ): Promise<GarbageFile[]> {
   const committed = await view.latestCommitted()
   if (committed === undefined || oldestKept === null) return []
   const byPath = new Map(all.map((file) => [file.path, file]))
   const of = (kind: 'changelog' | 'manifest' | 'snapshot'): VersionFile[] =>
-    all.flatMap(({ path, bytes, what }) => (what.kind === kind ? [{ version: what.version, epoch: what.epoch, path, bytes }] : []))
+    all.flatMap(({ path, bytes, modifiedMs, what }) =>
+      what.kind === kind ? [{ version: what.version, epoch: what.epoch, path, bytes, modifiedMs }] : [],
+    )
   const inventory = { changelogs: of('changelog'), manifests: of('manifest'), snapshots: of('snapshot') }
   const epochs = new Map<number, number>()
   for (const { version } of [...inventory.changelogs, ...inventory.manifests, ...inventory.snapshots]) {
@@ -187,6 +193,8 @@ async function findStateGarbage(
     epochOf: (version) => epochs.get(version),
     manifestOf: (file) => manifests.get(file.path),
     inUse: new Set(),
+    // whichever the query has kept of old ones it has kept as restore points
+    restorePoints: restorePoints(inventory.manifests, { nowMs, retentionMs: retainMs, intervalMs: 1 }),
     pathOf,
   }
   const found = findGarbage(inventory, question)

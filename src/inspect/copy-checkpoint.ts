@@ -13,11 +13,12 @@ import { decodeChangelog } from '../state/changelog.ts'
 import { type SnapshotFile, writeManifest } from '../state/manifest.ts'
 import { listStores, type StoredStore, schemaOfStores } from '../state/read-state.ts'
 import { rehomeChangelog, rehomeSnapshot } from '../state/rehome.ts'
-import { damagedFile } from '../state/state-errors.ts'
+import { damagedFile, missingChangelog } from '../state/state-errors.ts'
 import { writeSchema } from '../state/state-schema-file.ts'
-import { CheckpointView, steady } from './checkpoint-view.ts'
+import { CheckpointView, isVanished } from './checkpoint-view.ts'
 import { logOffsetOf, openFileLog } from './file-log.ts'
-import { listState, type NeededFiles, neededFor } from './loadable.ts'
+import { listFiles } from './inventory.ts'
+import { listState, lostChangelog, type NeededFiles, neededFor, notRestorable, requireRestorable } from './loadable.ts'
 import { noSuchBatch } from './show-batch.ts'
 
 export interface CopyOptions {
@@ -56,18 +57,35 @@ export async function copyCheckpoint(from: string, to: string, options: CopyOpti
   const view = await CheckpointView.open(resolve(from), files)
   const target = resolve(to)
   await refuseTarget(files, target)
-  const batchId = options.batchId ?? (await view.latestCommitted())
-  if (batchId === undefined) throw await noSuchBatch(view, 0)
   const queryId = options.sameId ? view.queryId : (options.random ?? systemRandom).uuid()
-  const copy = new Copy(view, files, target, batchId, queryId)
-  // what vanishes under it was removed by the query that runs: what is needed is found anew, and files that are there stay
-  await steady(() => copy.run(options.onProgress ?? (() => {})))
+  const copy = await copyWhole(view, files, target, queryId, options)
+  const { batchId } = copy
   const sink = (await view.runs()).runs.at(-1)?.shape?.sink ?? null
   return { from: view.folder, to: target, batchId, queryId, copiedFrom: view.queryId, files: copy.files, bytes: copy.bytes, sink }
 }
 
+const attempts = 20
+
+/** What vanishes under a copy was removed by the query that runs: then it begins anew, with the newest batch unless one was asked for. */
+async function copyWhole(view: CheckpointView, files: Files, target: string, queryId: string, options: CopyOptions): Promise<Copy> {
+  for (let attempt = 1; ; attempt++) {
+    const batchId = options.batchId ?? (await view.latestCommitted())
+    if (batchId === undefined) throw await noSuchBatch(view, 0)
+    const copy = new Copy(view, files, target, batchId, queryId)
+    try {
+      await copy.run(options.onProgress ?? (() => {}))
+      return copy
+    } catch (error) {
+      await copy.undo()
+      if (!isVanished(error)) throw error
+      if (attempt === attempts) throw notRestorable(view.folder, batchId, 'the query that runs removed it meanwhile')
+    }
+  }
+}
+
 async function refuseTarget(files: Files, to: string): Promise<void> {
-  const [found] = await files.list(to)
+  // folders alone may be left of a copy that was taken back
+  const [found] = await listFiles(files, to)
   if (found === undefined) return
   throw new InvalidQueryError('CHECKPOINT_COPY_TARGET_NOT_EMPTY', {
     what: `${to} is to become the copy, and ${found.name} is in it`,
@@ -81,28 +99,27 @@ class Copy {
   readonly #view: CheckpointView
   readonly #files: Files
   readonly #to: string
-  readonly #batchId: number
+  readonly batchId: number
   readonly #queryId: string
 
   constructor(view: CheckpointView, files: Files, to: string, batchId: number, queryId: string) {
     this.#view = view
     this.#files = files
     this.#to = to
-    this.#batchId = batchId
+    this.batchId = batchId
     this.#queryId = queryId
   }
 
   async run(onProgress: (done: number, total: number) => void): Promise<void> {
     const view = this.#view
-    this.files = this.bytes = 0
     const { planned, before, commit } = await this.#entries()
     const stores = await listStores(view.state)
     const needed = stores.length === 0 ? null : await this.#needed()
     const total = (needed ? needed.snapshots.length + needed.changelogs.length : 0) + 4
     let done = 0
     const step = () => onProgress(++done, total)
-    if (before !== undefined) await this.#offsets(this.#batchId - 1, before)
-    await this.#offsets(this.#batchId, planned)
+    if (before !== undefined) await this.#offsets(this.batchId - 1, before)
+    await this.#offsets(this.batchId, planned)
     await this.#commit(commit)
     step()
     await this.#run(commit.epoch)
@@ -122,8 +139,10 @@ class Copy {
 
   async #entries(): Promise<{ planned: OffsetEntry; before: OffsetEntry | undefined; commit: CommitEntry }> {
     const view = this.#view
-    const id = this.#batchId
-    const [planned, before, commit] = [await view.offsets(id), id === 0 ? undefined : await view.offsets(id - 1), await view.commit(id)]
+    const id = this.batchId
+    const [planned, commit, record] = [await view.offsets(id), await view.commit(id), await view.record(id)]
+    // a batch of the history knows where it began, and nothing more is needed of the one before
+    const before = id === 0 ? undefined : ((await view.offsets(id - 1)) ?? (record && { ...record.offsets, sources: record.before }))
     if (planned === undefined) throw await noSuchBatch(view, id)
     if (commit === undefined) throw notRestorable(view.folder, id, 'it is planned and not committed')
     if (id > 0 && before === undefined) throw notRestorable(view.folder, id, `the offsets of batch ${id - 1}, where it began, are gone`)
@@ -133,11 +152,11 @@ class Copy {
   /** What a load of the state after the batch reads, all of which has to be there. */
   async #needed(): Promise<NeededFiles> {
     const view = this.#view
-    const needed = await neededFor(view, await listState(view), this.#batchId + 1)
-    const lost = needed.changelogs.find(({ epoch }) => epoch === undefined)
-    if (lost !== undefined) {
-      throw notRestorable(view.folder, this.#batchId, `its state needs ${lost.path.replace(/0$/, '<run>')}, which is not kept any more`)
-    }
+    await requireRestorable(view, this.batchId)
+    const listing = await listState(view)
+    const needed = await neededFor(view, listing, this.batchId + 1)
+    const lost = lostChangelog(listing, needed)
+    if (lost !== undefined) throw missingChangelog(lost)
     return needed
   }
 
@@ -146,7 +165,7 @@ class Copy {
     return this.#write(name, offsetFormat.encode({ queryId: this.#queryId, name, path: '' }, entry))
   }
   async #commit(entry: CommitEntry): Promise<void> {
-    const name = `commits/${this.#batchId}`
+    const name = `commits/${this.batchId}`
     // one that came from Spark has no run
     const ofSpark = `v1\n${JSON.stringify({ nextBatchWatermarkMs: entry.nextBatchWatermarkMs })}`
     await this.#write(name, entry.epoch === 0 ? ofSpark : commitFormat.encode({ queryId: this.#queryId, name, path: '' }, entry))
@@ -220,16 +239,14 @@ class Copy {
     this.files++
   }
 
+  /** Takes back what was written: it is of a batch that can't be copied whole. */
+  async undo(): Promise<void> {
+    for (const { path } of await listFiles(this.#files, this.#to)) await this.#files.delete(path)
+  }
+
   async #write(name: string, content: Uint8Array | string): Promise<void> {
     await this.#files.createExclusive(join(this.#to, name), content)
     this.files++
     this.bytes += typeof content === 'string' ? Buffer.byteLength(content) : content.length
   }
-}
-
-function notRestorable(folder: string, batchId: number, why: string): InvalidQueryError {
-  return new InvalidQueryError('BATCH_NOT_RESTORABLE', {
-    what: `the checkpoint ${folder} can't be copied as it stood after batch ${batchId}: ${why}`,
-    todo: 'choose a later batch; how many are kept is spark.sql.streaming.minBatchesToRetain and millrace.checkpoint.retention',
-  })
 }

@@ -12,7 +12,7 @@ export interface CheckpointFile {
   readonly what: FileKind
 }
 export type FileKind =
-  | { readonly kind: 'metadata' | 'run-note' | 'progress' | 'temporary' | 'other' }
+  | { readonly kind: 'metadata' | 'run-note' | 'progress' | 'history' | 'temporary' | 'other' }
   | { readonly kind: 'offsets' | 'commits'; readonly batchId: number }
   | { readonly kind: 'run'; readonly epoch: number }
   | { readonly kind: 'source'; readonly source: string }
@@ -42,6 +42,7 @@ const patterns: readonly (readonly [RegExp, (match: readonly string[]) => FileKi
   [/^runs\/([1-9]\d*)$/, ([, epoch]) => ({ kind: 'run', epoch: Number(epoch) })],
   [/^runs\/[1-9]\d*\.(lease|ended)$/, () => ({ kind: 'run-note' })],
   [/^sources\/([^/]+)\//, ([, source]) => ({ kind: 'source', source: source! })],
+  [/^history\/[1-9]\d*\.jsonl$/, () => ({ kind: 'history' })],
   [/^progress\/[1-9]\d*\.jsonl$/, () => ({ kind: 'progress' })],
   [
     new RegExp(`^state/(changelog|manifest)s?/${whole}-([1-9]\\d*)$`),

@@ -5,6 +5,7 @@ import { readProgressHistory } from '../query/progress-history.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import { CheckpointView, steady } from './checkpoint-view.ts'
 import { batchOf, type CheckpointFile, listFiles } from './inventory.ts'
+import { restorableBatches } from './loadable.ts'
 
 export interface BatchOverview {
   readonly batchId: number
@@ -41,7 +42,11 @@ export interface CheckpointOverview {
   readonly run: RunInfo | null
   readonly mayBeAlive: boolean
   readonly runs: number
-  /** Ascending. */
+  /** How many batches the history has beyond those of the logs, and the first of them. */
+  readonly history: { readonly batches: number; readonly first: number | null }
+  /** Batches beyond those of the logs after which the checkpoint can be copied, ascending: restore points of the state, or all of the history where there is no state. */
+  readonly restorePoints: readonly number[]
+  /** Those of the logs, ascending. */
   readonly batches: readonly BatchOverview[]
   readonly files: number
   readonly bytes: number
@@ -70,6 +75,8 @@ export async function listCheckpoint(
   }
   const { runs, mayBeAlive } = await steady(() => view.runs())
   const newest = runs.at(-1)
+  const hasState = files.some(({ what }) => what.kind === 'schema')
+  const old = [...(await view.history()).records.keys()].filter((batchId) => batchId < (ids[0] ?? 0)).sort((a, b) => a - b)
   return {
     path: view.folder,
     queryId: view.queryId,
@@ -77,6 +84,8 @@ export async function listCheckpoint(
     run: newest ? runInfo(newest) : null,
     mayBeAlive,
     runs: runs.length,
+    history: { batches: old.length, first: old[0] ?? null },
+    restorePoints: await steady(() => restorableBatches(view, hasState)),
     batches,
     files: files.length,
     bytes: sumOfBytes(files),

@@ -1,5 +1,6 @@
 /** From which files a version of the state is loaded, and which versions can be. */
 import { join } from 'node:path'
+import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
 import { exactThrough, type Manifest, readManifest, type SnapshotFile, snapshotsOf } from '../state/manifest.ts'
 import { changelogPath, manifestName, type VersionFile, versionFiles } from '../state/state-files.ts'
 import type { CheckpointView } from './checkpoint-view.ts'
@@ -47,6 +48,12 @@ function newestEpoch(changelogs: readonly VersionFile[], version: number): numbe
   return epochs.length === 0 ? undefined : Math.max(...epochs)
 }
 
+/** A changelog that a load needs and that is not there. */
+export function lostChangelog({ changelogs }: StateListing, needed: NeededFiles): string | undefined {
+  const there = new Set(changelogs.map(({ path }) => path))
+  return needed.changelogs.find(({ epoch, path }) => epoch === undefined || !there.has(path))?.path
+}
+
 /** Below `state/`. */
 export function namesOf({ manifest, snapshots, changelogs }: NeededFiles): string[] {
   return [
@@ -57,38 +64,62 @@ export function namesOf({ manifest, snapshots, changelogs }: NeededFiles): strin
 }
 
 /**
- * What versions below that of `newest` need besides, from the oldest manifest on that is whole: what is older is being removed. Where the state began with version 1 and
- * that is still there, everything since.
+ * What the versions need that are older than the newest: from `oldest` on (the state after the first batch whose commit is in the logs) all must be loadable. What lies
+ * below are restore points, and what is being removed.
  */
-export async function olderFiles(
-  view: CheckpointView,
-  { changelogs, manifests }: StateListing,
-  newest: NeededFiles,
-  isThere: (name: string) => boolean,
-): Promise<Set<string>> {
+export async function olderFiles(view: CheckpointView, listing: StateListing, newest: NeededFiles, oldest: number): Promise<Set<string>> {
   const { files, folder, queryId } = view.state
   const last = newest.changelogs.at(-1)?.version ?? newest.manifest?.version ?? 0
-  const counting: Manifest[] = []
-  for (const file of manifests.toSorted((a, b) => a.version - b.version)) {
+  const base = await neededFor(view, listing, Math.min(oldest, last))
+  const names = new Set(namesOf(base))
+  for (let version = oldest + 1; version <= last; version++) {
+    names.add(`changelog/${version}-${(await view.epochOf(version)) ?? newestEpoch(listing.changelogs, version) ?? '<run>'}`)
+  }
+  for (const file of listing.manifests) {
     const epoch = await view.epochOf(file.version)
-    if (file.version > last || (epoch !== undefined && epoch !== file.epoch)) continue
-    counting.push(await readManifest(files, folder, queryId, file.version, file.epoch))
+    if (file.version <= oldest || file.version > last || (epoch !== undefined && epoch !== file.epoch)) continue
+    const manifest = await readManifest(files, folder, queryId, file.version, file.epoch)
+    for (const { name } of snapshotsOf(manifest)) names.add(name)
   }
-  const nameOf = async (version: number) =>
-    `changelog/${version}-${(await view.epochOf(version)) ?? newestEpoch(changelogs, version) ?? '<run>'}`
-  const span = async (from: number, to: number) => {
-    const names: string[] = []
-    for (let version = from; version <= to; version++) names.push(await nameOf(version))
-    return names
-  }
-  const sinceFirst = await span(1, counting[0]?.version ?? last)
-  if (sinceFirst.every(isThere)) return new Set([...(await span(1, last)), ...snapshotNames(counting)])
-  for (const [i, manifest] of counting.entries()) {
-    const own = [...snapshotNames([manifest]), ...(await span(exactThrough(manifest) + 1, manifest.version))]
-    if (own.every(isThere)) return new Set([...(await span(exactThrough(manifest) + 1, last)), ...snapshotNames(counting.slice(i))])
-  }
-  return new Set()
+  return names
 }
-function snapshotNames(manifests: readonly Manifest[]): string[] {
-  return manifests.flatMap((manifest) => [...snapshotsOf(manifest)].map(({ name }) => name))
+
+/** The batches that have left the logs and after which the state can still be restored: those of restore points; every batch of the history where there is no state. */
+export async function restorableBatches(view: CheckpointView, hasState: boolean): Promise<number[]> {
+  const oldest = (await view.plannedIds())[0] ?? 0
+  const { records } = await view.history()
+  const batches = [...records.keys()].filter((batchId) => batchId < oldest).sort((a, b) => a - b)
+  if (!hasState) return batches
+  const listing = await listState(view)
+  const points = new Set(listing.manifests.map(({ version }) => version - 1))
+  const restorable: number[] = []
+  for (const batchId of batches) if (points.has(batchId) && (await isLoadable(view, listing, batchId + 1))) restorable.push(batchId)
+  return restorable
+}
+
+async function isLoadable(view: CheckpointView, listing: StateListing, version: number): Promise<boolean> {
+  try {
+    return lostChangelog(listing, await neededFor(view, listing, version)) === undefined
+  } catch (error) {
+    if (error instanceof CorruptCheckpointError || (error as { code?: unknown }).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** InvalidQueryError BATCH_NOT_RESTORABLE where a batch has left the logs and its state is not that of a restore point. */
+export async function requireRestorable(view: CheckpointView, batchId: number): Promise<void> {
+  const oldest = (await view.plannedIds())[0] ?? 0
+  if (batchId >= oldest || (await isLoadable(view, await listState(view), batchId + 1))) return
+  const points = await restorableBatches(view, true)
+  throw notRestorable(
+    view.folder,
+    batchId,
+    `its state is not kept any more, and it is no restore point (${points.length === 0 ? 'there is none' : points.join(', ')})`,
+  )
+}
+export function notRestorable(folder: string, batchId: number, why: string): InvalidQueryError {
+  return new InvalidQueryError('BATCH_NOT_RESTORABLE', {
+    what: `the checkpoint ${folder} can't be restored as it stood after batch ${batchId}: ${why}`,
+    todo: 'choose a later batch, or a restore point: millrace checkpoint ls names them; what is kept is spark.sql.streaming.minBatchesToRetain and millrace.checkpoint.retention',
+  })
 }

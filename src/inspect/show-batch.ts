@@ -56,7 +56,8 @@ export async function showBatch(path: string, batchId: number, options: { readon
   const overview = await overviewOf(view, batchId, files, progress)
   const planned = await view.offsets(batchId)
   if (overview === undefined || planned === undefined) throw await noSuchBatch(view, batchId)
-  const before = batchId === 0 ? null : await view.offsets(batchId - 1)
+  const record = await view.record(batchId)
+  const before = batchId === 0 ? null : ((await view.offsets(batchId - 1)) ?? (record && { sources: record.before }))
   const { runs } = await view.runs()
   // a batch that nobody has committed is the newest run's to do
   const run = overview.epoch === null ? runs.at(-1) : runs.find(({ epoch }) => epoch === overview.epoch)

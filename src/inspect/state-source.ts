@@ -6,6 +6,7 @@ import type { StateSchema } from '../data/state-schema.ts'
 import { listStores, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 import { type CheckpointView, isVanished, steady } from './checkpoint-view.ts'
+import { requireRestorable } from './loadable.ts'
 import { constantColumn, flatFields, partitionField, partitionOfGroups, rowNumberField, withPartition } from './state-columns.ts'
 import { committedBatch, invalid, required, type StateReadOptions } from './state-options.ts'
 import { feedFields, type StateShapes, shownFields, stateShapes } from './state-shapes.ts'
@@ -82,6 +83,7 @@ async function rowsAt(
   { batchId, snapshot }: StateReadOptions,
 ): Promise<ColumnBatch[]> {
   const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(batchId))
+  await requireRestorable(view, batchId)
   if (snapshot !== null) await checkSnapshot(view, snapshot.startBatchId)
   const loaded = await loadStores(view.state, stores, batchId + 1, snapshot === null ? undefined : snapshot.startBatchId + 1)
   const rows = loaded.find(({ id }) => id === store.id)!.rows()

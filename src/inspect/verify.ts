@@ -84,6 +84,8 @@ class Verification {
       await this.#checkFile(file)
       if (++done % 100 === 0) onProgress(done, files.length)
     }
+    const { torn } = await view.history()
+    if (torn > 0) this.#notes.push(`history/: ${torn} lines can't be read; their batches can't be restored once they leave the logs`)
     await this.#checkSources()
     await this.#checkLoad(all)
     for (const note of await checkOutput(view, (problem) => this.#problems.push(problem))) this.#notes.push(note)
@@ -143,6 +145,7 @@ class Verification {
         case 'schema':
         case 'source':
         case 'temporary':
+        case 'history':
           return // looked at as a whole
         default:
           this.#unchecked++
@@ -247,7 +250,9 @@ class Verification {
     await this.#try('state', async () => {
       const listing = await listState(this.#view)
       const needed = await neededFor(this.#view, listing, this.#committed! + 1)
-      const older = await olderFiles(this.#view, listing, needed, (name) => names.has(`state/${name}`))
+      // the state after the oldest batch whose commit is in the logs
+      const oldest = (await this.#view.committedIds())[0]! + 1
+      const older = await olderFiles(this.#view, listing, needed, oldest)
       for (const each of new Set([...namesOf(needed), ...older])) {
         const name = `state/${each}`
         if (await isThere(name)) continue

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { LineLog, lineFiles, readLines } from '../base/line-log.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { progressJson, withEmptyMaps } from './progress-json.ts'
 import type { QueryProgress } from './query-progress.ts'
@@ -24,80 +25,28 @@ export interface ProgressHistorySettings {
 
 /** Writes the history of one run. */
 export class ProgressHistory {
-  readonly #settings: ProgressHistorySettings
-  readonly #folder: string
-  #waiting: string[] = []
-  #writing: Promise<void> | null = null
-  /** The file that is written to; null until the folder was looked at. */
-  #file: { readonly number: number; bytes: number } | null = null
-  #hasWarned = false
+  readonly #log: LineLog
 
-  constructor(settings: ProgressHistorySettings) {
-    this.#settings = settings
-    this.#folder = historyFolder(settings.checkpointFolder)
+  constructor({ files, checkpointFolder, maxFileBytes, maxFiles, warn }: ProgressHistorySettings) {
+    const folder = historyFolder(checkpointFolder)
+    this.#log = new LineLog({
+      files,
+      folder,
+      owner: checkpointFolder,
+      maxFileBytes,
+      // with the one that is begun there are as many as there may be
+      obsolete: (all) => all.slice(0, Math.max(0, all.length + 1 - maxFiles)),
+      warn: (error) => warn(`the progress history ${folder} can't be written, and goes on without: ${String(error)}`),
+    })
   }
 
   /** Takes a progress and returns at once. */
   add(progress: QueryProgress): void {
-    if (!this.#settings.files.append) return
-    this.#waiting.push(`${progressJson(progress)}\n`)
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null
-    })
+    this.#log.add(progressJson(progress))
   }
   /** Resolves when everything that was added is written, or given up. */
-  async flush(): Promise<void> {
-    while (this.#writing) await this.#writing
-  }
-
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const lines = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#append(lines)
-      } catch (error) {
-        this.#file = null
-        if (!this.#hasWarned)
-          this.#settings.warn(`the progress history ${this.#folder} can't be written, and goes on without: ${String(error)}`)
-        this.#hasWarned = true
-      }
-    }
-  }
-
-  async #append(lines: readonly string[]): Promise<void> {
-    const { files, maxFileBytes } = this.#settings
-    this.#file ??= await this.#newest()
-    const text = lines.join('')
-    if (this.#file.bytes > 0 && this.#file.bytes + Buffer.byteLength(text) > maxFileBytes) {
-      this.#file = { number: this.#file.number + 1, bytes: 0 }
-      await this.#removeOld(this.#file.number)
-    }
-    await files.append!(this.#pathOf(this.#file.number), text)
-    this.#file.bytes += Buffer.byteLength(text)
-  }
-
-  /** A line that a crash has torn gets its end, so that the next one is whole. */
-  async #newest(): Promise<{ readonly number: number; bytes: number }> {
-    const { files } = this.#settings
-    const number = (await numbersIn(files, this.#folder)).at(-1)
-    if (number === undefined) {
-      // where somebody has removed the checkpoint, its folder must not come back
-      if (!(await files.stat(this.#settings.checkpointFolder))) throw new Error(`${this.#settings.checkpointFolder} is gone`)
-      await files.makeFolder(this.#folder)
-      return { number: 1, bytes: 0 }
-    }
-    const content = await files.read(this.#pathOf(number))
-    if (content.length === 0 || content.at(-1) === 10) return { number, bytes: content.length }
-    await files.append!(this.#pathOf(number), '\n')
-    return { number, bytes: content.length + 1 }
-  }
-  async #removeOld(newest: number): Promise<void> {
-    const { files, maxFiles } = this.#settings
-    for (const number of await numbersIn(files, this.#folder)) if (number <= newest - maxFiles) await files.delete(this.#pathOf(number))
-  }
-  #pathOf(number: number): string {
-    return join(this.#folder, `${number}.jsonl`)
+  flush(): Promise<void> {
+    return this.#log.flush()
   }
 }
 
@@ -115,9 +64,8 @@ export async function readProgressHistory(checkpointFolder: string, files: Files
   }
   const folder = historyFolder(checkpointFolder)
   const found: QueryProgress[] = []
-  for (const number of await numbersIn(files, folder)) {
-    const text = await readUnlessRemoved(files, join(folder, `${number}.jsonl`))
-    for (const line of text.split('\n')) {
+  for (const { path } of await lineFiles(files, folder)) {
+    for (const line of await readLines(files, path)) {
       const progress = progressOf(line)
       if (progress) found.push(progress)
     }
@@ -127,21 +75,6 @@ export async function readProgressHistory(checkpointFolder: string, files: Files
 
 function historyFolder(checkpointFolder: string): string {
   return join(checkpointFolder, 'progress')
-}
-async function numbersIn(files: Files, folder: string): Promise<number[]> {
-  return (await files.list(folder))
-    .filter((entry) => /^[1-9]\d{0,14}\.jsonl$/.test(entry.name))
-    .map((entry) => Number.parseInt(entry.name, 10))
-    .sort((a, b) => a - b)
-}
-/** The query that runs may have removed its oldest file since it was listed. */
-async function readUnlessRemoved(files: Files, path: string): Promise<string> {
-  try {
-    return Buffer.from(await files.read(path)).toString()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
-  }
 }
 /** Empty maps, which the text leaves out, are there again. */
 function progressOf(line: string): QueryProgress | undefined {

@@ -8,6 +8,7 @@ import type { Schema } from '../data/schema.ts'
 import { type Field, typeText } from '../data/types.ts'
 import { columnsToRows } from '../data/values.ts'
 import { CheckpointView, isVanished, steady } from '../inspect/checkpoint-view.ts'
+import { requireRestorable } from '../inspect/loadable.ts'
 import { distinctNames, partitionOfGroups, structShape, withPartition } from '../inspect/state-columns.ts'
 import { committedBatch } from '../inspect/state-options.ts'
 import { flatSchema, storesOf } from '../inspect/state-source.ts'
@@ -103,6 +104,7 @@ export class CheckpointState {
 
 async function load(view: CheckpointView, asked: number | undefined) {
   const batchId = await committedBatch(view, asked)
+  await requireRestorable(view, batchId)
   const stores = await loadStores(view.state, await storesOf(view), batchId + 1)
   return { batchId, stores, partitions: await view.partitionsAt(batchId) }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
+import type { BatchHistory } from '../checkpoint/batch-history.ts'
 import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
@@ -55,6 +56,8 @@ export interface ExecutionParts {
   readonly observeStep?: StepObserver | undefined
   /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
   readonly withRelation?: WithRelation | undefined
+  /** Is told of each batch once it is committed; null where none is kept. */
+  readonly history: BatchHistory | null
   readonly onProgress: (progress: QueryProgress) => void
   /** There was nothing to do for a while; `isFirst`: and there has not been since this run began. */
   readonly onIdle: (progress: QueryProgress, isFirst: boolean) => void
@@ -459,6 +462,8 @@ export class MicroBatchExecution {
       })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
+      const committed = { nextBatchWatermarkMs: this.#tracker.currentMs, epoch: checkpoint.epoch }
+      this.#parts.history?.add({ batchId: this.#batchId, offsets: entry, commit: committed, before: this.#start })
       this.#parts.limits.finished(inputRows, this.#reporter.elapsedMs)
     } finally {
       await staged?.then(

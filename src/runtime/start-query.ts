@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
+import { BatchHistory } from '../checkpoint/batch-history.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
 import {
@@ -132,6 +133,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
     const history = progressHistory(checkpoint, spec, environment)
+    const batches = await batchHistory(checkpoint, spec, environment)
     const execution = await openExecution(
       { ...spec, options: options.sink },
       plan,
@@ -140,6 +142,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
       sinkFormat,
       environment,
       opened,
+      batches,
       (progress) => {
         query.keep(progress)
         if (!progress.isIdle) history?.add(progress)
@@ -161,6 +164,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
       closeAll([
         () => execution.close(),
         async () => history?.flush(),
+        async () => batches?.flush(),
         () => checkpoint.close(),
         () => location.release(query.exception !== null),
       ])
@@ -195,6 +199,31 @@ function progressHistory(checkpoint: Checkpoint, spec: StartQuery, { conf, files
     maxFiles: conf.number('millrace.progressHistory.maxFiles'),
     warn: (text) => print(`millrace: ${spec.queryName ?? checkpoint.queryId}: ${text}`),
   })
+}
+
+/** What lets batches be restored that have left the logs; null where the retention is nothing. */
+async function batchHistory(
+  checkpoint: Checkpoint,
+  spec: StartQuery,
+  { conf, files, clock, print }: QueryEnvironment,
+): Promise<BatchHistory | null> {
+  const retentionMs = conf.durationMs('millrace.checkpoint.retention')
+  if (retentionMs === 0) return null
+  const warn = (text: string) => print(`millrace: ${spec.queryName ?? checkpoint.queryId}: ${text}`)
+  const history = new BatchHistory({
+    files,
+    checkpointFolder: checkpoint.folder,
+    queryId: checkpoint.queryId,
+    retentionMs,
+    maxBytes: conf.bytes('millrace.checkpoint.historyMaxBytes')!,
+    nowMs: () => clock.nowMs(),
+    warn,
+  })
+  // older entries that can't be read are not what a start needs
+  await history
+    .fill(checkpoint.offsets, checkpoint.commits)
+    .catch((error) => warn(`batches of earlier runs are not in its history: ${String(error)}`))
+  return history
 }
 
 /** Where the checkpoint goes: the query's option, else a folder under the engine's, else (where the sink allows it) a temporary one. */
@@ -259,6 +288,7 @@ async function openExecution(
   sinkFormat: SinkFormat,
   environment: QueryEnvironment,
   opened: { stop(): Promise<unknown> }[],
+  history: BatchHistory | null,
   keep: (progress: QueryProgress) => void,
 ): Promise<MicroBatchExecution> {
   const { conf, manager } = environment
@@ -337,6 +367,7 @@ async function openExecution(
     limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,
     withRelation,
+    history,
     onProgress: (progress) => {
       keep(progress)
       manager.tellLater((listener) => listener.onQueryProgress?.({ progress }))
@@ -385,6 +416,8 @@ function openState(
     clock,
     maintenanceIntervalMs: conf.durationMs('spark.sql.streaming.stateStore.maintenanceInterval'),
     minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
+    retentionMs: conf.durationMs('millrace.checkpoint.retention'),
+    restoreIntervalMs: conf.durationMs('millrace.checkpoint.restorePointInterval'),
     maxTailBytes: conf.number('millrace.stateStore.changelogTailBytes'),
   })
 }

@@ -1,5 +1,6 @@
 /** Which files of the state nobody needs any more. Pure: the caller knows what there is, and deletes. */
 import { exactThrough, type Manifest, snapshotsOf } from './manifest.ts'
+import { readsChangelog } from './restore-points.ts'
 import type { VersionFile } from './state-files.ts'
 
 export interface StateInventory {
@@ -20,6 +21,8 @@ export interface GarbageQuestion {
   readonly manifestOf: (file: VersionFile) => Manifest | undefined
   /** Paths of snapshots that are in use, though perhaps in no manifest yet. */
   readonly inUse: ReadonlySet<string>
+  /** Manifests of older versions that stay loadable besides. */
+  readonly restorePoints?: readonly VersionFile[]
   /** The path of a snapshot that a manifest names. */
   readonly pathOf: (name: string) => string
 }
@@ -40,14 +43,19 @@ export function findGarbage(inventory: StateInventory, question: GarbageQuestion
   const isLitter = (file: VersionFile) => file.version <= version && !counts(file, epochOf(file.version))
   if (base === undefined || baseContent === undefined) return inventory.changelogs.filter((file) => ours(file) && isLitter(file))
   const through = exactThrough(baseContent)
-  const kept = inventory.manifests.filter((file) => file === base || file.version > base.version)
+  // a damaged one is none
+  const restore = (question.restorePoints ?? []).filter(
+    (file) => counts(file, epochOf(file.version)) && question.manifestOf(file) !== undefined,
+  )
+  const isRestored = (file: VersionFile) => restore.some((point) => readsChangelog(question.manifestOf(point)!, file.version))
+  const kept = inventory.manifests.filter((file) => file === base || file.version > base.version || restore.includes(file))
   const named = new Set(
     kept.flatMap((file) => [...snapshotsOf(question.manifestOf(file) ?? empty)].map(({ name }) => question.pathOf(name))),
   )
   const readAll = kept.every((file) => question.manifestOf(file) !== undefined)
   return [
-    ...inventory.changelogs.filter((file) => ours(file) && (file.version <= through || isLitter(file))),
-    ...inventory.manifests.filter((file) => ours(file) && file !== base && file.version <= base.version),
+    ...inventory.changelogs.filter((file) => ours(file) && ((file.version <= through && !isRestored(file)) || isLitter(file))),
+    ...inventory.manifests.filter((file) => ours(file) && !kept.includes(file) && file.version <= base.version),
     ...inventory.snapshots.filter(
       (file) => readAll && ours(file) && file.version <= base.version && !named.has(file.path) && !question.inUse.has(file.path),
     ),

@@ -30,6 +30,8 @@ export interface VersionFile {
   readonly epoch: number
   readonly path: string
   readonly bytes: number
+  /** When it was written, by the file system or the run's clock; undefined where nobody knows. */
+  readonly modifiedMs?: number
 }
 
 export function changelogPath(folder: string, version: number, epoch: number): string {
@@ -49,8 +51,8 @@ const versioned = /^(0|[1-9]\d*)-([1-9]\d*)(?:-\d+-\d+\.parquet)?$/
 
 /** Those of the entries that are named by version and epoch; others are passed over. */
 export function versionFiles(entries: readonly FileEntry[]): VersionFile[] {
-  return entries.flatMap(({ name, path, sizeBytes, isDirectory }) => {
+  return entries.flatMap(({ name, path, sizeBytes, isDirectory, modifiedMs }) => {
     const match = isDirectory ? null : versioned.exec(name)
-    return match === null ? [] : [{ version: Number(match[1]), epoch: Number(match[2]), path, bytes: sizeBytes }]
+    return match === null ? [] : [{ version: Number(match[1]), epoch: Number(match[2]), path, bytes: sizeBytes, modifiedMs }]
   })
 }

@@ -13,6 +13,7 @@ import type { KeptStore } from './kept-store.ts'
 import type { KeyGroup } from './key-group.ts'
 import type { LoadedState } from './load-state.ts'
 import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
+import { restorePoints } from './restore-points.ts'
 import { encodeSnapshot } from './snapshot-file.ts'
 import { changelogPath, manifestName, type StoreId, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
@@ -239,7 +240,7 @@ export class StateMaintenance {
     const path = join(folder, manifestName(version, epoch))
     if (!(await writeManifest(files, folder, queryId, manifest))) throw writtenByAnother(path)
     this.#manifest = manifest
-    this.#manifests.push({ version, epoch, path, bytes: 0 })
+    this.#manifests.push({ version, epoch, path, bytes: 0, modifiedMs: this.#settings.clock.nowMs() })
     this.#manifestContents.set(path, manifest)
     const through = exactThrough(manifest)
     this.#tail = this.#tail.filter((file) => file.version > through)
@@ -251,7 +252,7 @@ export class StateMaintenance {
    * committed by a later one. `step` deletes a few at a time.
    */
   async collectGarbage(oldestRetainedVersion: number): Promise<void> {
-    const { folder, epoch } = this.#settings
+    const { folder, epoch, clock, retentionMs, restoreIntervalMs } = this.#settings
     await this.#takeInventory()
     const inventory = { changelogs: this.#changelogs, manifests: this.#manifests, snapshots: this.#snapshotFiles }
     const pathOf = (name: string) => join(folder, name)
@@ -260,6 +261,7 @@ export class StateMaintenance {
       oldestRetainedVersion,
       version: this.#version,
       epochOf: (version) => this.#epochs.get(version),
+      restorePoints: restorePoints(this.#manifests, { nowMs: clock.nowMs(), retentionMs, intervalMs: restoreIntervalMs }),
       pathOf,
       manifestOf: (file) => this.#manifestContents.get(file.path),
       inUse: new Set([...this.#currentFiles()].map(({ name }) => pathOf(name))),

@@ -37,6 +37,9 @@ export interface OpenState {
   readonly maintenanceIntervalMs?: number
   /** spark.sql.streaming.minBatchesToRetain, 100: that many versions below the newest stay loadable. */
   readonly minBatchesToRetain?: number
+  /** Besides, one version for each `restoreIntervalMs` (a day) of the last `retentionMs` (none unless given). */
+  readonly retentionMs?: number
+  readonly restoreIntervalMs?: number
   /** Snapshots are due, whatever the time, when a restart had to read more changelog than this and than half of the state. 16 MiB. */
   readonly maxTailBytes?: number
   /** How many rows a snapshot file holds at most, unless one key group has more. 65,536. */
@@ -60,6 +63,8 @@ export function settingsOf(options: OpenState): StateSettings {
     clock: systemClock,
     maintenanceIntervalMs: 60_000,
     minBatchesToRetain: 100,
+    retentionMs: 0,
+    restoreIntervalMs: 86_400_000,
     maxTailBytes: 16 << 20,
     maxSnapshotRows: 65_536,
     provider: { kind: 'memory' },

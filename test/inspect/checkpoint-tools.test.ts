@@ -236,11 +236,27 @@ describe('gc', () => {
     await query.stop()
   })
 
-  test('days keep what batches would not; a run that is alive is not disturbed', async () => {
-    const path = await checkpointOf(kinds.counts, 8)
-    expect((await collectCheckpointGarbage(path, { retainBatches: 2 })).oldestKept).toBe(0)
-    const later = Date.now() + 8 * 86_400_000
-    expect((await collectCheckpointGarbage(path, { retainBatches: 2, nowMs: later })).oldestKept).toBe(6)
+  test('restore points and history stay for days; a run that is alive is not disturbed', async () => {
+    const path = await checkpointOf(kinds.counts, 30)
+    const kept = await collectCheckpointGarbage(path, { retainBatches: 2 })
+    expect(kept.oldestKept).toBe(28)
+    // changes between the restore points go
+    expect(kept.garbage.every(({ file }) => !/manifests|snapshots/.test(file))).toBe(true)
+    await collectCheckpointGarbage(path, { retainBatches: 2, delete: true })
+    const { restorePoints, history } = await listCheckpoint(path)
+    expect(history).toEqual({ batches: 28, first: 0 })
+    expect(restorePoints.length).toBeGreaterThan(2)
+    for (const batchId of restorePoints) {
+      const to = join(await folder(), 'copy')
+      await copyCheckpoint(path, to, { batchId })
+      expect((await verifyCheckpoint(to)).problems).toEqual([])
+      const state = await CheckpointState.open(to)
+      expect((await state.query('SELECT DISTINCT n FROM state_0')).rows).toEqual([{ n: BigInt(batchId + 1) }])
+      state.close()
+    }
+    const later = Date.now() + 9 * 86_400_000
+    const all = await collectCheckpointGarbage(path, { retainBatches: 2, nowMs: later })
+    expect(all.garbage.some(({ why }) => why === 'state that no kept batch needs')).toBe(true)
     await expect(collectCheckpointGarbage(path, { retainBatches: 0 })).rejects.toMatchObject({ code: 'INVALID_RETENTION' })
     const running = await folder()
     const query = await start(engine(), kinds.counts, running)

@@ -18,4 +18,17 @@ export const millraceKeys: ConfTable = {
   }),
   'millrace.progressHistory.maxFileBytes': works(bytes, { default: '4m', meaning: 'size at which a file of it is followed by the next' }),
   'millrace.progressHistory.maxFiles': works(wholeNumber(1, 1000), { default: '4', meaning: 'files of it that are kept' }),
+  'millrace.checkpoint.retention': works(duration, {
+    default: '7d',
+    meaning:
+      'how long batches stay restorable beyond spark.sql.streaming.minBatchesToRetain: their offsets in history/, and restore points of the state; 0 keeps neither',
+  }),
+  'millrace.checkpoint.restorePointInterval': works(duration, {
+    default: '1d',
+    meaning: 'within the retention, one version of the state stays loadable for each such stretch of time; 0 keeps none',
+  }),
+  'millrace.checkpoint.historyMaxBytes': works(bytes, {
+    default: '1g',
+    meaning: 'what history/ may hold at most; beyond it the oldest batches go before the retention ends',
+  }),
 }
