@@ -90,22 +90,18 @@ export function obsoleteFiles(all: readonly LineFile[], oldestMs: number, maxByt
 }
 
 function encodeRecord(queryId: string, { batchId, offsets, commit, before }: BatchRecord, tellsConf: boolean): string {
-  const { batchTimestampMs, batchWatermarkMs, sources, conf, sourceInfo } = offsets
-  const { nextBatchWatermarkMs, epoch } = commit
-  const fields = { batchId, batchTimestampMs, batchWatermarkMs, nextBatchWatermarkMs, epoch, before, sources }
-  const text = JSON.stringify({ ...fields, ...(tellsConf && { conf, ...(sourceInfo && { sourceInfo }) }) }).slice(0, -1)
+  const { conf, sourceInfo, ...entry } = offsets
+  const line: Line = { batchId, before, offsets: entry, commit, ...(tellsConf && { conf, ...(sourceInfo && { sourceInfo }) }) }
+  const text = JSON.stringify(line).slice(0, -1)
   return `${text},"crc32":"${checksum(queryId, text)}"}`
 }
 
 const endOfLine = /,"crc32":"([0-9a-f]{8})"\}$/
 interface Line {
   readonly batchId: number
-  readonly batchTimestampMs: number
-  readonly batchWatermarkMs: number
-  readonly nextBatchWatermarkMs: number
-  readonly epoch: number
   readonly before: Readonly<Record<string, unknown>>
-  readonly sources: Readonly<Record<string, unknown>>
+  readonly offsets: Omit<OffsetEntry, 'conf' | 'sourceInfo'>
+  readonly commit: CommitEntry
   readonly conf?: Readonly<Record<string, string>>
   readonly sourceInfo?: NonNullable<OffsetEntry['sourceInfo']>
 }
@@ -131,9 +127,8 @@ export async function readBatchHistory(
   let pinned: Pick<Line, 'conf' | 'sourceInfo'> | undefined
   const waiting: Line[] = []
   const keep = (line: Line, { conf, sourceInfo }: Pick<Line, 'conf' | 'sourceInfo'>) => {
-    const { batchId, batchTimestampMs, batchWatermarkMs, nextBatchWatermarkMs, epoch, before, sources } = line
-    const offsets = { batchTimestampMs, batchWatermarkMs, sources, conf: conf ?? {}, ...(sourceInfo && { sourceInfo }) }
-    records.set(batchId, { batchId, offsets, commit: { nextBatchWatermarkMs, epoch }, before })
+    const { batchId, before, commit } = line
+    records.set(batchId, { batchId, before, commit, offsets: { ...line.offsets, conf: conf ?? {}, ...(sourceInfo && { sourceInfo }) } })
   }
   for (const { path } of await lineFiles(files, batchHistoryFolder(checkpointFolder))) {
     for (const text of await readLines(files, path)) {

@@ -220,13 +220,13 @@ class Copy {
       copies.set(file, { ...file, crc32: crc32(own) })
       step()
     }
+    let base: number | undefined
     for (const { version, epoch, path } of changelogs) {
       const content = await files.read(path)
       decodeChangelog(content, { path, queryId, epoch: epoch!, version, keyGroups: stores[0]!.keyGroups, schemaOf: schemaOfStores(stores) })
-      await this.#write(
-        `state/changelog/${version}-${epoch}`,
-        queryId === this.#queryId ? content : rehomeChangelog(content, queryId, this.#queryId),
-      )
+      const own = queryId === this.#queryId ? content : rehomeChangelog(content, queryId, this.#queryId, base)
+      base = crc32(own)
+      await this.#write(`state/changelog/${version}-${epoch}`, own)
       step()
     }
     if (manifest === null) return

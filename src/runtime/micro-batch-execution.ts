@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
 import type { BatchHistory } from '../checkpoint/batch-history.ts'
-import type { Checkpoint, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
+import type { Checkpoint, CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
@@ -418,6 +418,7 @@ export class MicroBatchExecution {
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
     let staged: Promise<StagedEntry> | undefined
+    let committed: CommitEntry | undefined
     try {
       const setAside = this.#setAside(sql)
       const evaluation = await this.#evaluate(sql, entry, setAside)
@@ -428,11 +429,8 @@ export class MicroBatchExecution {
         if (run.status === 'rejected') throw run.reason
         const watermarkMs = this.#watermark.advance(evaluation.record.eventTimes, entry.batchTimestampMs)
         // the entry that will say that the batch is done waits for its name, on a disk that is busy with the state anyway
-        staged = checkpoint.commits.stage(this.#batchId, {
-          nextBatchWatermarkMs: watermarkMs,
-          epoch: checkpoint.epoch,
-          ...this.#watermark.kept,
-        })
+        committed = { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch, ...this.#watermark.kept }
+        staged = checkpoint.commits.stage(this.#batchId, committed)
         staged.catch(() => {}) // asked for below
         // a small result is computed while the disk writes the state
         const [result, state] = await Promise.allSettled([
@@ -462,8 +460,7 @@ export class MicroBatchExecution {
       })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
-      const committed = { nextBatchWatermarkMs: this.#tracker.currentMs, epoch: checkpoint.epoch }
-      this.#parts.history?.add({ batchId: this.#batchId, offsets: entry, commit: committed, before: this.#start })
+      this.#parts.history?.add({ batchId: this.#batchId, offsets: entry, commit: committed!, before: this.#start })
       this.#parts.limits.finished(inputRows, this.#reporter.elapsedMs)
     } finally {
       await staged?.then(

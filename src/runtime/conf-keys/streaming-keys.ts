@@ -35,7 +35,7 @@ export const streamingKeys: ConfTable = {
   }),
   'spark.sql.streaming.minBatchesToRetain': works(wholeNumber(1), {
     default: '100',
-    meaning: 'batches whose log entries and state versions are kept',
+    meaning: 'batches whose log entries and state versions are kept (millrace.checkpoint.retention keeps more, in other forms)',
   }),
   'spark.sql.streaming.multipleWatermarkPolicy': works(oneOf('min', 'max'), {
     default: 'min',
