@@ -1,8 +1,9 @@
 /** What frames can do besides frame-types.ts: operations by sets, chance and shape. Those of BatchOps need all rows at once and are not there for streams. */
-import type { Expr, Named, Unmarked, Widest } from './column-types.ts'
+import type { Schema } from '../data/schema.ts'
+import type { BoolCol, Expr, GeneratedColumns, Named, Unmarked, UntypedCol, Widest } from './column-types.ts'
 import type { AnyFrame, Cols, DataFrame, Frame, Kind, Row } from './frame-types.ts'
 import type { AvgType, SumType } from './functions.ts'
-import type { Arr, Numeric } from './types.ts'
+import type { Arr, Fields, Numeric, SchemaJson } from './types.ts'
 
 type Name<S> = keyof S & string
 type Num = Numeric | null
@@ -35,6 +36,31 @@ export type Unpivoted<S, I extends keyof S, V extends keyof S, VariableName exte
 }
 
 /** The rows of a table only: what needs all of them, or their places. */
+/** What all frames can do about names, schemas and what they are. */
+export interface ShapeOps<K extends Kind> {
+  /** The columns whose whole name matches: colRegex('`(price|cost)_.*`'), an item of select. Without backticks it is a name. */
+  colRegex(pattern: string): UntypedCol & GeneratedColumns<any>
+  /** These columns, of these types, in this order; others go, and a nullable one that is missing is null. INVALID_COLUMN_OR_FIELD_DATA_TYPE, NULLABLE_COLUMN_OR_FIELD. */
+  to<F>(schema: Fields<F>): Frame<{ [P in keyof F]: F[P] }, K>
+  to(schema: string | SchemaJson | Schema): Frame<any, K>
+  /** Each row as a JSON text, in a column `value`. */
+  toJSON(): Frame<{ value: 'string' }, K>
+  /** Whether both are made of the same steps over the same relations. */
+  sameSemantics(other: AnyFrame<any, any>): boolean
+  /** Equal for frames with the same semantics. */
+  semanticHash(): number
+  /** Whether nothing is read from outside of the program. */
+  isLocal(): boolean
+  /** A name for this frame in `engine.sql` and `engine.table`, while the engine is open. TEMP_TABLE_OR_VIEW_ALREADY_EXISTS. */
+  createTempView(name: string): void
+  createOrReplaceTempView(name: string): void
+  /** The same as createOrReplaceTempView. */
+  registerTempTable(name: string): void
+  /** The same as `global_temp.name`. */
+  createGlobalTempView(name: string): void
+  createOrReplaceGlobalTempView(name: string): void
+}
+
 export interface BatchOps<S> {
   /** Rows that both have, each once; nulls are equal to each other. Columns are taken by position. */
   intersect<R extends Like<S>>(other: AnyFrame<R, 'batch'>): DataFrame<{ [P in keyof S]: Widest<S[P] | R[P]> }>
@@ -58,6 +84,24 @@ export interface BatchOps<S> {
   cube<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }>
   /** Aggregates by each of these sets of keys: `groupingSets([['a', 'b'], []], 'a', 'b')`. */
   groupingSets<G extends Name<S>>(sets: readonly (readonly NoInfer<G>[])[], ...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
+  /** The rows with their numbers, from 0, in a last column. */
+  zipWithIndex<const N_ extends string = 'index'>(
+    name?: N_,
+  ): DataFrame<{ [P in keyof S | N_]: P extends N_ ? 'long' : P extends keyof S ? S[P] : never }>
+  /** About a fraction of the rows of each key, by chance; rows of other keys go. */
+  sampleBy(
+    column: Name<S> | Expr<any>,
+    fractions: ReadonlyMap<unknown, number> | Readonly<Record<string, number>>,
+    seed?: number | bigint,
+  ): DataFrame<S>
+  /** Columns become rows: a column `key` with their names, and one for each value of the index column (the first, unless named), which the data decide. */
+  transpose(indexColumn?: Name<S>): Promise<DataFrame<any>>
+  /** The only value of the only row, in select or where of another frame: `sales.filter(col('amount').gt(limits.scalar()))`. Null without a row; SCALAR_SUBQUERY_TOO_MANY_ROWS. */
+  scalar(): UntypedCol
+  /** Whether there is a row, in select or where of another frame. */
+  exists(): BoolCol<'boolean'>
+  /** Calls the function with all rows: there is one partition. */
+  foreachPartition(f: (rows: AsyncIterableIterator<Row<S>>) => unknown): Promise<void>
   /** The last rows, in memory. */
   tail(count: number): Promise<Row<S>[]>
   /** The first row, or null; with a count the first rows. */

@@ -37,10 +37,12 @@ import { describedStatistics, summary, summaryStatistics } from '../plan/analyze
 import { bindUserFunctions } from '../plan/bind-user-functions.ts'
 import type { UnresolvedExpression } from '../plan/expression.ts'
 import { isStreaming, type LogicalPlan, type OutputMode } from '../plan/logical-plan.ts'
+import { filterByFrames, projectWithFrames } from '../plan/queries/build-query.ts'
+import { numbered, sameSemantics, semanticHash, toSchema } from '../plan/reshape.ts'
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 import type { WatermarkOptions } from '../plan/watermark-options.ts'
 import type { EnginePort } from '../query/engine-port.ts'
-import { type Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
+import { Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
 import { type ExplainMode, explainText } from './explain-text.ts'
 import { boundOn, joinOn, joinType, keySets, seedOf } from './frame-arguments.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
@@ -49,9 +51,11 @@ import { checkHint, checkPartitions } from './hints.ts'
 import { dropRows, fill, replace } from './missing.ts'
 import { Observation } from './observation.ts'
 import { OutputWriter } from './output-writer.ts'
+import { isLocalPlan, sampleBy, transposed } from './reshaping.ts'
 import { rowsOf } from './row-stream.ts'
 import { schemaTree } from './schema-tree.ts'
 import { corr, cov, crosstabText, frequentItems, quantiles } from './statistics.ts'
+import { type SchemaInput, schemaOf } from './types.ts'
 import { createView } from './views.ts'
 import { BatchWriter, QueryWriter } from './writer.ts'
 
@@ -98,10 +102,10 @@ export class PlannedFrame {
 
   select(...items: unknown[]): PlannedFrame {
     if (items.length === 1 && typeof items[0] === 'function') {
-      return this.#with(project(this.plan, aliased(this.#named('select', this.#ask(items[0] as Callback)))))
+      return this.#with(projectWithFrames(this.plan, aliased(this.#named('select', this.#ask(items[0] as Callback)))))
     }
     return this.#with(
-      project(
+      projectWithFrames(
         this.plan,
         items.map((item) => this.#item(item)),
       ),
@@ -123,7 +127,7 @@ export class PlannedFrame {
   }
   where(condition: unknown): PlannedFrame {
     if (typeof condition === 'string') return this.#with(filter(this.plan, this.#bound(parseCondition(condition))))
-    return this.#with(filter(this.plan, this.#expression('the condition of where', condition)))
+    return this.#with(filterByFrames(this.plan, this.#expression('the condition of where', condition)))
   }
   filter(condition: unknown): PlannedFrame {
     return this.where(condition)
@@ -261,6 +265,53 @@ export class PlannedFrame {
   }
   pipe<R>(f: (frame: this) => R): R {
     return f(this)
+  }
+  /** The only value of this frame's only row, as a column of another frame's select or where; null without a row. */
+  scalar(): Column {
+    return new Column({ kind: 'subquery', use: 'scalar', query: { kind: 'plan', plan: this.plan } })
+  }
+  exists(): Column {
+    return new Column({ kind: 'subquery', use: 'exists', query: { kind: 'plan', plan: this.plan } })
+  }
+  colRegex(pattern: string): Column {
+    const quoted = /^`(.+)`$/.exec(pattern)
+    return new Column(quoted ? { kind: 'star', matching: quoted[1]! } : { kind: 'attribute', name: pattern })
+  }
+  to(schema: SchemaInput<unknown>): PlannedFrame {
+    return this.#with(toSchema(this.plan, schemaOf(schema)))
+  }
+  toJSON(): PlannedFrame {
+    const row: UnresolvedExpression = { kind: 'call', name: 'struct', args: [{ kind: 'star' }] }
+    return this.#with(project(this.plan, [{ kind: 'alias', input: { kind: 'call', name: 'to_json', args: [row] }, name: 'value' }]))
+  }
+  zipWithIndex(name = 'index'): PlannedFrame {
+    return this.#with(numbered(this.plan, name))
+  }
+  sampleBy(
+    column: unknown,
+    fractions: ReadonlyMap<unknown, number> | Readonly<Record<string, number>>,
+    seed?: number | bigint,
+  ): PlannedFrame {
+    return this.#with(sampleBy(this.plan, this.#item(column), fractions, seedOf(seed)))
+  }
+  async transpose(indexColumn?: string): Promise<PlannedFrame> {
+    this.#checkBatch('transpose')
+    return this.#with(await transposed(this.#engine, this.plan, indexColumn))
+  }
+  isLocal(): boolean {
+    return isLocalPlan(this.plan)
+  }
+  sameSemantics(other: unknown): boolean {
+    return sameSemantics(this.plan, planOf(other))
+  }
+  semanticHash(): number {
+    return semanticHash(this.plan)
+  }
+  registerTempTable(name: string): void {
+    this.createOrReplaceTempView(name)
+  }
+  async foreachPartition(f: (rows: AsyncIterableIterator<Row<any>>) => unknown): Promise<void> {
+    await f(this.toLocalIterator())
   }
   createTempView(name: string): void {
     createView(this.#engine, name, this.plan, { global: false, replace: false })

@@ -25,6 +25,7 @@ import type {
   NaFunctions,
   PivotOf,
   ReplaceMethod,
+  ShapeOps,
   UnionByName,
   Unpivoted,
 } from './batch-types.ts'
@@ -183,7 +184,7 @@ export interface AnyFrame<out S, out K extends Kind> {
 }
 
 /** What batch and streaming frames have in common. Every method gives a new frame; nothing runs until an action or start(). */
-export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
+export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K>, ShapeOps<K> {
   readonly schema: Schema
   readonly columns: readonly string[]
   readonly isStreaming: boolean
@@ -393,12 +394,6 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K> {
   ): Frame<S, AfterSort<K>>
   limit(count: number): Frame<S, AfterLimit<K>>
   pipe<R>(f: (frame: this) => R): R
-  /** A name for this frame in `engine.sql` and `engine.table`, while the engine is open. TEMP_TABLE_OR_VIEW_ALREADY_EXISTS. */
-  createTempView(name: string): void
-  createOrReplaceTempView(name: string): void
-  /** The same as `global_temp.name`. */
-  createGlobalTempView(name: string): void
-  createOrReplaceGlobalTempView(name: string): void
   /** Prints the columns with their types, as a tree. */
   printSchema(): void
   /** Prints the logical plan and what the engine makes of it; returns the same text. */

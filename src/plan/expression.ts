@@ -9,8 +9,8 @@ export type LiteralValue = null | boolean | number | bigint | string | Uint8Arra
 export type UnresolvedExpression =
   /** `col('a.b')`: a qualifier and a column, or a column and a field; the analyser finds out which. `side` says which input of a join it belongs to. */
   | { readonly kind: 'attribute'; readonly name: string; readonly side?: 'left' | 'right' }
-  /** All columns, those of one relation (`of`, a name as in attribute), without those of `except`. */
-  | { readonly kind: 'star'; readonly of?: string; readonly except?: readonly string[] }
+  /** All columns, those of one relation (`of`, a name as in attribute), without those of `except`; those whose whole name matches a pattern. */
+  | { readonly kind: 'star'; readonly of?: string; readonly except?: readonly string[]; readonly matching?: string }
   | { readonly kind: 'literal'; readonly value: LiteralValue; readonly type: DataType }
   /** Any function or operator under Spark's name (`+`, `==`, `and`, `upper`, `sum`, `window`, …). */
   | ({

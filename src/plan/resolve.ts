@@ -172,7 +172,8 @@ function overText(e: Extract<UnresolvedExpression, { kind: 'over' }>): string {
   ]
   return `${text} OVER (${parts.join(' ')})`
 }
-function starText({ of, except }: Extract<UnresolvedExpression, { kind: 'star' }>): string {
+function starText({ of, except, matching }: Extract<UnresolvedExpression, { kind: 'star' }>): string {
+  if (matching !== undefined) return `\`${matching}\``
   return `${of === undefined ? '' : `${of}.`}*${except === undefined ? '' : ` EXCEPT (${except.join(', ')})`}`
 }
 function unresolvedCallText({ name, args, distinct, filter, withinGroup }: UnresolvedCall): string {
@@ -459,10 +460,12 @@ function lambdaArgument(e: Extract<UnresolvedExpression, { kind: 'lambda' }>, sc
 
 /** The input's columns that a star stands for. CANNOT_RESOLVE_STAR_EXPAND, UNRESOLVED_COLUMN. */
 export function starColumns(
-  { of, except = [] }: Extract<UnresolvedExpression, { kind: 'star' }>,
+  { of, except = [], matching }: Extract<UnresolvedExpression, { kind: 'star' }>,
   fields: readonly Field[],
 ): { readonly name: string; readonly expression: Expression; readonly index?: number }[] {
-  const all = of === undefined ? fields.map(starColumn) : columnsOfRelation(of, fields)
+  const pattern = matching === undefined ? undefined : namePattern(matching)
+  const every = of === undefined ? fields.map(starColumn) : columnsOfRelation(of, fields)
+  const all = pattern === undefined ? every : every.filter(({ name }) => pattern.test(name))
   const left = except.map(parseName).map((parts) => parts.at(-1)!)
   for (const name of left)
     if (!all.some((column) => sameName(column.name, name)))
@@ -471,6 +474,17 @@ export function starColumns(
         all.map(({ name, expression }) => ({ name, type: expression.type, nullable: true })),
       )
   return all.filter((column) => !left.some((name) => sameName(name, column.name)))
+}
+function namePattern(pattern: string): RegExp {
+  try {
+    return new RegExp(`^(?:${pattern})$`, 'i')
+  } catch (cause) {
+    throw new InvalidQueryError('INVALID_USAGE_OF_STAR_OR_REGEX', {
+      what: `${JSON.stringify(pattern)} is no regular expression: ${cause instanceof Error ? cause.message : String(cause)}`,
+      todo: 'write one, such as `(price|cost)_.*`',
+      cause,
+    })
+  }
 }
 function starColumn(field: Field, index: number) {
   return { name: field.name, expression: columnRef(field, index), index }

@@ -17,7 +17,8 @@ export function windowFunctionsSql(plan: WindowFunctions, needed: Needed, c: Com
   const read = calls.flatMap((call) => (call ? windowExpressions(call) : []))
   const own = [...needed].filter((index) => index < count)
   let input = settle(compileSelect(plan.input, readBy(read, own), c), read, c.names)
-  if (input.limit !== undefined) input = nest(input, c.names)
+  // a window without an order of its own goes by the order of the rows
+  if (input.limit !== undefined || input.orderBy.length > 0) input = nest(input, c.names)
   const scope = scopeOf(input)
   const columns = calls.map((call): SelectColumn | undefined => call && { sql: windowSql(call, scope), plain: false })
   const kept = input.columns.map((column, i) => (needed.has(i) ? column : undefined))

@@ -46,6 +46,35 @@ const parts: QueryParts = {
   where: (input, condition, context) => filterRows(input, condition, context),
 }
 
+const noNames: QueryContext = {
+  tables: new Map(),
+  catalog: {
+    userFunctions: new Map(),
+    relation: (name) => {
+      throw new InvalidQueryError('TABLE_OR_VIEW_NOT_FOUND', { what: `there is no table ${name.join('.')} here`, todo: 'use engine.sql' })
+    },
+  },
+}
+/** As filter, for a condition in which DataFrames stand as subqueries. */
+export function filterByFrames(input: LogicalPlan, condition: UnresolvedExpression): LogicalPlan {
+  return hasSubquery(condition) ? filterWithSubqueries(input, condition, noNames, parts) : filter(input, condition)
+}
+/** As project, for a select list in which DataFrames stand as subqueries. */
+export function projectWithFrames(input: LogicalPlan, items: readonly UnresolvedExpression[]): LogicalPlan {
+  if (!items.some(hasSubquery)) return project(input, items)
+  return buildSelect(input, { ...plainSelect, items }, [], noNames, parts)
+}
+const plainSelect: SelectQuery = {
+  kind: 'select',
+  distinct: false,
+  items: [],
+  from: undefined,
+  where: undefined,
+  groupBy: undefined,
+  having: undefined,
+  windows: new Map(),
+}
+
 function relationOf(from: SelectQuery['from'], context: QueryContext): LogicalPlan {
   return from === undefined ? oneRow() : buildRelation(from, context, parts)
 }

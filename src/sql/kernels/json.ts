@@ -1,5 +1,5 @@
 /** JSON as Spark's parser reads it: single quotes and NaN are allowed, numbers keep their digits until a type asks for a value. */
-import type { DataType } from '../../data/types.ts'
+import type { DataType, Field } from '../../data/types.ts'
 import { type Kernel, KernelError, kernel } from './kernel.ts'
 
 type Json =
@@ -12,90 +12,155 @@ type Json =
 
 class Malformed extends Error {}
 
-const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const wordToken = /[+-]?[A-Za-z]+/y
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', '"': '"', '\\': '\\', '/': '/', "'": "'" }
 
+const nullJson: Json = { kind: 'null' }
+const trueJson: Json = { kind: 'boolean', value: true }
+const falseJson: Json = { kind: 'boolean', value: false }
+
+/** Reads by character codes, since every row goes through here: `npm run bench -- kernels` says what it costs. */
 class Reader {
   readonly #text: string
   #at = 0
   constructor(text: string) {
     this.#text = text
   }
-  #skip(): void {
-    while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++
-  }
-  atEnd(): boolean {
-    this.#skip()
-    return this.#at >= this.#text.length
+  /** The code of the next character that is no space, which is not taken; NaN at the end. */
+  #next(): number {
+    const text = this.#text
+    let at = this.#at
+    let c = text.charCodeAt(at)
+    while (c === 32 || c === 10 || c === 13 || c === 9) c = text.charCodeAt(++at)
+    this.#at = at
+    return c
   }
   value(depth = 0): Json {
     if (depth > 1000) throw new Malformed()
-    this.#skip()
-    const c = this.#text[this.#at]
-    if (c === '{') return { kind: 'object', entries: this.#list('}', () => this.#entry(depth)) }
-    if (c === '[') return { kind: 'array', items: this.#list(']', () => this.value(depth + 1)) }
-    if (c === '"' || c === "'") return { kind: 'string', text: this.#string() }
-    numberToken.lastIndex = this.#at
-    const number = numberToken.exec(this.#text)?.[0]
-    if (number !== undefined && !/[\w.]/.test(this.#text[this.#at + number.length] ?? '')) {
-      this.#at += number.length
-      return { kind: 'number', raw: number }
+    const c = this.#next()
+    if (c === 34 || c === 39) return { kind: 'string', text: this.#string(c) } // " '
+    if (c === 123) return this.#object(depth)
+    if (c === 91) return this.#array(depth)
+    const number = c === 45 || (c >= 48 && c <= 57) ? this.#number() : undefined
+    return number === undefined ? this.#word() : { kind: 'number', raw: number }
+  }
+  #object(depth: number): Json {
+    const entries: [string, Json][] = []
+    this.#at++
+    if (this.#next() === 125) {
+      this.#at++
+      return { kind: 'object', entries }
     }
+    for (;;) {
+      const quote = this.#next()
+      if (quote !== 34 && quote !== 39) throw new Malformed()
+      const key = this.#string(quote)
+      if (this.#next() !== 58) throw new Malformed()
+      this.#at++
+      entries.push([key, this.value(depth + 1)])
+      if (this.#isLast(125)) return { kind: 'object', entries }
+    }
+  }
+  #array(depth: number): Json {
+    const items: Json[] = []
+    this.#at++
+    if (this.#next() === 93) {
+      this.#at++
+      return { kind: 'array', items }
+    }
+    for (;;) {
+      items.push(this.value(depth + 1))
+      if (this.#isLast(93)) return { kind: 'array', items }
+    }
+  }
+  /** Takes the closing bracket, or a comma. */
+  #isLast(end: number): boolean {
+    const c = this.#next()
+    this.#at++
+    if (c === end) return true
+    if (c !== 44) throw new Malformed()
+    return false
+  }
+  /** Digits, with a fraction and an exponent; undefined, and nothing taken, where a letter or a point follows, or it begins with a needless zero. */
+  #number(): string | undefined {
+    const text = this.#text
+    const from = this.#at
+    let at = text.charCodeAt(from) === 45 ? from + 1 : from
+    const first = at
+    at = digitsEnd(text, at)
+    if (at === first || (text.charCodeAt(first) === 48 && at > first + 1)) return undefined
+    if (text.charCodeAt(at) === 46) {
+      const end = digitsEnd(text, at + 1)
+      if (end === at + 1) return undefined
+      at = end
+    }
+    if ((text.charCodeAt(at) | 32) === 101) {
+      const sign = text.charCodeAt(at + 1)
+      const exponent = sign === 43 || sign === 45 ? at + 2 : at + 1
+      const end = digitsEnd(text, exponent)
+      if (end === exponent) return undefined
+      at = end
+    }
+    const c = text.charCodeAt(at)
+    if (c === 46 || c === 95 || (c >= 48 && c <= 57) || ((c | 32) >= 97 && (c | 32) <= 122)) return undefined
+    this.#at = at
+    return text.slice(from, at)
+  }
+  #word(): Json {
     wordToken.lastIndex = this.#at
     const word = wordToken.exec(this.#text)?.[0]
     this.#at += word?.length ?? 0
-    if (word === 'null') return { kind: 'null' }
-    if (word === 'true' || word === 'false') return { kind: 'boolean', value: word === 'true' }
+    if (word === 'null') return nullJson
+    if (word === 'true') return trueJson
+    if (word === 'false') return falseJson
     if (word !== undefined && /^(?:NaN|[+-]?INF|[+-]?Infinity)$/.test(word)) return { kind: 'number', raw: word }
     throw new Malformed()
   }
-  #list<T>(end: string, item: () => T): T[] {
-    this.#at++
-    const items: T[] = []
-    this.#skip()
-    if (this.#text[this.#at] === end) {
-      this.#at++
-      return items
-    }
-    for (;;) {
-      items.push(item())
-      this.#skip()
-      const c = this.#text[this.#at++]
-      if (c === end) return items
-      if (c !== ',') throw new Malformed()
+  #string(quote: number): string {
+    const text = this.#text
+    const from = this.#at + 1
+    for (let at = from; ; at++) {
+      const c = text.charCodeAt(at)
+      if (c === quote) {
+        this.#at = at + 1
+        return text.slice(from, at)
+      }
+      if (c === 92) return this.#escaped(quote, from, at)
+      if (!(c >= 32)) throw new Malformed()
     }
   }
-  #entry(depth: number): [string, Json] {
-    this.#skip()
-    const c = this.#text[this.#at]
-    if (c !== '"' && c !== "'") throw new Malformed()
-    const key = this.#string()
-    this.#skip()
-    if (this.#text[this.#at++] !== ':') throw new Malformed()
-    return [key, this.value(depth + 1)]
-  }
-  #string(): string {
-    const quote = this.#text[this.#at++]
-    let out = ''
-    for (;;) {
-      const c = this.#text[this.#at++]
-      if (c === undefined || c < ' ') throw new Malformed()
-      if (c === quote) return out
-      if (c !== '\\') {
-        out += c
+  /** The rest of a string from its first backslash on. */
+  #escaped(quote: number, from: number, backslash: number): string {
+    const text = this.#text
+    let out = text.slice(from, backslash)
+    for (let at = backslash; ; ) {
+      const c = text.charCodeAt(at)
+      if (c === quote) {
+        this.#at = at + 1
+        return out
+      }
+      if (!(c >= 32)) throw new Malformed()
+      if (c !== 92) {
+        out += text[at++]
         continue
       }
-      const escaped = this.#text[this.#at++] ?? ''
+      const escaped = text[at + 1] ?? ''
       if (escaped === 'u') {
-        const hex = this.#text.slice(this.#at, this.#at + 4)
+        const hex = text.slice(at + 2, at + 6)
         if (!/^[0-9A-Fa-f]{4}$/.test(hex)) throw new Malformed()
         out += String.fromCharCode(Number.parseInt(hex, 16))
-        this.#at += 4
-      } else if (Object.hasOwn(escapes, escaped)) out += escapes[escaped]
-      else throw new Malformed()
+        at += 6
+      } else if (Object.hasOwn(escapes, escaped)) {
+        out += escapes[escaped]
+        at += 2
+      } else throw new Malformed()
     }
   }
+}
+function digitsEnd(text: string, from: number): number {
+  let at = from
+  for (let c = text.charCodeAt(at); c >= 48 && c <= 57; ) c = text.charCodeAt(++at)
+  return at
 }
 
 /** Undefined for what is no JSON; what follows the first value is passed over. */
@@ -204,6 +269,8 @@ function shapeOf(text: string): Shape {
 }
 const bounds: Readonly<Record<string, bigint>> = { byte: 1n << 7n, short: 1n << 15n, int: 1n << 31n, long: 1n << 63n }
 
+const safeDigits: Readonly<Record<string, number>> = { byte: 2, short: 4, int: 9, long: 18 }
+
 function fromJson(text: string, spec: string): string | null {
   const { type, corrupt, failFast } = shapeOf(spec)
   if (text.trim() === '') return null
@@ -227,13 +294,20 @@ function fromJson(text: string, spec: string): string | null {
         return json.entries.map(([key, value]) => ({ k: key, v: convert(value, to.value) }))
       case 'struct':
         if (json.kind !== 'object') throw new WrongValue()
-        return Object.fromEntries(to.fields.map((field) => [field.name, fieldOf(json.entries, field.name, field.type)]))
+        return structOf(json.entries, to.fields)
       default:
         throw new WrongValue()
     }
   }
+  const structOf = (entries: readonly (readonly [string, Json])[], fields: readonly Field[]): unknown => {
+    const struct: Record<string, unknown> = Object.create(null)
+    for (const { name, type } of fields) struct[name] = fieldOf(entries, name, type)
+    return struct
+  }
   const fieldOf = (entries: readonly (readonly [string, Json])[], name: string, to: DataType): unknown => {
-    const entry = entries.findLast(([key]) => key === name)
+    let at = entries.length - 1
+    while (at >= 0 && entries[at]![0] !== name) at--
+    const entry = entries[at]
     if (!entry) return null
     try {
       return convert(entry[1], to)
@@ -298,8 +372,9 @@ function leaf(json: Json, to: string): string {
       break
     default: {
       const bound = bounds[to]
-      if (bound !== undefined && number !== undefined && /^-?\d+$/.test(number) && BigInt(number) < bound && BigInt(number) >= -bound)
-        return number
+      if (bound === undefined || number === undefined || !/^-?\d+$/.test(number)) break
+      // as many digits as fit for certain need no arithmetic
+      if (number.length <= (safeDigits[to] ?? 0) || (BigInt(number) < bound && BigInt(number) >= -bound)) return number
     }
   }
   throw new WrongValue()
