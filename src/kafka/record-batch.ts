@@ -33,7 +33,7 @@ export interface RecordTarget {
 
 /** What the client library lends. */
 export interface Codecs {
-  readonly crc32c: (bytes: Uint8Array) => number
+  readonly crc32c: (bytes: Buffer) => number
   /** By the number in a batch's attributes (1 gzip, 2 snappy, 3 lz4, 4 zstd). */
   readonly decompress: Readonly<Record<number, (bytes: Buffer) => Buffer>>
 }
