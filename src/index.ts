@@ -22,6 +22,7 @@ export * from './api/functions.ts'
 export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
 export type { Session } from './api/session.ts'
+export type { DeadLetterColumns, DeadLetterFrame, DeadLetterOptions, LateRowColumns, SideOutputs } from './api/side-output-types.ts'
 export type { SqlArguments } from './api/sql.ts'
 export type { ColumnsOf, StandardSchema } from './api/standard-schema.ts'
 export type {
@@ -64,6 +65,7 @@ export type { ForeachWriter } from './data/foreach-writer.ts'
 export type { Row, RowSet, WriteFiles, WrittenFile } from './data/row-set.ts'
 export { Schema } from './data/schema.ts'
 export { showTable } from './data/show-table.ts'
+export type { Account, RefusedRecord } from './data/side-rows.ts'
 export type { SourceBatch } from './data/source-batch.ts'
 export type {
   ExpiredTimerInfo,
@@ -90,6 +92,7 @@ export { type CopyOptions, type CopyReport, copyCheckpoint } from './inspect/cop
 export { type BatchOverview, type CheckpointOverview, listCheckpoint, type RunInfo } from './inspect/list-batches.ts'
 export { type BatchDetails, type BatchSource, type BatchStateChange, type BatchStateFile, showBatch } from './inspect/show-batch.ts'
 export { type CheckpointProblem, type VerifyOptions, type VerifyReport, verifyCheckpoint } from './inspect/verify.ts'
+export type { WatermarkOptions } from './plan/watermark-options.ts'
 export { readProgressHistory } from './query/progress-history.ts'
 export { progressJson } from './query/progress-json.ts'
 export type {

@@ -33,6 +33,7 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
+import type { DeadLetterFrame, DeadLetterOptions, LateRowColumns, SideOutputs } from './side-output-types.ts'
 import type { StateFunctions } from './state-function-types.ts'
 import type { Kind, ModesOf, StreamState, WhyNot } from './stream-modes.ts'
 import type { Fields, IsAny, Js, SessionMark, TimeLike, Watermark } from './types.ts'
@@ -497,26 +498,6 @@ export interface OutputWriter<S> {
 /** When batches run: at multiples of an interval ('10 seconds', or milliseconds; 0: one after the other), until all that is there now is done, or once. */
 export type TriggerInput = { readonly processingTime: string | number } | { readonly availableNow: true } | { readonly once: true }
 
-/** What a side output's function gives: one output, or several under names. */
-export type SideOutputs = OutputWriter<any> | Readonly<Record<string, OutputWriter<any>>>
-/** Behind a late row's own columns: what made it late. */
-export interface LateRowColumns {
-  /** `late`, or `future` where the row is stamped further ahead than maxFutureSkew allows. */
-  _reason: 'string'
-  /** The step that dropped it, as in stateOperators of the progress; null for `future`. */
-  _operator_id: 'int' | null
-  _operator_name: 'string' | null
-  /** Which side of a join. */
-  _side: 'string' | null
-  _event_time: 'timestamp' | null
-  /** The watermark that made it late; for `future` the latest time that would have been taken. */
-  _watermark: 'timestamp'
-  /** Of how many windows the row was late, and whether others have taken it. */
-  _late_windows: 'int'
-  _partly: 'boolean'
-  _batch_id: 'long'
-}
-
 /** Starts a streaming query. M is the output mode: append unless outputMode says otherwise. */
 export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = 'append'> {
   outputMode<const N_ extends OutputMode>(mode: N_ extends ModesOf[Q] ? N_ : WhyNot<Q, N_>): StreamWriter<S, Q, N_>
@@ -547,6 +528,12 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
     columns: Fields<L> | { readonly [T]: L },
     f: (late: DataFrame<{ [P in keyof (L & LateRowColumns)]: Unmarked<(L & LateRowColumns)[P]> }>) => SideOutputs,
   ): StreamWriter<S, Q, M>
+  /**
+   * A side output of records and rows that can't be read, computed or written: the stream goes on without them. A malformed record of a file, a file that can't
+   * be read, a row that the sink refuses, and with `userFunctions` one for which a function of the program throws goes there with its reason, its origin, its bytes and the batch, in
+   * the step that delivers the batch. Limits end the query before a batch with too many of them counts. DEAD_LETTER_LIMIT_EXCEEDED, INVALID_DEAD_LETTERS.
+   */
+  deadLetters(f: (letters: DeadLetterFrame) => SideOutputs, options?: DeadLetterOptions): StreamWriter<S, Q, M>
   /** Starts the query; resolves when it runs. Not callable in a mode that the query does not support. */
   readonly start: M extends ModesOf[Q] ? (path?: string) => Promise<StreamingQuery> : WhyNot<Q, M>
   /** As start, for format memory: the table of that name is found by engine.table(name) and in SQL. Other formats have no tables: NOT_SUPPORTED_YET. */

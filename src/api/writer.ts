@@ -3,12 +3,14 @@ import { nearest } from '../base/suggest.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
-import { lateRowFields } from '../data/side-rows.ts'
+import { deadLetterFields, lateRowFields } from '../data/side-rows.ts'
 import { unresolvedColumn } from '../plan/analysis-errors.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 import { sameName } from '../plan/resolve.ts'
 import { checkStreaming } from '../plan/unsupported.ts'
 import type {
+  DeadLetterLimits,
+  DeadLettersOutput,
   EnginePort,
   ForeachBatchInstance,
   ForeachInstance,
@@ -21,6 +23,7 @@ import type {
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
 import { outputSpecs, sideOutputSpecs } from './output-writer.ts'
+import type { DeadLetterOptions } from './side-output-types.ts'
 import { triggerOf } from './trigger.ts'
 import { type SchemaInput, schemaOf } from './types.ts'
 
@@ -118,6 +121,7 @@ interface QuerySettings {
   readonly foreach?: ForeachWriter
   readonly outputs?: OutputsInstance
   readonly lateRows?: LateRowsOutput
+  readonly deadLetters?: DeadLettersOutput
 }
 const defaults: QuerySettings = {
   outputMode: 'append',
@@ -210,6 +214,17 @@ export class QueryWriter {
     const outputs = sideOutputSpecs('lateRows', f(this.#frameOf({ kind: 'local', relation, schema })))
     return this.#with({ lateRows: { relation, schema, outputs, columns: fields } })
   }
+  deadLetters(f: (rows: unknown) => unknown, options: DeadLetterOptions = {}): QueryWriter {
+    if (typeof f !== 'function')
+      throw new InvalidQueryError('INVALID_FUNCTION', {
+        what: `deadLetters was given a ${typeof f}`,
+        todo: "give a function letters => letters.output.format('json').option('path', 'dead-letters/')",
+      })
+    const schema = new Schema(deadLetterFields)
+    const relation = `dead_letters_${++outputsCount}`
+    const outputs = sideOutputSpecs('deadLetters', f(this.#frameOf({ kind: 'local', relation, schema })))
+    return this.#with({ deadLetters: { relation, schema, outputs, limits: deadLetterLimits(options) } })
+  }
   /** Where the rows go, as the engine gets it. */
   sink(path?: string): Pick<StartQuery, 'format' | 'options' | 'partitionBy' | 'instance'> {
     const { foreachBatch, foreach, outputs, options, format, partitionBy } = this.#settings
@@ -231,9 +246,10 @@ export class QueryWriter {
   }
   /** Checks the query as a whole, then hands it to the engine. */
   start = async (path?: string): Promise<StreamingQuery> => {
-    const { outputMode, trigger, queryName, lateRows } = this.#settings
+    const { outputMode, trigger, queryName, lateRows, deadLetters } = this.#settings
     checkStreaming(this.#plan, outputMode)
-    return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path), ...(lateRows && { lateRows }) })
+    const sideOutputs = { ...(lateRows && { lateRows }), ...(deadLetters && { deadLetters }) }
+    return this.#engine.start({ outputMode, trigger, queryName, plan: this.#plan, ...this.sink(path), ...sideOutputs })
   }
   /** A memory table of that name; there is no catalog of tables on disk. */
   toTable = async (name: string): Promise<StreamingQuery> => {
@@ -247,6 +263,29 @@ export class QueryWriter {
   #with(change: Partial<QuerySettings>): QueryWriter {
     return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...this.#settings, ...change })
   }
+}
+
+/** InvalidQueryError INVALID_DEAD_LETTERS. */
+function deadLetterLimits(options: DeadLetterOptions): DeadLetterLimits {
+  const names = ['maxPerBatch', 'maxShare', 'userFunctions']
+  const foreign = Object.keys(options).find((name) => !names.includes(name))
+  const { maxPerBatch, maxShare, userFunctions = false } = options
+  const wrong =
+    foreign !== undefined
+      ? `the option ${JSON.stringify(foreign)}, which it does not have`
+      : maxPerBatch !== undefined && !(Number.isSafeInteger(maxPerBatch) && maxPerBatch >= 0)
+        ? `maxPerBatch = ${maxPerBatch}`
+        : maxShare !== undefined && !(maxShare >= 0 && maxShare <= 1)
+          ? `maxShare = ${maxShare}`
+          : typeof userFunctions !== 'boolean'
+            ? `userFunctions = ${JSON.stringify(userFunctions)}`
+            : undefined
+  if (wrong === undefined)
+    return { userFunctions, ...(maxPerBatch !== undefined && { maxPerBatch }), ...(maxShare !== undefined && { maxShare }) }
+  throw new InvalidQueryError('INVALID_DEAD_LETTERS', {
+    what: `deadLetters was given ${wrong}`,
+    todo: 'give maxPerBatch (a whole number from 0), maxShare (from 0 to 1) and userFunctions (true or false), or none of them',
+  })
 }
 
 /** The columns of a frame, or a schema in any form, as a bounded table has them. */

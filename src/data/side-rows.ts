@@ -24,3 +24,37 @@ export interface Account {
   readonly lateRows: number
   readonly deadLetters: number
 }
+
+/** A record or row that could not be used, and why. */
+export interface RefusedRecord {
+  /** A code that never changes: MALFORMED_RECORD_IN_PARSING, … */
+  readonly reason: string
+  readonly message: string
+  /** Where it comes from, as far as that is known. */
+  readonly file?: string
+  /** From 1. */
+  readonly line?: number
+  readonly topic?: string
+  readonly partition?: number
+  readonly offset?: bigint
+  /** Its bytes as they were read; of a row its JSON. */
+  readonly raw?: Uint8Array
+}
+
+/** The columns of dead letters. */
+export const deadLetterFields: readonly Field[] = [
+  { name: 'reason', type: 'string', nullable: false },
+  { name: 'message', type: 'string', nullable: false },
+  { name: 'stage', type: 'string', nullable: false },
+  { name: 'source', type: 'string', nullable: true },
+  { name: 'file', type: 'string', nullable: true },
+  { name: 'line', type: 'long', nullable: true },
+  { name: 'topic', type: 'string', nullable: true },
+  { name: 'partition', type: 'int', nullable: true },
+  { name: 'offset', type: 'long', nullable: true },
+  { name: 'raw', type: 'binary', nullable: true },
+  { name: 'batch_id', type: 'long', nullable: false },
+  { name: 'at', type: 'timestamp', nullable: false },
+]
+/** Who refused it. */
+export type DeadLetterStage = 'source' | 'function' | 'sink'

@@ -2,9 +2,14 @@ import type { ColumnBatch } from './column-batch.ts'
 import type { ReadFormat } from './file-options.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
+import type { RefusedRecord } from './side-rows.ts'
 
 /** The rows between two offsets, in the form in which the source has them. */
-export type SourceBatch =
+export type SourceBatch = BatchRows & {
+  /** Records that the source could not make rows of, where the query keeps dead letters (SourceContext.keepsDeadLetters); they are not among the rows. */
+  readonly refused?: readonly RefusedRecord[]
+}
+type BatchRows =
   /** Files for DuckDB to read with the schema of the source; `options` under Spark's names; `path` is
    *  what the source reads, and folders `name=value` below it are columns. */
   | {

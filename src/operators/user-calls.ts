@@ -13,11 +13,22 @@ export interface CallOverColumns {
   readonly texts: readonly string[]
 }
 
-/** The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments. */
-export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch, nullable: boolean): Promise<Column> {
+/** Rows for which a call has failed, by their number. */
+export type FailedRows = Map<number, UserFunctionError>
+
+/**
+ * The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments. With `failed`, a row for which a function of
+ * single rows fails goes there, and its result is null; one over columns fails for all rows or none.
+ */
+export async function callUserFunction(
+  call: CallOverColumns,
+  batch: ColumnBatch,
+  nullable: boolean,
+  failed: FailedRows | null = null,
+): Promise<Column> {
   const { body } = call.function
   const args = call.args.map((index) => batch.columns[index]!)
-  return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, nullable)
+  return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, nullable, failed)
 }
 
 // ---- a call a row
@@ -25,13 +36,24 @@ export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch
 /** So many rows go without letting other work of the process run. */
 const rowsATurn = 16_384
 
-async function callRows(call: CallOverColumns, args: readonly Column[], length: number, nullable: boolean): Promise<Column> {
+async function callRows(
+  call: CallOverColumns,
+  args: readonly Column[],
+  length: number,
+  nullable: boolean,
+  failed: FailedRows | null,
+): Promise<Column> {
   const { function: f } = call
   const values = args.map((column) => columnValues(column, length))
   const results: { value: unknown }[] = new Array(length)
   const rowArgs = (row: number) => values.map((column) => column[row])
   const { concurrency } = f.body as { readonly concurrency: number }
   const pending = new Set<Promise<void>>()
+  const refuse = (row: number, error: unknown): { value: unknown } => {
+    if (failed === null || !(error instanceof UserFunctionError)) throw error
+    failed.set(row, error)
+    return { value: null }
+  }
   for (let row = 0; row < length; row++) {
     if (row > 0 && row % rowsATurn === 0) await new Promise((resolve) => setImmediate(resolve))
     const given = rowArgs(row)
@@ -39,20 +61,40 @@ async function callRows(call: CallOverColumns, args: readonly Column[], length: 
       results[row] = { value: null }
       continue
     }
-    const result = resultOf(call, given)
+    let result: unknown
+    try {
+      result = resultOf(call, given)
+    } catch (error) {
+      results[row] = refuse(row, error)
+      continue
+    }
     if (!isThenable(result)) {
       results[row] = { value: result }
       continue
     }
-    const settled = settle(call, given, result).then((value) => {
-      results[row] = { value }
-      pending.delete(settled)
-    })
+    const settled = settle(call, given, result)
+      .then(
+        (value) => ({ value }),
+        (error: unknown) => refuse(row, error),
+      )
+      .then((value) => {
+        results[row] = value
+        pending.delete(settled)
+      })
     pending.add(settled)
     if (pending.size >= concurrency) await Promise.race(pending)
   }
   await Promise.all(pending)
-  return resultColumn(call, results, rowArgs, nullable)
+  if (failed === null) return resultColumn(call, results, rowArgs, nullable)
+  for (const [row, result] of results.entries()) {
+    if (failed.has(row)) continue
+    try {
+      resultColumn(call, [result], () => rowArgs(row), nullable)
+    } catch (error) {
+      results[row] = refuse(row, error)
+    }
+  }
+  return resultColumn(call, results, rowArgs, true)
 }
 
 function resultOf(call: CallOverColumns, args: readonly unknown[]): unknown {

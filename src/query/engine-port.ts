@@ -26,6 +26,8 @@ export interface StartQuery {
   readonly instance?: unknown
   /** Where rows go that came too late, or are stamped too far ahead; absent where nobody asked. */
   readonly lateRows?: LateRowsOutput
+  /** Where records and rows go that can't be read, computed or written; absent where that stops the query. */
+  readonly deadLetters?: DeadLettersOutput
   /** Tests: this query's time, in place of the engine's. */
   readonly clock?: Clock
   /** Tests: is told of each durable step of each batch. */
@@ -73,6 +75,17 @@ export interface SideOutput {
 export interface LateRowsOutput extends SideOutput {
   /** Which columns of a late row are given out, before those that say why it is late. */
   readonly columns: readonly Field[]
+}
+export interface DeadLettersOutput extends SideOutput {
+  readonly limits: DeadLetterLimits
+}
+export interface DeadLetterLimits {
+  /** So many dead letters of one batch are taken; one more ends the query. */
+  readonly maxPerBatch?: number
+  /** The same as a share of the rows that the batch has read, 0 to 1. */
+  readonly maxShare?: number
+  /** Whether rows for which a function of the program throws become dead letters too. */
+  readonly userFunctions: boolean
 }
 export interface WriteBatch {
   readonly plan: LogicalPlan

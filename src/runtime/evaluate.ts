@@ -20,6 +20,8 @@ import {
 import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import type { StateStore } from '../state/state-store.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { callKeepingLetters } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
@@ -41,6 +43,8 @@ export interface EvaluationContext {
   readonly lateRows?: LateRows | undefined
   /** As store, null where the checkpoint has none of that name. */
   readonly storeIfThere: (operatorId: number, name: string) => StateStore | null
+  /** Where rows go that can't be computed; absent where that ends the query. */
+  readonly deadLetters?: DeadLetters | undefined
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
@@ -143,8 +147,13 @@ export class Evaluation {
 
   /** Only the arguments cross into JavaScript, and only the results come back. */
   async #userCalls(node: UserCallsStep): Promise<Relation> {
-    const { sql } = this.#context
+    const { sql, deadLetters } = this.#context
     const input = await this.relationOf(node.input)
+    if (deadLetters?.takesFunctions) {
+      const { rows, account } = await callKeepingLetters(sql, node, input, deadLetters)
+      this.record.books.push(account)
+      return rows
+    }
     const used = [...new Set(node.calls.flatMap((call) => call.args))]
     const batch = await sql.columnsAt(input, used)
     const fields = node.schema.fields.slice(node.kept)

@@ -1,75 +1,28 @@
-import type { Clock } from '../base/clock.ts'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
-import type { BatchHistory } from '../checkpoint/batch-history.ts'
-import type { Checkpoint, CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
+import type { CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
-import type { Field } from '../data/types.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
-import type { WatermarkPolicy } from '../operators/watermark-tracker.ts'
-import type { BatchScan } from '../plan/logical-plan.ts'
-import type { StatefulNode, StreamingPlan } from '../planner/streaming-plan.ts'
-import type { Trigger } from '../query/engine-port.ts'
+import type { StatefulNode } from '../planner/streaming-plan.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
-import type { BatchStep, StepObserver } from '../query/steps.ts'
-import type { Sink, SinkCommit } from '../sinks/sink.ts'
+import type { BatchStep } from '../query/steps.ts'
+import type { SinkCommit } from '../sinks/sink.ts'
 import type { Offset, ReadLimit, Source } from '../sources/source.ts'
-import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { Evaluation } from './evaluate.ts'
-import type { WithRelation } from './open-sink.ts'
-import { ProgressReporter, type QueryIdentity } from './progress-reporter.ts'
+import type { ExecutionParts } from './execution-parts.ts'
+import { countRows } from './late-rows.ts'
+import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
-import type { ReadLimits } from './read-limits.ts'
+import { readSource } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
-import type { SideOutputs } from './side-outputs.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
 import { WakeUp } from './wake.ts'
-
-/** Everything a run works with, opened and checked by startQuery. */
-export interface ExecutionParts {
-  readonly identity: QueryIdentity
-  readonly plan: StreamingPlan
-  readonly checkpoint: Checkpoint
-  /** What each new offsets entry pins. */
-  readonly pinnedConf: Readonly<Record<string, string>>
-  readonly salt: string
-  readonly sources: ReadonlyMap<string, Source>
-  readonly sink: Sink
-  /** Null where the query sets no rows aside. */
-  readonly sideOutputs: SideOutputs | null
-  /** The columns of late rows that are given out; null where nobody asked for them. */
-  readonly lateColumns: readonly Field[] | null
-  /** The rows of a bounded table that is no file. */
-  readonly readTable: (scan: BatchScan, columns: ReadonlySet<number>, sql: SqlBatch) => Promise<Relation | undefined>
-  readonly beginBatch: (parameters: SqlBatchParameters) => Promise<SqlBatch>
-  /** Opens the state as it stood before the given batch; null for a query without stateful operators. */
-  readonly openState: ((batchId: number) => Promise<QueryState>) | null
-  readonly clock: Clock
-  readonly trigger: Trigger
-  readonly settings: ExecutionSettings
-  readonly limits: ReadLimits
-  readonly observeStep?: StepObserver | undefined
-  /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
-  readonly withRelation?: WithRelation | undefined
-  /** Is told of each batch once it is committed; null where none is kept. */
-  readonly history: BatchHistory | null
-  readonly onProgress: (progress: QueryProgress) => void
-  /** There was nothing to do for a while; `isFirst`: and there has not been since this run began. */
-  readonly onIdle: (progress: QueryProgress, isFirst: boolean) => void
-  readonly warn: (text: string) => void
-}
-export interface ExecutionSettings {
-  readonly noDataMicroBatches: boolean
-  readonly watermarkPolicy: WatermarkPolicy
-  readonly pollingDelayMs: number
-  readonly noDataProgressEventIntervalMs: number
-  readonly minBatchesToRetain: number
-}
 
 /** A batch that stands in the offset log and is not committed. */
 interface PlannedBatch {
@@ -215,11 +168,11 @@ export class MicroBatchExecution {
 
   /** Lets go of state, sources and sink, whatever state they are in. */
   async close(): Promise<void> {
-    const { plan, sources, sink, sideOutputs } = this.#parts
+    const { plan, sources, sink, setAside } = this.#parts
     const closing = [
       ...[...sources.values()].map((source) => source.stop()),
       sink.stop(),
-      sideOutputs?.stop(),
+      setAside?.outputs.stop(),
       this.#state?.close(),
       closeSteps(plan.stateful),
     ]
@@ -420,13 +373,14 @@ export class MicroBatchExecution {
     let staged: Promise<StagedEntry> | undefined
     let committed: CommitEntry | undefined
     try {
-      const setAside = this.#setAside(sql)
+      const setAside = this.#setAside(sql, entry)
       const evaluation = await this.#evaluate(sql, entry, setAside)
       const relation = await this.#reporter.time('addBatch', async () => {
         // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
+        await setAside?.checkLimits()
         const watermarkMs = this.#watermark.advance(evaluation.record.eventTimes, entry.batchTimestampMs)
         // the entry that will say that the batch is done waits for its name, on a disk that is busy with the state anyway
         committed = { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch, ...this.#watermark.kept }
@@ -441,13 +395,7 @@ export class MicroBatchExecution {
         if (result.status === 'rejected') throw result.reason
         return run.value
       })
-      const commit = await this.#reporter.time('addBatch', () =>
-        this.#step('sink/commit', async () => {
-          const delivered = await this.#deliver(sql, relation)
-          await setAside?.deliver()
-          return delivered
-        }),
-      )
+      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation, setAside)))
       const inputRows = await sql.inputRows()
       this.#reporter.finishBatch({
         commit,
@@ -455,8 +403,8 @@ export class MicroBatchExecution {
         inputRows,
         readCounts: sql.readCounts(),
         state: this.#state,
-        sideOutputs: this.#parts.sideOutputs?.progress as QueryProgress['sideOutputs'],
-        books: setAside || evaluation.record.books.length > 0 ? evaluation.record.books : undefined,
+        sideOutputs: this.#parts.setAside?.outputs.progress as QueryProgress['sideOutputs'],
+        books: setAside ? setAside.books(evaluation.record.books, inputRows) : booksOf(evaluation),
       })
       await this.#reporter.time('commitOffsets', () => this.#step('commit-log/write', async () => (await staged!).publish()))
       staged = undefined
@@ -476,13 +424,13 @@ export class MicroBatchExecution {
     this.#batchId++
     this.#upkeep?.due()
     await this.#parts.sink.maintain?.()
-    await this.#parts.sideOutputs?.maintain()
+    await this.#parts.setAside?.outputs.maintain()
   }
 
   /** The rows of a batch that go to side outputs; undefined where there are none. */
-  #setAside(sql: SqlBatch): SetAside | undefined {
-    const { sideOutputs, lateColumns } = this.#parts
-    return sideOutputs === null ? undefined : new SetAside(sideOutputs, sql, lateColumns, this.#batchId)
+  #setAside(sql: SqlBatch, { batchTimestampMs }: OffsetEntry): SetAside | undefined {
+    const { setAside } = this.#parts
+    return setAside === null ? undefined : new SetAside(setAside, sql, this.#batchId, batchTimestampMs)
   }
 
   async #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined): Promise<Evaluation> {
@@ -490,6 +438,7 @@ export class MicroBatchExecution {
     return new Evaluation(plan.root, {
       sql,
       lateRows: setAside?.lateRows,
+      deadLetters: setAside?.deadLetters,
       stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
@@ -502,7 +451,10 @@ export class MicroBatchExecution {
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
             : await source.rows(start, end, node)
           this.#parts.limits.reads(node.source, rows)
-          return sql.source(node.source, rows, node.schema)
+          if (!setAside?.deadLetters) return sql.source(node.source, rows, node.schema)
+          const read = await readSource(sql, node, rows, setAside.deadLetters)
+          setAside.hasRead(read.account)
+          return read.rows
         }),
       relation: () => {
         throw new InvalidQueryError('STREAMING_QUERY_OVER_BATCH_RELATION', {
@@ -538,13 +490,24 @@ export class MicroBatchExecution {
     )
   }
 
-  async #deliver(sql: SqlBatch, relation: Relation): Promise<SinkCommit> {
+  /** To the sink, then what was set aside to its own. */
+  async #deliver(sql: SqlBatch, relation: Relation, setAside: SetAside | undefined): Promise<SinkCommit> {
     const { checkpoint, sink, plan, withRelation } = this.#parts
     await checkpoint.checkFence()
-    const add = (rows: Relation) => sink.addBatch({ batchId: this.#batchId, rows: sql.rowSet(rows), outputMode: plan.outputMode })
-    if (!withRelation) return add(relation)
-    const held = await sql.materialize(relation)
-    return withRelation(sql, held, () => add(held))
+    const keepsDeadLetters = setAside?.deadLetters !== undefined
+    const add = (rows: Relation) =>
+      sink.addBatch({
+        batchId: this.#batchId,
+        rows: sql.rowSet(rows),
+        outputMode: plan.outputMode,
+        ...(keepsDeadLetters && { keepsDeadLetters }),
+      })
+    const held = withRelation || keepsDeadLetters ? await sql.materialize(relation) : relation
+    const commit = withRelation ? await withRelation(sql, held, () => add(held)) : await add(held)
+    // what several outputs make of the rows is theirs
+    if (keepsDeadLetters) await setAside.hasDelivered(withRelation ? { ...commit, numOutputRows: -1 } : commit, await countRows(sql, held))
+    await setAside?.deliver()
+    return commit
   }
 
   /** Tells the observer before and after, and stops here where the query was told to stop without draining. */
@@ -596,4 +559,9 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   )
+}
+
+/** Of a query without side outputs: what it has dropped for being too far ahead, if it looks. */
+function booksOf({ record }: Evaluation): QueryProgress['books'] {
+  return record.books.length > 0 ? record.books : undefined
 }

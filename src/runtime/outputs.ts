@@ -90,14 +90,20 @@ class OutputsSink implements Sink {
     this.guarantee = byStrength[Math.min(...outputs.map(({ sink }) => byStrength.indexOf(sink.guarantee)))]!
   }
 
-  async addBatch({ batchId, outputMode }: SinkBatch): Promise<SinkCommit> {
+  async addBatch({ batchId, outputMode, keepsDeadLetters }: SinkBatch): Promise<SinkCommit> {
     const commits: SinkCommit[] = []
     for (const { spec, sink } of this.#outputs) {
-      commits.push(await this.#runBatch(spec.plan, (rows) => sink.addBatch({ batchId, rows, outputMode })))
+      commits.push(
+        await this.#runBatch(spec.plan, (rows) =>
+          sink.addBatch({ batchId, rows, outputMode, ...(keepsDeadLetters && { keepsDeadLetters }) }),
+        ),
+      )
     }
+    const refused = commits.flatMap((commit) => commit.refused ?? [])
     const counts = commits.map(({ numOutputRows }) => numOutputRows)
     return {
       status: commits.some(({ status }) => status === 'committed') ? 'committed' : 'already-committed',
+      ...(refused.length > 0 && { refused }),
       numOutputRows: counts.includes(-1) ? -1 : counts.reduce((sum, count) => sum + count, 0),
       metrics: Object.fromEntries(
         commits.flatMap(({ numOutputRows, metrics = {} }, i) => {

@@ -42,9 +42,10 @@ import type { QueryState } from '../state/state-store.ts'
 import { version } from '../version.ts'
 import { readTable } from './bounded-tables.ts'
 import type { Conf } from './conf.ts'
+import type { ExecutionParts } from './execution-parts.ts'
 import { findProvider } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
-import { type ExecutionParts, MicroBatchExecution } from './micro-batch-execution.ts'
+import { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
@@ -105,8 +106,8 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   return { options, environment, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
 }
 
-function sideSpecsOf({ lateRows }: StartQuery): SideSpecs {
-  return { ...(lateRows && { lateRows }) }
+function sideSpecsOf({ lateRows, deadLetters }: StartQuery): SideSpecs {
+  return { ...(lateRows && { lateRows }), ...(deadLetters && { deadLetters }) }
 }
 
 /** Late rows of a query in which none can be late are a mistake. */
@@ -316,6 +317,7 @@ async function openExecution(
       instance: scan.instance,
       checkFence,
       conf: (key) => conf.get(key),
+      ...(spec.deadLetters && { keepsDeadLetters: true }),
       warn,
     })
     sources.set(name, source)
@@ -350,8 +352,11 @@ async function openExecution(
     salt: pinned.conf[saltKey]!,
     sources,
     sink,
-    sideOutputs,
-    lateColumns: spec.lateRows?.columns ?? null,
+    setAside: sideOutputs && {
+      outputs: sideOutputs,
+      lateColumns: spec.lateRows?.columns ?? null,
+      deadLetterLimits: spec.deadLetters?.limits ?? null,
+    },
     readTable: (scan, columns, sql) => readTable(scan, columns, sql, environment),
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
     openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),

@@ -1,6 +1,7 @@
 import { assert, InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { RowSet } from '../data/row-set.ts'
+import type { RefusedRecord } from '../data/side-rows.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 
 /** `foreach`: the instance holds the user's writer. At least once: the batch that was running at a crash comes again under the same epoch id. */
@@ -26,22 +27,24 @@ class ForeachSink implements Sink {
     this.#writer = writer
   }
 
-  async addBatch({ batchId, rows }: SinkBatch): Promise<SinkCommit> {
+  async addBatch({ batchId, rows, keepsDeadLetters = false }: SinkBatch): Promise<SinkCommit> {
     const writer = this.#writer
     const isWanted = await inUserCode('open', batchId, () => writer.open?.(0n, BigInt(batchId)))
     let count = 0
+    const refused: RefusedRecord[] | null = keepsDeadLetters ? [] : null
     try {
-      if (isWanted !== false) count = await this.#process(batchId, rows)
+      if (isWanted !== false) count = await this.#process(batchId, rows, refused)
     } catch (error) {
       // what stopped the batch is what is told, whatever close makes of it
       await Promise.resolve(writer.close?.(error instanceof UserFunctionError ? error.cause : error)).catch(() => {})
       throw error
     }
     await inUserCode('close', batchId, () => writer.close?.(null))
-    return { status: isWanted === false ? 'already-committed' : 'committed', numOutputRows: count }
+    return { status: isWanted === false ? 'already-committed' : 'committed', numOutputRows: count, ...(refused?.length && { refused }) }
   }
 
-  async #process(batchId: number, rows: RowSet): Promise<number> {
+  /** Gives how many rows the writer has taken. With `refused` a row for which process throws goes there, and the next one follows. */
+  async #process(batchId: number, rows: RowSet, refused: RefusedRecord[] | null): Promise<number> {
     const writer = this.#writer
     const objects = await rows.toObjects()
     if (writer.processBatch) {
@@ -50,10 +53,15 @@ class ForeachSink implements Sink {
     }
     assert(writer.process, 'the writer has process or processBatch')
     for (const [at, row] of objects.entries()) {
-      const pending = inUserCode(`process (row ${at} of ${objects.length})`, batchId, () => writer.process!(row), row)
-      if (pending instanceof Promise) await pending
+      try {
+        const pending = inUserCode(`process (row ${at} of ${objects.length})`, batchId, () => writer.process!(row), row)
+        if (pending instanceof Promise) await pending
+      } catch (error) {
+        if (refused === null || !(error instanceof UserFunctionError)) throw error
+        refused.push({ reason: error.code, message: error.what, raw: new TextEncoder().encode(rowText(row)) })
+      }
     }
-    return objects.length
+    return objects.length - (refused?.length ?? 0)
   }
 
   async stop(): Promise<void> {}
@@ -72,6 +80,10 @@ function inUserCode<T>(call: string, batchId: number, run: () => T | Promise<T>,
   }
 }
 
+function rowText(row: unknown): string {
+  return JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? String(row)
+}
+
 const shownRow = 200
 
 function failed(call: string, batchId: number, cause: unknown, row: unknown): Error {
@@ -84,6 +96,6 @@ function failed(call: string, batchId: number, cause: unknown, row: unknown): Er
   })
 }
 function text(row: unknown): string {
-  const json = JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? String(row)
+  const json = rowText(row)
   return json.length > shownRow ? `${json.slice(0, shownRow)}…` : json
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
+import type { RefusedRecord } from '../data/side-rows.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 
 /** What a restart can do to the output. */
@@ -25,6 +26,8 @@ export interface SinkBatch {
   readonly batchId: number
   readonly rows: RowSet
   readonly outputMode: OutputMode
+  /** Whether the query keeps dead letters: then a sink may leave rows out that it can't write, and say which in its commit. */
+  readonly keepsDeadLetters?: boolean
 }
 export interface SinkCommit {
   /** 'already-committed': this batch was delivered before and the sink kept the first delivery. */
@@ -32,6 +35,11 @@ export interface SinkCommit {
   /** Rows written, or -1 where the sink does not know. */
   readonly numOutputRows: number
   readonly metrics?: Readonly<Record<string, string>>
+  /**
+   * Rows of the batch that the sink could not write and has left out, where keepsDeadLetters says so. A sink that counts a batch once must give the same ones
+   * when the batch comes again: it keeps them with the batch, or finds them by looking at the rows alone.
+   */
+  readonly refused?: readonly RefusedRecord[]
 }
 
 /** What a format gives for `writeStream.format(name)`. */

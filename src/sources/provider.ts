@@ -38,6 +38,8 @@ export interface SourceContext {
   readonly checkFence: () => Promise<void>
   /** Engine configuration under Spark's keys (fileSource.log.compactInterval …). */
   readonly conf: (key: string) => string | undefined
+  /** Whether records that can't be read are to be handed over beside the rows (SourceBatch.refused) in place of failing the batch. */
+  readonly keepsDeadLetters?: boolean
   /** Tells the user what is no error and should be known. */
   readonly warn?: (text: string) => void
 }

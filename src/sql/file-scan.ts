@@ -28,6 +28,35 @@ export async function scanFiles(
   return { ...scan, over: (some) => scanFiles(format, some, schema, { ...options, ignoreCorruptFiles: 'false' }, partitions) }
 }
 
+/**
+ * The files of a stream. Where dead letters are kept, a malformed record is kept apart and a file that can't be read is left out, unless the options say what
+ * becomes of them.
+ */
+export async function scanSource(
+  format: ReadFormat,
+  files: readonly InputFile[],
+  schema: Schema,
+  options: Readonly<Record<string, string>>,
+  partitions: readonly string[],
+  keepsDeadLetters: boolean,
+): Promise<FileScan> {
+  const own = new FormatOptions(options)
+  const corruptColumn = own.text('columnNameOfCorruptRecord') ?? '_corrupt_record'
+  if (!keepsDeadLetters) return scanFiles(format, files, schema, options, partitions)
+  const decidesFiles = own.text('ignoreCorruptFiles') !== undefined
+  const decidesRecords = own.text('mode') !== undefined || schema.names.includes(corruptColumn)
+  const scan = await scanFiles(format, files, schema, decidesFiles ? options : { ...options, ignoreCorruptFiles: 'true' }, partitions)
+  return decidesRecords ? scan : withLetters(scan)
+}
+function withLetters(scan: FileScan): FileScan {
+  const { mending, over } = scan
+  return {
+    ...scan,
+    ...(mending && { mending: { ...mending, mode: 'DEADLETTER' } }),
+    ...(over && { over: async (files: readonly InputFile[]) => withLetters(await over(files)) }),
+  }
+}
+
 async function readFormat(format: ReadFormat, request: ReadRequest): Promise<FileScan> {
   switch (format) {
     case 'json':

@@ -2,7 +2,8 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { type ReadFormat, readOptions, refusedFormats, refusedReadOptions, tableOptions } from '../data/file-options.ts'
 
-export type ParseMode = 'PERMISSIVE' | 'DROPMALFORMED' | 'FAILFAST'
+/** DEADLETTER is no mode that a user gives: malformed records are kept apart. */
+export type ParseMode = 'PERMISSIVE' | 'DROPMALFORMED' | 'FAILFAST' | 'DEADLETTER'
 
 /** Options of a file format under Spark's names, in any case, as Spark takes them. */
 export class FormatOptions {

@@ -23,6 +23,9 @@ export interface ReadCounts {
 export interface Recovered {
   readonly rows?: number
   readonly counts: ReadCounts
+  /** Of what is kept as dead letters: the table of mended records, and files that were left out. */
+  readonly lettersIn?: string
+  readonly unreadable?: readonly string[]
 }
 
 const none: ReadCounts = { corruptRecords: 0, droppedRecords: 0, ignoredFiles: 0 }
@@ -59,7 +62,8 @@ export class Recovery {
     const readable: InputFile[] = []
     for (const file of scan.files) if (await this.#isReadable(scan, file)) readable.push(file)
     relation.form = { kind: 'files', scan: await scan.over!(readable), source }
-    return { counts: { ...none, ignoredFiles: scan.files.length - readable.length } }
+    const unreadable = scan.files.filter((file) => !readable.includes(file)).map((file) => file.path)
+    return { counts: { ...none, ignoredFiles: unreadable.length }, unreadable }
   }
 
   /** Reads a scan record by record into a table. */
@@ -72,8 +76,10 @@ export class Recovery {
     await rm(scratch, { recursive: true, force: true })
     const [rows, malformed] = await this.#numbers(`SELECT count(*), count(*) FILTER (WHERE malformed) FROM ${table}`)
     if (mode === 'FAILFAST' && malformed! > 0) throw await this.#firstMalformed(table)
-    const where = mode === 'DROPMALFORMED' ? ' WHERE NOT malformed' : ''
+    const where = mode === 'DROPMALFORMED' || mode === 'DEADLETTER' ? ' WHERE NOT malformed' : ''
     relation.form = { kind: 'select', sql: `SELECT ${columnsOf(schema)} FROM ${table}${where}`, inputs: [] }
+    // dead letters were delivered by the source, and go another way
+    if (mode === 'DEADLETTER') return { rows: rows!, counts: none, ...(malformed! > 0 && { lettersIn: table }) }
     const dropped = mode === 'DROPMALFORMED' ? malformed! : 0
     return { rows: rows! - dropped, counts: { corruptRecords: malformed! - dropped, droppedRecords: dropped, ignoredFiles: 0 } }
   }

@@ -9,7 +9,7 @@ import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
-import { scanFiles } from './file-scan.ts'
+import { scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
 import { checkTableOptions, fileFormat } from './options.ts'
@@ -19,7 +19,7 @@ import { readChunk, readColumns, readKeyIds } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import type { Session } from './session.ts'
-import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters } from './sql-batch.ts'
+import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
 import { SqlRowSet } from './sql-row-set.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
 
@@ -30,6 +30,8 @@ interface SourceRows {
   rows: number | undefined
   scan: FileScan | null
   counts?: ReadCounts
+  lettersIn?: string
+  unreadable?: readonly string[]
   readonly relation: SqlRelation
   /** What the plan reads, where that is made of `relation`. */
   readonly outer?: SqlRelation
@@ -53,14 +55,14 @@ export class SqlBatchRun implements SqlBatch {
     this.#recovery = new Recovery(session)
   }
 
-  async source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation> {
-    const source = await this.#openSource(name, batch, schema)
+  async source(name: string, batch: SourceBatch, schema: Schema, keepsDeadLetters = false): Promise<Relation> {
+    const source = await this.#openSource(name, batch, schema, keepsDeadLetters)
     const known = this.#sources.get(name)
     if (known) known.push(source)
     else this.#sources.set(name, [source])
     return source.outer ?? source.relation
   }
-  async #openSource(name: string, batch: SourceBatch, schema: Schema): Promise<SourceRows> {
+  async #openSource(name: string, batch: SourceBatch, schema: Schema, keepsDeadLetters: boolean): Promise<SourceRows> {
     switch (batch.kind) {
       case 'objects':
         return this.#loadedSource([rowsToColumns(schema, batch.rows)], schema)
@@ -77,11 +79,21 @@ export class SqlBatchRun implements SqlBatch {
       }
       case 'files': {
         const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
-        const scan = await scanFiles(batch.format, batch.files, schema, batch.options, partitionsOf(batch.files, base, schema))
+        const scan = await scanSource(
+          batch.format,
+          batch.files,
+          schema,
+          batch.options,
+          partitionsOf(batch.files, base, schema),
+          keepsDeadLetters,
+        )
         const relation = await this.#fileRelation(schema, scan, name)
         const known = scan.count.kind === 'known' ? scan.count.rows : undefined
         const source: SourceRows = { rows: batch.files.length === 0 ? 0 : known, scan, relation }
-        if (scan.mending?.first) Object.assign(source, await this.#recovery.mend(relation, scan))
+        if (scan.mending?.first) {
+          const { rows, counts, lettersIn } = await this.#recovery.mend(relation, scan)
+          Object.assign(source, { rows, counts, ...(lettersIn !== undefined && { lettersIn }) })
+        }
         return source
       }
     }
@@ -122,7 +134,7 @@ export class SqlBatchRun implements SqlBatch {
   }
 
   async rows(batch: SourceBatch, schema: Schema): Promise<Relation> {
-    const { outer, relation } = await this.#openSource('', batch, schema)
+    const { outer, relation } = await this.#openSource('', batch, schema, false)
     return outer ?? relation
   }
 
@@ -250,6 +262,14 @@ export class SqlBatchRun implements SqlBatch {
       counts.set(name, sum)
     }
     return counts
+  }
+  unreadable(name: string): Unreadable | null {
+    const sources = this.#sources.get(name) ?? []
+    const tables = sources.flatMap(({ lettersIn }) => (lettersIn === undefined ? [] : [lettersIn]))
+    const files = sources.flatMap(({ unreadable = [] }) => unreadable)
+    if (tables.length + files.length === 0) return null
+    const sql = tables.map((table) => `SELECT file AS c0, line AS c1, encode(raw) AS c2 FROM ${table} WHERE malformed`).join(' UNION ALL ')
+    return { records: tables.length === 0 ? null : new SqlRelation(malformedSchema, { kind: 'select', sql, inputs: [] }), files }
   }
   readCounts(): ReadonlyMap<string, ReadCounts> {
     const all = new Map<string, ReadCounts>()
@@ -390,7 +410,15 @@ function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))
 }
 
-function noteRecovered(source: SourceRows, { rows, counts }: Recovered): void {
+const malformedSchema = new Schema([
+  { name: 'file', type: 'string', nullable: true },
+  { name: 'line', type: 'long', nullable: true },
+  { name: 'raw', type: 'binary', nullable: true },
+])
+
+function noteRecovered(source: SourceRows, { rows, counts, lettersIn, unreadable }: Recovered): void {
+  if (lettersIn !== undefined) source.lettersIn = lettersIn
+  if (unreadable !== undefined) source.unreadable = [...(source.unreadable ?? []), ...unreadable]
   const { form } = source.relation
   if (form.kind === 'files') source.scan = form.scan
   source.rows = rows ?? (form.kind === 'files' && form.scan.files.length === 0 ? 0 : source.rows)

@@ -10,6 +10,14 @@ export interface Relation {
   readonly schema: Schema
 }
 
+/** Records and files that a source could not make rows of. */
+export interface Unreadable {
+  /** Malformed records with the columns file (string), line (long) and raw (binary); null where there are none. They are among inputRows. */
+  readonly records: Relation | null
+  /** Files that can't be read at all. */
+  readonly files: readonly string[]
+}
+
 export interface EventTimeStats {
   /** Rows seen; a null event time counts as 1970 in all of these, as in Spark. */
   readonly count: number
@@ -25,7 +33,9 @@ export interface EventTimeStats {
  */
 export interface SqlBatch {
   /** The rows of a source in this batch. `name` is the source's name in the checkpoint, for the counts. */
-  source(name: string, batch: SourceBatch, schema: Schema): Promise<Relation>
+  source(name: string, batch: SourceBatch, schema: Schema, keepsDeadLetters?: boolean): Promise<Relation>
+  /** What of a source's files can't be read, where dead letters are kept and its rows have been computed; null where that is nothing. */
+  unreadable(name: string): Unreadable | null
   /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). */
   scan(scan: BatchScan): Promise<Relation>
   /** Rows of a bounded table that is none of files; they count for no source. */

@@ -1,0 +1,90 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import { Schema } from '../data/schema.ts'
+import { type DeadLetterStage, deadLetterFields, type RefusedRecord } from '../data/side-rows.ts'
+import { rowsToColumns } from '../data/values.ts'
+import type { DeadLetterLimits } from '../query/engine-port.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import { countRows, unionOf } from './late-rows.ts'
+
+export const deadLetterSchema = new Schema(deadLetterFields)
+
+/** The dead letters of one batch, as they come up. */
+export class DeadLetters {
+  readonly takesFunctions: boolean
+  readonly #sql: SqlBatch
+  readonly #limits: DeadLetterLimits
+  readonly #batchId: number
+  readonly #batchTimestampMs: number
+  readonly #parts: Relation[] = []
+  #count = 0
+  constructor(sql: SqlBatch, limits: DeadLetterLimits, batchId: number, batchTimestampMs: number) {
+    this.#sql = sql
+    this.#limits = limits
+    this.#batchId = batchId
+    this.#batchTimestampMs = batchTimestampMs
+    this.takesFunctions = limits.userFunctions
+  }
+
+  /** Rows with the columns reason, message, file, line and raw. Gives how many. */
+  async take(stage: DeadLetterStage, source: string | null, found: Relation): Promise<number> {
+    const list = [
+      't0.c0',
+      't0.c1',
+      `'${stage}'`,
+      source === null ? 'CAST(NULL AS VARCHAR)' : `'${source}'`,
+      't0.c2',
+      't0.c3',
+      'CAST(NULL AS VARCHAR)',
+      'CAST(NULL AS INTEGER)',
+      'CAST(NULL AS BIGINT)',
+      't0.c4',
+      `CAST(${this.#batchId} AS BIGINT)`,
+      `make_timestamp(${BigInt(this.#batchTimestampMs) * 1000n})`,
+    ]
+    const letters = await this.#sql.materialize(
+      this.#sql.fragment(`SELECT ${list.map((sql, i) => `${sql} AS c${i}`).join(', ')} FROM ⟦0⟧ AS t0`, [found], deadLetterSchema),
+    )
+    const count = await countRows(this.#sql, letters)
+    if (count > 0) this.#parts.push(letters)
+    this.#count += count
+    return count
+  }
+
+  /** Records that a source or sink has named. */
+  async add(stage: DeadLetterStage, source: string | null, records: readonly RefusedRecord[]): Promise<void> {
+    if (records.length === 0) return
+    const at = new Date(this.#batchTimestampMs)
+    const rows = records.map((record) => ({ ...record, stage, source, batch_id: BigInt(this.#batchId), at }))
+    const nothing = { file: null, line: null, topic: null, partition: null, offset: null, raw: null }
+    this.#parts.push(
+      await this.#sql.load(
+        rowsToColumns(
+          deadLetterSchema,
+          rows.map((row) => ({ ...nothing, ...row })),
+        ),
+      ),
+    )
+    this.#count += records.length
+  }
+
+  /** Before anything of the batch is delivered, and again when the sink has spoken. InvalidQueryError DEAD_LETTER_LIMIT_EXCEEDED. */
+  checkLimits(rowsIn: number): void {
+    const { maxPerBatch, maxShare } = this.#limits
+    const share = this.#count === 0 ? 0 : this.#count / Math.max(this.#count, rowsIn)
+    const exceeded =
+      maxPerBatch !== undefined && this.#count > maxPerBatch
+        ? `maxPerBatch = ${maxPerBatch}`
+        : maxShare !== undefined && share > maxShare
+          ? `maxShare = ${maxShare}`
+          : undefined
+    if (exceeded === undefined) return
+    throw new InvalidQueryError('DEAD_LETTER_LIMIT_EXCEEDED', {
+      what: `batch ${this.#batchId} has ${this.#count} dead letters among ${rowsIn} rows, and deadLetters was given ${exceeded}`,
+      todo: 'look at the input: so many broken rows are seldom its rows’ fault; the batch is not committed, and is run again when the query is started again, with a higher limit if that is what is meant',
+    })
+  }
+
+  relation(): Promise<Relation> {
+    return unionOf(this.#sql, this.#parts, deadLetterSchema)
+  }
+}

@@ -1,0 +1,225 @@
+// Broken rows: what becomes a dead letter, with which reason and origin; that the stream goes on; and that the books balance.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { useEngine } from './harness.ts'
+
+/** A source that can't make rows of everything it gets. */
+const picky: SourceProvider = {
+  formats: ['picky'],
+  schemaOf: () => new Schema([{ name: 'v', type: 'int', nullable: false }]),
+  open: async ({ schema, keepsDeadLetters }) => ({
+    schema,
+    description: 'Picky',
+    readLimit: { kind: 'all' },
+    latestOffset: async () => 1,
+    rows: async () => ({
+      kind: 'objects',
+      rows: [{ v: 1 }, { v: 2 }],
+      ...(keepsDeadLetters && {
+        refused: [{ reason: 'NOT_AVRO', message: 'no magic byte', topic: 'clicks', partition: 3, offset: 77n, raw: Uint8Array.of(0, 255) }],
+      }),
+    }),
+    commit: async () => {},
+    stop: async () => {},
+  }),
+}
+const engine = useEngine({ sources: [picky], print: () => {} })
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-letters-'))
+  await mkdir(join(folder, 'in'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+const file = (name: string, text: string | Uint8Array) => writeFile(join(folder, 'in', name), text)
+
+const fields = { id: t.int(), at: t.timestamp() }
+/** Runs a query over all that there is; gives its rows, its dead letters and its progresses. */
+async function run(frame: any, options: object = {}, configure: (writer: any) => any = (writer) => writer) {
+  const rows: Row[] = []
+  const letters: Row[] = []
+  const query = await configure(
+    frame.writeStream
+      .trigger({ availableNow: true })
+      .option('checkpointLocation', join(folder, 'checkpoint'))
+      .foreachBatch(async (found: any) => void rows.push(...(await found.collect()))),
+  )
+    .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))), options)
+    .start()
+  await query.awaitTermination()
+  const progresses: QueryProgress[] = query.recentProgress.filter((each: QueryProgress) => !each.isIdle)
+  for (const { books } of progresses)
+    for (const { rowsIn, rowsOn, lateRows, deadLetters } of books!) expect(rowsOn + lateRows + deadLetters).toBe(rowsIn)
+  return { rows, letters, progresses }
+}
+const text = (raw: unknown) => Buffer.from(raw as Uint8Array).toString()
+const json = (options: Record<string, string> = {}) => engine().readStream.schema(fields).options(options).json(join(folder, 'in'))
+
+describe('records of files', () => {
+  test('JSON: malformed lines and values of the wrong type, with file and line; the rest goes on', async () => {
+    const lines = [
+      '{"id":1,"at":"2026-01-01T00:00:00Z"}',
+      'no json',
+      '{"id":"x","at":"2026-01-01T00:00:00Z"}',
+      '',
+      '{"id":4,"at":"soon"}',
+      '{"id":5}',
+    ]
+    await file('a.json', `${lines.join('\n')}\n`)
+    await file('b.json', '{"id":6,"at":"2026-01-01T00:00:00Z"}\n')
+    const { rows, letters, progresses } = await run(json())
+    expect(rows.map(({ id }) => id).sort()).toEqual([1, 5, 6])
+    expect(letters.map(({ reason, stage, source, line, raw }) => [reason, stage, source, line, text(raw)])).toEqual(
+      [lines[1], lines[2], lines[4]].map((raw) => ['MALFORMED_RECORD_IN_PARSING', 'source', '0', BigInt(lines.indexOf(raw!) + 1), raw]),
+    )
+    expect(letters.every((each) => String(each['file']).endsWith('a.json') && each['batch_id'] === 0n && each['topic'] === null)).toBe(true)
+    expect(progresses[0]!.books).toEqual([{ at: 'source 0', rowsIn: 6, rowsOn: 3, lateRows: 0, deadLetters: 3 }])
+    expect(progresses[0]!.numInputRows).toBe(6)
+    expect(progresses[0]!.sideOutputs).toMatchObject({ deadLetters: { description: 'Outputs[deadLetters: ForeachBatchSink]' } })
+  })
+
+  test('CSV', async () => {
+    await file('a.csv', '1,2026-01-01T00:00:00Z\nx,2026-01-01T00:00:00Z\n3,2026-01-01T00:00:00Z\n')
+    const { rows, letters } = await run(engine().readStream.schema(fields).csv(join(folder, 'in')))
+    expect(rows.map(({ id }) => id)).toEqual([1, 3])
+    expect(letters.map(({ line, raw }) => [line, text(raw)])).toEqual([[2n, 'x,2026-01-01T00:00:00Z']])
+  })
+
+  test('all is well: nothing is set aside, and the books say so', async () => {
+    await file('a.json', '{"id":1,"at":"2026-01-01T00:00:00Z"}\n')
+    const { rows, letters, progresses } = await run(json())
+    expect([rows.length, letters.length]).toEqual([1, 0])
+    expect(progresses[0]!.books).toEqual([{ at: 'source 0', rowsIn: 1, rowsOn: 1, lateRows: 0, deadLetters: 0 }])
+  })
+
+  test('a file that can not be read at all', async () => {
+    const parquet = join(folder, 'in', 'good.parquet')
+    await engine()
+      .createDataFrame([{ id: 1, at: new Date(0) }], fields)
+      .write.parquet(join(folder, 'some'))
+    const { readdir, copyFile } = await import('node:fs/promises')
+    const [part] = (await readdir(join(folder, 'some'))).filter((name) => name.endsWith('.parquet'))
+    await copyFile(join(folder, 'some', part!), parquet)
+    await file('bad.parquet', 'PAR1 is how it begins')
+    const { rows, letters } = await run(engine().readStream.schema(fields).parquet(join(folder, 'in')))
+    expect(rows.map(({ id }) => id)).toEqual([1])
+    expect(letters.map((each) => [each['reason'], String(each['file']).endsWith('bad.parquet'), each['raw']])).toEqual([
+      ['FAILED_READ_FILE', true, null],
+    ])
+  })
+
+  test.each([
+    ['PERMISSIVE', [1, null]],
+    ['DROPMALFORMED', [1]],
+  ])('mode %s says itself what becomes of them', async (mode, ids) => {
+    await file('a.json', '{"id":1,"at":"2026-01-01T00:00:00Z"}\nno json\n')
+    const { rows, letters } = await run(json({ mode }))
+    expect(rows.map(({ id }) => id)).toEqual(ids)
+    expect(letters).toEqual([])
+  })
+
+  test('so does a column for their text', async () => {
+    await file('a.json', 'no json\n')
+    const frame = engine()
+      .readStream.schema({ ...fields, _corrupt_record: t.string().nullable() })
+      .json(join(folder, 'in'))
+    const { rows, letters } = await run(frame)
+    expect(rows.map((row) => row['_corrupt_record'])).toEqual(['no json'])
+    expect(letters).toEqual([])
+  })
+})
+
+test('a source hands over what it can not use, with its place in a topic', async () => {
+  const { rows, letters, progresses } = await run(engine().readStream.format('picky').load())
+  expect(rows.map(({ v }) => v)).toEqual([1, 2])
+  expect(letters).toMatchObject([{ reason: 'NOT_AVRO', topic: 'clicks', partition: 3, offset: 77n, file: null }])
+  expect([...(letters[0]!['raw'] as Uint8Array)]).toEqual([0, 255])
+  expect(progresses[0]!.books).toEqual([{ at: 'source 0', rowsIn: 3, rowsOn: 2, lateRows: 0, deadLetters: 1 }])
+})
+
+describe('functions of the program', () => {
+  const half = udf((n: number) => {
+    if (n % 2 !== 0) throw new Error(`${n} is odd`)
+    return n / 2
+  }, t.int())
+  const wrong = udf(async (n: number) => (n === 6 ? ('six' as never) : n), t.int())
+  const numbers = () => {
+    const stream = new MemoryStream(engine(), { n: t.int(), note: t.string() })
+    stream.addData(...[2, 3, 4, 6].map((n) => ({ n, note: `it's ${n}` })))
+    return stream
+  }
+
+  test('by choice, rows for which one throws or gives another type', async () => {
+    const frame = numbers()
+      .toDF()
+      .select(({ n, note }) => ({ note, halved: half(n), same: wrong(n) }))
+    const { rows, letters, progresses } = await run(frame, { userFunctions: true })
+    expect(rows).toEqual([2, 4].map((n) => ({ note: `it's ${n}`, halved: n / 2, same: n })))
+    expect(letters.map(({ reason, stage, raw }) => [reason, stage, JSON.parse(text(raw))])).toEqual([
+      ['FAILED_EXECUTE_UDF', 'function', { n: 3, note: "it's 3" }],
+      ['UDF_RETURN_TYPE', 'function', { n: 6, note: "it's 6" }],
+    ])
+    expect(letters[0]!['message']).toContain('3 is odd')
+    expect(progresses[0]!.books).toEqual([
+      { at: 'source 0', rowsIn: 4, rowsOn: 4, lateRows: 0, deadLetters: 0 },
+      { at: expect.stringMatching(/^function /), rowsIn: 4, rowsOn: 2, lateRows: 0, deadLetters: 2 },
+    ])
+  })
+
+  test('otherwise the query ends, as ever', async () => {
+    await expect(
+      run(
+        numbers()
+          .toDF()
+          .select(({ n }) => ({ halved: half(n) })),
+      ),
+    ).rejects.toMatchObject({ code: 'FAILED_EXECUTE_UDF' })
+  })
+})
+
+test('rows that the sink refuses: foreach goes on with the next', async () => {
+  const stream = new MemoryStream(engine(), { n: t.long() })
+  stream.addData(...[1n, 2n, 3n].map((n) => ({ n })))
+  const written: unknown[] = []
+  const { letters, progresses } = await run(stream.toDF(), {}, (writer) =>
+    writer.foreach((row: Row) => {
+      if (row['n'] === 2n) throw new Error('constraint violated')
+      written.push(row['n'])
+    }),
+  )
+  expect(written).toEqual([1n, 3n])
+  expect(letters.map(({ reason, stage, raw }) => [reason, stage, text(raw)])).toEqual([
+    ['FOREACH_USER_FUNCTION_ERROR', 'sink', '{"n":"2"}'],
+  ])
+  expect(progresses[0]!.books!.at(-1)).toEqual({ at: 'sink', rowsIn: 3, rowsOn: 2, lateRows: 0, deadLetters: 1 })
+})
+
+describe('limits', () => {
+  const good = '{"id":1,"at":"2026-01-01T00:00:00Z"}\n'
+  test.each([
+    ['a count', { maxPerBatch: 2 }, 2, 3],
+    ['a share', { maxShare: 0.3 }, 3, 5],
+  ])('%s: one more ends the query, and nothing of the batch counts', async (_what, options, allowed, refused) => {
+    await file('a.json', good.repeat(7) + 'no json\n'.repeat(allowed))
+    const first = await run(json(), options)
+    expect([first.rows.length, first.letters.length]).toEqual([7, allowed])
+    await file('b.json', good.repeat(7) + 'no json\n'.repeat(refused))
+    const seen: Row[] = []
+    const attempt = run(json(), options, (writer) => writer.foreachBatch(async (rows: any) => void seen.push(...(await rows.collect()))))
+    await expect(attempt).rejects.toMatchObject({
+      code: 'DEAD_LETTER_LIMIT_EXCEEDED',
+      message: expect.stringContaining(`${refused} dead letters among ${7 + refused}`),
+    })
+    expect(seen).toEqual([])
+    const again = await run(json())
+    expect([again.rows.length, again.letters.length]).toEqual([7, refused])
+  })
+  test.each([[{ maxPerBatch: -1 }], [{ maxShare: 2 }], [{ userFunctions: 'yes' }], [{ maxTotal: 1 }]])('%o is refused', (options) => {
+    const stream = new MemoryStream(engine(), { n: t.long() })
+    expect(() => (stream.toDF().writeStream as any).deadLetters((letters: any) => letters.output.format('noop'), options)).toThrow(
+      'INVALID_DEAD_LETTERS',
+    )
+  })
+})
