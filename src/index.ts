@@ -22,7 +22,14 @@ export * from './api/functions.ts'
 export { broadcast } from './api/hints.ts'
 export { Observation } from './api/observation.ts'
 export type { Session } from './api/session.ts'
-export type { DeadLetterColumns, DeadLetterFrame, DeadLetterOptions, LateRowColumns, SideOutputs } from './api/side-output-types.ts'
+export type {
+  DeadLetterColumns,
+  DeadLetterFrame,
+  DeadLetterOptions,
+  LateRowColumns,
+  SideOutputs,
+  WatermarkOptions,
+} from './api/side-output-types.ts'
 export type { SqlArguments } from './api/sql.ts'
 export type { ColumnsOf, StandardSchema } from './api/standard-schema.ts'
 export type {
@@ -92,7 +99,6 @@ export { type CopyOptions, type CopyReport, copyCheckpoint } from './inspect/cop
 export { type BatchOverview, type CheckpointOverview, listCheckpoint, type RunInfo } from './inspect/list-batches.ts'
 export { type BatchDetails, type BatchSource, type BatchStateChange, type BatchStateFile, showBatch } from './inspect/show-batch.ts'
 export { type CheckpointProblem, type VerifyOptions, type VerifyReport, verifyCheckpoint } from './inspect/verify.ts'
-export type { WatermarkOptions } from './plan/watermark-options.ts'
 export { readProgressHistory } from './query/progress-history.ts'
 export { progressJson } from './query/progress-json.ts'
 export type {

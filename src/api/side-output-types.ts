@@ -1,5 +1,7 @@
 import type { DataFrame, OutputWriter } from './frame-types.ts'
 
+export type { WatermarkOptions } from '../plan/watermark-options.ts'
+
 /** What a side output's function gives: one output, or several under names. */
 export type SideOutputs = OutputWriter<any> | Readonly<Record<string, OutputWriter<any>>>
 
