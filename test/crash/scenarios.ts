@@ -6,6 +6,7 @@ import { type Random, systemRandom } from '../../src/base/random.ts'
 import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { openSinkLog } from '../../src/data/file-sink-log.ts'
 import type { StepObserver } from '../../src/query/steps.ts'
+import { countsByKey, windowsByTimers } from './state-functions.ts'
 
 /** Where a scenario works. `root` is the part of the disk that a crash may damage; the input lies outside. */
 export interface Place {
@@ -112,6 +113,7 @@ const untilDone = async (query: Promise<StreamingQuery>): Promise<void> => {
   await (await query).awaitTermination()
 }
 const availableNow = { availableNow: true } as const
+const into = (writer: any, place: Place) => writer.trigger(availableNow).option('checkpointLocation', checkpoint(place))
 
 /** The newest batch that readers see, -1 before the first. */
 export async function newestBatch(scenario: Scenario, place: Place): Promise<number> {
@@ -398,6 +400,30 @@ export const scenarios: readonly Scenario[] = [
       ),
     output: async (place) => (await batchFiles(place)).at(-1) ?? [],
     expected: (place) => (sessions(place, false) as never as { collect(): Promise<Row[]> }).collect(),
+  },
+  {
+    name: 'transformWithState with timers, into parquet',
+    input: fiveFiles,
+    intoFiles: true,
+    run: (place) => untilDone(into(windowsByTimers(markedStream(place)).writeStream.format('parquet'), place).start(out(place))),
+    output: (place) => place.engine.read.parquet(out(place), { start: t.timestamp(), k: t.string(), n: t.long() }).collect(),
+    expected: (place) =>
+      windowedTable(place)
+        .select(({ start, k, n }) => ({ start, k, n }))
+        .collect(),
+  },
+  {
+    name: 'mapGroupsWithState, into foreachBatch',
+    input: fiveFiles,
+    intoFiles: false,
+    run: (place) =>
+      untilDone(into(countsByKey(stream(place)).writeStream.outputMode('update').foreachBatch(intoBatchFiles(place)), place).start()),
+    output: (place) => latestByKey(place, (row) => String(row['k'])),
+    expected: (place) =>
+      table(place)
+        .groupBy('k')
+        .agg(() => ({ n: count() }))
+        .collect(),
   },
   {
     name: 'dropDuplicates, into json',
