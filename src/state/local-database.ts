@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { UnavailableError } from '../base/errors.ts'
 import { eventTimeIndex, type StateColumn, type StateSchema } from '../data/state-schema.ts'
 import { typeText } from '../data/types.ts'
-import { metaKey } from './local-keys.ts'
+import { metaKey, prefixBytes } from './local-keys.ts'
 import type { LocalStore, StoreCounts } from './local-state-store.ts'
 import { loadRocksdb, type RocksIterator, type RocksLevel } from './rocksdb-addon.ts'
 
@@ -141,7 +141,8 @@ export class LocalDatabase {
       cacheIndexAndFilterBlocks: true,
       optimize: 'point-lookup',
       blockSize: blockBytes,
-      prefixExtractor: 'fixed:13',
+      // it doubles the filters, so only where keys have several rows
+      ...(this.#stores.some(({ schema }) => schema.rowsPerKey === 'many') && { prefixExtractor: `fixed:${prefixBytes}` }),
       compression: false,
       walCompression: false,
       parallelism: 2,
