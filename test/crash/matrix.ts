@@ -11,6 +11,7 @@ import type { StepObserver } from '../../src/query/steps.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { type CrashPoint, type Loss, SimFileSystem, type SimOperation, SimulatedCrash } from '../../src/testing/sim-file-system.ts'
 import { folderProblem } from './folders.ts'
+import { loseLocalState } from './providers.ts'
 import { comparable, crashableEngine, newestBatch, type Place, type Scenario, writeClosingRow, writeInput } from './scenarios.ts'
 
 /*
@@ -128,17 +129,17 @@ export async function runTrial(scenario: Scenario, reference: Reference, trial: 
       if (await dies(run(sim))) {
         crashes++
         label = sim.trace[trial.point.operation - 1]?.label ?? label
-        sim = await afterDeath(sim, trial.fates[0])
+        sim = await afterDeath(sim, trial.fates[0], join(folder, 'root'))
         const torn = await inProcess(scenario, sim, folder, (place) => brokenShow(scenario, reference, place))
         if (torn !== null) return `after the first crash ${torn}`
         sim.crashAt(secondPoint(sim, trial))
         if (await dies(run(sim))) crashes++
-        sim = await afterDeath(sim, trial.fates[1])
+        sim = await afterDeath(sim, trial.fates[1], join(folder, 'root'))
       } else sim = await sim.restart()
       await run(sim)
       sim = await sim.restart()
       const before = await inProcess(scenario, sim, folder, (place) => newestBatch(scenario, place))
-      sim = await afterDeath(sim, trial.fates[2])
+      sim = await afterDeath(sim, trial.fates[2], join(folder, 'root'))
       const after = await inProcess(scenario, sim, folder, (place) => newestBatch(scenario, place))
       if (after !== before) return `the output ended at batch ${before}, and at ${after} when the power came back`
       await writeClosingRow(join(folder, 'in'))
@@ -187,8 +188,11 @@ function secondPoint(sim: SimFileSystem, { again, point }: Trial): CrashPoint {
   }
 }
 
-async function afterDeath(sim: SimFileSystem, fate: Fate): Promise<SimFileSystem> {
-  if (fate) await sim.losePower(fate)
+async function afterDeath(sim: SimFileSystem, fate: Fate, root: string): Promise<SimFileSystem> {
+  if (fate) {
+    await sim.losePower(fate)
+    await loseLocalState(root, fate)
+  }
   return sim.restart()
 }
 
@@ -214,15 +218,16 @@ const mine = (): Process => {
   if (!process) throw new Error('work outside of a simulated process')
   return process
 }
-const engines = new Map<number | undefined, Promise<Engine>>()
+const engines = new Map<string, Promise<Engine>>()
 /** All simulated processes of a scenario share one DuckDB. Whatever a process starts keeps to its own disk, also what outlives it. */
-function sharedEngine({ keyGroups }: Scenario): Promise<Engine> {
-  const known = engines.get(keyGroups)
+function sharedEngine({ keyGroups, provider }: Scenario): Promise<Engine> {
+  const key = `${keyGroups} ${provider}`
+  const known = engines.get(key)
   if (known) return known
   const files = new Proxy({} as Files, { get: (_, name) => Reflect.get(mine().files, name) })
   const random = new Proxy({} as Random, { get: (_, name) => Reflect.get(mine().random, name) })
-  const opened = crashableEngine(files, { random, keyGroups, observeStep: (event) => mine().observeStep(event) })
-  engines.set(keyGroups, opened)
+  const opened = crashableEngine(files, { random, keyGroups, provider, observeStep: (event) => mine().observeStep(event) })
+  engines.set(key, opened)
   return opened
 }
 export async function closeEngines(): Promise<void> {

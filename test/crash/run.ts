@@ -1,11 +1,12 @@
 /**
- * `npm run crash [-- --json] [--short] [--only <text>] [--stride <n>] [--first]`: crashes each scenario before and after every durable step in the simulated
+ * `npm run crash [-- --json] [--short] [--only <text>] [--stride <n>] [--first] [--provider <p>]`: crashes each scenario before and after every durable step in the simulated
  * file system, and again during recovery, then some real processes by SIGKILL; compares what readers see in the end with one batch.
+ * Scenarios with state run with both providers (`--provider memory` or `rocksdb`: with one).
  * `--only` takes the scenarios whose names have the text, `--stride` every n-th point, `--first` ends at the first mismatch.
  */
 import { parseArgs } from 'node:util'
 import { closeEngines, losses, referenceOf, runTrial, type Trial, trialsOf } from './matrix.ts'
-import { scenarios } from './scenarios.ts'
+import { allScenarios } from './providers.ts'
 import { killRounds } from './sigkill.ts'
 
 const { values } = parseArgs({
@@ -15,12 +16,15 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     stride: { type: 'string', default: '1' },
     first: { type: 'boolean', default: false },
+    provider: { type: 'string', default: '' },
   },
 })
 const say = (line: string) => values.json || console.log(line)
 const startMs = Date.now()
 const seconds = () => `${Math.round((Date.now() - startMs) / 1000)} s`
-const chosen = scenarios.filter(({ name }) => name.includes(values.only))
+const chosen = allScenarios.filter(
+  ({ name, provider }) => name.includes(values.only) && (values.provider === '' || values.provider === (provider ?? 'memory')),
+)
 /** Shares no factor with the number of losses and fates, so that the short form meets each of them. */
 const stride = values.short ? 41 : Number(values.stride)
 let points = 0
@@ -46,6 +50,8 @@ function describe({ point, fates, again }: Trial, label: string): string {
 
 for (const scenario of chosen) {
   const reference = await referenceOf(scenario)
+  // without state it is the same scenario twice
+  if (scenario.provider !== undefined && !reference.trace.some(({ label }) => label.includes('checkpoint/state/'))) continue
   const trials = trialsOf(scenario, reference).filter((_, i) => i % stride === 0)
   const before = mismatches.length
   for (const [i, trial] of trials.entries()) {

@@ -28,6 +28,8 @@ export interface Scenario {
   readonly pointsFrom?: string
   /** Key groups of the state, in two partitions where there are as many. Default 4: several snapshots on their way at the same time. With 1 a manifest waits for its only one. */
   readonly keyGroups?: number
+  /** Where state is held; memory unless said. */
+  readonly provider?: 'rocksdb'
   /** One process: runs the query over all that there is. */
   run(place: Place): Promise<void>
   output(place: Place): Promise<Row[]>
@@ -557,9 +559,10 @@ export interface Surroundings {
   readonly processIdentity?: ProcessIdentity
   readonly takeover?: boolean
   readonly keyGroups?: number | undefined
+  readonly provider?: 'rocksdb' | undefined
 }
 /** An engine that snapshots after every batch, compacts every second entry of each log and removes what is old at once, so that these paths are crashed through as well. */
-export function crashableEngine(files: Files, { keyGroups = 4, ...surroundings }: Surroundings = {}): Promise<Engine> {
+export function crashableEngine(files: Files, { keyGroups = 4, provider, ...surroundings }: Surroundings = {}): Promise<Engine> {
   return millrace.local({
     random: systemRandom,
     observeStep: () => {},
@@ -570,6 +573,9 @@ export function crashableEngine(files: Files, { keyGroups = 4, ...surroundings }
     print: () => {},
     conf: {
       'millrace.keyGroups': keyGroups,
+      'spark.sql.streaming.stateStore.providerClass': provider ?? 'memory',
+      // so little that rows do not stay in memory between batches
+      'spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB': 8,
       'spark.sql.shuffle.partitions': Math.min(2, keyGroups),
       'spark.sql.streaming.stateStore.maintenanceInterval': '0ms',
       'millrace.stateStore.changelogTailBytes': 1,

@@ -7,7 +7,8 @@ import { LocalFiles } from '../../src/base/local-files.ts'
 import { systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { folderProblem } from './folders.ts'
-import { comparable, crashableEngine, type Place, type Scenario, scenarios, writeClosingRow, writeInput } from './scenarios.ts'
+import { allScenarios } from './providers.ts'
+import { comparable, crashableEngine, type Place, type Scenario, writeClosingRow, writeInput } from './scenarios.ts'
 
 /** Kills real processes at durable steps spread over the run, each round twice, and lets a third one finish. */
 export async function killRounds(
@@ -83,8 +84,12 @@ function killingFileSystem(killAt: number): FileSystem {
 if (process.argv[1] === import.meta.filename) {
   const [, , name, folder, killAt] = process.argv
   const files = new LocalFiles(killingFileSystem(Number(killAt)))
-  const scenario = scenarios.find((each) => each.name === name)!
-  const engine = await crashableEngine(files, { processIdentity: systemProcess(), keyGroups: scenario.keyGroups })
+  const scenario = allScenarios.find((each) => each.name === name)!
+  const engine = await crashableEngine(files, {
+    processIdentity: systemProcess(),
+    keyGroups: scenario.keyGroups,
+    provider: scenario.provider,
+  })
   await scenario.run(placeOf(folder!, engine, files))
   await engine.close()
 }
