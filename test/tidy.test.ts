@@ -39,6 +39,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'check-node.ts': { imports: [] },
   'version.ts': { imports: [] },
   // Systems outside, each behind a subpath export that registers its formats when it is imported.
+  delta: { imports: ['base', 'data', 'plan', 'sources', 'sinks'], because: 'it gives sources and sinks; schemas in its logs are Spark\'s JSON, which plan/ reads' },
   kafka: { imports: ['base', 'data', 'sources', 'sinks'], because: 'it gives sources and sinks, and knows its client library' },
   // On the roof.
   testing: {
@@ -50,6 +51,7 @@ const rooms: Readonly<Record<string, Room>> = {
 
 /** Optional peer dependencies, by the one room that knows them. */
 const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
+  delta: ['hyparquet', 'hyparquet-compressors'],
   kafka: ['@platformatic/kafka'],
   state: ['@nxtedition/rocksdb'],
 }

@@ -3,6 +3,7 @@ import type { ReadFormat } from './file-options.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
 import type { RefusedRecord } from './side-rows.ts'
+import type { DataType } from './types.ts'
 
 /** The rows between two offsets, in the form in which the source has them. */
 export type SourceBatch = BatchRows & {
@@ -36,3 +37,26 @@ type BatchRows =
     }
   /** Rows that a SQL SELECT without inputs gives (generators: rate). Columns in the order of the schema. */
   | { readonly kind: 'sql'; readonly sql: string; readonly numRows: number }
+  /** Parquet files of a table format, whose log says what is not in them. */
+  | {
+      readonly kind: 'table-files'
+      readonly files: readonly TableFile[]
+      /** For each column of the schema, in order: what it is called in the files, with the names that its fields have there; or `constant`: the log gives it for each file. */
+      readonly columns: readonly StoredColumn[]
+      /** Rows in all files, the deleted ones left out; undefined where nobody knows without looking. */
+      readonly numRows: number | undefined
+    }
+
+export interface StoredColumn {
+  readonly name: string
+  readonly type: DataType
+  readonly isConstant: boolean
+}
+export interface TableFile {
+  readonly path: string
+  readonly sizeBytes: number
+  /** By the column's name in the files; as text, as it stands in logs. An empty text is null. */
+  readonly constants: Readonly<Record<string, string | null>>
+  /** The numbers of rows that are gone, rising. */
+  readonly deleted?: readonly number[]
+}

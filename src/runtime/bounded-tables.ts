@@ -18,7 +18,10 @@ export async function readTable(
   { files, sourceProviders }: TableEnvironment,
 ): Promise<Relation | undefined> {
   const bounded = boundedOf(sourceProviders, scan.format)
-  if (bounded) return sql.rows(await bounded.read(scan.options, { columns }), scan.schema)
+  if (bounded) {
+    const [path] = scan.paths
+    return sql.rows(await bounded.read(path === undefined ? scan.options : { ...scan.options, path }, { columns }), scan.schema)
+  }
   return scanStateTable(scan, sql, files)
 }
 

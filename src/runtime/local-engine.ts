@@ -122,7 +122,7 @@ export class LocalEngine implements EnginePort {
 
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const bounded = boundedOf(this.#current.sourceProviders, format)
-    if (bounded) return Promise.try(() => bounded.schemaOf(options))
+    if (bounded) return Promise.try(() => bounded.schemaOf(paths[0] === undefined ? options : { ...options, path: paths[0] }))
     return this.#environment.sql.inferSchema(format, paths, options)
   }
 

@@ -15,8 +15,8 @@ export interface SourceProvider {
   readonly parsesJson?: readonly string[]
   /** Where the format can be read as a bounded table too: `read.format(name).load()`. Files are none of these. */
   readonly bounded?: {
-    /** Checks the options and gives the columns. */
-    schemaOf(options: Readonly<Record<string, string>>): Schema
+    /** Checks the options, a path among them, and gives the columns. */
+    schemaOf(options: Readonly<Record<string, string>>): Schema | Promise<Schema>
     read(options: Readonly<Record<string, string>>, needed: RowsNeeded): Promise<SourceBatch>
   }
   /** Called when the query starts. Reads what the source keeps in `metadataFolder`, writes nothing before the first latestOffset. */

@@ -16,6 +16,7 @@ import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { readChunk, readColumns, readKeyIds } from './read-vectors.ts'
+import { tableFilesSelect } from './read-table-files.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import type { Session } from './session.ts'
@@ -76,6 +77,10 @@ export class SqlBatchRun implements SqlBatch {
         const columns = schema.fields.map((_, i) => `c${i}`).join(', ')
         const form = { kind: 'select', sql: `SELECT * FROM (${this.#fillParameters(batch.sql)}) AS s(${columns})`, inputs } as const
         return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, form) }
+      }
+      case 'table-files': {
+        const select = { kind: 'select', sql: tableFilesSelect(batch, schema), inputs: [] } as const
+        return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, select) }
       }
       case 'files': {
         const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
@@ -286,10 +291,11 @@ export class SqlBatchRun implements SqlBatch {
   async #countNow({ scan, relation, rows }: SourceRows): Promise<number> {
     if (rows !== undefined) return rows
     if (relation.form.kind === 'table' && relation.form.rows !== undefined) return relation.form.rows
-    if (scan!.files.every((file) => file.sizeBytes === 0)) return 0
+    if (scan === null) return numberOf(await this.session.run(`SELECT count(*) FROM ${relation.text}`))
+    if (scan.files.every((file) => file.sizeBytes === 0)) return 0
     const count =
-      scan!.count.kind === 'parquet'
-        ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan!.files.map((file) => file.path))})`
+      scan.count.kind === 'parquet'
+        ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan.files.map((file) => file.path))})`
         : `SELECT count(*) FROM ${relation.text}`
     return numberOf(await this.session.run(count))
   }

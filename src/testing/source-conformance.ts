@@ -237,6 +237,8 @@ function defaultRows(batch: SourceBatch): string[] {
       return batch.rows.map(rowText)
     case 'columns':
       return batch.batches.flatMap(columnsToRows).map(rowText)
+    case 'table-files':
+      return batch.files.map((file) => JSON.stringify([file.path, file.sizeBytes]))
     case 'json-values':
     case 'sql':
       throw new Error('give the fixture a rowsOf() that runs the SQL')
