@@ -39,7 +39,10 @@ const rooms: Readonly<Record<string, Room>> = {
   'check-node.ts': { imports: [] },
   'version.ts': { imports: [] },
   // Systems outside, each behind a subpath export that registers its formats when it is imported.
-  delta: { imports: ['base', 'data', 'plan', 'sources', 'sinks'], because: 'it gives sources and sinks; schemas in its logs are Spark\'s JSON, which plan/ reads' },
+  delta: {
+    imports: ['base', 'data', 'plan', 'sources', 'sinks'],
+    because: "it gives sources and sinks; schemas in its logs are Spark's JSON, which plan/ reads",
+  },
   kafka: { imports: ['base', 'data', 'sources', 'sinks'], because: 'it gives sources and sinks, and knows its client library' },
   // On the roof.
   testing: {
