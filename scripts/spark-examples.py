@@ -135,7 +135,7 @@ def ask(spark, example):
     except PySparkException as error:
         return {**answer, "error": error.getCondition() or type(error).__name__}
     except Exception as error:  # an error of Java that pyspark has no class for
-        return {**answer, "error": type(error).__name__}
+        return {**answer, "error": java_class(error)}
     types = [text_of(field.dataType) for field in fields]
     if len(fields) == 1 and len(rows) == 1:
         return {**answer, "type": types[0], "value": rows[0][0]}
@@ -149,6 +149,11 @@ def table_of(spark, source):
     return {"schema": ", ".join(f"`{field.name}` {text_of(field.dataType)}" for field in fields), "rows": rows}
 
 
+def java_class(error):
+    found = re.search(r"\[([A-Z][A-Z0-9_.]+)\]", str(error))
+    return found.group(1) if found else type(error).__name__
+
+
 def ask_query(spark, sql):
     try:
         frame = spark.sql(sql)
@@ -157,8 +162,7 @@ def ask_query(spark, sql):
     except PySparkException as error:
         return {"sql": sql, "error": error.getCondition() or type(error).__name__}
     except Exception as error:  # an error of Java that pyspark has no class for
-        found = re.search(r"\[([A-Z][A-Z0-9_.]+)\]", str(error))
-        return {"sql": sql, "error": found.group(1) if found else type(error).__name__}
+        return {"sql": sql, "error": java_class(error)}
 
 
 def queries(request):

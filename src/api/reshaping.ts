@@ -46,7 +46,9 @@ export async function transposed(engine: EnginePort, plan: LogicalPlan, indexCol
       todo: `name one of ${plan.schema.names.join(', ')}`,
     })
   const values = fields.filter((_, i) => i !== index)
-  const type = values.length === 0 ? 'string' : commonTypeOf(values.map((field) => field.type))
+  // text is not read as numbers here, nor numbers written as text
+  const isMixed = values.some((field) => field.type === 'string') && !values.every((field) => field.type === 'string')
+  const type = isMixed ? undefined : values.length === 0 ? 'string' : commonTypeOf(values.map((field) => field.type))
   if (type === undefined)
     throw new InvalidQueryError('TRANSPOSE_NO_LEAST_COMMON_TYPE', {
       what: `transpose requires non-index columns of one type, but they are ${values.map((field) => `\`${field.name}\` ${typeText(field.type)}`).join(', ')}`,

@@ -10,6 +10,7 @@ import { aggregates } from './functions/aggregates.ts'
 import { bitwise } from './functions/bitwise.ts'
 import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
+import { csv } from './functions/csv.ts'
 import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
@@ -67,6 +68,7 @@ export const functionFamilies: Readonly<Record<string, readonly FunctionRow[]>> 
   url,
   hash,
   json,
+  csv,
   math,
   bitwise,
   datetime,

@@ -8,6 +8,7 @@ import type { DataType } from '../data/types.ts'
 import { bitwise } from './functions/bitwise.ts'
 import { collections } from './functions/collections.ts'
 import { conditional } from './functions/conditional.ts'
+import { csv } from './functions/csv.ts'
 import { datetime } from './functions/datetime.ts'
 import { hash } from './functions/hash.ts'
 import { higherOrder } from './functions/higher-order.ts'
@@ -50,6 +51,7 @@ const families = [
   url,
   hash,
   json,
+  csv,
   datetime,
   intervals,
   collections,

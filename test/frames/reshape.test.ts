@@ -57,6 +57,7 @@ test('transpose', async () => {
       .select('shop', 'price_min', 'flag')
       .transpose(),
   ).rejects.toThrow(code('TRANSPOSE_NO_LEAST_COMMON_TYPE'))
+  await expect(sales().drop('note').transpose('price_min')).rejects.toThrow(code('TRANSPOSE_NO_LEAST_COMMON_TYPE'))
   engine().conf.set('spark.sql.transposeMaxValues', 1)
   await expect(sales().select('shop', 'price_min').transpose()).rejects.toThrow(code('TRANSPOSE_EXCEED_ROW_LIMIT'))
   engine().conf.unset('spark.sql.transposeMaxValues')

@@ -18,6 +18,7 @@ const titles: Readonly<Record<string, string>> = {
   url: 'URLs',
   hash: 'Digests and hashes',
   json: 'JSON',
+  csv: 'CSV',
   datetime: 'Dates and times',
   intervals: 'Intervals',
   collections: 'Arrays, maps and structs',

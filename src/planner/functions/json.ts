@@ -5,7 +5,7 @@ import { bind, quoteIdentifier, sqlType, stringLiteral } from '../sql-text.ts'
 import { kernel, type Template, type Templates, unsupported } from './template.ts'
 
 /** The type with text for every value, and maps as lists of entries: what the kernel writes. */
-function asTexts(type: DataType): DataType {
+export function asTexts(type: DataType): DataType {
   if (typeof type === 'string' || type.kind === 'decimal') return 'string'
   if (type.kind === 'array') return { kind: 'array', element: asTexts(type.element), containsNull: true }
   if (type.kind === 'struct') return { kind: 'struct', fields: type.fields.map((field) => ({ ...field, type: asTexts(field.type) })) }
@@ -20,7 +20,7 @@ function asTexts(type: DataType): DataType {
   return { kind: 'array', element: entry, containsNull: false }
 }
 /** The texts as values; the kernel has seen that they are some. */
-function valueOf(sql: string, type: DataType, depth = 0): string {
+export function valueOf(sql: string, type: DataType, depth = 0): string {
   if (type === 'binary') return `from_hex(${sql})`
   if (typeof type === 'string' || type.kind === 'decimal') return castSql(sql, 'string', type, 'try')
   const name = `j${depth}`

@@ -8,6 +8,7 @@ import { writeNestedVector } from '../nested-values.ts'
 import { readColumn } from '../read-vectors.ts'
 import { writeVector } from '../write-vectors.ts'
 import { charset } from './charsets.ts'
+import { csv } from './csv.ts'
 import { format } from './format.ts'
 import { hash } from './hash.ts'
 import { interval } from './interval.ts'
@@ -28,6 +29,7 @@ export const kernels: readonly Kernel[] = [
   ...numberFormat,
   ...url,
   ...json,
+  ...csv,
   ...math,
   ...interval,
 ]

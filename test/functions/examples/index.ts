@@ -5,6 +5,7 @@ import { bitwise } from './bitwise.ts'
 import { casts } from './casts.ts'
 import { collections } from './collections.ts'
 import { conditional } from './conditional.ts'
+import { csv } from './csv.ts'
 import { datetime } from './datetime.ts'
 import type { Example, FunctionExamples } from './example.ts'
 import { hash } from './hash.ts'
@@ -29,6 +30,7 @@ export const families: Readonly<Record<string, readonly FunctionExamples[]>> = {
   hash,
   casts,
   json,
+  csv,
   datetime,
   intervals,
   'interval-operators': intervalOperators,
