@@ -85,8 +85,9 @@ async function rowsAt(
   const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(batchId))
   await requireRestorable(view, batchId)
   if (snapshot !== null) await checkSnapshot(view, snapshot.startBatchId)
-  const loaded = await loadStores(view.state, stores, batchId + 1, snapshot === null ? undefined : snapshot.startBatchId + 1)
-  const rows = loaded.find(({ id }) => id === store.id)!.rows()
+  const from = snapshot === null ? {} : { snapshotVersion: snapshot.startBatchId + 1 }
+  const [loaded] = await loadStores(view.state, { stores, wanted: [store], version: batchId + 1, ...from })
+  const rows = loaded!.rows()
   const batches = Array.from(rows, (batch) => withPartition(batch, partitions))
   return snapshot === null ? batches : batches.map((batch) => onlyPartition(batch, snapshot.partitionId))
 }
@@ -118,8 +119,7 @@ async function changes(
   const { start, end } = changeFeed!
   await committedBatch(view, start)
   const batches: ColumnBatch[] = []
-  for await (const { version, store: of, removed, updated } of readChanges(view.state, stores, start + 1, end + 1)) {
-    if (of.id !== store.id) continue
+  for await (const { version, removed, updated } of readChanges(view.state, stores, store, start + 1, end + 1)) {
     const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(version - 1))
     for (const [type, rows] of [
       ['delete', removed],

@@ -5,6 +5,7 @@
 import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { decodeChangelog } from './changelog.ts'
+import type { KeptStore } from './kept-store.ts'
 import { loadState } from './load-state.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { storedIds } from './open-query-state.ts'
@@ -56,44 +57,47 @@ export async function listStores({ files, folder, queryId }: Omit<StateLocation,
 export interface LoadedStore extends StoredStore {
   readonly version: number
   readonly numRows: number
-  /** Rows by key group. */
-  readonly groupRows: readonly number[]
   /** The rows in slices, in the columns of `schema` (keys, then values) and with their identities. */
   rows(): Iterable<KeyedBatch>
 }
 
-/** The rows of the stores at `version`; `snapshotVersion`: beginning with the snapshots of that version. Errors as of load-state.ts. */
-export async function loadStores(
-  location: StateLocation,
-  stores: readonly StoredStore[],
-  version: number,
-  snapshotVersion?: number,
-): Promise<LoadedStore[]> {
-  const loading = await loadInto(location, stores, version, snapshotVersion)
-  return stores.map((store) => {
-    const held = loading.get(store.id)!
-    return {
-      ...store,
-      version,
-      numRows: held.numRows,
-      groupRows: held.groups.map(({ rows }) => rows),
-      rows: () => held.scanKeyed(),
-    }
-  })
+/** What to read of a version. */
+export interface LoadRequest {
+  /** All stores that the checkpoint has. */
+  readonly stores: readonly StoredStore[]
+  readonly version: number
+  /** Those whose rows are wanted; default all. The others take no memory. */
+  readonly wanted?: readonly StoredStore[]
+  /** Begin with the snapshots of this version. */
+  readonly snapshotVersion?: number
+}
+
+/** The rows of stores at one version. Errors as of load-state.ts. */
+export async function loadStores(location: StateLocation, request: LoadRequest): Promise<LoadedStore[]> {
+  const loaded = await loadInto(location, request)
+  return [...loaded].map(([store, held]) => ({ ...store, version: request.version, numRows: held.numRows, rows: () => held.scanKeyed() }))
 }
 
 async function loadInto(
   location: StateLocation,
-  stores: readonly StoredStore[],
-  version: number,
-  snapshotVersion?: number,
-): Promise<Map<StoreId, MemoryStateStore>> {
+  { stores, version, wanted = stores, snapshotVersion }: LoadRequest,
+): Promise<Map<StoredStore, MemoryStateStore>> {
   const keyGroups = stores[0]?.keyGroups ?? 1
   const settings = settingsOf({ ...location, ...readerOf, version, keyGroups, operators: [] })
-  const held = new Map(stores.map((store) => [store.id, new MemoryStateStore(store.schema, keyGroups, version)]))
-  const targets = new Map(stores.map((store) => [store.id, { store: held.get(store.id)!, schemaOf: schemasOf(store) }]))
+  const held = new Map(wanted.map((store) => [store, new MemoryStateStore(store.schema, keyGroups, version)]))
+  const targets = new Map(
+    stores.map((store) => [store.id, { store: held.get(store) ?? discarding(store.schema, keyGroups), schemaOf: schemasOf(store) }]),
+  )
   await loadState(settings, targets, null, snapshotVersion)
   return held
+}
+
+/** Lets a load have a store whose rows nobody wants: a store that takes rows and has none. */
+function discarding(schema: StateSchema, keyGroups: number): KeptStore {
+  const nothing = new MemoryStateStore(schema, keyGroups)
+  nothing.apply = () => {}
+  nothing.load = () => {}
+  return nothing
 }
 /** A reader is no run, and has no partitions. */
 const readerOf = { epoch: Number.MAX_SAFE_INTEGER, partitions: 1, checkFence: async () => {} }
@@ -110,23 +114,22 @@ function schemasOf({ schemas }: StoredStore): (schemaId: number) => StateSchema 
 /** What one version changed in one store. */
 export interface StoreChanges {
   readonly version: number
-  readonly store: StoredStore
   /** Rows that went, as they stood before. They come before the others: a row may be in both. */
   readonly removed: KeyedBatch
   /** Rows as they stood afterwards. */
   readonly updated: KeyedBatch
 }
 
-/** What each of the versions `first` … `last` changed, in order. `stores` must be all that the checkpoint has. Errors as of load-state.ts. */
+/** What each of the versions `first` … `last` changed in one store, in order. `stores`: all that the checkpoint has. Errors as of load-state.ts. */
 export async function* readChanges(
   location: StateLocation,
   stores: readonly StoredStore[],
+  store: StoredStore,
   first: number,
   last: number,
 ): AsyncGenerator<StoreChanges> {
   const { files, folder, queryId, epochOf } = location
-  const held = await loadInto(location, stores, first - 1)
-  const byId = new Map(stores.map((store) => [store.id, store]))
+  const state = (await loadInto(location, { stores, version: first - 1, wanted: [store] })).get(store)!
   for (let version = first; version <= last; version++) {
     const epoch = (await epochOf(version)) ?? (await newestEpoch(files, folder, version))
     const path = changelogPath(folder, version, epoch ?? 0)
@@ -143,11 +146,11 @@ export async function* readChanges(
       schemaOf: schemaOfStores(stores),
     })
     for (const { operatorId, changes } of sections) {
-      const state = held.get(operatorId)!
+      if (operatorId !== store.id) continue
       const removed = state.get(changes.removed)
       state.apply(changes, null)
       // as the newest schema has them, whichever the file is written in
-      yield { version, store: byId.get(operatorId)!, removed, updated: state.get(changes.upserts.keyIds) }
+      yield { version, removed, updated: state.get(changes.upserts.keyIds) }
     }
   }
 }

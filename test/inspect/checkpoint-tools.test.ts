@@ -415,3 +415,17 @@ describe('state as SQL tables', () => {
     joined.close()
   })
 })
+
+test('the checkpoint of a query with its state in RocksDB is read, checked and copied like any other', async () => {
+  const path = await checkpointOf(kinds.join, 8, { ...often, 'spark.sql.streaming.stateStore.providerClass': 'rocksdb' })
+  expect((await verifyCheckpoint(path)).problems).toEqual([])
+  const to = join(await folder(), 'copy')
+  await copyCheckpoint(path, to, { batchId: 6 })
+  const [a, b] = [await CheckpointState.open(path, { batchId: 6 }), await CheckpointState.open(to)]
+  for (const name of ['state_0_left', 'state_0_right']) {
+    const rows = async (state: CheckpointState) => (await state.query(`SELECT * FROM ${name} ORDER BY ALL`)).rows
+    expect(await rows(b)).toEqual(await rows(a))
+    expect((await rows(a)).length).toBeGreaterThan(0)
+  }
+  for (const state of [a, b]) state.close()
+})

@@ -9,7 +9,7 @@ import { type Event, kinds, type QueryKind, start, type Untyped, useFolders } fr
 const engine = useEngine()
 const folder = useFolders()
 const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
-const runs = Number(process.env['MILLRACE_ORACLE_RUNS'] ?? 8)
+const runs = Number(process.env['MILLRACE_ORACLE_RUNS'] ?? 5)
 console.log(`change feed: seed ${seed}, ${runs} runs each`)
 
 const state = (path: string, options: Readonly<Record<string, string | number | boolean>> = {}) =>
