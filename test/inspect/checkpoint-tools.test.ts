@@ -7,6 +7,7 @@ import {
   copyCheckpoint,
   count,
   type Engine,
+  type Files,
   listCheckpoint,
   showBatch,
   sum,
@@ -14,6 +15,7 @@ import {
   verifyCheckpoint,
 } from 'millrace'
 import { describe, expect, test } from 'vitest'
+import { LocalFiles } from '../../src/base/local-files.ts'
 import { useEngine } from '../cases/harness.ts'
 import { type Event, kinds, type QueryKind, start, type Untyped, useFolders } from './queries.ts'
 
@@ -429,3 +431,26 @@ test('the checkpoint of a query with its state in RocksDB is read, checked and c
   }
   for (const state of [a, b]) state.close()
 })
+
+test('a file that vanishes under a reader is looked for again; one that stays away is an error', async () => {
+  const path = await checkpointOf(kinds.counts, 3, {})
+  const local = new LocalFiles()
+  const vanishing = (times: number) => {
+    let left = times
+    const read = async (file: string) => {
+      if (file.includes('/changelog/2-') && left-- > 0) throw Object.assign(new Error('gone'), { code: 'ENOENT' })
+      return local.read(file)
+    }
+    return new Proxy(local as Files, { get: (target, name) => (name === 'read' ? read : bound(target, name)) })
+  }
+  const state = await CheckpointState.open(path, { files: vanishing(2) })
+  expect(state.tables[0]!.rows).toBe(4)
+  state.close()
+  await expect(CheckpointState.open(path, { files: vanishing(1000) })).rejects.toMatchObject({
+    code: 'CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_NOT_EXISTS',
+  })
+})
+function bound(target: Files, name: string | symbol): unknown {
+  const value = Reflect.get(target, name) as unknown
+  return typeof value === 'function' ? value.bind(target) : value
+}
