@@ -1,9 +1,12 @@
-import { beforeAll, describe, test } from 'vitest'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { produce } from '../../test/kafka/produce.ts'
 import { describeKafka, type SharedBroker, sharedBroker, uniqueName } from '../../test/kafka/shared-broker.ts'
 import { createTopic, openCluster } from '../../test/kafka/topics.ts'
-import { systemClock } from '../base/clock.ts'
+import { type Clock, ManualClock, systemClock } from '../base/clock.ts'
 import { LocalFiles } from '../base/local-files.ts'
+import { Schema } from '../data/schema.ts'
 import type { SourceContext } from '../sources/provider.ts'
 import type { Source } from '../sources/source.ts'
 import { runChecks } from '../testing/conformance.ts'
@@ -51,9 +54,85 @@ describeKafka('the Kafka source', () => {
       { test, skip: test.skip },
     )
   })
+
+  test('minOffsetsPerTrigger waits until so many have come, or for maxTriggerDelay', async () => {
+    const topic = uniqueName('min')
+    await createTopic(cluster, topic)
+    await using folder = await tempFolder()
+    const clock = new ManualClock(1_000_000)
+    const options = { subscribe: topic, startingOffsets: 'earliest', minOffsetsPerTrigger: '3', maxTriggerDelay: '10s' }
+    const source = await kafkaSourceProvider.open(contextOf(options, folder.path, clock))
+    const limit = source.readLimit
+    await produce(cluster, topic, ['a'])
+    const first = await source.latestOffset(null, limit)
+    expect(first).toEqual({ [topic]: { 0: 1 } })
+    await produce(cluster, topic, ['b', 'c'])
+    expect(await source.latestOffset(first, limit)).toBe(first)
+    await produce(cluster, topic, ['d'])
+    const second = await source.latestOffset(first, limit)
+    expect(second).toEqual({ [topic]: { 0: 4 } })
+    await produce(cluster, topic, ['e'])
+    expect(await source.latestOffset(second, limit)).toBe(second)
+    expect(await source.latestOffset(second, { kind: 'all' })).toEqual({ [topic]: { 0: 5 } })
+    clock.advance(10_000)
+    expect(await source.latestOffset(second, limit)).toEqual({ [topic]: { 0: 5 } })
+    await source.stop()
+  })
+
+  test('what was fetched ahead, and what was written over, is read again where it is asked for again', async () => {
+    const topic = uniqueName('again')
+    await createTopic(cluster, topic)
+    await produce(
+      cluster,
+      topic,
+      Array.from({ length: 50 }, (_, i) => ({ key: `k${i}`, value: `{"n":${i}}` })),
+    )
+    await using folder = await tempFolder()
+    const source = await kafkaSourceProvider.open(contextOf({ subscribe: topic, startingOffsets: 'earliest' }, folder.path))
+    await source.latestOffset(null, { kind: 'all' })
+    const at = (offset: number) => ({ [topic]: { 0: offset } })
+    const json = { column: 1, fields: new Schema([{ name: 'n', type: 'long', nullable: true }]) }
+    const numbers = async (from: number, until: number) => {
+      const batch = await source.rows(from === 0 ? null : at(from), at(until), { columns: new Set(), json })
+      if (batch.kind !== 'json-values') throw new Error(batch.kind)
+      const lines = readFileSync(batch.file.path, 'utf8').trim().split('\n')
+      await batch.release()
+      expect(lines).toHaveLength(batch.numRows)
+      return lines.map((line) => (JSON.parse(line) as { n: number }).n)
+    }
+    const span = (from: number, until: number) => Array.from({ length: until - from }, (_, i) => from + i)
+    for (const [from, until] of [
+      [0, 7],
+      [7, 20],
+      [7, 20],
+      [0, 50],
+      [20, 31],
+      [31, 50],
+      [3, 4],
+    ] as const) {
+      expect(await numbers(from, until)).toEqual(span(from, until))
+    }
+    await source.stop()
+  })
+
+  test('the first offsets are written in the form of Spark, and damage is found', async () => {
+    const topic = uniqueName('initial')
+    await createTopic(cluster, topic, 2)
+    await produce(cluster, topic, ['a'])
+    await using folder = await tempFolder()
+    const open = () => kafkaSourceProvider.open(contextOf({ subscribe: topic }, folder.path))
+    const source = await open()
+    await source.latestOffset(null, { kind: 'all' })
+    expect(readFileSync(join(folder.path, '0'), 'utf8')).toBe(`\0v1\n{"${topic}":{"0":1,"1":0}}`)
+    await source.stop()
+    writeFileSync(join(folder.path, '0'), '\0v1\n{"clicks":')
+    const damaged = await open()
+    await expect(damaged.latestOffset(null, { kind: 'all' })).rejects.toMatchObject({ code: 'MALFORMED_LOG_FILE' })
+    await damaged.stop()
+  })
 })
 
-function contextOf(options: Record<string, string>, folder: string): SourceContext {
+function contextOf(options: Record<string, string>, folder: string, clock: Clock = systemClock): SourceContext {
   const all = { 'kafka.bootstrap.servers': broker.bootstrap, ...options }
   return {
     format: 'kafka',
@@ -62,7 +141,7 @@ function contextOf(options: Record<string, string>, folder: string): SourceConte
     metadataFolder: folder,
     queryId: 'q',
     files: new LocalFiles(),
-    clock: systemClock,
+    clock,
     checkFence: async () => {},
     conf: () => undefined,
     warn: () => {},
