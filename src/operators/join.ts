@@ -57,7 +57,7 @@ export async function runJoin(step: JoinStep, context: StepContext): Promise<Ste
   const left: Side = { ...(await coming.left), stored: storedLeft.stored }
   const right: Side = { ...(await coming.right), stored: storedRight.stored }
   const pairs = await findPairs(step, context.sql, { left, right, storedLeft: storedLeft.rows, storedRight: storedRight.rows })
-  const matched = await matchedRows(step, context.sql, pairs)
+  const matched = await matchedRows(step, context.sql, pairs, left, right)
   markStored(left, matched.left)
   markStored(right, matched.right)
   const removedByMatch = step.how === 'semi' ? left.store.remove(takeIds(left.stored.keyIds, matched.left.stored)) : 0
@@ -108,6 +108,8 @@ interface NewRows {
   readonly fresh: KeyedBatch
   readonly numbers: Uint32Array | null
   readonly lateRows: number
+  /** How many rows there are in the batch, late ones too. */
+  readonly rowCount: number
 }
 /** And the rows that it has stored under the keys of the other side's new rows. */
 interface Side extends NewRows {
@@ -142,6 +144,7 @@ async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, wat
     fresh,
     numbers,
     lateRows: counts[late],
+    rowCount: rows.length,
   }
 }
 
@@ -217,28 +220,42 @@ function union(sql: StepSql, parts: readonly Rows[]): Rows {
 
 /** Which rows of a side are in a pair. */
 interface Matched {
-  /** By number in the batch. */
-  readonly fresh: ReadonlySet<number>
+  /** 1 for a row of that number in the batch that is. */
+  readonly fresh: Uint8Array
   /** By place in Side.stored, each once. */
   readonly stored: Uint32Array
 }
-const noneMatched: Matched = { fresh: new Set(), stored: new Uint32Array(0) }
+const noneMatched: Matched = { fresh: new Uint8Array(0), stored: new Uint32Array(0) }
 
-async function matchedRows(step: JoinStep, sql: StepSql, pairs: Rows | null): Promise<Readonly<Record<SideName, Matched>>> {
+async function matchedRows(
+  step: JoinStep,
+  sql: StepSql,
+  pairs: Rows | null,
+  left: Side,
+  right: Side,
+): Promise<Readonly<Record<SideName, Matched>>> {
   if (step.how === 'inner' || pairs === null) return { left: noneMatched, right: noneMatched }
   const at = step.schema.fields.length
   const { columns } = await sql.columnsAt(pairs, step.how === 'semi' ? [at] : [at, at + 1])
-  const of = (column: Column | undefined) => (column === undefined ? noneMatched : matchedOf((column as FixedColumn).data as Int32Array))
-  return { left: of(columns[0]), right: of(columns[1]) }
+  const of = (column: Column | undefined, side: Side) =>
+    column === undefined ? noneMatched : matchedOf((column as FixedColumn).data as Int32Array, side)
+  return { left: of(columns[0], left), right: of(columns[1], right) }
 }
-function matchedOf(numbers: Int32Array): Matched {
-  const fresh = new Set<number>()
-  const stored = new Set<number>()
-  for (const number of numbers) {
-    if (number >= 0) fresh.add(number)
-    else stored.add(-1 - number)
+function matchedOf(numbers: Int32Array, { rowCount, stored }: Side): Matched {
+  const fresh = new Uint8Array(rowCount)
+  const isMatched = new Uint8Array(stored.rows.length)
+  let count = 0
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i]!
+    if (number >= 0) fresh[number] = 1
+    else if (isMatched[-1 - number] === 0) {
+      isMatched[-1 - number] = 1
+      count++
+    }
   }
-  return { fresh, stored: Uint32Array.from(stored) }
+  const places = new Uint32Array(count)
+  for (let place = 0, end = 0; place < isMatched.length; place++) if (isMatched[place] === 1) places[end++] = place
+  return { fresh, stored: places }
 }
 
 /** Stored rows of an outer side that have now been matched remember it. */
@@ -260,12 +277,12 @@ function flagsOf(rows: ColumnBatch): Uint8Array {
 function markFresh({ fresh, numbers, step }: Side, matched: Matched): void {
   if (step.unmatchedSql === null) return
   const flags = flagsOf(fresh.rows)
-  for (let i = 0; i < flags.length; i++) flags[i] = matched.fresh.has(numbers ? numbers[i]! : i) ? 1 : 0
+  for (let i = 0; i < flags.length; i++) flags[i] = matched.fresh[numbers ? numbers[i]! : i] ?? 0
 }
 
 function storeLeft({ how }: JoinStep, left: Side, matched: Matched): number {
   markFresh(left, matched)
-  const isDone = ({ numbers }: Side, i: number) => how === 'semi' && matched.fresh.has(numbers ? numbers[i]! : i)
+  const isDone = ({ numbers }: Side, i: number) => how === 'semi' && matched.fresh[numbers ? numbers[i]! : i] === 1
   return storeRows(left, (i) => !isDone(left, i))
 }
 
