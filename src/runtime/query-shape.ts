@@ -25,7 +25,7 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
     operators: plan.stateful
       .toSorted((a, b) => a.operatorId - b.operatorId)
       .map((operator): OperatorShape => {
-        const written = operator.kind === 'aggregate' ? aggregates[aggregate++] : undefined
+        const written = operator.kind === 'aggregate' || operator.kind === 'session' ? aggregates[aggregate++] : undefined
         return {
           operatorId: operator.operatorId,
           // the state of an inner and a semi join has the same columns, and means something else

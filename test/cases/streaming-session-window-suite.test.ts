@@ -1,4 +1,7 @@
 // Spark's StreamingSessionWindowSuite: lines of words with a second, a session a word, a watermark of 30 seconds, a gap of 10.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { col, count, type Engine, expr, InvalidQueryError, MemoryStream, session_window, t, udf } from 'millrace'
 import {
   addData,
@@ -14,7 +17,8 @@ import {
 import { expect, test } from 'vitest'
 import { seconds, useEngine } from './harness.ts'
 
-const engine = useEngine()
+const told: string[] = []
+const engine = useEngine({ print: (line) => told.push(line) })
 
 /** DataFrames made from SQL texts, whose columns the compiler does not know. */
 type Untyped = any
@@ -357,4 +361,22 @@ test('what session_window refuses', () => {
   expect(group("session_window(n, '1 second')")).toThrow(/DATATYPE_MISMATCH/)
   expect(group("session_window(at, '1 second')", "window(at, '1 second')")).toThrow(/MULTIPLE_TIME_WINDOWS/)
   expect(() => frame.rollup(expr("session_window(at, '1 second')"), 'k').agg(count().as('c'))).toThrow(InvalidQueryError)
+})
+
+test('a restart with another gap is told: stored sessions keep the ends that they have', async () => {
+  const checkpoint = await mkdtemp(join(tmpdir(), 'millrace-gap-'))
+  told.length = 0
+  const input = lines(engine())
+  const start = (gap: string) =>
+    sessionsOfWords(input, session_window(col('eventTime'), gap))
+      .writeStream.format('noop')
+      .option('checkpointLocation', checkpoint)
+      .start()
+  const query = await start('10 seconds')
+  input.addData({ line: 'a', second: 40n })
+  await query.processAllAvailable()
+  await query.stop()
+  await (await start('20 seconds')).stop()
+  expect(told.join('\n')).toMatch(/session_window\(eventTime, 10 seconds\).*session_window\(eventTime, 20 seconds\)/)
+  await rm(checkpoint, { recursive: true, force: true })
 })
