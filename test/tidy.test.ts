@@ -46,8 +46,9 @@ const rooms: Readonly<Record<string, Room>> = {
   kafka: { imports: ['base', 'data', 'sources', 'sinks'], because: 'it gives sources and sinks, and knows its client library' },
   // On the roof.
   testing: {
-    imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks'],
-    because: 'it drives queries through the ports, and its conformance suites hold sources and sinks against theirs',
+    imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks', 'operators', 'state'],
+    because:
+      'it drives queries through the ports, its conformance suites hold sources and sinks against theirs, and a processor is tried without a query: over the step and the state in memory',
   },
   cli: { imports: ['check-node.ts', 'index.ts', 'version.ts', 'base', 'query'] },
 }

@@ -49,6 +49,19 @@ function concatValid(a: Uint8Array | null, aLength: number, b: Uint8Array | null
   return valid
 }
 
+/** The rows in the order of their identities: the same whatever order a store gave them in. */
+export function sortByIdentity(batch: KeyedBatch): KeyedBatch {
+  const { keyIds, rows } = batch
+  const compare = (a: number, b: number) => {
+    for (let word = 0; word < 4; word++) {
+      const difference = keyIds[a * 4 + word]! - keyIds[b * 4 + word]!
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+  return takeKeys(batch, Uint32Array.from({ length: rows.length }, (_, i) => i).sort(compare))
+}
+
 /** The identities (4 words each) of the given rows. */
 export function takeIds(keyIds: Uint32Array, numbers: Uint32Array): Uint32Array {
   const taken = new Uint32Array(numbers.length * 4)

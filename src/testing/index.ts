@@ -8,3 +8,4 @@ export { numbersOf, type SinkConformanceOptions, type SinkFixture, type SinkRun,
 export { type SourceFixture, sourceConformance } from './source-conformance.ts'
 export { TestSink } from './test-sink.ts'
 export * from './test-stream.ts'
+export { TwsTester, type TwsTesterOptions } from './tws-tester.ts'

@@ -1,7 +1,7 @@
 /** One row a key: a value with perhaps a time. Read for many keys at once, written when all of them are done. */
 import type { Column, FixedColumn } from '../../data/column-batch.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
-import { takeIds } from '../take.ts'
+import { sortByIdentity, takeIds } from '../take.ts'
 import { booleansColumn, keyedBatch, timesColumn } from './columns.ts'
 import { type KeySet, noKeys } from './key-set.ts'
 import { ReadAhead } from './session.ts'
@@ -45,7 +45,7 @@ export class KeyedValues {
 
   /** Takes the rows whose time is at or below this out of the store, with their keys; they count as changed. */
   takeDue(timeUs: bigint, keysOf: (batch: KeyedBatch) => KeySet): KeySet {
-    const due = this.#store.take(timeUs)
+    const due = sortByIdentity(this.#store.take(timeUs))
     const keys = keysOf(due)
     this.#begin(keys)
     this.#decode(due, (row) => row, false)

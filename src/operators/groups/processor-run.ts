@@ -104,6 +104,14 @@ export class ProcessorRun {
     }
   }
 
+  /** Calls something with each key as the processor would be called, so that it may look at variables and change them; no timer fires. */
+  async within(keys: KeySet, times: BatchTimes, query: QueryInfo, use: (index: number) => unknown): Promise<void> {
+    this.#session.nowUs = BigInt(times.nowMs) * 1000n
+    this.#query = query
+    await this.#initialised()
+    await this.#each(keys, 'a look', null, (_, index) => use(index))
+  }
+
   /** Tells the processor that its run is over. */
   async close(): Promise<void> {
     const processor = this.#processor

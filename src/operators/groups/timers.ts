@@ -5,7 +5,7 @@ import type { TimeMode } from '../../data/state-function.ts'
 import { entryHash } from '../../data/state-layout.ts'
 import { writeRowId } from '../../state/row-id.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
-import { takeIds } from '../take.ts'
+import { sortByIdentity, takeIds } from '../take.ts'
 import { keyedBatch, timesColumn } from './columns.ts'
 import { type KeySet, noKeys } from './key-set.ts'
 import type { RunningVariable, Session } from './session.ts'
@@ -68,7 +68,7 @@ export class Timers implements RunningVariable {
     thresholdMs: number,
     keysOf: (batch: KeyedBatch) => { readonly keys: KeySet; readonly groupOf: Uint32Array },
   ): { keys: KeySet; due: DueTimer[] } {
-    const taken = this.#store!.take(BigInt(thresholdMs) * 1000n)
+    const taken = sortByIdentity(this.#store!.take(BigInt(thresholdMs) * 1000n))
     const { keys, groupOf } = keysOf(taken)
     const times = (taken.rows.columns.at(-1) as FixedColumn).data as BigInt64Array
     const due = Array.from(groupOf, (index, row): DueTimer => ({ index, expiryMs: Number(times[row]! / 1000n) }))

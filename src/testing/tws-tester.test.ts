@@ -1,0 +1,141 @@
+import { type StatefulProcessor, type StatefulProcessorHandle, t, type ValueState } from 'millrace'
+import { expect, test } from 'vitest'
+import { TwsTester } from './tws-tester.ts'
+
+interface Key {
+  user: string
+}
+interface Click {
+  page: string
+}
+class Visits implements StatefulProcessor<Key, Click, { user: string; n: bigint | number; text: string }> {
+  #handle!: StatefulProcessorHandle
+  #n!: ValueState<bigint, bigint | number>
+  #pages!: ReturnType<typeof pagesOf>
+  #last!: ReturnType<typeof lastOf>
+  closed = false
+  init(handle: StatefulProcessorHandle) {
+    this.#handle = handle
+    this.#n = handle.getValueState('n', t.long())
+    this.#pages = pagesOf(handle)
+    this.#last = lastOf(handle)
+  }
+  async *handleInputRows({ user }: Key, rows: readonly Click[], times: { getCurrentProcessingTimeInMs(): number }) {
+    for (const { page } of rows) {
+      const n = (this.#n.get() ?? 0n) + 1n
+      this.#n.update(n)
+      this.#pages.updateValue(page, (this.#pages.getValue(page) ?? 0) + 1)
+      this.#last.appendValue(page)
+      await Promise.resolve()
+      yield { user, n, text: page }
+    }
+    this.#handle.registerTimer(times.getCurrentProcessingTimeInMs() + 1000)
+  }
+  handleExpiredTimer({ user }: Key) {
+    const n = this.#n.get() ?? 0n
+    this.#n.clear()
+    return [{ user, n, text: 'over' }]
+  }
+}
+const pagesOf = (handle: StatefulProcessorHandle) => handle.getMapState('pages', t.string(), t.int())
+const lastOf = (handle: StatefulProcessorHandle) => handle.getListState('last', t.string(), { ttlDuration: 500 })
+const output = { user: t.string(), n: t.long(), text: t.string() }
+const tester = () => new TwsTester(() => new Visits(), { key: { user: t.string() }, output, timeMode: 'ProcessingTime' })
+const ann = { user: 'ann' }
+const bob = { user: 'bob' }
+
+test('rows by key, state between tests, timers and TTL by processing time', async () => {
+  const visits = tester()
+  expect(
+    await visits.test([
+      [ann, { page: 'a' }],
+      [bob, { page: 'b' }],
+      [ann, { page: 'b' }],
+    ]),
+  ).toEqual([
+    { user: 'ann', n: 1n, text: 'a' },
+    { user: 'ann', n: 2n, text: 'b' },
+    { user: 'bob', n: 1n, text: 'b' },
+  ])
+  expect(await visits.peekValueState('n', ann)).toBe(2n)
+  expect(await visits.peekMapState('pages', ann)).toEqual(
+    new Map([
+      ['a', 1],
+      ['b', 1],
+    ]),
+  )
+  expect(await visits.peekListState('last', ann)).toEqual(['a', 'b'])
+  expect(visits.peekTimers(ann)).toEqual([1000])
+  expect(await visits.setProcessingTime(500)).toEqual([])
+  expect(await visits.peekListState('last', ann)).toEqual([])
+  expect(await visits.testOneRow(ann, { page: 'c' })).toEqual([{ user: 'ann', n: 3n, text: 'c' }])
+  expect((await visits.setProcessingTime(1000)).sort((a, b) => (a.user < b.user ? -1 : 1))).toEqual([
+    { user: 'ann', n: 3n, text: 'over' },
+    { user: 'bob', n: 1n, text: 'over' },
+  ])
+  expect(await visits.peekValueState('n', ann)).toBeNull()
+  expect(visits.peekTimers(ann)).toEqual([1500])
+  await expect(visits.setProcessingTime(999)).rejects.toThrow(/INVALID_TIMER/)
+  await visits.close()
+})
+
+test('states are set before and looked at after', async () => {
+  const visits = tester()
+  expect(await visits.testOneRowWithValueState(ann, { page: 'x' }, 'n', 41)).toEqual({
+    rows: [{ user: 'ann', n: 42n, text: 'x' }],
+    state: 42n,
+  })
+  await visits.updateListState('last', ann, ['p', 'q'])
+  await visits.updateMapState('pages', ann, [['x', 7]])
+  await visits.testOneRow(ann, { page: 'x' })
+  expect(await visits.peekListState('last', ann)).toEqual(['p', 'q', 'x'])
+  expect(await visits.peekMapState('pages', ann)).toEqual(new Map([['x', 8]]))
+  await visits.updateListState('last', ann, [])
+  await visits.updateValueState('n', ann, null)
+  expect([await visits.peekListState('last', ann), await visits.peekValueState('n', ann), await visits.peekValueState('n', bob)]).toEqual([
+    [],
+    null,
+    null,
+  ])
+  await expect(visits.peekValueState('m', ann)).rejects.toThrow(/STATE_STORE_UNSUPPORTED_OPERATION_ON_MISSING_COLUMN_FAMILY/)
+  await expect(visits.setWatermark(5)).rejects.toThrow(/CANNOT_GET_EVENT_TIME_WATERMARK/)
+})
+
+test('event time goes by the watermark that is set', async () => {
+  const alarm = new TwsTester(
+    () => {
+      let handle: StatefulProcessorHandle
+      return {
+        init(given) {
+          handle = given
+        },
+        handleInputRows(_, rows: readonly { at: number }[], times) {
+          for (const { at } of rows) handle.registerTimer(at)
+          return [{ text: `watermark ${times.getCurrentWatermarkInMs()}` }]
+        },
+        handleExpiredTimer: ({ id }, _, info) => [{ text: `${id} at ${info.getExpiryTimeInMs()}` }],
+      }
+    },
+    { key: { id: t.int() }, output: { text: t.string() }, timeMode: 'EventTime' },
+  )
+  expect(
+    await alarm.test([
+      [{ id: 1 }, { at: 20 }],
+      [{ id: 2 }, { at: 10 }],
+    ]),
+  ).toEqual([{ text: 'watermark 0' }, { text: 'watermark 0' }])
+  expect(await alarm.setWatermark(20)).toEqual([{ text: '2 at 10' }, { text: '1 at 20' }])
+})
+
+test('what the processor throws, and wrong rows, are the errors of a query', async () => {
+  const broken = (give: unknown) =>
+    new TwsTester(() => ({ init() {}, handleInputRows: () => (give instanceof Error ? Promise.reject(give) : (give as never)) }), {
+      key: { id: t.int() },
+      output: { n: t.int() },
+    })
+  await expect(broken(new Error('no')).testOneRow({ id: 7 }, {})).rejects.toMatchObject({
+    code: 'TRANSFORM_WITH_STATE_USER_FUNCTION_ERROR',
+    what: expect.stringContaining('{"id":7}'),
+  })
+  await expect(broken([{ n: 'x' }]).testOneRow({ id: 7 }, {})).rejects.toMatchObject({ code: 'UDF_RETURN_TYPE' })
+})
