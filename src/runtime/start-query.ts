@@ -52,6 +52,7 @@ import type { QueryIdentity } from './progress-reporter.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
+import { rowWriter } from './row-writer.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 import { stateProvider } from './state-provider.ts'
 
@@ -337,6 +338,7 @@ async function openExecution(
     files: environment.files,
     clock,
     checkFence,
+    writeRows: rowWriter(environment),
     conf: (key) => conf.get(key),
     print: environment.print,
   }

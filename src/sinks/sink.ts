@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
-import type { RowSet } from '../data/row-set.ts'
+import type { Row, RowSet, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
@@ -71,6 +71,8 @@ export interface SinkContext {
   readonly clock: Clock
   readonly checkFence: () => Promise<void>
   readonly conf: (key: string) => string | undefined
+  /** Writes rows of the sink's own as files (the checkpoints of a log): written, not yet synced. */
+  readonly writeRows?: (schema: Schema, rows: readonly Row[], write: WriteFiles) => Promise<WrittenFile[]>
   /** Where console output goes. */
   readonly print: (text: string) => void
 }

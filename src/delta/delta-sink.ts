@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { FencedError, InvalidQueryError } from '../base/errors.ts'
+import { Options } from '../base/options.ts'
+import { boundOptions, fileBounds } from '../data/file-bounds.ts'
+import { writeOptions } from '../data/file-options.ts'
+import { absolutePath } from '../data/file-uri.ts'
+import type { FileBounds, RowSet } from '../data/row-set.ts'
+import { queryOptions } from '../sinks/file-sink-options.ts'
+import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkProvider } from '../sinks/sink.ts'
+import type { Action, AddFile, Metadata } from './actions.ts'
+import { writeCheckpoint } from './checkpoint.ts'
+import { commitChange } from './commit.ts'
+import { partitionValuesOf } from './partition-values.ts'
+import { encodePath } from './paths.ts'
+import { checkWritable } from './protocol.ts'
+import { fileStats } from './stats.ts'
+import { tableSchema } from './table-schema.ts'
+import { TableState } from './table-state.ts'
+import { mergedMetadata, namesInTable, newMetadata, newProtocol } from './write-schema.ts'
+
+const sinkOptions = ['path', 'mergeSchema', 'txnAppId']
+
+/** Rows become Parquet files of a Delta table, each batch exactly once. */
+export const deltaSinkProvider: SinkProvider = {
+  formats: ['delta'],
+  outputModes: ['append', 'complete'],
+  allowsTemporaryCheckpoint: false,
+  heedsPartitionBy: true,
+  async open(context) {
+    const options = new Options('the Delta sink', context.options, [
+      ...queryOptions,
+      ...sinkOptions,
+      ...boundOptions,
+      ...writeOptions.parquet,
+    ])
+    const table = absolutePath(options.required('path', "start('tables/orders') or .option('path', 'tables/orders')"))
+    const sink = new DeltaSink(context, new TableState(context.files, table), {
+      appId: options.text('txnAppId') ?? context.queryId,
+      mergeSchema: options.flag('mergeSchema', false),
+      bounds: fileBounds(options),
+      format: Object.fromEntries(
+        writeOptions.parquet.flatMap((name) => {
+          const value = options.text(name)
+          return value === undefined ? [] : [[name, value] as const]
+        }),
+      ),
+    })
+    await sink.check()
+    return sink
+  },
+}
+
+interface DeltaSinkOptions {
+  /** Under which the table keeps how far this query has come. */
+  readonly appId: string
+  readonly mergeSchema: boolean
+  readonly bounds: FileBounds | undefined
+  readonly format: Readonly<Record<string, string>>
+}
+
+/**
+ * A batch's files are durable before a commit names them, and the commit carries a `txn` action with the query's id and the batch's: a batch that is delivered again
+ * finds it and writes nothing. Files that no commit names are litter, which VACUUM removes.
+ */
+export class DeltaSink implements Sink {
+  readonly description: string
+  readonly guarantee = 'exactly-once'
+  readonly use = 'files'
+  readonly #context: SinkContext
+  readonly #state: TableState
+  readonly #options: DeltaSinkOptions
+  #checkpointDue = false
+
+  constructor(context: SinkContext, state: TableState, options: DeltaSinkOptions) {
+    this.#context = context
+    this.#state = state
+    this.#options = options
+    this.description = `DeltaSink[${state.table}]`
+  }
+
+  /** Finds out before the first row whether the rows go into the table. */
+  async check(): Promise<void> {
+    await this.#state.refresh()
+    this.#metadata()
+  }
+
+  async addBatch({ batchId, rows, outputMode }: SinkBatch): Promise<SinkCommit> {
+    const { files, clock, checkFence } = this.#context
+    await this.#state.refresh()
+    if (this.#hasBatch(batchId)) return { status: 'already-committed', numOutputRows: -1 }
+    const metadata = this.#metadata()
+    const { adds, numRows } = await this.#writeFiles(batchId, rows, metadata)
+    if (adds.length === 0 && outputMode === 'append' && this.#state.version >= 0) return { status: 'committed', numOutputRows: 0 }
+    let wasThere = false
+    const committed = await commitChange(
+      { files, state: this.#state, nowMs: () => clock.nowMs(), checkFence },
+      () => {
+        wasThere = this.#hasBatch(batchId)
+        if (wasThere) return null
+        // another writer may have changed the table since the files were written
+        if (this.#metadata().schemaString !== metadata.schemaString) throw changedMeanwhile(this.#state.table, batchId)
+        return [
+          ...this.#preparations(metadata),
+          { txn: this.#transaction(batchId) },
+          ...this.#removals(outputMode),
+          ...adds.map((add) => ({ add })),
+        ]
+      },
+      {
+        operation: 'STREAMING UPDATE',
+        operationParameters: {
+          outputMode: outputMode === 'complete' ? 'Complete' : 'Append',
+          queryId: this.#context.queryId,
+          epochId: String(batchId),
+        },
+      },
+    )
+    if (wasThere) {
+      throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
+        what: `another run committed batch ${batchId} of query ${this.#options.appId} to ${this.#state.table} first`,
+        todo: 'stop one of the two runs, or give each its own checkpoint',
+      })
+    }
+    const interval = Number(metadata.configuration?.['delta.checkpointInterval'] ?? 10)
+    this.#checkpointDue ||= committed.version !== null && committed.version > 0 && committed.version % interval === 0
+    return {
+      status: 'committed',
+      numOutputRows: numRows,
+      metrics: { version: String(committed.version), numFiles: String(adds.length), numRetries: String(committed.retries) },
+    }
+  }
+
+  async maintain(): Promise<void> {
+    if (!this.#checkpointDue) return
+    this.#checkpointDue = false
+    await this.#context.checkFence()
+    await writeCheckpoint(this.#context.files, this.#state, this.#context.writeRows!, this.#context.clock.nowMs())
+  }
+  async stop(): Promise<void> {}
+
+  #hasBatch(batchId: number): boolean {
+    return (this.#state.transactions.get(this.#options.appId) ?? -1) >= batchId
+  }
+  #transaction(batchId: number) {
+    return { appId: this.#options.appId, version: batchId, lastUpdated: this.#context.clock.nowMs() }
+  }
+
+  /** The table's metadata as this query leaves it. InvalidQueryError where the rows don't go into it. */
+  #metadata(): Metadata {
+    const { schema, partitionBy, clock } = this.#context
+    const { table, protocol, metadata } = this.#state
+    if (protocol === null || metadata === null) return newMetadata(table, schema, partitionBy, clock.nowMs())
+    checkWritable(table, protocol, metadata)
+    return mergedMetadata(table, metadata, schema, partitionBy, this.#options.mergeSchema)
+  }
+
+  #preparations(metadata: Metadata): Action[] {
+    const { version, metadata: before } = this.#state
+    if (version < 0) return [{ protocol: newProtocol(this.#context.schema) }, { metaData: metadata }]
+    return metadata.schemaString === before!.schemaString ? [] : [{ metaData: metadata }]
+  }
+
+  /** Complete mode: what the batch gives is the table. */
+  #removals(outputMode: SinkBatch['outputMode']): Action[] {
+    if (outputMode !== 'complete') return []
+    if (this.#state.metadata?.configuration?.['delta.appendOnly'] === 'true') {
+      throw new InvalidQueryError('DELTA_CANNOT_MODIFY_APPEND_ONLY', {
+        what: `the Delta table ${this.#state.table} is append-only, and output mode complete replaces its rows`,
+        todo: 'use append, or another table',
+      })
+    }
+    const deletionTimestamp = this.#context.clock.nowMs()
+    return [...this.#state.active.values()].map(({ path, partitionValues, size, deletionVector }) => ({
+      remove: {
+        path,
+        deletionTimestamp,
+        dataChange: true,
+        extendedFileMetadata: true,
+        partitionValues,
+        size,
+        ...(deletionVector ? { deletionVector } : {}),
+      },
+    }))
+  }
+
+  async #writeFiles(batchId: number, rows: RowSet, metadata: Metadata): Promise<{ adds: AddFile[]; numRows: number }> {
+    const { files, epoch, queryId, schema } = this.#context
+    const { table } = this.#state
+    const { bounds, format } = this.#options
+    const known = tableSchema(table, metadata).schema
+    const fileName = (index: number) =>
+      `part-${String(index).padStart(5, '0')}-b${batchId}-e${epoch}-${queryId.slice(0, 8)}-${randomUUID().slice(0, 8)}.parquet`
+    const written = await rows.writeFiles({
+      format: 'parquet',
+      folder: table,
+      fileName,
+      partitionBy: metadata.partitionColumns,
+      options: format,
+      ...(bounds && { bounds }),
+    })
+    const paths = written.map((file) => join(table, file.path))
+    if (paths.length > 0) await files.sync(paths)
+    const stored = namesInTable(schema, known)
+    const adds = await Promise.all(
+      written.map(
+        async (file, i): Promise<AddFile> => ({
+          path: encodePath(file.path),
+          partitionValues: partitionValuesOf(file.path, metadata.partitionColumns),
+          size: file.sizeBytes,
+          modificationTime: Math.round((await files.stat(paths[i]!))?.modifiedMs ?? 0),
+          dataChange: true,
+          stats: await fileStats(files, paths[i]!, stored),
+        }),
+      ),
+    )
+    return { adds, numRows: written.reduce((sum, file) => sum + file.numRows, 0) }
+  }
+}
+
+function changedMeanwhile(table: string, batchId: number): InvalidQueryError {
+  return new InvalidQueryError('DELTA_METADATA_CHANGED', {
+    what: `the columns of the Delta table ${table} were changed by another writer while batch ${batchId} was written`,
+    todo: 'start the query again: the batch is run anew against the changed table',
+  })
+}
