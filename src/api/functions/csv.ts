@@ -13,6 +13,10 @@ export interface CsvFunctionOptions {
   readonly nullValue?: string
   readonly ignoreLeadingWhiteSpace?: boolean
   readonly ignoreTrailingWhiteSpace?: boolean
+  /** Patterns of dates and times; a text that does not fit is null, in every mode. */
+  readonly dateFormat?: string
+  readonly timestampFormat?: string
+  readonly timestampNTZFormat?: string
 }
 export interface FromCsvOptions extends CsvFunctionOptions {
   /** A value that does not fit becomes null (PERMISSIVE), or ends the query (FAILFAST). */

@@ -22,6 +22,10 @@ export interface FromJsonOptions {
   readonly mode?: 'PERMISSIVE' | 'FAILFAST'
   /** The field of the schema, a string, that takes the text of a record with wrong values. */
   readonly columnNameOfCorruptRecord?: string
+  /** Patterns of dates and times; a text that does not fit is null, in every mode. */
+  readonly dateFormat?: string
+  readonly timestampFormat?: string
+  readonly timestampNTZFormat?: string
 }
 function optionArgs(options: object): unknown[] {
   const parts = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key, String(value)]))
@@ -36,7 +40,12 @@ export function from_json(e: unknown, schema: string | TypeToken<unknown>, optio
 /** A struct, map or array as JSON text; fields that are null are left out unless `ignoreNullFields` is false. */
 export function to_json<A extends Struct<any> | Arr<any> | MapOf<any, any> | null>(
   e: Expr<A>,
-  options: { readonly ignoreNullFields?: boolean } = {},
+  options: {
+    readonly ignoreNullFields?: boolean
+    readonly dateFormat?: string
+    readonly timestampFormat?: string
+    readonly timestampNTZFormat?: string
+  } = {},
 ): StrCol<'string' | NullOf<A>> {
   return call('to_json', e, ...optionArgs(options))
 }

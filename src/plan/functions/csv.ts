@@ -5,7 +5,7 @@ import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { castTo } from '../coercion.ts'
 import { argumentAs, call } from '../signatures.ts'
 import { constantText } from './formats.ts'
-import { optionsOf, structOf } from './options.ts'
+import { optionsOf, structOf, timePatternOptions, timePatterns } from './options.ts'
 import { type FunctionRow, type Resolve, special, text } from './row.ts'
 
 /** How a line is written, as the kernels take it. */
@@ -44,7 +44,7 @@ const resolveFromCsv: Resolve = ([given, schema, options]) => {
       what: `from_csv cannot read the field \`${nested.name}\` of type ${quoteType(nested.type)}`,
       todo: 'read it as a string, and make what it holds of that',
     })
-  const set = optionsOf('from_csv', options, [...shared, 'comment', 'mode', 'columnnameofcorruptrecord'])
+  const set = optionsOf('from_csv', options, [...shared, ...timePatternOptions, 'comment', 'mode', 'columnnameofcorruptrecord'])
   const mode = (set.get('mode') ?? 'PERMISSIVE').toUpperCase()
   if (mode !== 'PERMISSIVE' && mode !== 'FAILFAST')
     throw new InvalidQueryError('PARSE_MODE_UNSUPPORTED', {
@@ -55,7 +55,7 @@ const resolveFromCsv: Resolve = ([given, schema, options]) => {
   const corrupt = type.fields.find((field) => field.name === name && field.type === 'string')?.name
   return call(
     'from_csv',
-    [input, text(JSON.stringify({ type, corrupt, failFast: mode === 'FAILFAST', csv: specOf(set, false) }))],
+    [input, text(JSON.stringify({ type, corrupt, failFast: mode === 'FAILFAST', csv: specOf(set, false), patterns: timePatterns(set) }))],
     type,
     true,
   )
@@ -72,8 +72,13 @@ const resolveToCsv: Resolve = ([given, options]) => {
       `to_csv cannot write the field \`${nested.name}\` of type ${quoteType(nested.type)}`,
       'make it text first',
     )
-  const set = optionsOf('to_csv', options, shared)
-  return call('to_csv', [given!, text(JSON.stringify(specOf(set, true)))], 'string', given!.nullable)
+  const set = optionsOf('to_csv', options, [...shared, ...timePatternOptions])
+  return call(
+    'to_csv',
+    [given!, text(JSON.stringify(specOf(set, true))), text(JSON.stringify(timePatterns(set)))],
+    'string',
+    given!.nullable,
+  )
 }
 
 const resolveSchemaOfCsv: Resolve = ([given, options]) => {

@@ -3,7 +3,7 @@ import { InvalidQueryError } from '../../base/errors.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { argumentAs, call } from '../signatures.ts'
 import { constantText } from './formats.ts'
-import { nullable, optionsOf, typeOf } from './options.ts'
+import { nullable, optionsOf, timePatternOptions, timePatterns, typeOf } from './options.ts'
 import { arrayOf, type FunctionRow, literal, type Resolve, scalar, special, text } from './row.ts'
 
 const resolveFromJson: Resolve = ([given, schema, options]) => {
@@ -15,7 +15,7 @@ const resolveFromJson: Resolve = ([given, schema, options]) => {
       `from_json cannot give ${quoteType(type)}`,
       'give a struct, an array or a map with string keys',
     )
-  const set = optionsOf('from_json', options, ['mode', 'columnnameofcorruptrecord'])
+  const set = optionsOf('from_json', options, ['mode', 'columnnameofcorruptrecord', ...timePatternOptions])
   const mode = (set.get('mode') ?? 'PERMISSIVE').toUpperCase()
   if (mode !== 'PERMISSIVE' && mode !== 'FAILFAST')
     throw new InvalidQueryError('PARSE_MODE_UNSUPPORTED', {
@@ -24,14 +24,20 @@ const resolveFromJson: Resolve = ([given, schema, options]) => {
     })
   const name = set.get('columnnameofcorruptrecord') ?? '_corrupt_record'
   const corrupt = type.kind === 'struct' ? type.fields.find((field) => field.name === name && field.type === 'string')?.name : undefined
-  return call('from_json', [input, text(JSON.stringify({ type, corrupt, failFast: mode === 'FAILFAST' }))], type, true)
+  return call(
+    'from_json',
+    [input, text(JSON.stringify({ type, corrupt, failFast: mode === 'FAILFAST', patterns: timePatterns(set) }))],
+    type,
+    true,
+  )
 }
 const resolveToJson: Resolve = ([given, options]) => {
   const { type } = given!
   if (typeof type === 'string' || type.kind === 'decimal')
     throw typeMismatch('INVALID_JSON_SCHEMA', `to_json cannot write ${quoteType(type)}`, 'give a struct, an array or a map')
-  const keep = optionsOf('to_json', options, ['ignorenullfields']).get('ignorenullfields')?.toLowerCase() === 'false'
-  return call('to_json', [given!, literal(keep, 'boolean')], 'string', given!.nullable)
+  const set = optionsOf('to_json', options, ['ignorenullfields', ...timePatternOptions])
+  const keep = set.get('ignorenullfields')?.toLowerCase() === 'false'
+  return call('to_json', [given!, literal(keep, 'boolean'), text(JSON.stringify(timePatterns(set)))], 'string', given!.nullable)
 }
 const resolveSchemaOfJson: Resolve = ([given]) => {
   if (given!.kind === 'literal' && given!.value === null)

@@ -24,6 +24,22 @@ export function optionsOf(name: string, arg: Expression | undefined, known: read
   return options
 }
 
+/** Patterns of dates and times among the options. */
+export interface TimePatterns {
+  readonly date?: string
+  readonly timestamp?: string
+  readonly timestampNtz?: string
+}
+export const timePatternOptions = ['dateformat', 'timestampformat', 'timestampntzformat'] as const
+export function timePatterns(options: ReadonlyMap<string, string>): TimePatterns {
+  const [date, timestamp, timestampNtz] = timePatternOptions.map((name) => options.get(name))
+  return {
+    ...(date !== undefined && { date }),
+    ...(timestamp !== undefined && { timestamp }),
+    ...(timestampNtz !== undefined && { timestampNtz }),
+  }
+}
+
 /** A type as DDL: a whole type, or the fields of a struct. */
 export function typeOf(ddl: string): DataType {
   try {

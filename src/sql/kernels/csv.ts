@@ -18,6 +18,8 @@ interface Shape {
   readonly corrupt?: string
   readonly failFast: boolean
   readonly csv: Spec
+  /** Patterns by which times are read afterwards: their texts are not looked at here. */
+  readonly patterns: { readonly date?: string; readonly timestamp?: string; readonly timestampNtz?: string }
 }
 const known = new Map<string, unknown>()
 function parsed<T>(text: string): T {
@@ -69,14 +71,18 @@ function leaf(given: string, to: DataType): string | undefined {
 }
 
 function fromCsv(text: string, shape: string): string | null {
-  const { type, corrupt, failFast, csv } = parsed<Shape>(shape)
+  const { type, corrupt, failFast, csv, patterns } = parsed<Shape>(shape)
+  const hasPattern = (to: DataType) =>
+    (to === 'date' && patterns.date !== undefined) ||
+    (to === 'timestamp' && patterns.timestamp !== undefined) ||
+    (to === 'timestamp_ntz' && patterns.timestampNtz !== undefined)
   const { fields } = parseCsvRecord(text, dialectOf(csv)).record
   const wanted = type.fields.filter((field) => field.name !== corrupt)
   const struct: Record<string, string | null> = Object.create(null)
   let bad = fields.length !== wanted.length && text !== ''
   wanted.forEach((field, i) => {
     const given = fields[i] ?? null
-    const value = given === null ? null : leaf(given, field.type)
+    const value = given === null || hasPattern(field.type) ? given : leaf(given, field.type)
     if (value === undefined) bad = true
     struct[field.name] = value ?? null
   })

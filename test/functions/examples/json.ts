@@ -72,6 +72,9 @@ export const json: readonly FunctionExamples[] = [
     `from_json('{"a":"2020-01-01 10:00:00"}', 'a TIMESTAMP')`,
     `from_json('{"a":"abc="}', 'a BINARY')`,
     `from_json('5', 'a INT')`,
+    `from_json('{"t":"26/08/2015 10:30"}', 't TIMESTAMP', map('timestampFormat', 'dd/MM/yyyy HH:mm'))`,
+    `from_json('{"d":"26.8.2015","n":"10-2015"}', 'd DATE, n TIMESTAMP_NTZ', map('dateFormat', 'd.M.yyyy', 'timestampNTZFormat', 'MM-yyyy'))`,
+    `from_json('{"d":"oops"}', 'd DATE', map('dateFormat', 'd.M.yyyy'))`,
   ),
   of(
     'to_json',
@@ -89,6 +92,7 @@ export const json: readonly FunctionExamples[] = [
     "to_json(named_struct('a', 1e10D, 'b', 1.0E-5D, 'c', CAST(0.1 AS FLOAT)))",
     "to_json(named_struct('t', TIMESTAMP_NTZ '2020-02-29 12:34:56'))",
     'to_json(array())',
+    "to_json(named_struct('t', TIMESTAMP '2015-08-26 10:00:00', 'd', DATE '2015-08-26'), map('timestampFormat', 'dd/MM/yyyy', 'dateFormat', 'dd.MM.yyyy'))",
   ),
   of(
     'schema_of_json',
