@@ -53,6 +53,9 @@ const contentFormat = 1
 
 const readOptions = { fillCache: true, valueEncoding: 'buffer' }
 
+/** An iterator gives no more at a time than a little over this. */
+const pageBytes = 4 << 20
+
 /** Rows are fetched in pieces of so many: their keys are buffers that are kept. */
 export const fetchRows = 4096
 
@@ -179,7 +182,7 @@ export class LocalDatabase {
     readonly values: boolean
     readonly fillCache: boolean
   }): RocksIterator {
-    const options = { ...range, keys: true, keyEncoding: 'buffer', valueEncoding: 'buffer' }
+    const options = { ...range, highWaterMarkBytes: pageBytes, keys: true, keyEncoding: 'buffer', valueEncoding: 'buffer' }
     return this.#call((level) => level.iterator(options))
   }
 

@@ -3,7 +3,7 @@
  *
  *     a row                       2s     · key group (4) · identity (16)
  *     a row of several to a key   2s     · key group (4) · the key's first 64 bits (8) · row number (8)
- *     when a row expires          2s + 1 · event time with its sign turned (8) · key group (4) · identity (16)
+ *     rows that may expire then   2s + 1 · event time with its sign turned (8) · number of the entry (8)
  *     what the database holds     255
  *
  * where s is the place of the store among those of the query. Rows of a key group lie together, as do the rows of one key in it, and what has expired
@@ -13,7 +13,7 @@ import type { RecordLayout } from './record-layout.ts'
 import { mixRowNumber, secondPrefixWord } from './row-id.ts'
 
 export const rowKeyBytes = 21
-export const timeKeyBytes = 29
+export const timeKeyBytes = 17
 /** What rows of one key have in common. Only keys at least that long are looked up in the database's filters by prefix. */
 export const prefixBytes = 13
 /** Stores that a database has room for. */
@@ -71,15 +71,11 @@ export class LocalKeys {
     return out
   }
 
-  /** Valid until the next call. */
-  time(ids: Int32Array, at: number, high: number, low: number): Uint8Array {
-    const out = this.#time
-    out[0] = 2 * this.#place + 1
-    putWord(out, 1, high ^ 0x8000_0000)
-    putWord(out, 5, low)
-    putWord(out, 9, (ids[at]! >>> 0) % this.#keyGroups)
-    for (let word = 0; word < 4; word++) putWord(out, 13 + 4 * word, ids[at + word]!)
-    return out
+  /** The key of some rows of one event time; valid until the next call. */
+  time(time: bigint, entry: number): Uint8Array {
+    this.#time.set(this.fromTime(time))
+    this.#time.writeBigUInt64BE(BigInt(entry), 9)
+    return this.#time
   }
   /** Where the entries of an event time begin. */
   fromTime(time: bigint): Uint8Array {
@@ -96,9 +92,6 @@ export class LocalKeys {
   }
   timeOf(key: Uint8Array): bigint {
     return BigInt.asIntN(64, (BigInt(wordAt(key, 1) >>> 0) << 32n) | BigInt(wordAt(key, 5) >>> 0)) ^ -0x8000_0000_0000_0000n
-  }
-  idOfTime(key: Uint8Array, out: Int32Array): void {
-    for (let word = 0; word < 4; word++) out[word] = wordAt(key, 13 + 4 * word)
   }
 }
 

@@ -20,6 +20,7 @@ import type { RocksBatch } from './rocksdb-addon.ts'
 import { decodeRow, RowEncoder } from './row-bytes.ts'
 import { rowIds, rowNumberAt } from './row-id.ts'
 import type { FoundKeyedRows, KeyedBatch } from './state-store.ts'
+import { TimeLists } from './time-lists.ts'
 
 /** What a store must know of its rows in the database without reading them. */
 export interface StoreCounts {
@@ -27,6 +28,10 @@ export interface StoreCounts {
   readonly rows: readonly number[]
   /** The number of the next row; 1 where rows have none. */
   readonly nextRow: number
+  /** The number of the next entry in the order of event times. */
+  readonly nextEntry: number
+  /** Up to this event time there may be rows in that order that are gone; null: there are none. */
+  readonly staleThrough: string | null
 }
 
 /** What the database asks of a store. */
@@ -42,7 +47,6 @@ export interface LocalStore {
 }
 
 const noWork = () => ({ getCount: 0, getMs: 0, putCount: 0, bytesRead: 0 })
-const nothing = Buffer.alloc(0)
 const noOptions = {}
 /** Entries of an iterator that are fetched in one call. */
 const pageRows = 1000
@@ -71,6 +75,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
   #lowestTime: bigint | null = null
   /** Entries of that order whose rows are gone, to be removed. */
   #spentTimes: Uint8Array[] = []
+  #nextEntry = 1
+  #staleThrough: bigint | null = null
   readonly #id = new Int32Array(4)
   #work = noWork()
   /** Of the last version. */
@@ -95,6 +101,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
     if (counts !== null) this.#unknown.set(counts.rows)
     this.#nextRow = this.#firstFreshRow = counts?.nextRow ?? 1
     this.#lowestTime = null
+    this.#nextEntry = counts?.nextEntry ?? 1
+    this.#staleThrough = counts === null || counts.staleThrough === null ? null : BigInt(counts.staleThrough)
   }
 
   get version(): number {
@@ -152,7 +160,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
   remove(ids: Uint32Array): number {
     this.#fetch(ids, ids.length / 4)
-    this.#spendTimes(this.#memory.get(ids))
+    this.#noteStale(this.#memory.get(ids))
     return this.#memory.remove(ids)
   }
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number } {
@@ -331,8 +339,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
 
   /**
-   * Brings the rows that are due into memory, to be evicted there, or with `rows` false only counts and removes them. Entries of rows that have moved to
-   * another time since, or are gone, go with the others.
+   * Brings the rows that are due into memory, to be evicted there, or with `rows` false only counts and removes them. Rows that have moved to
+   * another time since, or are gone, are found to be so when they are read.
    */
   #fetchDue(watermarkUs: bigint, rows: boolean): number {
     const database = this.#settled()
@@ -342,18 +350,18 @@ export class LocalStateStore implements KeptStore, LocalStore {
     let removed = 0
     const gte = first === null ? this.#keys.firstTime : this.#keys.fromTime(first)
     const lt = watermarkUs >= maxTime ? this.#keys.behindTimes : this.#keys.fromTime(watermarkUs + 1n)
-    const iterator = database.iterate({ gte, lt, values: false, fillCache: false })
+    const iterator = database.iterate({ gte, lt, values: true, fillCache: false })
     try {
       for (let isLast = false; !isLast; ) {
         const page = this.#read(() => iterator._nextvSync(fetchRows, noOptions))
-        const ids = new Uint32Array(page.rows.length * 2)
-        for (let i = 0; i < page.rows.length; i += 2) {
-          const key = page.rows[i]!
-          this.#spentTimes.push(key)
-          this.#keys.idOfTime(key, this.#id)
-          ids.set(this.#id, 2 * i)
+        const ids = new Uint32Array(idsIn(page.rows) * 4)
+        const bytes = new Uint8Array(ids.buffer)
+        for (let i = 0, end = 0; i < page.rows.length; i += 2) {
+          this.#spentTimes.push(page.rows[i]!)
+          bytes.set(page.rows[i + 1]!, end)
+          end += page.rows[i + 1]!.length
         }
-        if (rows) this.#fetch(ids, ids.length / 4)
+        if (rows || this.#staleThrough !== null) this.#fetch(ids, ids.length / 4)
         else removed += this.#removeUnread(ids)
         isLast = page.finished
       }
@@ -361,6 +369,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
       iterator._closeSync()
     }
     this.#lowestTime = watermarkUs >= maxTime ? maxTime : watermarkUs + 1n
+    if (this.#staleThrough !== null && this.#staleThrough <= watermarkUs) this.#staleThrough = null
     return removed
   }
   /** Removes rows of the database whose event time is that of their entry. */
@@ -377,14 +386,14 @@ export class LocalStateStore implements KeptStore, LocalStore {
     return removed
   }
 
-  /** The entries of rows that are about to go. */
-  #spendTimes({ keyIds, rows }: KeyedBatch): void {
+  /** Rows are about to go that the order of event times still names. */
+  #noteStale({ rows }: KeyedBatch): void {
     const column = rows.columns[eventTimeIndex(this.schema) ?? -1]
     if (column?.kind !== 'fixed') return
-    const [data, ids] = [column.data as BigInt64Array, new Int32Array(keyIds.buffer, keyIds.byteOffset, keyIds.length)]
+    const data = column.data as BigInt64Array
     for (let i = 0; i < rows.length; i++) {
       if (column.valid !== null && column.valid[i] === 0) continue
-      this.#spentTimes.push(this.#keys.time(ids, 4 * i, Number(data[i]! >> 32n), Number(BigInt.asIntN(32, data[i]!))).slice())
+      if (this.#staleThrough === null || data[i]! > this.#staleThrough) this.#staleThrough = data[i]!
     }
   }
 
@@ -407,7 +416,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
     const { keyIds, rows } = changes.upserts
     this.#fetch(changes.removed, changes.removed.length / 4)
     this.#fetch(keyIds, rows.length)
-    this.#spendTimes(this.#memory.get(wanted === null ? changes.removed : this.#idsIn(changes.removed, wanted)))
+    this.#noteStale(this.#memory.get(wanted === null ? changes.removed : this.#idsIn(changes.removed, wanted)))
     this.#memory.applyAsChanges(changes, wanted)
     this.#countRowNumbers(keyIds, rows.length)
     this.#database!.noteLoad()
@@ -471,11 +480,17 @@ export class LocalStateStore implements KeptStore, LocalStore {
   // ---- rows go into the database -----------------------------------------------------------------------------------------------------------
 
   get counts(): StoreCounts {
-    return { rows: Array.from(this.#unknown, (_, group) => this.rowsIn(group)), nextRow: this.#nextRow }
+    return {
+      rows: Array.from(this.#unknown, (_, group) => this.rowsIn(group)),
+      nextRow: this.#nextRow,
+      nextEntry: this.#nextEntry,
+      staleThrough: this.#staleThrough === null ? null : String(this.#staleThrough),
+    }
   }
 
   write(batch: RocksBatch): number {
     let bytes = 0
+    const times = new TimeLists()
     for (const key of this.#spentTimes) batch._del(key, noOptions)
     for (const group of this.#memory.groups) {
       for (let at = 0; at < 4 * group.removedCount; at += 4) batch._del(this.#keys.row(group.removed, at), noOptions)
@@ -486,21 +501,25 @@ export class LocalStateStore implements KeptStore, LocalStore {
         const value = this.#encoder.encode(group, slot)
         batch._put(this.#keys.row(group.words, at), value, noOptions)
         bytes += rowKeyBytes + value.length
-        if (this.#timesMove || (group.words[at + statusWord]! & loaded) === 0) bytes += this.#writeTime(batch, group, at)
+        if (this.#timesMove || (group.words[at + statusWord]! & loaded) === 0) times.add(group, at)
         group.words[at + statusWord]! |= loaded
       }
       this.#work.putCount += count
     }
-    return bytes
+    return bytes + this.#writeTimes(batch, times)
   }
-  /** The entry of a row in the order of event times, if it has one. That of a time that it had before stays, and is found to be none when its time comes. */
-  #writeTime(batch: RocksBatch, { words, layout: { eventTime } }: KeyGroup, at: number): number {
-    if (eventTime === null || (eventTime.nullBit !== 0 && (words[at + eventTime.nullWord]! & eventTime.nullBit) !== 0)) return 0
-    const [low, high] = [words[at + eventTime.offset]!, words[at + eventTime.offset + 1]!]
-    const time = (BigInt(high) << 32n) | BigInt(low >>> 0)
-    if (this.#lowestTime !== null && time < this.#lowestTime) this.#lowestTime = time
-    batch._put(this.#keys.time(words, at, high, low), nothing, noOptions)
-    return timeKeyBytes
+  /** The rows of one event time in entries of some thousands: an entry for each row would cost more than the rows. What stands under an old time of a row stays. */
+  #writeTimes(batch: RocksBatch, times: TimeLists): number {
+    let bytes = 0
+    for (const [time, ids] of times.lists()) {
+      if (this.#lowestTime !== null && time < this.#lowestTime) this.#lowestTime = time
+      for (let from = 0; from < ids.length; from += 4 * fetchRows) {
+        const part = ids.subarray(from, from + 4 * fetchRows)
+        batch._put(this.#keys.time(time, this.#nextEntry++), new Uint8Array(part.buffer, part.byteOffset, part.byteLength), noOptions)
+        bytes += timeKeyBytes + part.byteLength
+      }
+    }
+    return bytes
   }
 
   written(keepBytes: number): void {
@@ -528,6 +547,13 @@ export class LocalStateStore implements KeptStore, LocalStore {
 }
 
 const maxTime = 2n ** 63n - 1n
+
+/** How many identities the values of these entries hold. */
+function idsIn(entries: readonly (Uint8Array | undefined)[]): number {
+  let bytes = 0
+  for (let i = 1; i < entries.length; i += 2) bytes += entries[i]!.length
+  return bytes / 16
+}
 
 function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   for (let i = 0; i < prefixBytes; i++) if (key[i] !== prefix[i]) return false
