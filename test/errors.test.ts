@@ -1,8 +1,17 @@
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { type RestartRule, restartRules } from '../src/checkpoint/restart-rules.ts'
 import { type CodeUse, errorCodes } from './error-codes.ts'
 
-const uses = errorCodes(resolve(import.meta.dirname, '..'))
+const uses: CodeUse[] = [
+  ...errorCodes(resolve(import.meta.dirname, '..')),
+  // what a restart refuses is in a table
+  ...Object.values<RestartRule>(restartRules).flatMap(({ change, code, todo }) =>
+    code === undefined
+      ? []
+      : [{ code, errorClass: 'InvalidQueryError', what: change, todo: todo!, file: 'src/checkpoint/restart-rules.ts' }],
+  ),
+]
 const classes: Readonly<Record<string, string>> = {
   InvalidQueryError: 'fix the query, its options or its data: it cannot run as it is',
   UnavailableError: 'something outside is not there right now: try again (`millrace run --restart` does)',
@@ -71,7 +80,7 @@ test('the reader of the source finds codes in every shape that they have there',
     'DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE', // through a function that adds to it
     'DIVIDE_BY_ZERO', // raised by SQL
     'NO_QUERY_STARTED', // through a function
-    'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', // through a function with other arguments
+    'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', // from the table of restart rules
   ])
     expect(found).toContain(code)
 })

@@ -32,9 +32,8 @@ test('the same query has changed in nothing', () => {
 })
 
 test('an operator that became another one is one change, and refused by both names', () => {
-  const now = { ...shape, operators: [{ ...shape.operators[0]!, operator: 'deduplicate' }] }
-  expect(rulesOf(now)).toEqual(['operator-changed'])
-  const refusal = restartRefusal(compareShapes(shape, now), '/checkpoint')
+  const found = [{ rule: 'operator-changed' as const, what: 'operator 0 was aggregate 0 by a and is deduplicate 0 by a' }]
+  const refusal = restartRefusal(compareShapes(shape, shape, found), '/checkpoint')
   expect(refusal?.code).toBe('STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA')
   expect(refusal?.message).toMatch(/aggregate 0 by a.*deduplicate 0 by a/)
 })
@@ -63,14 +62,20 @@ test('a record of another release may hold no shape, or something else', () => {
 })
 
 function restartPage(): string {
-  const verdicts = { allowed: 'yes', told: 'yes, with a notice', refused: 'no' }
+  const verdicts = {
+    allowed: 'yes',
+    told: 'yes, with a notice',
+    migrated: 'yes, the state is migrated',
+    rebuilt: 'yes, without the state',
+    refused: 'no',
+  }
   const rows = Object.values<RestartRule>(restartRules).map(
     ({ change, verdict, because, code, todo }) =>
       `| ${change} | ${verdicts[verdict]} | ${because} | ${code ? `\`${code}\`: ${todo}` : ''} |`,
   )
   return `# Restart with a changed query
 
-A start on a checkpoint is compared with the run before it, whose shape is in \`runs/<epoch>\` (sources, sink, output mode, watermarks, stateful operators and their columns). A refusal names all that changed, the old and the new, before anything is written. Before the first batch was planned a query may change altogether.
+A start on a checkpoint is compared with the run before it, whose shape is in \`runs/<epoch>\` (sources, sink, output mode, watermarks), and its stateful operators with the state itself, as the last committed batch left it. A refusal names all that changed, the old and the new, before anything is written. Before the first batch was planned a query may change altogether.
 
 | what changed | allowed | because | in place of it |
 | --- | --- | --- | --- |
@@ -80,6 +85,6 @@ What is not in the table may change freely: filters, expressions of a projection
 
 A batch that was planned and not committed is run again by the new query, over the rows that the old one planned. A source whose rows such a batch needs cannot be removed yet: let the old query commit it first (trigger \`availableNow\`).
 
-State can't be migrated yet: where a stateful operator has to change, begin a new checkpoint and read the sources again.
+How state is migrated, what results then mean, what a rollback does, and how to deploy what is refused: [state-changes.md](state-changes.md).
 `
 }

@@ -18,7 +18,10 @@ const rooms: Readonly<Record<string, Room>> = {
   sources: { imports: ['base', 'data'] },
   checkpoint: { imports: ['base'] },
   sql: { imports: ['base', 'data', 'plan'] },
-  state: { imports: ['base', 'data'] },
+  state: {
+    imports: ['base', 'data', 'checkpoint'],
+    because: 'the table of restart rules says what the state of a changed query may become',
+  },
   operators: { imports: ['base', 'data', 'state'] },
   sinks: { imports: ['base', 'data', 'plan'], because: 'a sink is told the OutputMode, which is a word of the plan' },
   inspect: {

@@ -12,7 +12,7 @@ import { offsetFormat } from './offset-log.ts'
 import { type ProcessIdentity, systemProcess } from './process-identity.ts'
 import { createQueryId, readQueryId } from './query-metadata.ts'
 import { type QueryShape, shapeOf } from './query-shape.ts'
-import { compareShapes, type RestartFinding, restartRefusal } from './restart-rules.ts'
+import { compareShapes, type RestartFinding, restartRefusal, type StateFinding } from './restart-rules.ts'
 import { claimRun, type Run, type RunRecord, runsFolder } from './runs.ts'
 
 export interface OpenCheckpointOptions {
@@ -26,6 +26,8 @@ export interface OpenCheckpointOptions {
   readonly planFingerprint: string
   /** What of the query may not change, or only so far as restart-rules.ts allows; without it nothing is compared. */
   readonly shape?: QueryShape
+  /** What changed in the stateful operators since the last committed batch. */
+  readonly stateChanges?: readonly StateFinding[]
   /** Is told what changed since the run before and may. */
   readonly onChanges?: (findings: readonly RestartFinding[]) => void
   readonly millraceVersion: string
@@ -97,10 +99,10 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
 }
 
 /** InvalidQueryError STREAMING_SOURCES_CHANGED, STREAMING_SINK_CHANGED and others of restart-rules.ts. */
-function compareWith(previous: RunRecord, { shape, folder, onChanges }: OpenCheckpointOptions): void {
+function compareWith(previous: RunRecord, { shape, folder, stateChanges, onChanges }: OpenCheckpointOptions): void {
   const before = shapeOf(previous.shape)
   if (!before || !shape) return
-  const findings = compareShapes(before, shape)
+  const findings = compareShapes(before, shape, stateChanges)
   const refusal = restartRefusal(findings, folder)
   if (refusal) throw refusal
   if (findings.length > 0) onChanges?.(findings)

@@ -29,12 +29,14 @@ export const keyGroupsKey = 'millrace.keyGroups'
 export const saltKey = 'millrace.salt'
 /** The version of what functions mean: a query keeps the one that it began with. */
 export const functionSemanticsKey = 'millrace.functionSemantics'
+/** The zone of functions that take times apart or make them of text: what they gave is in the state, as keys and in accumulators. */
+export const timeZoneKey = 'spark.sql.session.timeZone'
 
 export const defaultKeyGroups = 128
 export const functionSemantics = 1
 
 /** Decided by the first start and kept for the checkpoint's life. */
-const pinnedKeys = [providerClassKey, watermarkPolicyKey, keyGroupsKey, saltKey, functionSemanticsKey] as const
+const pinnedKeys = [providerClassKey, watermarkPolicyKey, timeZoneKey, keyGroupsKey, saltKey, functionSemanticsKey] as const
 const millraceKeys = [keyGroupsKey, saltKey, functionSemanticsKey] as const
 /** What a checkpoint of Spark that is silent about a key was run with. */
 const sparkDefaults: Readonly<Record<string, string>> = { [watermarkPolicyKey]: 'min' }

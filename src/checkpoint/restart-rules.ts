@@ -1,8 +1,13 @@
 import { InvalidQueryError } from '../base/errors.ts'
-import { type ColumnShape, isNamed, type OperatorShape, type QueryShape, type StateFunctionShape } from './query-shape.ts'
+import { type ColumnShape, isNamed, type QueryShape, type StateFunctionShape } from './query-shape.ts'
 
-/** `told`: allowed, and the user hears what it means. */
-export type Verdict = 'allowed' | 'told' | 'refused'
+/**
+ * `told`: allowed, and the user hears what it means. `migrated`: the state is changed on start, and the user hears how. `rebuilt`: the operator begins with
+ * empty state, or gives up what it had, and the user hears why that is right.
+ */
+export type Verdict = 'allowed' | 'told' | 'migrated' | 'rebuilt' | 'refused'
+/** How a query is deployed whose checkpoint can't follow it (docs/state-changes.md). */
+export type DeploymentPattern = 'replay' | 'blue-green' | 'initial-state'
 export interface RestartRule {
   /** What changed, in words, for docs/restart.md. */
   readonly change: string
@@ -12,11 +17,15 @@ export interface RestartRule {
   readonly code?: string
   /** What to do in its place. */
   readonly todo?: string
+  readonly pattern?: DeploymentPattern
 }
 
 const sourcesChanged = 'STREAMING_SOURCES_CHANGED'
 const operatorsChanged = 'STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA'
 const anew = 'go back to what the checkpoint was begun with, or start the changed query with a new checkpointLocation'
+const replay = 'go back to what the checkpoint was begun with, or start with a new checkpointLocation and read the sources again (replay)'
+const blueGreen =
+  'go back to what the checkpoint was begun with, or start the changed query with a new checkpointLocation beside the old one, and stop the old one when its open state has come out (blue-green)'
 
 /**
  * What may change between two starts on one checkpoint. Each start is compared with the run before it; what is not in this table
@@ -104,46 +113,84 @@ export const restartRules = {
     because: 'the watermark stands where it stood and rises by the new column',
   },
   'operator-added': {
-    change: 'a stateful operator was added',
+    change: 'a stateful operator was added, no deduplication',
     verdict: 'refused',
     because: 'it has no state of the rows before, so that its results would be wrong from the start',
     code: operatorsChanged,
-    todo: anew,
+    todo: replay,
+    pattern: 'replay',
   },
   'operator-removed': {
-    change: 'a stateful operator was removed',
+    change: 'a stateful operator was removed, neither a deduplication nor a limit',
     verdict: 'refused',
     because: 'what its state holds would never come out',
     code: operatorsChanged,
-    todo: anew,
+    todo: blueGreen,
+    pattern: 'blue-green',
   },
   'operator-changed': {
-    change: 'a stateful operator became another one',
+    change: 'a stateful operator became another one, or a join of another kind',
     verdict: 'refused',
     because: 'the state of one means nothing to the other',
     code: operatorsChanged,
-    todo: anew,
+    todo: replay,
+    pattern: 'replay',
+  },
+  'operator-ambiguous': {
+    change: 'of several operators of one kind some came or went, and others changed in the same start',
+    verdict: 'refused',
+    because: 'state that went to the wrong operator would give wrong results without a word',
+    code: operatorsChanged,
+    todo: 'make the changes in two deployments: first those of one operator, then those of the other',
+    pattern: 'replay',
+  },
+  'deduplication-added': {
+    change: 'a deduplication was added',
+    verdict: 'rebuilt',
+    because: 'it begins empty: of rows that were read before it knows nothing, so that a first repetition of one comes through',
+  },
+  'deduplication-removed': {
+    change: 'a deduplication was removed',
+    verdict: 'rebuilt',
+    because: 'its state held rows back and would never give any out; from now on repetitions come through',
+  },
+  'limit-removed': {
+    change: 'a limit was removed',
+    verdict: 'rebuilt',
+    because: 'its state is a count of rows; those that it held back while it was there are not read again',
+  },
+  'stores-changed': {
+    change: 'an operator, no processor, keeps another number of stores',
+    verdict: 'refused',
+    because: 'each of them is a part of what the operator knows',
+    code: operatorsChanged,
+    todo: replay,
+    pattern: 'replay',
   },
   'keys-changed': {
-    change: 'the keys of a stateful operator changed in number, order or type (grouping, deduplication, join)',
+    change:
+      'the keys of a stateful operator changed: one was removed, or has a type that does not hold all values of the old one, or is new and never null (without a value in stateDefaults); any but wider types for the keys of a join',
     verdict: 'refused',
     because: 'the rows of the state are found by these keys',
     code: 'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE',
-    todo: anew,
+    todo: replay,
+    pattern: 'replay',
   },
-  'values-changed': {
-    change: 'what a stateful operator keeps changed in number, order or type',
-    verdict: 'refused',
-    because: 'the state holds other columns',
-    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
-    todo: anew,
+  'key-added': {
+    change: 'a grouping or a deduplication has a nullable key more, or one with a value in stateDefaults',
+    verdict: 'migrated',
+    because:
+      'old groups get null, or the default, in the new key, and a new identity; rows with another value in it begin groups of their own',
   },
-  'functions-changed': {
-    change: 'an aggregate became another function with state of the same type',
-    verdict: 'refused',
-    because: 'what is in the state was made by the old one, and nobody could tell the sum of both from a result',
-    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
-    todo: anew,
+  'keys-reordered': {
+    change: 'the keys of a grouping or a deduplication are in another order',
+    verdict: 'migrated',
+    because: 'groups are the same, and get a new identity',
+  },
+  'key-widened': {
+    change: 'a key has a wider type',
+    verdict: 'migrated',
+    because: 'the new type holds every old value exactly',
   },
   'state-function-changed': {
     change: 'the output mode or the time mode (timeout) of (flat)mapGroupsWithState or transformWithState changed',
@@ -166,22 +213,75 @@ export const restartRules = {
     todo: 'give the variable another name, or go back to the kind that it had',
   },
   'variable-changed': {
-    change: 'the columns of a state variable changed in number, order or type, or it got or lost a TTL',
+    change: 'the columns of a state variable changed otherwise than by nullable fields or wider types, or it got or lost a TTL',
     verdict: 'refused',
     because: 'the state holds other columns',
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
     todo: 'give the variable another name, or go back to what it was',
   },
-  'names-changed': { change: 'keys or aggregates have other names', verdict: 'allowed', because: 'state goes by position' },
   'keys-expression-changed': {
-    change: 'a key is computed otherwise, with the same type',
+    change: 'a key is computed otherwise, with the same name or the same place and a type that fits',
     verdict: 'told',
     because: 'groups of the old keys stay in the state beside the new ones until the watermark closes them',
   },
+  'values-changed': {
+    change: 'what a stateful operator keeps has a type that does not hold all values of the old one, or is new and never null',
+    verdict: 'refused',
+    because: 'the state holds other columns',
+    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    todo: `${replay}; an aggregate under a new name begins anew beside the others`,
+    pattern: 'replay',
+  },
+  'value-added': {
+    change: 'a join stores a nullable column more, or one with a value in stateDefaults',
+    verdict: 'migrated',
+    because: 'rows that were stored before have null, or the default, in it',
+  },
+  'value-dropped': {
+    change: 'a join stores a column less',
+    verdict: 'migrated',
+    because: 'nobody reads it any more',
+  },
+  'value-widened': {
+    change: 'what an aggregate or a join keeps has a wider type',
+    verdict: 'migrated',
+    because: 'the new type holds every old value exactly',
+  },
+  'value-renamed': {
+    change: 'a join stores a column of another name in the place of one of the same type',
+    verdict: 'refused',
+    because: 'a new name of the same column can not be told from a new column',
+    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    todo: 'keep the name below the join and rename above it; or, where it is another column, drop the old one in one deployment and add the new one in the next',
+    pattern: 'replay',
+  },
+  'aggregate-added': {
+    change: 'an aggregate was added',
+    verdict: 'migrated',
+    because: 'for keys that are in the state it begins as of no rows, and tells of the rows from this start on',
+  },
+  'aggregate-dropped': {
+    change: 'an aggregate was dropped',
+    verdict: 'migrated',
+    because: 'its accumulators go; where it comes back it begins anew',
+  },
   'aggregate-expression-changed': {
-    change: 'an aggregate reads something else, with the same function and type',
+    change: 'an aggregate of the same name reads something else, with the same function and a type that fits',
     verdict: 'told',
     because: 'groups that are open go on from the value that they have',
+  },
+  'functions-changed': {
+    change: 'an aggregate of the same name became another function',
+    verdict: 'refused',
+    because: 'what is in the state was made by the old one, and nobody could tell the sum of both from a result',
+    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    todo: 'give the new aggregate another name: the old one is then dropped and the new one begins; or start with a new checkpointLocation and read the sources again (replay)',
+    pattern: 'replay',
+  },
+  'names-changed': {
+    change: 'keys or aggregates have other names',
+    verdict: 'allowed',
+    because: 'they are found by what they are made of',
   },
 } as const satisfies Readonly<Record<string, RestartRule>>
 export type RestartRuleName = keyof typeof restartRules
@@ -193,16 +293,23 @@ export interface RestartFinding {
   readonly what: string
 }
 
+/** What changed in the stateful operators, which the state itself says best (state/match-state.ts). */
+export type StateFinding = Pick<RestartFinding, 'rule' | 'what'>
+
 /** What changed between the run before and this one. Pure: the order is that of the query, and nothing is thrown. */
-export function compareShapes(before: QueryShape, now: QueryShape): RestartFinding[] {
+export function compareShapes(before: QueryShape, now: QueryShape, state: readonly StateFinding[] = []): RestartFinding[] {
   const found: { readonly rule: RestartRuleName; readonly what: string }[] = [
     ...sourceChanges(before, now),
     ...watermarkChanges(before, now),
-    ...operatorChanges(before, now),
+    ...state,
+    ...stateFunctionChanges(before, now),
     ...modeChanges(before, now),
     ...sinkChanges(before, now),
   ]
-  return found.map(({ rule, what }) => ({ rule, what, verdict: (restartRules[rule] as RestartRule).verdict }))
+  return found.map(findingOf)
+}
+export function findingOf({ rule, what }: StateFinding): RestartFinding {
+  return { rule, what, verdict: (restartRules[rule] as RestartRule).verdict }
 }
 
 /** The query has changed in a way that its checkpoint can't follow. */
@@ -280,63 +387,14 @@ function watermarkChanges(before: QueryShape, now: QueryShape): Change[] {
   })
 }
 
-function operatorChanges(before: QueryShape, now: QueryShape): Change[] {
-  const old = new Map(before.operators.map((operator) => [operator.operatorId, operator]))
-  const current = new Set(now.operators.map(({ operatorId }) => operatorId))
-  return [
-    ...before.operators
-      .filter(({ operatorId }) => !current.has(operatorId))
-      .map((operator): Change => ({ rule: 'operator-removed', what: `${describe(operator)} is gone` })),
-    ...now.operators.flatMap((operator): Change[] => {
-      const was = old.get(operator.operatorId)
-      if (!was) return [{ rule: 'operator-added', what: `${describe(operator)} is new` }]
-      if (was.operator !== operator.operator)
-        return [{ rule: 'operator-changed', what: `operator ${operator.operatorId} was ${describe(was)} and is ${describe(operator)}` }]
-      return stateChanges(was, operator)
-    }),
-  ]
-}
-
-function stateChanges(was: OperatorShape, is: OperatorShape): Change[] {
-  const of = `${is.operator} ${is.operatorId}`
-  const changes: Change[] = []
-  const differ = (rule: RestartRuleName, part: string, old: string, current: string) => {
-    if (old !== current) changes.push({ rule, what: `the ${part} of ${of} were (${old}) and are (${current})` })
-    return old !== current
-  }
-  const words = (texts: readonly string[] | undefined) => (texts ?? []).join(', ')
-  if (types(was.keys) !== types(is.keys)) differ('keys-changed', 'keys', text(was.keys), text(is.keys))
-  else differ('keys-expression-changed', 'keys', words(was.groupedBy), words(is.groupedBy))
-  if (types(was.values) !== types(is.values)) differ('values-changed', 'values', text(was.values), text(is.values))
-  else if (words(was.functions) !== words(is.functions)) differ('functions-changed', 'aggregates', words(was.computes), words(is.computes))
-  else differ('aggregate-expression-changed', 'aggregates', words(was.computes), words(is.computes))
-  if (is.stateFunction && was.stateFunction) changes.push(...stateFunctionChanges(of, was.stateFunction, is.stateFunction))
-  const names = (operator: OperatorShape) => [...operator.keys, ...operator.values].map(({ name }) => name).join(', ')
-  if (changes.length === 0) differ('names-changed', 'columns', names(was), names(is))
-  return changes
-}
-
-function stateFunctionChanges(of: string, was: StateFunctionShape, is: StateFunctionShape): Change[] {
-  const changes: Change[] = []
+/** (flat)mapGroupsWithState and transformWithState; what they keep the state itself says. */
+function stateFunctionChanges(before: QueryShape, now: QueryShape): Change[] {
   const config = ({ outputMode, timeMode }: StateFunctionShape) => `${outputMode}, ${timeMode}`
-  if (config(was) !== config(is))
-    changes.push({ rule: 'state-function-changed', what: `${of} was in ${config(was)} and is in ${config(is)}` })
-  const old = new Map(was.variables.map((variable) => [variable.name, variable]))
-  const current = new Set(is.variables.map(({ name }) => name))
-  for (const { name, kind, columns } of is.variables) {
-    const before = old.get(name)
-    if (!before) changes.push({ rule: 'variable-added', what: `the state "${name}" of ${of} is new` })
-    else if (before.kind !== kind)
-      changes.push({ rule: 'variable-kind-changed', what: `the state "${name}" of ${of} was a ${before.kind} and is a ${kind}` })
-    else if (types(before.columns) !== types(columns))
-      changes.push({
-        rule: 'variable-changed',
-        what: `the state "${name}" of ${of} had (${text(before.columns)}) and has (${text(columns)})`,
-      })
-  }
-  for (const { name } of was.variables)
-    if (!current.has(name)) changes.push({ rule: 'variable-removed', what: `${of} does not declare the state "${name}" any more` })
-  return changes
+  return now.operators.flatMap(({ operator, operatorId, stateFunction: is }): Change[] => {
+    const was = before.operators.find((each) => each.operatorId === operatorId && each.operator === operator)?.stateFunction
+    if (!was || !is || config(was) === config(is)) return []
+    return [{ rule: 'state-function-changed', what: `${operator} ${operatorId} was in ${config(was)} and is in ${config(is)}` }]
+  })
 }
 
 function modeChanges(before: QueryShape, now: QueryShape): Change[] {
@@ -361,13 +419,6 @@ function sinkChanges(before: QueryShape, now: QueryShape): Change[] {
 function isFile(format: string): boolean {
   return ['parquet', 'json', 'csv', 'text', 'orc', 'avro', 'xml'].includes(format.toLowerCase())
 }
-function describe(operator: OperatorShape): string {
-  const keys = operator.groupedBy ?? operator.keys.map(({ name }) => name)
-  return `${operator.operator} ${operator.operatorId}${keys.length > 0 ? ` by ${keys.join(', ')}` : ''}`
-}
 function text(columns: readonly ColumnShape[]): string {
   return columns.map(({ name, type }) => `${name} ${type}`).join(', ')
-}
-function types(columns: readonly ColumnShape[]): string {
-  return columns.map(({ type }) => type).join(', ')
 }

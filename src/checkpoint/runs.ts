@@ -170,6 +170,14 @@ export function runsFolder(checkpointFolder: string): string {
   return join(checkpointFolder, 'runs')
 }
 
+/** The record of the newest run; undefined where there is none. */
+export async function newestRun(files: Files, folder: string): Promise<RunRecord | undefined> {
+  const newest = (await readRuns(files, folder)).epochs.at(-1)
+  if (newest === undefined) return undefined
+  const file = runFile(folder, newest)
+  return decodeRun(file, await files.read(file.path))
+}
+
 /** Removing the records of the oldest runs, oldest first, the newest never. */
 async function purgeRuns(files: Files, folder: string, epochs: readonly number[]): Promise<void> {
   for (const epoch of epochs.slice(0, -runsToKeep)) {

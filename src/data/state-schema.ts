@@ -11,6 +11,8 @@ export interface StateSchema {
   readonly rowsPerKey?: 'many'
   /** What the rows are to a function with state, for who reads them by their schema alone; absent in stores of the engine's own operators. */
   readonly variable?: StateVariable
+  /** Of an aggregation: its aggregates in their order, and which values each is made of. */
+  readonly aggregates?: readonly StateAggregate[]
 }
 /**
  * `group`: the state of (flat)mapGroupsWithState. `value`, `list`, `map`: a variable of transformWithState. `timers`: its timers. What the columns are called and how
@@ -23,14 +25,30 @@ export interface StateVariable {
   /** Values expire at the time in the last column. */
   readonly ttl?: true
 }
+/** A call of an aggregate function, as the query has it. */
+export interface StateAggregate {
+  /** The column of the result in which it stands. */
+  readonly name: string
+  /** The call as text: `sum(price)`. */
+  readonly call: string
+  readonly function: string
+  /** The types of its arguments, as text. */
+  readonly types: readonly string[]
+  /** By their places among the values. */
+  readonly columns: readonly number[]
+}
 export type EventTimeColumn = { readonly key: number } | { readonly value: number }
 export interface StateColumn {
   readonly name: string
   readonly type: DataType
   readonly nullable: boolean
+  /** What the query makes it of, as text, where that says more than the name: a changed query finds its column again by it. */
+  readonly origin?: string
 }
 export interface StateValue extends StateColumn {
   readonly merge: MergeOp
+  /** Absent: it counts from the state's first version. Aggregates share an accumulator only if they have counted from the same one. */
+  readonly lineage?: string
 }
 /**
  * How two accumulators of one key become one; null is the neutral element of all of them.

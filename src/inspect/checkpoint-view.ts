@@ -12,7 +12,7 @@ import type { CommitEntry, OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { commitFormat } from '../checkpoint/commit-log.ts'
 import { type EntryFormat, listBatchIds } from '../checkpoint/metadata-log.ts'
 import { offsetFormat } from '../checkpoint/offset-log.ts'
-import { shufflePartitionsKey } from '../checkpoint/pinned-conf.ts'
+import { saltKey, shufflePartitionsKey } from '../checkpoint/pinned-conf.ts'
 import { readQueryId } from '../checkpoint/query-metadata.ts'
 import { type RunOverview, readRunOverview } from '../checkpoint/read-runs.ts'
 import type { StateLocation } from '../state/read-state.ts'
@@ -74,7 +74,8 @@ export class CheckpointView {
 
   get state(): StateLocation {
     const { files, queryId } = this
-    return { files, queryId, folder: join(this.folder, 'state'), epochOf: (version) => this.epochOf(version) }
+    const saltOf = async () => (await this.offsets((await this.plannedIds()).at(-1) ?? 0))?.conf[saltKey]
+    return { files, queryId, folder: join(this.folder, 'state'), epochOf: (version) => this.epochOf(version), saltOf }
   }
   /** The run whose files of a version of the state count; undefined where the commit log has no entry (any more). */
   async epochOf(version: number): Promise<number | undefined> {

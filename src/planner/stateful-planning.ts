@@ -16,4 +16,9 @@ export interface StatefulPlanning {
   outputMode(): OutputMode
   /** The columns that lateRows wants; null where nobody asked for late rows. A step with an event time plans them with late-rows.ts. */
   readonly lateColumns: readonly Field[] | null
+  /** The lineage of an aggregate's accumulators, by its place among those of the operator: those of two are never shared. */
+  lineageOf(operatorId: number, aggregate: number): string | undefined
 }
+
+/** By operator id, and by the place of the aggregate in it. */
+export type Lineages = ReadonlyMap<number, readonly (string | undefined)[]>

@@ -1,11 +1,12 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
-import type { StateValue } from '../data/state-schema.ts'
-import { type Field, sameType } from '../data/types.ts'
+import type { StateAggregate, StateColumn, StateValue } from '../data/state-schema.ts'
+import { type Field, sameType, typeText } from '../data/types.ts'
+import { expressionText } from '../plan/expression-tree.ts'
 import type { Aggregate, Distinct } from '../plan/logical-plan.ts'
 import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
-import { cellsByKey } from './group-sql.ts'
+import { cellsByKey, type GroupKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateCells, lateSchema, named, neededForLate } from './late-rows.ts'
 import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, readInput } from './plan-sql.ts'
@@ -43,7 +44,10 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
   const wanted = isJudged ? planning.lateColumns : null
   const { select, keys, scope } = groupedRows(plan, inner, neededForLate(wanted, plan.input))
   const parts = keys.flatMap((key) => key.parts)
-  const { values, partials, value } = planAccumulators(plan, scope, new Set(parts.map((part) => part.name)))
+  // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
+  const operatorId = planning.nextOperatorId()
+  const lineageOf = (aggregate: number) => planning.lineageOf(operatorId, aggregate)
+  const { values, partials, value, aggregates } = planAccumulators(plan, scope, new Set(parts.map((part) => part.name)), lineageOf)
   const eventTimeKeys = keys.flatMap((key, i) =>
     key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
   )
@@ -54,20 +58,20 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     })
   }
   assert(inner.inputs.length === 1, 'an aggregation reads one relation')
-  // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
   const node: StatefulAggregate = {
     kind: 'aggregate',
     inputs: inner.inputs,
-    operatorId: planning.nextOperatorId(),
+    operatorId,
     operatorName: 'stateStoreSave',
     partialSql: partialSql(select, keys, partials, inner),
     stores: [
       {
         name: 'default',
         schema: {
-          keys: parts.map(({ name, type, nullable }) => ({ name, type, nullable })),
+          keys: keyColumnsOf(plan, keys),
           values,
           eventTime: eventTimeKeys.length === 0 ? null : { key: eventTimeKeys[0]! },
+          aggregates,
         },
       },
     ],
@@ -86,6 +90,15 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
     aggregateValue: (call: unknown, cells: readonly string[]) => value(call, cells.slice(parts.length)),
   }
+}
+
+/** The columns of grouping keys in the state. */
+export function keyColumnsOf(plan: Aggregate, keys: readonly GroupKey[]): StateColumn[] {
+  return keys.flatMap(({ name, parts }) => {
+    const text = expressionText(plan.keys.find((key) => key.name === name)!.expression)
+    const suffix = (part: string) => (parts.length === 1 ? '' : part.slice(name.length))
+    return parts.map((part) => ({ name: part.name, type: part.type, nullable: part.nullable, origin: `${text}${suffix(part.name)}` }))
+  })
 }
 
 function hasWatermark(plan: Aggregate, key: number): boolean {
@@ -151,13 +164,20 @@ export interface PlannedAccumulators {
   readonly partials: readonly { readonly partial: string; readonly settle: (sql: string) => string }[]
   /** What an aggregate gives, from the columns of `values`. */
   readonly value: (call: unknown, cells: readonly string[]) => string
+  readonly aggregates: readonly StateAggregate[]
 }
 
-/** `taken`: names of columns that the state has already. */
-export function planAccumulators(plan: Aggregate, scope: SqlScope, taken: Set<string>): PlannedAccumulators {
+/** `lineageOf`: by the place of an aggregate; `taken`: names of columns that the state has already. */
+export function planAccumulators(
+  plan: Aggregate,
+  scope: SqlScope,
+  taken: Set<string>,
+  lineageOf: (aggregate: number) => string | undefined,
+): PlannedAccumulators {
   const values: StateValue[] = []
   const partials: Partials = []
-  const lowered = aggregatesIn(plan).map(({ call, output }) => {
+  const lowered = aggregatesIn(plan).map(({ call, output }, place) => {
+    const lineage = lineageOf(place)
     const aggregate = lowerAggregate(
       call,
       call.args.map((arg) => expressionSql(arg, scope)),
@@ -165,15 +185,24 @@ export function planAccumulators(plan: Aggregate, scope: SqlScope, taken: Set<st
     )
     const at =
       aggregate.accumulators[0]!.merge === 'moments'
-        ? addMoments(aggregate, output, values, partials, taken)
-        : aggregate.accumulators.map((one) => addAccumulator(one, output, values, partials, taken))
-    return { call, aggregate, at }
+        ? addMoments(aggregate, output, lineage, values, partials, taken)
+        : aggregate.accumulators.map((one) => addAccumulator(one, output, lineage, values, partials, taken))
+    return { call, output, aggregate, at }
   })
+  const aggregates = lowered.map(
+    ({ call, output, at }): StateAggregate => ({
+      name: output,
+      call: expressionText(call),
+      function: call.name,
+      types: call.args.map(({ type }) => typeText(type)),
+      columns: at,
+    }),
+  )
   const value = (call: unknown, cells: readonly string[]) => {
     const { aggregate, at } = lowered.find((one) => one.call === call)!
     return aggregate.final(at.map((i) => cells[i]!))
   }
-  return { values, partials, value }
+  return { values, partials, value, aggregates }
 }
 
 type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
@@ -182,16 +211,28 @@ type Partials = { readonly partial: string; readonly settle: (sql: string) => st
 function addAccumulator(
   one: LoweredAggregate['accumulators'][number],
   output: string,
+  lineage: string | undefined,
   values: StateValue[],
   partials: Partials,
   taken: Set<string>,
 ): number {
   const { type, nullable, merge, settle = (sql: string) => sql } = one
   const isSame = (value: StateValue, { partial, settle: other }: Partials[number]) =>
-    value.merge === merge && merge !== 'moments' && partial === one.partial && other('⟦⟧') === settle('⟦⟧') && sameType(value.type, type)
+    value.merge === merge &&
+    value.lineage === lineage &&
+    merge !== 'moments' &&
+    partial === one.partial &&
+    other('⟦⟧') === settle('⟦⟧') &&
+    sameType(value.type, type)
   const known = values.findIndex((value, i) => isSame(value, partials[i]!))
   if (known >= 0) return known
-  values.push({ name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken), type, nullable, merge })
+  values.push({
+    name: freeName(one.suffix === '' ? output : `${output}.${one.suffix}`, taken),
+    type,
+    nullable,
+    merge,
+    ...(lineage !== undefined && { lineage }),
+  })
   partials.push({ partial: one.partial, settle })
   return values.length - 1
 }
@@ -200,16 +241,19 @@ function addAccumulator(
 function addMoments(
   { accumulators }: LoweredAggregate,
   output: string,
+  lineage: string | undefined,
   values: StateValue[],
   partials: Partials,
   taken: Set<string>,
 ): number[] {
   const known = values.findIndex(
-    (value, i) => value.merge === 'moments' && accumulators.every((one, k) => partials[i + k]?.partial === one.partial),
+    (value, i) =>
+      value.merge === 'moments' && value.lineage === lineage && accumulators.every((one, k) => partials[i + k]?.partial === one.partial),
   )
   if (known >= 0) return [known, known + 1, known + 2]
   return accumulators.map((one) => {
-    values.push({ name: freeName(`${output}.${one.suffix}`, taken), type: one.type, nullable: one.nullable, merge: one.merge })
+    const { type, nullable, merge } = one
+    values.push({ name: freeName(`${output}.${one.suffix}`, taken), type, nullable, merge, ...(lineage !== undefined && { lineage }) })
     return partials.push({ partial: one.partial, settle: (sql) => sql }) - 1
   })
 }

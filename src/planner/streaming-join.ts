@@ -3,7 +3,7 @@ import { Schema } from '../data/schema.ts'
 import type { StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
 import type { DataType, Field } from '../data/types.ts'
 import type { Expression } from '../plan/expression.ts'
-import { columnsRead, isDeterministic, shiftColumns } from '../plan/expression-tree.ts'
+import { columnsRead, expressionText, isDeterministic, shiftColumns } from '../plan/expression-tree.ts'
 import { type JoinKey, joinKeys, sideOf } from '../plan/join-keys.ts'
 import type { Join } from '../plan/logical-plan.ts'
 import { eventTimeKey, type JoinSide, rangeBound } from '../plan/state-watermark.ts'
@@ -191,27 +191,35 @@ interface StoredColumns {
 function storeColumns(keys: readonly Expression[], read: readonly number[], fields: readonly Field[]): StoredColumns {
   const taken = new Set<string>()
   let at = 0
-  const place = (name: string, type: DataType, nullable: boolean): StoredColumn => {
-    const column = storedColumn(at, freeName(name, taken), type, nullable)
+  const place = (name: string, type: DataType, nullable: boolean, origin: string): StoredColumn => {
+    const column = storedColumn(at, freeName(name, taken), type, nullable, origin)
     at += column.parts.length
     return column
   }
-  const stored = keys.map((key, i) => place(key.kind === 'column' ? fields[key.index]!.name : `key${i + 1}`, key.type, key.nullable))
+  const stored = keys.map((key, i) =>
+    place(key.kind === 'column' ? fields[key.index]!.name : `key${i + 1}`, key.type, key.nullable, expressionText(key)),
+  )
   const columns = new Map<number, StoredColumn>()
   keys.forEach((key, i) => {
     if (key.kind === 'column' && !columns.has(key.index)) columns.set(key.index, stored[i]!)
   })
   const values = read.filter((index) => !columns.has(index))
-  for (const index of values) columns.set(index, place(fields[index]!.name, fields[index]!.type, fields[index]!.nullable))
+  for (const index of values)
+    columns.set(index, place(fields[index]!.name, fields[index]!.type, fields[index]!.nullable, fields[index]!.name))
   return { keys: stored, keyExpressions: keys, columns, values }
 }
 
-function storedColumn(at: number, name: string, type: DataType, nullable: boolean): StoredColumn {
-  if (!isWindow(type)) return { at, parts: [{ name, type, nullable }], value: (rows) => `${rows}.c${at}` }
+function storedColumn(at: number, name: string, type: DataType, nullable: boolean, origin: string): StoredColumn {
+  if (!isWindow(type)) return { at, parts: [{ name, type, nullable, origin }], value: (rows) => `${rows}.c${at}` }
   const mayBeNull = nullable || type.fields.some((field) => field.nullable)
   return {
     at,
-    parts: type.fields.map((field) => ({ name: `${name}.${field.name}`, type: field.type, nullable: mayBeNull })),
+    parts: type.fields.map((field) => ({
+      name: `${name}.${field.name}`,
+      type: field.type,
+      nullable: mayBeNull,
+      origin: `${origin}.${field.name}`,
+    })),
     value: (rows) => {
       const struct = `struct_pack(${quoteIdentifier('start')} := ${rows}.c${at}, ${quoteIdentifier('end')} := ${rows}.c${at + 1})`
       return nullable ? `CASE WHEN ${rows}.c${at} IS NOT NULL THEN ${struct} END` : struct

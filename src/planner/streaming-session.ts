@@ -1,6 +1,6 @@
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
-import type { StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
+import type { StateSchema, StateValue } from '../data/state-schema.ts'
 import type { Field } from '../data/types.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { cellsByKey, type GroupKey, groupKeys, type RowSession } from './group-sql.ts'
@@ -10,7 +10,7 @@ import { type Compilation, groupBySql, groupedRows, readInput } from './plan-sql
 import { newNames, type Select, selectFrom } from './select-sql.ts'
 import { pieceOf, sessionKeyColumns, splitSession } from './session-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import { type PlannedAccumulators, type PlannedAggregate, planAccumulators } from './streaming-aggregate.ts'
+import { keyColumnsOf, type PlannedAccumulators, type PlannedAggregate, planAccumulators } from './streaming-aggregate.ts'
 import type { StatefulSession } from './streaming-plan.ts'
 
 /** An aggregation by sessions as a step with state: a row a session, many sessions a key. */
@@ -31,14 +31,20 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
   const { others, session } = splitSession(keys)
   if (others.length === 0) throw noOtherKey()
   const parts = others.flatMap((key) => key.parts)
-  const bounds = session.parts.map(({ name, type }, i): StateValue => ({ name, type, nullable: false, merge: i === 0 ? 'min' : 'max' }))
-  const accumulators = planAccumulators(plan, scope, new Set([...parts, ...bounds].map(({ name }) => name)))
+  const origins = keyColumnsOf(plan, [session]).map(({ origin }) => origin!)
+  const bounds = session.parts.map(
+    ({ name, type }, i): StateValue => ({ name, type, nullable: false, origin: origins[i]!, merge: i === 0 ? 'min' : 'max' }),
+  )
+  const operatorId = planning.nextOperatorId()
+  const lineageOf = (aggregate: number) => planning.lineageOf(operatorId, aggregate)
+  const accumulators = planAccumulators(plan, scope, new Set([...parts, ...bounds].map(({ name }) => name)), lineageOf)
   assert(inner.inputs.length === 1, 'an aggregation reads one relation')
   const state: StateSchema = {
-    keys: parts.map(({ name, type, nullable }): StateColumn => ({ name, type, nullable })),
+    keys: keyColumnsOf(plan, others),
     values: [...bounds, ...accumulators.values],
     eventTime: eventTimeOf(others, session, parts.length),
     rowsPerKey: 'many',
+    aggregates: accumulators.aggregates.map((aggregate) => ({ ...aggregate, columns: aggregate.columns.map((at) => bounds.length + at) })),
   }
   const cell = (index: number) => `t0.c${positions[index]!}`
   const late = state.eventTime === null ? undefined : lateInput({ wanted, plan: plan.input, cell, time: judgedBy(plan, state, cell) })
@@ -46,7 +52,7 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
   const node: StatefulSession = {
     kind: 'session',
     inputs: inner.inputs,
-    operatorId: planning.nextOperatorId(),
+    operatorId,
     operatorName: 'sessionWindowStateStoreSaveExec',
     stores: [{ name: 'default', schema: state }],
     outputMode: planning.outputMode(),

@@ -19,7 +19,7 @@ import { type ParsedColumns, readJsonInSources } from './json-in-source.ts'
 import { futureRows, neededForLate, timeOf } from './late-rows.ts'
 import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
-import type { StatefulPlanning } from './stateful-planning.ts'
+import type { Lineages, StatefulPlanning } from './stateful-planning.ts'
 import { aggregateRows, distinctAsAggregate, planAggregate } from './streaming-aggregate.ts'
 import { dedupeColumns, planDedupe } from './streaming-dedupe.ts'
 import { planGroups } from './streaming-groups.ts'
@@ -42,21 +42,22 @@ import { inTimeZone } from './time-zone.ts'
 export interface PlanningOptions {
   readonly lateColumns?: readonly Field[] | null
   readonly parsed?: ParsedColumns
+  readonly lineages?: Lineages
 }
 
 /**
  * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
- * rows move the watermark). `lateColumns`: what the side output of late rows takes of each; `parsed`: columns of JSON texts that a source
+ * rows move the watermark). `lateColumns`: what the side output of late rows takes of each; `lineages`: which accumulators must be kept apart; `parsed`: columns of JSON texts that a source
  * parses itself. InvalidQueryError for plans that the engine can't run as a stream.
  */
 export function planStreaming(
   plan: LogicalPlan,
   outputMode: OutputMode,
   timeZone = 'UTC',
-  { lateColumns = null, parsed = () => [] }: PlanningOptions = {},
+  { lateColumns = null, parsed = () => [], lineages = new Map() }: PlanningOptions = {},
 ): StreamingPlan {
   const read = readJsonInSources(plan, parsed, timeZone === 'UTC')
-  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns).plan())
+  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages).plan())
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
@@ -138,14 +139,16 @@ class StreamPlanner {
   readonly #plan: LogicalPlan
   readonly #outputMode: OutputMode
   readonly #lateColumns: readonly Field[] | null
+  readonly #lineages: Lineages
   readonly #sources: Sources
   readonly #watermarks: EventTime[] = []
   #operatorCount = 0
   /** Nodes of the plan that stand in it twice are planned once; the key also says which columns are read. */
   readonly #done = new Map<LogicalPlan, Map<string, unknown>>()
 
-  constructor(plan: LogicalPlan, outputMode: OutputMode, lateColumns: readonly Field[] | null) {
+  constructor(plan: LogicalPlan, outputMode: OutputMode, lateColumns: readonly Field[] | null, lineages: Lineages) {
     this.#plan = plan
+    this.#lineages = lineages
     this.#outputMode = outputMode
     this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
@@ -274,6 +277,7 @@ class StreamPlanner {
       nextOperatorId: () => this.#operatorCount++,
       outputMode: () => this.#outputMode,
       lateColumns: this.#lateColumns,
+      lineageOf: (operatorId, aggregate) => this.#lineages.get(operatorId)?.[aggregate],
     }
   }
 

@@ -17,6 +17,7 @@ const ownOptions = [
   'takeover',
   'targetBatchDuration',
   'memoryLimit',
+  'stateDefaults',
   'asyncProgressTrackingEnabled',
   'asyncProgressTrackingCheckpointIntervalMs',
 ]
@@ -24,6 +25,7 @@ const ownOptions = [
 const keysOfOptions: Readonly<Record<string, string>> = {
   targetBatchDuration: 'millrace.targetBatchDuration',
   memoryLimit: 'millrace.memoryLimit',
+  stateDefaults: 'millrace.stateDefaults',
 }
 
 /** Takes the query's own options out of those that were given; a whole key (`spark.…`, `millrace.…`) is configuration of this query. InvalidQueryError. */

@@ -4,7 +4,7 @@ import { type DataType, typeText } from '../data/types.ts'
 import type { AggregateCall, Expression } from '../plan/expression.ts'
 import { childrenOf, expressionText } from '../plan/expression-tree.ts'
 import { type Aggregate, inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
-import type { StatefulGroups, StreamingPlan } from '../planner/streaming-plan.ts'
+import type { StatefulGroups, StatefulNode, StreamingPlan } from '../planner/streaming-plan.ts'
 import type { StartQuery } from '../query/engine-port.ts'
 
 /** What of a query the next start on its checkpoint is compared with. `spec.options` are the sink's. */
@@ -28,8 +28,7 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
         const written = operator.kind === 'aggregate' || operator.kind === 'session' ? aggregates[aggregate++] : undefined
         return {
           operatorId: operator.operatorId,
-          // the state of an inner and a semi join has the same columns, and means something else
-          operator: operator.kind === 'join' ? `${operator.how} join` : operator.kind === 'groups' ? groupsName(operator) : operator.kind,
+          operator: operatorKind(operator),
           keys: operator.kind === 'groups' ? groupsKeys(operator) : columnsOf(operator.stores[0]!.schema.keys),
           values: operator.stores
             .filter(({ schema }) => schema.variable === undefined || schema.variable.kind === 'group')
@@ -48,6 +47,11 @@ export function queryShape(spec: StartQuery, plan: StreamingPlan): QueryShape {
         }
       }),
   }
+}
+
+/** What the state of an operator means: that of an inner and of a semi join has the same columns. */
+export function operatorKind(operator: StatefulNode): string {
+  return operator.kind === 'join' ? `${operator.how} join` : operator.kind === 'groups' ? groupsName(operator) : operator.kind
 }
 
 function columnsOf(columns: readonly { readonly name: string; readonly type: DataType }[]): ColumnShape[] {

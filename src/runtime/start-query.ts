@@ -16,6 +16,7 @@ import {
   providerClassKey,
   saltKey,
   shufflePartitionsKey,
+  timeZoneKey,
   watermarkPolicyKey,
 } from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
@@ -49,6 +50,7 @@ import { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
+import { planForStart, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
@@ -122,8 +124,8 @@ function checkLateRows(plan: StreamingPlan): void {
 
 /** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
 export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
-  const { options, environment, plan, sinkFormat } = prepareQuery(spec, engine)
-  const { conf, manager, random } = environment
+  const { options, environment, plan: planned, sinkFormat } = prepareQuery(spec, engine)
+  const { conf, manager, random, files } = environment
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)
   const location = await checkpointLocation(spec, options.checkpointLocation, conf, sinkFormat.allowsTemporaryCheckpoint, random)
@@ -131,7 +133,9 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, plan, location.folder, environment)
+    const change = await planForStart(spec, location.folder, conf, files, planned)
+    const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, change, location.folder, environment)
+    const { plan } = change
     opened.push({ stop: () => checkpoint.close() })
     const identity = { id: checkpoint.queryId, runId: checkpoint.runId, name: spec.queryName }
     const history = progressHistory(checkpoint, spec, environment)
@@ -139,6 +143,8 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
     const execution = await openExecution(
       { ...spec, options: options.sink },
       plan,
+      // where the query lost its last stateful operator, the state has to say so
+      change.operators.length > 0,
       checkpoint,
       identity,
       sinkFormat,
@@ -246,19 +252,24 @@ async function checkpointLocation(spec: StartQuery, given: string | undefined, c
 }
 
 /** `millrace dev`: a checkpoint that the changed query can't go on with gives way to a new one. */
-async function openOrMoveAside(spec: StartQuery, plan: StreamingPlan, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
+async function openOrMoveAside(spec: StartQuery, change: QueryChange, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
   try {
-    return await openQueryCheckpoint(spec, plan, folder, environment)
+    return await openQueryCheckpoint(spec, change, folder, environment)
   } catch (error) {
     if (!(error instanceof ChangedQueryError) || process.env['MILLRACE_DEV'] !== 'true') throw error
     const aside = `${folder}.before-${new Date(environment.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-')}`
     await rename(folder, aside)
     environment.print(`millrace: ${error.what}; the checkpoint was moved to ${aside}, and the query begins anew`)
-    return openQueryCheckpoint(spec, plan, folder, environment)
+    return openQueryCheckpoint(spec, change, folder, environment)
   }
 }
 
-function openQueryCheckpoint(spec: StartQuery, plan: StreamingPlan, folder: string, environment: QueryEnvironment): Promise<Checkpoint> {
+function openQueryCheckpoint(
+  spec: StartQuery,
+  { plan, operators }: QueryChange,
+  folder: string,
+  environment: QueryEnvironment,
+): Promise<Checkpoint> {
   const planText = explainLogical(spec.plan)
   return openCheckpoint({
     files: environment.files,
@@ -269,9 +280,10 @@ function openQueryCheckpoint(spec: StartQuery, plan: StreamingPlan, folder: stri
     planText,
     planFingerprint: createHash('sha256').update(planText).digest('hex'),
     shape: queryShape(spec, plan),
+    stateChanges: operators.flatMap(({ changes }) => changes),
     onChanges: (findings) => {
       for (const { verdict, rule, what } of findings) {
-        if (verdict === 'told') environment.print(`millrace: ${spec.queryName ?? folder}: ${what}: ${restartRules[rule].because}`)
+        if (verdict !== 'allowed') environment.print(`millrace: ${spec.queryName ?? folder}: ${what}: ${restartRules[rule].because}`)
       }
     },
     millraceVersion: version,
@@ -285,6 +297,7 @@ function openQueryCheckpoint(spec: StartQuery, plan: StreamingPlan, folder: stri
 async function openExecution(
   spec: StartQuery,
   plan: StreamingPlan,
+  hasState: boolean,
   checkpoint: Checkpoint,
   identity: QueryIdentity,
   sinkFormat: SinkFormat,
@@ -296,7 +309,9 @@ async function openExecution(
   const { conf, manager } = environment
   const clock = spec.clock ?? environment.clock
   const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, {
-    ...Object.fromEntries([providerClassKey, watermarkPolicyKey, shufflePartitionsKey, keyGroupsKey].map((key) => [key, conf.text(key)])),
+    ...Object.fromEntries(
+      [providerClassKey, watermarkPolicyKey, timeZoneKey, shufflePartitionsKey, keyGroupsKey].map((key) => [key, conf.text(key)]),
+    ),
     [saltKey]: newSalt(environment.random),
   })
   for (const { key, pinned: kept, requested } of pinned.differences) {
@@ -361,7 +376,8 @@ async function openExecution(
     },
     readTable: (scan, columns, sql) => readTable(scan, columns, sql, environment),
     beginBatch: (parameters) => environment.sql.beginBatch(parameters),
-    openState: plan.stateful.length === 0 ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),
+    openState:
+      plan.stateful.length === 0 && !hasState ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),
     clock,
     trigger: spec.trigger,
     settings: {
@@ -413,9 +429,9 @@ function openState(
     epoch: checkpoint.epoch,
     version: batchId,
     epochOf: async (version) => (await checkpoint.commits.get(version - 1))?.epoch,
-    operators: plan.stateful.flatMap(({ operatorId, operatorName, stores }) =>
-      stores.map(({ name, schema }) => ({ operatorId, name: operatorName, storeName: name, schema })),
-    ),
+    operators: stateOperators(plan),
+    salt: pinned[saltKey]!,
+    defaults: stateDefaults(conf),
     keyGroups: Number(pinned[keyGroupsKey]),
     partitions: Number(pinned[shufflePartitionsKey]),
     checkFence: () => checkpoint.checkFence(),

@@ -104,6 +104,8 @@ export interface ExpectedChangelog {
   readonly keyGroups: number
   /** The schema of an operator's columns by operator id and schema id. */
   schemaOf(operatorId: StoreId, schemaId: number): StateSchema | undefined
+  /** Leaves out stores that the query has no more. */
+  isWanted?(operatorId: StoreId): boolean
 }
 
 /** A changelog's header and sections. CorruptCheckpointError names the file where it is damaged, of a newer release, or not the one that was asked for. */
@@ -114,7 +116,9 @@ export function decodeChangelog(
   try {
     const bytes = content.byteOffset % 8 === 0 ? content : new Uint8Array(content)
     const header = decodeHeader(bytes, expected)
-    const sections = decodeFooter(bytes, expected.path).map((entry) => decodeSection(bytes, entry, header, expected))
+    const sections = decodeFooter(bytes, expected.path)
+      .filter(({ operatorId }) => expected.isWanted?.(operatorId) ?? true)
+      .map((entry) => decodeSection(bytes, entry, header, expected))
     return { header, sections }
   } catch (error) {
     if (error instanceof CorruptCheckpointError) throw error
@@ -122,7 +126,12 @@ export function decodeChangelog(
   }
 }
 
-function decodeHeader(bytes: Uint8Array, expected: ExpectedChangelog): ChangelogHeader {
+/** Only the header of a changelog. */
+export function decodeChangelogHeader(content: Uint8Array, expected: Omit<ExpectedChangelog, 'schemaOf'>): ChangelogHeader {
+  return decodeHeader(content.byteOffset % 8 === 0 ? content : new Uint8Array(content), expected)
+}
+
+function decodeHeader(bytes: Uint8Array, expected: Omit<ExpectedChangelog, 'schemaOf'>): ChangelogHeader {
   const { path } = expected
   if (bytes.length < preambleBytes + trailerBytes) throw damagedFile(path, `it has ${bytes.length} bytes, fewer than any changelog`)
   if (textAt(bytes, 0, 8) !== magic) throw damagedFile(path, 'it does not begin like a changelog')

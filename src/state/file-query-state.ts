@@ -2,8 +2,9 @@ import { crc32 } from 'node:zlib'
 import { FencedError, InternalError } from '../base/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeChangelog, type SectionPlace } from './changelog.ts'
-import type { LoadedState, LoadTarget } from './load-state.ts'
+import type { LoadedState } from './load-state.ts'
 import type { LocalDatabase } from './local-database.ts'
+import { writeManifest } from './manifest.ts'
 import { MemoryGuard } from './memory-guard.ts'
 import { changelogPath, type StoreId, storeIdOf } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
@@ -12,7 +13,7 @@ import { type StoredSchema, writeSchema } from './state-schema-file.ts'
 import type { QueryState, StateCommit, StateMetrics, StateStore } from './state-store.ts'
 
 /** An operator with its store and its schemas. */
-export interface OpenOperator extends MaintainedStore, LoadTarget {
+export interface OpenOperator extends MaintainedStore {
   /** To be written before the first changelog; null where the checkpoint has it. */
   newSchema: StoredSchema | null
 }
@@ -21,26 +22,34 @@ export interface OpenOperator extends MaintainedStore, LoadTarget {
 export class FileQueryState implements QueryState {
   readonly #settings: StateSettings
   readonly #operators: ReadonlyMap<StoreId, OpenOperator>
+  /** By what the plan calls them. */
+  readonly #names: ReadonlyMap<StoreId, StoreId>
   readonly #maintenance: StateMaintenance
   readonly #database: LocalDatabase | null
   readonly #guard: MemoryGuard | null
   readonly #writer = new ByteWriter()
   readonly #places: readonly SectionPlace[]
   #version: number
+  /** Whether versions below are to be left out by every load to come. */
+  #begins: boolean
   #baseEpoch: number
   #baseCrc: number | undefined
 
   constructor(
     settings: StateSettings,
     operators: ReadonlyMap<StoreId, OpenOperator>,
+    names: ReadonlyMap<StoreId, StoreId>,
     maintenance: StateMaintenance,
     loaded: LoadedState,
     database: LocalDatabase | null,
+    begins: boolean,
   ) {
+    this.#begins = begins
     this.#database = database
     this.#guard = settings.provider.kind === 'memory' ? new MemoryGuard(settings.provider) : null
     this.#settings = settings
     this.#operators = operators
+    this.#names = names
     this.#maintenance = maintenance
     const ranges = partitionRanges(settings.keyGroups, settings.partitions)
     this.#places = [...operators.keys()].flatMap((operatorId) =>
@@ -53,7 +62,8 @@ export class FileQueryState implements QueryState {
   }
 
   store(operatorId: number, name = 'default'): StateStore {
-    const operator = this.#operators.get(storeIdOf(operatorId, name))
+    const id = this.#names.get(storeIdOf(operatorId, name))
+    const operator = id === undefined ? undefined : this.#operators.get(id)
     if (operator) return operator.store
     throw new InternalError('INTERNAL_ERROR', {
       what: `operator ${operatorId} has no state called "${name}"`,
@@ -62,7 +72,7 @@ export class FileQueryState implements QueryState {
   }
 
   hasStore(operatorId: number, name: string): boolean {
-    return this.#operators.has(storeIdOf(operatorId, name))
+    return this.#names.has(storeIdOf(operatorId, name))
   }
 
   async commit(): Promise<StateCommit> {
@@ -76,6 +86,7 @@ export class FileQueryState implements QueryState {
     const bytes = this.#writer.length
     await checkFence()
     await this.#writeSchemas()
+    if (this.#begins) await this.#writeBeginning()
     // it counts from the moment when commits/ names this run's epoch: a part of it that a crash leaves is litter
     await files.create(path, this.#writer.content).catch((error: { code?: unknown }) => {
       if (error.code !== 'EEXIST') throw error
@@ -101,6 +112,14 @@ export class FileQueryState implements QueryState {
       await writeSchema(files, folder, queryId, operator.newSchema)
       operator.newSchema = null
     }
+  }
+
+  /** A manifest without stores: a load begins with it, and asks for no changelog of the versions before, which are not there. */
+  async #writeBeginning(): Promise<void> {
+    const { files, folder, queryId } = this.#settings
+    const nothing = { version: this.#version, epoch: this.#baseEpoch, operators: new Map(), schemas: new Map() }
+    await writeManifest(files, folder, queryId, nothing)
+    this.#begins = false
   }
 
   #encode(version: number): void {

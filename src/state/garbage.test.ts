@@ -40,7 +40,7 @@ const history = fc
       const ranges = [0, 1, 2].map(
         (group): GroupRange => ({ first: group, last: group, through: files.get(group)?.version ?? 0, file: files.get(group) ?? null }),
       )
-      manifests.set(file(`m${at}`, at), { version: at, epoch: 1, operators: new Map([[0, ranges]]) })
+      manifests.set(file(`m${at}`, at), { version: at, epoch: 1, operators: new Map([[0, ranges]]), schemas: new Map() })
     }
     const all = [...manifests.keys()]
     return {

@@ -42,13 +42,15 @@ export function findGarbage(inventory: StateInventory, question: GarbageQuestion
   // what another run wrote of a version that was then committed by a later one
   const isLitter = (file: VersionFile) => file.version <= version && !counts(file, epochOf(file.version))
   if (base === undefined || baseContent === undefined) return inventory.changelogs.filter((file) => ours(file) && isLitter(file))
-  const through = exactThrough(baseContent)
   // a damaged one is none
   const restore = (question.restorePoints ?? []).filter(
     (file) => counts(file, epochOf(file.version)) && question.manifestOf(file) !== undefined,
   )
   const isRestored = (file: VersionFile) => restore.some((point) => readsChangelog(question.manifestOf(point)!, file.version))
   const kept = inventory.manifests.filter((file) => file === base || file.version > base.version || restore.includes(file))
+  // a newer manifest may need older changelogs than the base: of a group that was empty, and has no snapshot since, it asks for all
+  const newer = kept.filter((file) => file === base || file.version > base.version)
+  const through = Math.min(...newer.flatMap((file) => question.manifestOf(file) ?? []).map(exactThrough))
   const named = new Set(
     kept.flatMap((file) => [...snapshotsOf(question.manifestOf(file) ?? empty)].map(({ name }) => question.pathOf(name))),
   )
@@ -61,7 +63,7 @@ export function findGarbage(inventory: StateInventory, question: GarbageQuestion
     ),
   ]
 }
-const empty: Manifest = { version: 0, epoch: 0, operators: new Map() }
+const empty: Manifest = { version: 0, epoch: 0, operators: new Map(), schemas: new Map() }
 
 function counts(file: VersionFile, epoch: number | undefined): boolean {
   return epoch === undefined || epoch === file.epoch

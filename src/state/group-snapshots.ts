@@ -50,6 +50,21 @@ export class GroupSnapshots {
     }
   }
 
+  /** Begins with a store that was not there before `version`. */
+  beginEmpty(version: number): void {
+    this.#version.fill(version)
+  }
+  /** Begins with rows that no snapshot has as they are: they were migrated. */
+  beginMigrated(version: number): void {
+    this.#version.fill(-1)
+    this.#changed.fill(version)
+    this.#pending.fill(Infinity)
+  }
+  /** Whether rows that were migrated are in no snapshot yet. */
+  get isIncomplete(): boolean {
+    return this.#version.includes(-1)
+  }
+
   /** Counts the store's uncommitted changes as those of `version`. To be called before the store forgets them. */
   noteChanges(version: number): void {
     for (let g = 0; g < this.store.keyGroups; g++) {

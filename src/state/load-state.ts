@@ -4,9 +4,8 @@ import { crc32 } from 'node:zlib'
 import { type CorruptCheckpointError, UnavailableError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { isTemporary } from '../base/local-files.ts'
-import type { StateSchema } from '../data/state-schema.ts'
 import { type ChangelogHeader, decodeChangelog } from './changelog.ts'
-import type { KeptStore } from './kept-store.ts'
+import type { LoadingStore } from './loading-store.ts'
 import type { LocalDatabase, LocalVersion } from './local-database.ts'
 import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf } from './manifest.ts'
 import { decodeSnapshot } from './snapshot-file.ts'
@@ -31,26 +30,24 @@ export interface LoadedState {
   readonly temporaries: readonly string[]
 }
 
-/** An operator's store, and all schemas in which its files may be written. */
-export interface LoadTarget {
-  readonly store: KeptStore
-  schemaOf(schemaId: number): StateSchema | undefined
-}
-
 /** How many files are read at once. */
 const readAhead = 4
 
-/** With a local database only what it lacks is read. `beginAt`: begin with the snapshots of this version and no newer ones. */
+/**
+ * With a local database only what it lacks is read. `isThere`: false where the version has no state at all, since the query had none until then. `beginAt`: begin
+ * with the snapshots of this version and no newer ones.
+ */
 export async function loadState(
   settings: StateSettings,
-  targets: ReadonlyMap<StoreId, LoadTarget>,
+  targets: ReadonlyMap<StoreId, LoadingStore>,
   database: LocalDatabase | null,
+  isThere: boolean,
   beginAt?: number,
 ): Promise<LoadedState> {
   const { files, folder, version } = settings
   const [changelogs, manifests, ...others] = await Promise.all(
-    ['changelog', 'manifests', ...[...targets.keys()].flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map((name) =>
-      files.list(join(folder, name)),
+    ['changelog', 'manifests', ...[...targets.values()].map(({ id }) => id).flatMap((id) => [`${id}/snapshots`, `${id}/_schema`])].map(
+      (name) => files.list(join(folder, name)),
     ),
   )
   const temporaries = [changelogs!, manifests!, ...others]
@@ -58,10 +55,18 @@ export async function loadState(
     .filter(({ name }) => isTemporary(name))
     .map(({ path }) => path)
   const found = { changelogs: versionFiles(changelogs!), manifests: versionFiles(manifests!), temporaries }
-  const start = (await database?.open((local) => leadsTo(settings, found.changelogs, local))) ?? 0
+  if (version === 0) await database?.open(async () => false)
   if (version === 0) return { ...found, manifest: null, epochs: new Map([[0, 0]]), changelogCrc: undefined, tail: [] }
   const candidates = beginAt === undefined ? found.manifests : found.manifests.filter((file) => file.version === beginAt)
   const manifest = await newestManifest(settings, candidates)
+  // rows that a migration has to bring on are read from the beginning
+  const isSettled = isThere && [...targets.values()].every((target) => target.isSettledIn(manifest?.schemas.get(target.id)))
+  const start = (await database?.open(async (local) => isSettled && leadsTo(settings, found.changelogs, local))) ?? 0
+  if (!isThere) {
+    const epoch = await settings.epochOf(version)
+    const epochs = new Map([[version, epoch ?? settings.epoch]])
+    return { ...found, manifest: manifest?.version === version ? manifest : null, epochs, changelogCrc: undefined, tail: [] }
+  }
   if (manifest !== null && start === 0) await loadSnapshots(settings, manifest, targets)
   const from = manifest === null ? 0 : exactThrough(manifest)
   const { epochs, tail } = await replayChangelogs(settings, from, start, manifest, targets, found.changelogs, database)
@@ -91,19 +96,20 @@ async function newestManifest(
   return null
 }
 
-async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<StoreId, LoadTarget>): Promise<void> {
+async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<StoreId, LoadingStore>): Promise<void> {
   const manifestPath = join(settings.folder, `manifests/${manifest.version}-${manifest.epoch}`)
-  for (const operatorId of manifest.operators.keys()) {
-    if (!targets.has(operatorId)) throw foreignFile(manifestPath, `it has state of an operator ${operatorId}, which the query lacks`)
+  // an operator that the query has no more leaves its state behind
+  const snapshots = [...snapshotsOf(manifest)].filter(({ operatorId }) => targets.has(operatorId))
+  for (const [operatorId, schemaId] of manifest.schemas) {
+    const target = targets.get(operatorId)
+    if (target?.schemaOf(schemaId)) target.in(schemaId)
   }
-  const snapshots = [...snapshotsOf(manifest)]
   await inOrder(
     snapshots,
     (file) => readSnapshot(settings, file, manifestPath),
     (file, content) => {
-      const { store, schemaOf } = targets.get(file.operatorId)!
       const ranges = manifest.operators.get(file.operatorId)!.filter((range) => range.file === file)
-      putSnapshot(settings, file, content, store, schemaOf(file.schemaId), ranges)
+      putSnapshot(settings, file, content, targets.get(file.operatorId)!, ranges)
     },
   )
 }
@@ -120,17 +126,17 @@ function putSnapshot(
   { folder, queryId, keyGroups }: StateSettings,
   file: SnapshotFile,
   content: Uint8Array,
-  store: KeptStore,
-  schema: StateSchema | undefined,
+  target: LoadingStore,
   ranges: readonly GroupRange[],
 ): void {
   const { operatorId, version, epoch, schemaId } = file
   const path = join(folder, file.name)
+  const schema = target.schemaOf(schemaId)
   if (schema === undefined) throw foreignFile(path, `it is in state schema ${schemaId}, which this checkpoint lacks`)
   const isWanted = (group: number) => ranges.some(({ first, last }) => first <= group && group <= last)
   try {
     const header = { queryId, operatorId, version, epoch, schemaId, keyGroups }
-    store.load((groups) => decodeSnapshot(content, header, schema, groups, isWanted))
+    target.in(schemaId).load((groups) => decodeSnapshot(content, header, schema, groups, isWanted))
   } catch (error) {
     if (error instanceof UnavailableError) throw error
     throw damagedFile(path, error instanceof Error ? error.message : String(error), error)
@@ -161,7 +167,7 @@ async function replayChangelogs(
   from: number,
   start: number,
   manifest: Manifest | null,
-  targets: ReadonlyMap<StoreId, LoadTarget>,
+  targets: ReadonlyMap<StoreId, LoadingStore>,
   changelogs: readonly VersionFile[],
   database: LocalDatabase | null,
 ): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
@@ -186,14 +192,20 @@ async function replayChangelogs(
     if (v > from) tail.push({ version: v, epoch, path, bytes: content?.length ?? bytes })
     if (content === null) return
     const schemaOf = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
-    const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf })
+    const isWanted = (operatorId: StoreId) => targets.has(operatorId)
+    const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf, isWanted })
     checkLineage(path, header, epochs)
     checkBase(path, header, before)
     before = { version: v, crc: crc32(content) }
+    for (const [operatorId, target] of targets) {
+      const schemaId = header.schemas[operatorId]
+      if (schemaId !== undefined && target.schemaOf(schemaId)) target.in(schemaId)
+    }
     for (const { operatorId, firstGroup, lastGroup, changes } of sections) {
       const exact = through.get(operatorId)!
       const wanted = Uint8Array.from(exact, (known) => (known < v ? 1 : 0))
-      if (wanted.subarray(firstGroup, lastGroup + 1).includes(1)) targets.get(operatorId)!.store.apply(changes, wanted)
+      if (wanted.subarray(firstGroup, lastGroup + 1).includes(1))
+        targets.get(operatorId)!.in(header.schemas[operatorId]!).apply(changes, wanted)
     }
     if (start > 0) {
       database?.noteCommit({ version: v, epoch, changelogCrc: before.crc })

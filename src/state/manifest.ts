@@ -31,13 +31,16 @@ export interface Manifest {
   readonly version: number
   readonly epoch: number
   readonly operators: ReadonlyMap<StoreId, readonly GroupRange[]>
+  /** In which schema each store is at this version; a manifest of an older release leaves it to the snapshots. */
+  readonly schemas: ReadonlyMap<StoreId, number>
 }
 
 const manifestFormat = 1
 
 /** The version up to which no changelog is needed at all. */
 export function exactThrough(manifest: Manifest): number {
-  return Math.min(...[...manifest.operators.values()].flatMap((ranges) => ranges.map(({ through }) => through)))
+  // one without stores: the query had no state up to there
+  return Math.min(manifest.version, ...[...manifest.operators.values()].flatMap((ranges) => ranges.map(({ through }) => through)))
 }
 
 export function snapshotsOf(manifest: Manifest): Set<SnapshotFile> {
@@ -50,6 +53,7 @@ export function writeManifest(files: Files, folder: string, queryId: string, man
   const snapshots = [...snapshotsOf(manifest)]
   const operators = [...manifest.operators].map(([operatorId, ranges]) => ({
     operatorId,
+    ...(manifest.schemas.has(operatorId) && { schemaId: manifest.schemas.get(operatorId) }),
     groups: ranges.map(({ first, last, through, file }) => [first, last, through, file === null ? -1 : snapshots.indexOf(file)]),
   }))
   const text = encodeChecked({ queryId, name, path: name }, manifestFormat, {
@@ -66,7 +70,7 @@ export async function readManifest(files: Files, folder: string, queryId: string
   const path = join(folder, name)
   const content = decodeChecked({ queryId, name, path }, await files.read(path), manifestFormat) as {
     snapshots: SnapshotFile[]
-    operators: { operatorId: StoreId; groups: [number, number, number, number][] }[]
+    operators: { operatorId: StoreId; schemaId?: number; groups: [number, number, number, number][] }[]
   }
   try {
     const operators = content.operators.map(({ operatorId, groups }): [StoreId, GroupRange[]] => [
@@ -76,7 +80,11 @@ export async function readManifest(files: Files, folder: string, queryId: string
         return { first, last, through, file: file < 0 ? null : content.snapshots[file]! }
       }),
     ])
-    return { version, epoch, operators: new Map(operators) }
+    const schemas = content.operators.flatMap(({ operatorId, schemaId }, i): [StoreId, number][] => {
+      const id = schemaId ?? operators[i]![1].find(({ file }) => file !== null)?.file?.schemaId
+      return id === undefined ? [] : [[operatorId, id]]
+    })
+    return { version, epoch, operators: new Map(operators), schemas: new Map(schemas) }
   } catch (error) {
     throw damagedFile(path, error instanceof Error ? error.message : String(error), error)
   }

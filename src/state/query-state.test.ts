@@ -508,7 +508,7 @@ describe('schemas', () => {
     const state = await lab.open(withOperators((schema) => key(count(schema, { name: 'n' }), { name: 'time', nullable: false })))
     expect([...state.store(0).scan()][0]!.schema.names).toEqual(['id', 'time', 'n'])
   })
-  test('types, operations, numbers of columns and new nulls may not', async () => {
+  test('types that do not hold the old ones, operations and numbers of columns may not', async () => {
     const refused = (more: Partial<OpenState>, code: string) =>
       expect(lab.open(more)).rejects.toThrow(expect.objectContaining({ name: 'InvalidQueryError', code }))
     await refused(
@@ -528,9 +528,13 @@ describe('schemas', () => {
       'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
     )
     await refused(
-      withOperators((schema) => count(schema, { nullable: true })),
+      withOperators((schema) => count(schema, { type: 'int' })),
       'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
     )
+  })
+  test('a column may begin to be nullable: the rows are migrated', async () => {
+    const state = await lab.open(withOperators((schema) => count(schema, { nullable: true })))
+    expect([...state.store(0).scan()].reduce((rows, { length }) => rows + length, 0)).toBe(1)
   })
   test('the operators must be those of the checkpoint', async () => {
     const code = 'STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA'

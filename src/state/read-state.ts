@@ -5,15 +5,15 @@
 import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { decodeChangelog } from './changelog.ts'
-import type { KeptStore } from './kept-store.ts'
 import { loadState } from './load-state.ts'
+import { LoadingStore } from './loading-store.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
-import { storedIds } from './open-query-state.ts'
 import { missingChangelog } from './state-errors.ts'
 import { changelogPath, type StoreId, versionFiles } from './state-files.ts'
 import { settingsOf } from './state-options.ts'
 import { readSchemas, type StoredSchema } from './state-schema-file.ts'
 import type { KeyedBatch } from './state-store.ts'
+import { storedIds } from './stored-stores.ts'
 
 /** One store of one operator, as the checkpoint describes it. */
 export interface StoredStore {
@@ -37,6 +37,8 @@ export interface StateLocation {
   readonly queryId: string
   /** Which run's files of a version count; undefined where the commit log does not say. */
   readonly epochOf: (version: number) => Promise<number | undefined>
+  /** The checkpoint's key salt: rows from before a migration of their keys are shown under the identities that they got. */
+  readonly saltOf?: () => Promise<string | undefined>
 }
 
 /** All stores that the checkpoint knows columns of. CorruptCheckpointError where a schema is damaged. */
@@ -75,29 +77,27 @@ export interface LoadRequest {
 /** The rows of stores at one version. Errors as of load-state.ts. */
 export async function loadStores(location: StateLocation, request: LoadRequest): Promise<LoadedStore[]> {
   const loaded = await loadInto(location, request)
-  return [...loaded].map(([store, held]) => ({ ...store, version: request.version, numRows: held.numRows, rows: () => held.scanKeyed() }))
+  return (request.wanted ?? request.stores).map((store) => {
+    const held = loaded.get(store.id)!.finish().store
+    return { ...store, version: request.version, numRows: held.numRows, rows: () => held.scanKeyed() }
+  })
 }
 
 async function loadInto(
   location: StateLocation,
   { stores, version, wanted = stores, snapshotVersion }: LoadRequest,
-): Promise<Map<StoredStore, MemoryStateStore>> {
+): Promise<Map<StoreId, LoadingStore>> {
   const keyGroups = stores[0]?.keyGroups ?? 1
   const settings = settingsOf({ ...location, ...readerOf, version, keyGroups, operators: [] })
-  const held = new Map(wanted.map((store) => [store, new MemoryStateStore(store.schema, keyGroups, version)]))
-  const targets = new Map(
-    stores.map((store) => [store.id, { store: held.get(store) ?? discarding(store.schema, keyGroups), schemaOf: schemasOf(store) }]),
-  )
-  await loadState(settings, targets, null, snapshotVersion)
+  const salt = (await location.saltOf?.()) ?? ''
+  // a load passes over stores that nobody asks for
+  const held = new Map(wanted.map((store) => [store.id, loadingStore(store, version, salt)]))
+  await loadState(settings, held, null, true, snapshotVersion)
   return held
 }
-
-/** Lets a load have a store whose rows nobody wants: a store that takes rows and has none. */
-function discarding(schema: StateSchema, keyGroups: number): KeptStore {
-  const nothing = new MemoryStateStore(schema, keyGroups)
-  nothing.apply = () => {}
-  nothing.load = () => {}
-  return nothing
+function loadingStore({ id, schemas, keyGroups }: StoredStore, version: number, salt: string): LoadingStore {
+  const last = schemas.at(-1)!
+  return new LoadingStore(id, schemas, last.schemaId, new MemoryStateStore(last.schema, keyGroups, version), salt)
 }
 /** A reader is no run, and has no partitions. */
 const readerOf = { epoch: Number.MAX_SAFE_INTEGER, partitions: 1, checkFence: async () => {} }
@@ -129,7 +129,7 @@ export async function* readChanges(
   last: number,
 ): AsyncGenerator<StoreChanges> {
   const { files, folder, queryId, epochOf } = location
-  const state = (await loadInto(location, { stores, version: first - 1, wanted: [store] })).get(store)!
+  const loading = (await loadInto(location, { stores, version: first - 1, wanted: [store] })).get(store.id)!
   for (let version = first; version <= last; version++) {
     const epoch = (await epochOf(version)) ?? (await newestEpoch(files, folder, version))
     const path = changelogPath(folder, version, epoch ?? 0)
@@ -137,20 +137,22 @@ export async function* readChanges(
     const content = await files.read(path).catch((error: { code?: unknown }) => {
       throw error.code === 'ENOENT' ? missingChangelog(path) : error
     })
-    const { sections } = decodeChangelog(content, {
+    const { header, sections } = decodeChangelog(content, {
       path,
       queryId,
       epoch,
       version,
       keyGroups: stores[0]?.keyGroups ?? 1,
-      schemaOf: schemaOfStores(stores),
+      schemaOf: (_, schemaId) => loading.schemaOf(schemaId),
+      isWanted: (id) => id === store.id,
     })
     for (const { operatorId, changes } of sections) {
       if (operatorId !== store.id) continue
+      const state = loading.in(header.schemas[operatorId]!)
       const removed = state.get(changes.removed)
       state.apply(changes, null)
       // as the newest schema has them, whichever the file is written in
-      yield { version, removed, updated: state.get(changes.upserts.keyIds) }
+      yield { version, removed: loading.inLast(removed), updated: loading.inLast(state.get(changes.upserts.keyIds)) }
     }
   }
 }

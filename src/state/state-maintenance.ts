@@ -22,6 +22,8 @@ import { partitionRanges, type StateSettings } from './state-options.ts'
 export interface MaintainedStore {
   readonly store: KeptStore
   readonly schemaId: number
+  /** What the snapshots say that the load began with: the rows as they were loaded; nothing, since they were migrated; or that the store was not there. */
+  readonly snapshots: 'loaded' | 'none' | 'empty'
 }
 
 /** A snapshot file in the making. */
@@ -40,6 +42,7 @@ const deletesPerStep = 16
 export class StateMaintenance {
   readonly #settings: StateSettings
   readonly #stores: ReadonlyMap<StoreId, MaintainedStore>
+  readonly #storeIds: ReadonlySet<StoreId>
   readonly #snapshots: readonly GroupSnapshots[]
   readonly #partitions: readonly (readonly [number, number])[]
   readonly #buffers: ByteWriter[] = []
@@ -68,7 +71,9 @@ export class StateMaintenance {
   #tail: VersionFile[]
   #doomed: string[] = []
 
-  constructor(settings: StateSettings, stores: ReadonlyMap<StoreId, MaintainedStore>, loaded: LoadedState) {
+  /** `storeIds`: of all stores that have left files, those of operators that the query has no more with them. */
+  constructor(settings: StateSettings, stores: ReadonlyMap<StoreId, MaintainedStore>, loaded: LoadedState, storeIds: readonly StoreId[]) {
+    this.#storeIds = new Set([...stores.keys(), ...storeIds])
     this.#settings = settings
     this.#stores = stores
     this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)
@@ -80,9 +85,11 @@ export class StateMaintenance {
     this.#manifests = [...loaded.manifests]
     this.#tail = [...loaded.tail]
     this.#doomed = [...loaded.temporaries]
-    this.#snapshots = [...stores].map(([operatorId, { store }]) => {
+    this.#snapshots = [...stores].map(([operatorId, { store, snapshots: found }]) => {
       const snapshots = new GroupSnapshots(operatorId, store)
-      snapshots.restore(rangesOf(loaded.manifest, operatorId, settings.keyGroups), settings.version)
+      if (found === 'loaded') snapshots.restore(rangesOf(loaded.manifest, operatorId, settings.keyGroups), settings.version)
+      else if (found === 'empty') snapshots.beginEmpty(settings.version)
+      else snapshots.beginMigrated(settings.version)
       return snapshots
     })
   }
@@ -133,10 +140,11 @@ export class StateMaintenance {
     const { maintenanceIntervalMs, maxTailBytes, minBatchesToRetain } = this.#settings
     const snapshotBytes = [...this.#currentFiles()].reduce((sum, { bytes }) => sum + bytes, 0)
     const isTailLong = this.changelogTailBytes > Math.max(maxTailBytes, snapshotBytes / 2) || this.#tail.length > 1000
-    if (!isTailLong && nowMs - this.#roundStartedMs < maintenanceIntervalMs) return
+    const isMigrated = this.#snapshots.some((snapshots) => snapshots.isIncomplete)
+    if (!isTailLong && !isMigrated && nowMs - this.#roundStartedMs < maintenanceIntervalMs) return
     this.#roundStartedMs = nowMs
     let due = 0
-    for (const snapshots of this.#snapshots) due += snapshots.begin(this.#version, isTailLong, minBatchesToRetain)
+    for (const snapshots of this.#snapshots) due += snapshots.begin(this.#version, isTailLong || snapshots.isIncomplete, minBatchesToRetain)
     this.#round = due > 0 ? 'taking' : 'idle'
   }
 
@@ -230,11 +238,14 @@ export class StateMaintenance {
     const version = this.#version
     // of each version there is one manifest at most: more news goes into the next
     if (this.#news === 0 || this.#manifest?.version === version) return
+    // rows of a migrated store may lie in other key groups than before: until all are in new snapshots, the old ones and the changelogs serve
+    if (this.#snapshots.some((snapshots) => snapshots.isIncomplete)) return
     this.#news = 0
     const manifest: Manifest = {
       version,
       epoch,
       operators: new Map(this.#snapshots.map((snapshots) => [snapshots.operatorId, snapshots.ranges(version)])),
+      schemas: new Map([...this.#stores].map(([operatorId, { schemaId }]) => [operatorId, schemaId])),
     }
     await checkFence()
     const path = join(folder, manifestName(version, epoch))
@@ -299,7 +310,7 @@ export class StateMaintenance {
 
   async #listSnapshots(): Promise<void> {
     const { files, folder, epoch } = this.#settings
-    for (const operatorId of this.#stores.keys()) {
+    for (const operatorId of this.#storeIds) {
       const found = versionFiles(await files.list(join(folder, String(operatorId), 'snapshots')))
       // our own are known, and one may be in the making
       this.#snapshotFiles.push(...found.filter((file) => file.epoch !== epoch))

@@ -3,6 +3,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { RocksdbSettings } from './local-database.ts'
+import type { StateDefaults } from './match-columns.ts'
 import type { MemorySettings } from './memory-guard.ts'
 
 /** An operator that keeps state. */
@@ -12,6 +13,8 @@ export interface StateOperator {
   readonly name: string
   /** Tells the stores of one operator apart; `default` where there is but one. */
   readonly storeName?: string
+  /** What its state means, where operators of one name keep different things: `left join`. */
+  readonly kind?: string
   readonly schema: StateSchema
 }
 
@@ -46,6 +49,10 @@ export interface OpenState {
   readonly maxSnapshotRows?: number
   /** Where rows are held while the query runs. Memory. */
   readonly provider?: StateProvider
+  /** The checkpoint's key salt: identities are made anew with it where the columns of a key change. */
+  readonly salt?: string
+  /** Values for columns that old rows lack, by the name of the column. */
+  readonly defaults?: StateDefaults
 }
 /** Rows are held in memory, or in a RocksDB on this machine. */
 export type StateProvider = MemorySettings | RocksdbSettings
@@ -68,6 +75,8 @@ export function settingsOf(options: OpenState): StateSettings {
     maxTailBytes: 16 << 20,
     maxSnapshotRows: 65_536,
     provider: { kind: 'memory' },
+    salt: '',
+    defaults: {},
     ...options,
   }
 }

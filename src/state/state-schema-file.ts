@@ -1,34 +1,64 @@
-/** The columns of an operator's state as the checkpoint knows them, and whether a query may go on with them (Spark's StateSchemaCompatibilityChecker). */
+/** The columns of an operator's state as the checkpoint knows them, one file a schema. */
 import { join } from 'node:path'
-import { InvalidQueryError } from '../base/errors.ts'
+import { FencedError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
-import type { StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
-import { type DataType, type Field, typeText } from '../data/types.ts'
+import type { StateSchema } from '../data/state-schema.ts'
 import { type CheckedFile, decodeChecked, encodeChecked } from './checked-text.ts'
+import type { ColumnSource } from './match-columns.ts'
 import { damagedFile, foreignFile } from './state-errors.ts'
 import { type StoreId, schemaName } from './state-files.ts'
 
 export interface StoredSchema {
   readonly operatorId: StoreId
   readonly operatorName: string
+  /** StateOperator.kind */
+  readonly kind?: string
   readonly schemaId: number
   readonly keyGroups: number
   readonly schema: StateSchema
+  /** How rows of an earlier schema become rows of this one; absent: the store began with it. */
+  readonly migration?: StoreMigration
+}
+export interface StoreMigration {
+  /** The id of the earlier schema. */
+  readonly from: number
+  /** One a column, keys then values. */
+  readonly sources: readonly ColumnSource[]
+  /** Whether identities are made anew, since the keys are encoded otherwise. */
+  readonly newIds: boolean
 }
 
-/** 2: rows by number under a key, an event time among the values, one of several stores. A schema without these is written as 1, which older releases read. */
-const schemaFormat = 2
-function formatOf({ operatorId, schema }: StoredSchema): number {
+/** A store that the checkpoint has, with all schemas in which its files may be written. */
+export interface StoredStore {
+  readonly versions: readonly StoredSchema[]
+  /** The schema of the version that was asked for. */
+  readonly current: StoredSchema
+  /** Whether that version has the store at all: an operator that was removed leaves its files behind. */
+  readonly isCurrent: boolean
+}
+
+/**
+ * 2: rows by number under a key, an event time among the values, one of several stores; 3: rows of an earlier schema. A schema without these is written as 1,
+ * which older releases read.
+ */
+const schemaFormat = 3
+function formatOf({ operatorId, schema, migration }: StoredSchema): number {
+  if (migration !== undefined) return schemaFormat
   const isPlain =
     typeof operatorId === 'number' && schema.rowsPerKey === undefined && !(schema.eventTime !== null && 'value' in schema.eventTime)
-  return isPlain ? 1 : schemaFormat
+  return isPlain ? 1 : 2
 }
 
-/** Writes a schema, over one of a start that never got to write state. */
+/** Writes a schema. The first of a store may be over one of a start that never got to write state; of the others another run may have committed state. */
 export async function writeSchema(files: Files, folder: string, queryId: string, stored: StoredSchema): Promise<void> {
   const file = fileOf(folder, queryId, stored.operatorId, stored.schemaId)
   const text = encodeChecked(file, formatOf(stored), stored)
-  if (!(await files.createExclusive(file.path, text))) await files.replace(file.path, text)
+  if (await files.createExclusive(file.path, text)) return
+  if (stored.schemaId === 0) return files.replace(file.path, text)
+  throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
+    what: `${file.path} was there already, though only this run may write it`,
+    todo: 'stop one of the two runs of this checkpoint',
+  })
 }
 
 /** All schemas of an operator by id; none where it has no state yet. They are made durable: the run that wrote the last one may have been killed over it. */
@@ -46,7 +76,8 @@ export async function readSchemas(files: Files, folder: string, queryId: string,
         throw foreignFile(file.path, `it is schema ${stored.schemaId} of operator ${stored.operatorId}`)
       if (!Array.isArray(stored.schema?.keys) || !Array.isArray(stored.schema.values)) throw damagedFile(file.path, 'it holds no schema')
       // in this order, so that a comparison by text finds no difference where there is none
-      return { operatorId, operatorName: stored.operatorName, schemaId, keyGroups: stored.keyGroups, schema: stored.schema }
+      const { operatorName, kind, keyGroups, schema, migration } = stored
+      return { operatorId, operatorName, ...(kind !== undefined && { kind }), schemaId, keyGroups, schema, ...(migration && { migration }) }
     }),
   )
   if (ids.length > 0) await files.sync(ids.map((schemaId) => fileOf(folder, queryId, operatorId, schemaId).path))
@@ -56,88 +87,4 @@ export async function readSchemas(files: Files, folder: string, queryId: string,
 function fileOf(folder: string, queryId: string, operatorId: StoreId, schemaId: number): CheckedFile {
   const name = schemaName(operatorId, schemaId)
   return { queryId, name, path: join(folder, name) }
-}
-
-/**
- * The schema to work with: the new names over the stored types and nullability. Same number, order and types of columns; names may change; a column
- * may have stopped being nullable, not begun to be. InvalidQueryError otherwise.
- */
-export function compatibleSchema(operatorName: string, wanted: StateSchema, stored: StateSchema): StateSchema {
-  if (wanted.variable?.kind !== stored.variable?.kind) {
-    throw new InvalidQueryError('STATE_STORE_INVALID_VARIABLE_TYPE_CHANGE', {
-      what: `the state of ${operatorName} holds a ${stored.variable?.kind ?? 'row of columns'} for each key, and the query now wants a ${wanted.variable?.kind ?? 'row of columns'}`,
-      todo: 'give the variable another name, or go back to the kind that the checkpoint was begun with',
-    })
-  }
-  if (wanted.rowsPerKey !== stored.rowsPerKey) {
-    const rows = ({ rowsPerKey }: StateSchema) => (rowsPerKey === 'many' ? 'any number of rows' : 'one row')
-    throw new InvalidQueryError('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', {
-      what: `the state of ${operatorName} holds ${rows(stored)} for a key, and the query now wants ${rows(wanted)}`,
-      todo: 'go back to the operator that the checkpoint was begun with, or start the changed query with a new checkpoint',
-    })
-  }
-  const keys = compatible('STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.keys, stored.keys)
-  const values = compatible('STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE', operatorName, wanted.values, stored.values)
-  return {
-    keys,
-    eventTime: wanted.eventTime,
-    ...(wanted.rowsPerKey && { rowsPerKey: wanted.rowsPerKey }),
-    ...(wanted.variable && { variable: wanted.variable }),
-    values: values.map((column, i): StateValue => ({ ...column, merge: wanted.values[i]!.merge })),
-  }
-}
-
-function compatible(
-  code: string,
-  operatorName: string,
-  wanted: readonly (StateColumn | StateValue)[],
-  stored: readonly (StateColumn | StateValue)[],
-): StateColumn[] {
-  const fits = wanted.length === stored.length && wanted.every((column, i) => fitsColumn(column, stored[i]!))
-  if (!fits) {
-    throw new InvalidQueryError(code, {
-      what: `the state of ${operatorName} holds (${describe(stored)}), and the query now wants (${describe(wanted)})`,
-      todo: 'go back to the aggregation that the checkpoint was begun with, or start the changed query with a new checkpoint',
-    })
-  }
-  return wanted.map(({ name, type }, i) => ({ name, type: storedType(type, stored[i]!.type), nullable: stored[i]!.nullable }))
-}
-
-function fitsColumn(wanted: StateColumn | StateValue, stored: StateColumn | StateValue): boolean {
-  const merges = 'merge' in wanted && 'merge' in stored
-  return fitsType(wanted.type, stored.type) && (stored.nullable || !wanted.nullable) && (!merges || wanted.merge === stored.merge)
-}
-/** Spark's equalsIgnoreNameAndCompatibleNullability. */
-function fitsType(wanted: DataType, stored: DataType): boolean {
-  if (typeof wanted === 'string' || typeof stored === 'string') return wanted === stored
-  if (wanted.kind === 'decimal') return stored.kind === 'decimal' && wanted.precision === stored.precision && wanted.scale === stored.scale
-  if (wanted.kind === 'array')
-    return stored.kind === 'array' && (stored.containsNull || !wanted.containsNull) && fitsType(wanted.element, stored.element)
-  if (wanted.kind === 'map') {
-    return (
-      stored.kind === 'map' &&
-      (stored.valueContainsNull || !wanted.valueContainsNull) &&
-      fitsType(wanted.key, stored.key) &&
-      fitsType(wanted.value, stored.value)
-    )
-  }
-  const fits = (field: Field, other: Field) => fitsType(field.type, other.type) && (other.nullable || !field.nullable)
-  return (
-    stored.kind === 'struct' &&
-    wanted.fields.length === stored.fields.length &&
-    wanted.fields.every((field, i) => fits(field, stored.fields[i]!))
-  )
-}
-/** Names come from the query: values in memory go by them. */
-function storedType(wanted: DataType, stored: DataType): DataType {
-  return typeof wanted === 'string' ? stored : wanted
-}
-
-function describe(columns: readonly (StateColumn | StateValue)[]): string {
-  return columns
-    .map(
-      (column) =>
-        `${column.name} ${typeText(column.type)}${column.nullable ? '' : ' not null'}${'merge' in column ? ` by ${column.merge}` : ''}`,
-    )
-    .join(', ')
 }

@@ -70,6 +70,18 @@ export const duration = takes('a duration such as 500ms, 10s, 1min', (value) =>
   durationMsOf(value) === undefined ? undefined : value.trim(),
 )
 export const bytes = takes('a size such as 512m or 2g', (value) => (bytesOf(value) === undefined ? undefined : value.trim()))
+/** JSON of an object whose values are plain. */
+export const jsonObject = takes('a JSON object such as {"region": "eu"}', (value) => {
+  try {
+    const object: unknown = JSON.parse(value)
+    const isPlain = (each: unknown) => ['string', 'number', 'boolean'].includes(typeof each)
+    return typeof object === 'object' && object !== null && !Array.isArray(object) && Object.values(object).every(isPlain)
+      ? value.trim()
+      : undefined
+  } catch {
+    return undefined
+  }
+})
 export const text = takes('text', (value) => value)
 /** One of some words, in any case. */
 export const oneOf = (...values: string[]) =>

@@ -1,4 +1,4 @@
-import { bytes, type ConfTable, duration, flag, optional, wholeNumber, works } from './conf-key.ts'
+import { bytes, type ConfTable, duration, flag, jsonObject, optional, wholeNumber, works } from './conf-key.ts'
 
 /** What Spark has no key for. */
 export const millraceKeys: ConfTable = {
@@ -11,6 +11,11 @@ export const millraceKeys: ConfTable = {
     default: '',
     meaning:
       'memory that the process should keep within: sources are limited so that batches fit, and DuckDB (which the engine opens once) gets six tenths of it; without a value DuckDB gets 80 % of the machine and sources are not limited by memory',
+  }),
+  'millrace.stateDefaults': works(optional(jsonObject), {
+    default: '',
+    meaning:
+      'values for columns of the state that old rows lack, by name, as JSON: {"region": "eu"}; read when a changed query starts (docs/state-changes.md); without a value null',
   }),
   'millrace.progressHistory.enabled': works(flag, {
     default: 'true',

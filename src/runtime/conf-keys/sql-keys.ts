@@ -22,8 +22,9 @@ const timeZone: ValueKind = {
 export const sqlKeys: ConfTable = {
   'spark.sql.session.timeZone': works(timeZone, {
     default: 'UTC',
-    meaning: 'the zone of functions that take times apart or make them of text; fixed for an engine',
+    meaning: 'the zone of functions that take times apart or make them of text; fixed for an engine, and for the life of a checkpoint',
     scope: 'engine',
+    isPinned: true,
   }),
   'spark.sql.ansi.enabled': fixed('true', 'an overflow or a failed cast is an error and never a silent null; use try_cast, try_add, …'),
   'spark.sql.ansi.*': fixed('false', meaning),

@@ -1,0 +1,92 @@
+import { join } from 'node:path'
+import { CorruptCheckpointError } from '../base/errors.ts'
+import type { Files } from '../base/files.ts'
+import { readOnlyFiles } from '../base/read-only-files.ts'
+import { type CheckpointInspection, inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts'
+import { keyGroupsKey, timeZoneKey } from '../checkpoint/pinned-conf.ts'
+import { optimize } from '../plan/rules.ts'
+import type { Lineages } from '../planner/stateful-planning.ts'
+import { planStreaming } from '../planner/streaming.ts'
+import type { StreamingPlan } from '../planner/streaming-plan.ts'
+import type { StartQuery } from '../query/engine-port.ts'
+import type { StateDefaults } from '../state/match-columns.ts'
+import { matchState, type OperatorMatch } from '../state/match-state.ts'
+import type { StateOperator } from '../state/state-options.ts'
+import { readStoredStores } from '../state/stored-stores.ts'
+import type { Conf } from './conf.ts'
+import { operatorKind } from './query-shape.ts'
+
+/** A query against the checkpoint that it is going to run on. */
+export interface QueryChange {
+  /** As it will run: in the time zone of the checkpoint, with accumulators apart that have counted from different starts. */
+  readonly plan: StreamingPlan
+  /** Undefined where no batch was planned yet. */
+  readonly found: CheckpointInspection | undefined
+  readonly operators: readonly OperatorMatch[]
+}
+
+/** Plans a query for a checkpoint. Reads only. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
+export async function planForCheckpoint(spec: StartQuery, folder: string, conf: Conf, files: Files): Promise<QueryChange> {
+  const looks = readOnlyFiles(files)
+  const found = await inspectCheckpoint(looks, folder)
+  const pinned = found?.planned.entry.conf
+  const timeZone = pinned?.[timeZoneKey] ?? conf.text(timeZoneKey)
+  const logical = optimize(spec.plan)
+  const lateColumns = spec.lateRows?.columns ?? null
+  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns })
+  if (!found || found.nextBatchId === 0) return { plan, found, operators: [] }
+  const keyGroups = Number(pinned?.[keyGroupsKey] ?? conf.text(keyGroupsKey))
+  const stored = await readStoredStores({
+    files: looks,
+    folder: join(folder, 'state'),
+    queryId: found.queryId,
+    version: found.nextBatchId,
+    keyGroups,
+    epochOf: found.epochOf,
+  })
+  const operators = matchState(stateOperators(plan), stored, { version: found.nextBatchId, keyGroups, defaults: stateDefaults(conf) })
+  const lineages = new Map(
+    operators.flatMap(({ operatorId, lineages: each }): [number, readonly (string | undefined)[]][] =>
+      operatorId !== null && each?.some((lineage) => lineage !== undefined) ? [[operatorId, each]] : [],
+    ),
+  ) satisfies Lineages
+  return {
+    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages }),
+    found,
+    operators,
+  }
+}
+
+/** As planForCheckpoint, where a start is going to open the checkpoint and to tell, in its order, what is wrong with it. */
+export async function planForStart(
+  spec: StartQuery,
+  folder: string,
+  conf: Conf,
+  files: Files,
+  planned: StreamingPlan,
+): Promise<QueryChange> {
+  try {
+    return await planForCheckpoint(spec, folder, conf, files)
+  } catch (error) {
+    if (!(error instanceof CorruptCheckpointError)) throw error
+    return { plan: planned, found: undefined, operators: [] }
+  }
+}
+
+/** The stores of a plan as the state knows them. */
+export function stateOperators(plan: StreamingPlan): StateOperator[] {
+  return plan.stateful.flatMap((operator) =>
+    operator.stores.map(({ name, schema }) => ({
+      operatorId: operator.operatorId,
+      name: operator.operatorName,
+      kind: operatorKind(operator),
+      storeName: name,
+      schema,
+    })),
+  )
+}
+
+export function stateDefaults(conf: Conf): StateDefaults {
+  const text = conf.text('millrace.stateDefaults')
+  return text === '' ? {} : (JSON.parse(text) as StateDefaults)
+}
