@@ -1,4 +1,5 @@
 import { checkpointHelp } from './checkpoint.ts'
+import { dlqHelp } from './dlq.ts'
 import { stateHelp } from './state.ts'
 
 const shared = `  --json       write every event as one line of JSON to standard output
@@ -29,6 +30,7 @@ Commands:
   explain <module>        show the plans of its queries, and run none
   init [folder]           make a project that runs at once
   checkpoint <command>    what is in a checkpoint: ls, show, verify, gc, copy; import takes over one of Spark
+  dlq <command>           the dead letters of a query: ls, show, and replay into a file source
   state <command>         what a query remembers: ls, show, query with SQL; move to another provider
   progress <checkpoint>   show what the batches of a query did, over all its runs
 
@@ -81,6 +83,7 @@ Options:
   --last <n>   only the last n batches
 ${shared}`,
   checkpoint: checkpointHelp,
+  dlq: dlqHelp,
   state: stateHelp,
 } as const
 export type Command = Exclude<keyof typeof helpTexts, ''>

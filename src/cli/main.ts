@@ -5,6 +5,7 @@ import { activeEngines, millrace } from '../index.ts'
 import { version } from '../version.ts'
 import { checkpoint } from './checkpoint.ts'
 import { dev } from './dev.ts'
+import { dlq } from './dlq.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { explain } from './explain.ts'
 import { serveHealth } from './health.ts'
@@ -31,6 +32,7 @@ const optionsOf = {
   init: ['json'],
   progress: ['last', 'json'],
   checkpoint: [],
+  dlq: [],
   state: [],
 } as const satisfies Readonly<Record<Command, readonly string[]>>
 const commands = Object.keys(optionsOf) as Command[]
@@ -38,6 +40,7 @@ const commands = Object.keys(optionsOf) as Command[]
 /** Commands that have commands of their own. */
 const groups: Readonly<Record<string, { readonly name: string; readonly run: typeof checkpoint } | undefined>> = {
   checkpoint: { name: 'checkpoint', run: checkpoint },
+  dlq: { name: 'dlq', run: dlq },
   state: { name: 'state', run: state },
 }
 

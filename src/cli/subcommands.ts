@@ -23,6 +23,9 @@ const valued: Readonly<Record<string, 'text' | 'texts' | 'whole' | 'number'>> = 
   move: 'texts',
   to: 'text',
   'local-folder': 'text',
+  source: 'text',
+  reason: 'text',
+  header: 'text',
 }
 const flags = ['json', 'delete', 'dry-run', 'same-id', 'new-id', 'help'] as const
 

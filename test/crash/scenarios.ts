@@ -95,6 +95,12 @@ const closingKey = 'closing'
 const closingCity = '-'
 
 const stream = ({ engine, input }: Place) => engine.readStream.schema(fields).option('maxFilesPerTrigger', 1).json(input)
+/** For which each line is malformed whose `v` is not null. */
+const strictStream = ({ engine, input }: Place) =>
+  engine.readStream
+    .schema({ k: t.string(), v: t.array(t.int()).nullable() })
+    .option('maxFilesPerTrigger', 1)
+    .json(input)
 const table = ({ engine, input }: Place) => engine.read.json(input, fields)
 const cities = ({ engine }: Place) =>
   engine.createDataFrame(
@@ -108,6 +114,7 @@ const cities = ({ engine }: Place) =>
   )
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
+const lettersOut = ({ root }: Place) => join(root, 'letters')
 const lateOut = ({ root }: Place) => join(root, 'late')
 
 /** What `run` of a query that stops by itself does. */
@@ -475,6 +482,32 @@ export const scenarios: readonly Scenario[] = [
       ),
     output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
     expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
+  },
+  {
+    // most lines are malformed
+    name: 'dead letters beside rows, both into json',
+    input: fiveFiles,
+    intoFiles: true,
+    severalSinks: true,
+    run: (place) =>
+      untilDone(
+        strictStream(place)
+          .writeStream.format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .deadLetters((letters) => letters.output.format('json').option('path', lettersOut(place)))
+          .start(out(place)),
+      ),
+    output: async (place) => {
+      const kept = await place.engine.read.json(out(place), { k: t.string() }).collect()
+      const letters = await place.engine.read.json(lettersOut(place), { line: t.long(), raw: t.binary() }).collect()
+      const raw = letters.map((letter) => JSON.parse(Buffer.from(letter.raw).toString()) as { k: string; v: number })
+      return [...kept.map(({ k }) => ({ k, v: null })), ...raw.map(({ k, v }) => ({ k, v }))]
+    },
+    expected: (place) =>
+      table(place)
+        .select(({ k, v }) => ({ k, v }))
+        .collect(),
   },
   {
     // which rows are late depends on which no-data batches a crash has cut off; that each is in its window or in the side output does not
