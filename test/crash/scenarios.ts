@@ -6,6 +6,7 @@ import { type Random, systemRandom } from '../../src/base/random.ts'
 import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { openSinkLog } from '../../src/data/file-sink-log.ts'
 import type { StepObserver } from '../../src/query/steps.ts'
+import { sideOutputScenarios } from './side-output-scenarios.ts'
 import { countsByKey, windowsByTimers } from './state-functions.ts'
 
 /** Where a scenario works. `root` is the part of the disk that a crash may damage; the input lies outside. */
@@ -95,12 +96,6 @@ const closingKey = 'closing'
 const closingCity = '-'
 
 const stream = ({ engine, input }: Place) => engine.readStream.schema(fields).option('maxFilesPerTrigger', 1).json(input)
-/** For which each line is malformed whose `v` is not null. */
-const strictStream = ({ engine, input }: Place) =>
-  engine.readStream
-    .schema({ k: t.string(), v: t.array(t.int()).nullable() })
-    .option('maxFilesPerTrigger', 1)
-    .json(input)
 const table = ({ engine, input }: Place) => engine.read.json(input, fields)
 const cities = ({ engine }: Place) =>
   engine.createDataFrame(
@@ -114,8 +109,6 @@ const cities = ({ engine }: Place) =>
   )
 const checkpoint = ({ root }: Place) => join(root, 'checkpoint')
 const out = ({ root }: Place) => join(root, 'out')
-const lettersOut = ({ root }: Place) => join(root, 'letters')
-const lateOut = ({ root }: Place) => join(root, 'late')
 
 /** What `run` of a query that stops by itself does. */
 const untilDone = async (query: Promise<StreamingQuery>): Promise<void> => {
@@ -483,64 +476,7 @@ export const scenarios: readonly Scenario[] = [
     output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
     expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
   },
-  {
-    // most lines are malformed
-    name: 'dead letters beside rows, both into json',
-    input: fiveFiles,
-    intoFiles: true,
-    severalSinks: true,
-    run: (place) =>
-      untilDone(
-        strictStream(place)
-          .writeStream.format('json')
-          .trigger(availableNow)
-          .option('checkpointLocation', checkpoint(place))
-          .deadLetters((letters) => letters.output.format('json').option('path', lettersOut(place)))
-          .start(out(place)),
-      ),
-    output: async (place) => {
-      const kept = await place.engine.read.json(out(place), { k: t.string() }).collect()
-      const letters = await place.engine.read.json(lettersOut(place), { line: t.long(), raw: t.binary() }).collect()
-      const raw = letters.map((letter) => JSON.parse(Buffer.from(letter.raw).toString()) as { k: string; v: number })
-      return [...kept.map(({ k }) => ({ k, v: null })), ...raw.map(({ k, v }) => ({ k, v }))]
-    },
-    expected: (place) =>
-      table(place)
-        .select(({ k, v }) => ({ k, v }))
-        .collect(),
-  },
-  {
-    // which rows are late depends on which no-data batches a crash has cut off; that each is in its window or in the side output does not
-    name: 'late rows beside a windowed aggregation',
-    input: fiveFiles,
-    intoFiles: true,
-    severalSinks: true,
-    run: (place) =>
-      untilDone(
-        stream(place)
-          .withWatermark('at', '1 second')
-          .groupBy(({ at, k }) => ({ window: window(at, '5 seconds'), k }))
-          .agg(() => ({ n: count() }))
-          .select(({ k, n }) => ({ k, n }))
-          .writeStream.format('parquet')
-          .trigger(availableNow)
-          .option('checkpointLocation', checkpoint(place))
-          .lateRows({ k: t.string() }, (late) => late.output.format('json').option('path', lateOut(place)))
-          .start(out(place)),
-      ),
-    output: async (place) => {
-      const kept = await place.engine.read.parquet(out(place), { k: t.string(), n: t.long() }).collect()
-      const late = await place.engine.read.json(lateOut(place), { k: t.string() }).collect()
-      const byKey = new Map<string, bigint>()
-      for (const { k, n } of [...kept, ...late.map(({ k }) => ({ k, n: 1n }))]) byKey.set(k, (byKey.get(k) ?? 0n) + n)
-      return [...byKey].map(([k, n]) => ({ k, n }))
-    },
-    expected: (place) =>
-      table(place)
-        .groupBy('k')
-        .agg(() => ({ n: count() }))
-        .collect(),
-  },
+  ...sideOutputScenarios({ stream, table, checkpoint, out, untilDone, availableNow, fiveFiles }),
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read
     name: 'files that come one by one, without a limit',
