@@ -32,7 +32,10 @@ interface Placed {
   readonly entry: Entry
 }
 
-/** A row for each entry, found by a hash of its key: one entry is read and written without the others. */
+/** From so many entries on. */
+const largeMap = 256
+
+/** A row for each entry, found by a hash of its key: an entry of a large map is read and written without the others. */
 export class MapVariable implements MapState<unknown, unknown>, RunningVariable {
   readonly #name: string
   readonly #session: Session
@@ -43,6 +46,8 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   readonly #keyColumns: number
   readonly #ttlUs: bigint | null
   readonly #readAhead = new ReadAhead(8, 512)
+  /** Keys whose maps were found to be large: of them an entry is read by itself. */
+  readonly #large = new Set<string>()
   #keys: KeySet = noKeys
   #maps = new Map<number, Entries>()
 
@@ -192,6 +197,11 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
     const entry = this.#known(operation, key)
     if (entry.isStored !== null || entry.isDirty) return entry
     const { at } = this.#session
+    if (!this.#isLarge(at)) {
+      // a small map is read whole, with those of the keys after it: fewer reads than entry by entry
+      this.#readFrom(at)
+      return entry
+    }
     const encoded = encodeUserKey(this.#keyShape, entry.key)
     const placed: Placed = { index: at, encoded, entry }
     const found = this.#store.get(this.#idsOf([placed]))
@@ -216,7 +226,7 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   #readFrom(index: number): void {
     const end = this.#readAhead.endFrom(index, this.#keys.length)
     const wanted: number[] = []
-    for (let i = index; i < end; i++) if (this.#maps.get(i)?.isWhole !== true) wanted.push(i)
+    for (let i = index; i < end; i++) if (this.#maps.get(i)?.isWhole !== true && (i === index || !this.#isLarge(i))) wanted.push(i)
     const found = this.#store.lookup(takeIds(this.#keys.keyIds, Uint32Array.from(wanted)))
     for (const i of wanted) this.#entriesAt(i).isWhole = true
     const keyColumns = found.rows.columns.slice(0, this.#keyColumns)
@@ -230,7 +240,18 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
         known.isStored = true // what the calls have written counts
       else Object.assign(known, { isStored: true, ...read(row) })
     })
-    for (const i of wanted) for (const entry of this.#entriesAt(i).byKey.values()) entry.isStored ??= false
+    for (const i of wanted) {
+      const { byKey } = this.#entriesAt(i)
+      for (const entry of byKey.values()) entry.isStored ??= false
+      if (byKey.size > largeMap) this.#large.add(this.#idText(i))
+    }
+  }
+
+  #isLarge(index: number): boolean {
+    return this.#large.size > 0 && this.#large.has(this.#idText(index))
+  }
+  #idText(index: number): string {
+    return this.#keys.keyIds.subarray(index * 4, index * 4 + 4).join()
   }
 
   #decode(
