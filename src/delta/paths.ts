@@ -17,5 +17,8 @@ export function pathOf(table: string, encoded: string): string {
 
 /** How a log writes a path below the table. */
 export function encodePath(relative: string): string {
-  return relative.split('/').map(encodeURIComponent).join('/')
+  return relative
+    .split('/')
+    .map((part) => encodeURIComponent(part).replaceAll('%3D', '='))
+    .join('/')
 }

@@ -1,23 +1,24 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import { LocalFiles } from '../base/local-files.ts'
-import { Options } from '../base/options.ts'
-import { absolutePath } from '../data/file-uri.ts'
+import type { Schema } from '../data/schema.ts'
 import type { SourceProvider } from '../sources/provider.ts'
+import type { Action, Metadata } from './actions.ts'
+import { DeltaSource, openTable } from './delta-source.ts'
+import { logFolder } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
-import { type AsOf, readSnapshot, type Snapshot } from './snapshot.ts'
+import { readSnapshot, type Snapshot } from './snapshot.ts'
+import { batchOptions, streamOptionsOf } from './source-options.ts'
 import { tableRows } from './table-rows.ts'
 import { tableSchema } from './table-schema.ts'
 
-const batchOptions = ['path', 'versionAsOf', 'timestampAsOf']
-
-/** `read.format('delta')`: the table as it stands when the rows are asked for, or as it stood (versionAsOf, timestampAsOf). */
+/** `read.format('delta')`: the table as it stands when the rows are asked for, or as it stood (versionAsOf, timestampAsOf); `readStream.format('delta')`: its rows, and then what commits add. */
 export const deltaSourceProvider: SourceProvider = {
   formats: ['delta'],
-  schemaOf() {
-    throw new InvalidQueryError('DELTA_STREAM_NOT_THERE', {
-      what: 'a stream of a Delta table is not there yet',
-      todo: 'read it as a table',
-    })
+  schemaOf(_format, userSchema, given) {
+    const { table } = streamOptionsOf(given)
+    return userSchema ?? columnsInCommits(table)
   },
   bounded: {
     async schemaOf(given) {
@@ -29,44 +30,52 @@ export const deltaSourceProvider: SourceProvider = {
       return tableRows(new LocalFiles(), snapshot, snapshot.files)
     },
   },
-  async open() {
-    throw new InvalidQueryError('DELTA_STREAM_NOT_THERE', {
-      what: 'a stream of a Delta table is not there yet',
-      todo: 'read it as a table',
-    })
+  async open(context) {
+    const options = streamOptionsOf(context.options)
+    return new DeltaSource(context, options, await openTable(context.files, options, context.schema))
   },
 }
 
 async function openSnapshot(given: Readonly<Record<string, string>>): Promise<Snapshot> {
-  const options = new Options('the Delta table', given, batchOptions)
-  const table = absolutePath(options.required('path', `read.format('delta').load('tables/orders')`))
-  const snapshot = await readSnapshot(new LocalFiles(), table, asOf(options))
+  const { table, asOf } = batchOptions(given)
+  const snapshot = await readSnapshot(new LocalFiles(), table, asOf)
   checkReadable(table, snapshot.protocol)
   return snapshot
 }
 
-function asOf(options: Options): AsOf {
-  const version = options.wholeNumber('versionAsOf', 0)
-  const time = options.text('timestampAsOf')
-  if (version !== undefined && time !== undefined) {
-    throw new InvalidQueryError('DELTA_TIME_TRAVEL_MULTIPLE_FORMATS', {
-      what: `the Delta table was given both versionAsOf = ${version} and timestampAsOf = ${time}`,
-      todo: 'leave out one of them',
+/** A stream's columns are asked for while the query is written, when nothing can be waited for: the newest commit that says them. */
+function columnsInCommits(table: string): Schema {
+  const folder = logFolder(table)
+  let names: string[] = []
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // told below
+  }
+  const commits = names
+    .filter((name) => /^\d{20}\.json$/.test(name))
+    .sort()
+    .reverse()
+  for (const name of commits) {
+    const metadata = metadataIn(readFileSync(join(folder, name), 'utf8'))
+    if (metadata) return tableSchema(table, metadata).schema
+  }
+  if (commits.length === 0) {
+    throw new InvalidQueryError('DELTA_TABLE_NOT_FOUND', {
+      what: `${table} is not a Delta table: it has no _delta_log with a commit in it`,
+      todo: 'check the path; a stream or a write with format delta creates the table',
     })
   }
-  if (version !== undefined) return { version }
-  if (time === undefined) return null
-  const timestampMs = parseTime(time)
-  if (Number.isNaN(timestampMs)) {
-    throw new InvalidQueryError('DELTA_TIMESTAMP_INVALID', {
-      what: `timestampAsOf is ${JSON.stringify(time)}, which is no time`,
-      todo: 'write it as 2026-01-31 or 2026-01-31T12:00:00Z; without an offset it is UTC',
-    })
-  }
-  return { timestampMs }
+  throw new InvalidQueryError('DELTA_SCHEMA_NOT_PROVIDED', {
+    what: `the commits that the log of ${table} still has do not say its columns, which stand in a checkpoint`,
+    todo: "read them first: readStream.format('delta').schema((await engine.read.format('delta').load(path)).schema).load(path)",
+  })
 }
-/** Without an offset, in UTC. */
-function parseTime(text: string): number {
-  const iso = text.trim().replace(' ', 'T')
-  return Date.parse(/T/.test(iso) && !/(Z|[+-]\d{2}:?\d{2})$/i.test(iso) ? `${iso}Z` : iso)
+function metadataIn(commit: string): Metadata | undefined {
+  for (const line of commit.split('\n')) {
+    if (!line.includes('"metaData"')) continue
+    const { metaData } = JSON.parse(line) as Action
+    if (metaData) return metaData
+  }
+  return undefined
 }
