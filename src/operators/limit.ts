@@ -14,11 +14,13 @@ const countSchema = new Schema([{ name: 'count', type: 'long', nullable: false }
 
 /** One batch of a limit: as many of its first rows as are left. */
 export async function runLimit({ count, countSql, schema }: LimitStep, { sql, inputs, store }: StepContext): Promise<StepResult> {
+  // the state's upkeep is through once something was computed
+  const none = await sql.load(emptyColumns(schema))
   let before = 0n
   for (const batch of store().scan()) before = (batch.columns[0] as FixedColumn).data[0] as bigint
   const left = BigInt(count) - before
   const nothing = { rowsUpdated: 0, rowsRemoved: 0, rowsDroppedByWatermark: 0, updatesMs: 0 }
-  if (left <= 0n) return { output: await sql.load(emptyColumns(schema)), metrics: nothing }
+  if (left <= 0n) return { output: none, metrics: nothing }
   const output = await sql.materialize(sql.fragment(`SELECT * FROM ⟦0⟧ LIMIT ${left}`, inputs, schema))
   const counted = await sql.keyedColumns(countSql, [output], countSchema)
   const startMs = performance.now()
