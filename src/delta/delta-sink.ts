@@ -91,7 +91,6 @@ export class DeltaSink implements Sink {
     if (this.#hasBatch(batchId)) return { status: 'already-committed', numOutputRows: -1 }
     const metadata = this.#metadata()
     const { adds, numRows } = await this.#writeFiles(batchId, rows, metadata)
-    if (adds.length === 0 && outputMode === 'append' && this.#state.version >= 0) return { status: 'committed', numOutputRows: 0 }
     let wasThere = false
     const committed = await commitChange(
       { files, state: this.#state, nowMs: () => clock.nowMs(), checkFence },
