@@ -5,9 +5,8 @@ import type { Files } from '../../src/base/files.ts'
 import { type Random, systemRandom } from '../../src/base/random.ts'
 import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/process-identity.ts'
 import { openSinkLog } from '../../src/data/file-sink-log.ts'
-import '../../src/delta/index.ts'
-import { TableState } from '../../src/delta/table-state.ts'
 import type { StepObserver } from '../../src/query/steps.ts'
+import { deltaScenarios, newestDeltaBatch } from './delta-scenarios.ts'
 import { sideOutputScenarios } from './side-output-scenarios.ts'
 import { countsByKey, windowsByTimers } from './state-functions.ts'
 
@@ -124,18 +123,8 @@ const into = (writer: any, place: Place) => writer.trigger(availableNow).option(
 /** The newest batch that readers see, -1 before the first. */
 export async function newestBatch(scenario: Scenario, place: Place): Promise<number> {
   if (scenario.intoFiles) return (await openSinkLog(out(place), place.files)).latestId
-  if (scenario.intoDelta) return newestDeltaBatch(place)
+  if (scenario.intoDelta) return newestDeltaBatch(place, out(place))
   return (await batchNames(place)).length - 1
-}
-
-async function newestDeltaBatch(place: Place): Promise<number> {
-  const state = new TableState(place.files, out(place))
-  await state.refresh()
-  return Math.max(-1, ...state.transactions.values())
-}
-async function deltaRows(place: Place): Promise<Row[]> {
-  if ((await newestDeltaBatch(place)) < 0) return []
-  return (await place.engine.read.format('delta').load(out(place))).collect()
 }
 
 const windowed = (place: Place) =>
@@ -273,40 +262,6 @@ export const scenarios: readonly Scenario[] = [
       ),
     output: (place) => place.engine.read.parquet(out(place), window10).collect(),
     expected: (place) => windowedTable(place).collect(),
-  },
-  {
-    name: 'windowed aggregation, append, into delta',
-    input: fiveFiles,
-    intoFiles: false,
-    intoDelta: true,
-    run: (place) =>
-      untilDone(
-        windowed(place)
-          .writeStream.outputMode('append')
-          .format('delta')
-          .trigger(availableNow)
-          .option('checkpointLocation', checkpoint(place))
-          .start(out(place)),
-      ),
-    output: deltaRows,
-    expected: (place) => windowedTable(place).collect(),
-  },
-  {
-    name: 'plain aggregation, complete, into delta',
-    input: fiveFiles,
-    intoFiles: false,
-    intoDelta: true,
-    run: (place) =>
-      untilDone(
-        perKey(place, true)
-          .writeStream.outputMode('complete')
-          .format('delta')
-          .trigger(availableNow)
-          .option('checkpointLocation', checkpoint(place))
-          .start(out(place)),
-      ),
-    output: deltaRows,
-    expected: (place) => (perKey(place, false) as never as { collect(): Promise<Row[]> }).collect(),
   },
   {
     name: 'windowed aggregation, update, into foreachBatch',
@@ -525,6 +480,7 @@ export const scenarios: readonly Scenario[] = [
     output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
     expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
   },
+  ...deltaScenarios({ windowed, windowedTable, perKey, checkpoint, out, untilDone, availableNow, fiveFiles }),
   ...sideOutputScenarios({ stream, table, checkpoint, out, untilDone, availableNow, fiveFiles }),
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read

@@ -1,0 +1,69 @@
+// Scenarios into Delta tables, whose log says which batches they have.
+import type { Row, StreamingQuery } from 'millrace'
+import '../../src/delta/index.ts'
+import { TableState } from '../../src/delta/table-state.ts'
+import type { Input, Place, Scenario } from './scenarios.ts'
+
+/** What they have in common with the other scenarios. */
+interface Kit {
+  readonly windowed: (place: Place) => any
+  readonly windowedTable: (place: Place) => any
+  readonly perKey: (place: Place, isStream: boolean) => any
+  readonly checkpoint: (place: Place) => string
+  readonly out: (place: Place) => string
+  readonly untilDone: (query: Promise<StreamingQuery>) => Promise<void>
+  readonly availableNow: { readonly availableNow: true }
+  readonly fiveFiles: Input
+}
+
+/** The newest batch of a query that a table has; -1 before the first. */
+export async function newestDeltaBatch({ files }: Place, table: string): Promise<number> {
+  const state = new TableState(files, table)
+  await state.refresh()
+  return Math.max(-1, ...state.transactions.values())
+}
+
+export const deltaScenarios = ({
+  windowed,
+  windowedTable,
+  perKey,
+  checkpoint,
+  out,
+  untilDone,
+  availableNow,
+  fiveFiles,
+}: Kit): Scenario[] => {
+  const intoDelta = (frame: any, outputMode: string, place: Place) =>
+    untilDone(
+      frame.writeStream
+        .outputMode(outputMode)
+        .format('delta')
+        .trigger(availableNow)
+        .option('checkpointLocation', checkpoint(place))
+        .start(out(place)),
+    )
+  const output = async (place: Place): Promise<Row[]> => {
+    if ((await newestDeltaBatch(place, out(place))) < 0) return []
+    return (await place.engine.read.format('delta').load(out(place))).collect()
+  }
+  return [
+    {
+      name: 'windowed aggregation, append, into delta',
+      input: fiveFiles,
+      intoFiles: false,
+      intoDelta: true,
+      run: (place) => intoDelta(windowed(place), 'append', place),
+      output,
+      expected: (place) => windowedTable(place).collect(),
+    },
+    {
+      name: 'plain aggregation, complete, into delta',
+      input: fiveFiles,
+      intoFiles: false,
+      intoDelta: true,
+      run: (place) => intoDelta(perKey(place, true), 'complete', place),
+      output,
+      expected: (place) => perKey(place, false).collect(),
+    },
+  ]
+}
