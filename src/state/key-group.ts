@@ -414,7 +414,7 @@ export function noteRemoved(group: KeyGroup, slots: Uint32Array): void {
 
 /** Notes the identity of a row as removed that is not in the group. */
 export function noteRemovedId(group: KeyGroup, id: Int32Array): void {
-  if (4 * group.removedCount === group.removed.length)
+  if (4 * group.removedCount + 4 > group.removed.length)
     group.removed = resized(group.removed, Math.ceil((group.removed.length + 16) * growth))
   group.removed.set(id, 4 * group.removedCount++)
 }
