@@ -179,6 +179,14 @@ export const queries: readonly string[] = [
   'SELECT * FROM (SELECT k, id % 2 AS p, v FROM t) PIVOT (sum(v) AS s, count(v) AS c FOR p IN (0, 1)) ORDER BY k',
   'SELECT * FROM (SELECT id, v, id * 2.0D AS w FROM t) UNPIVOT (val FOR name IN (v, w AS ww)) ORDER BY id, name',
   'SELECT * FROM (SELECT id, v, id * 2.0D AS w FROM t) UNPIVOT INCLUDE NULLS (val FOR name IN (v, w)) ORDER BY id, name',
+  // casts as functions, operators
+  "SELECT int('5') + 1 AS a, string(1.5D) AS b, date('2020-01-31') AS c, boolean('true') AS d, bigint(2.5D) AS e, decimal('7') AS f",
+  "SELECT int('x') AS a",
+  "SELECT 1 << 3 AS a, -8 >> 1 AS b, -8 >>> 28 AS c, 'a' || 'b' || 1 AS d",
+  'SELECT int(array(1)) AS a',
+  // frames by months and days
+  "SELECT d, sum(n) OVER (ORDER BY d RANGE BETWEEN INTERVAL 1 MONTH PRECEDING AND CURRENT ROW) AS s FROM VALUES (DATE '2020-01-31', 1), (DATE '2020-02-29', 2), (DATE '2020-04-01', 4) AS q(d, n) ORDER BY d",
+  "SELECT d, sum(n) OVER (ORDER BY d DESC RANGE BETWEEN 2 PRECEDING AND CURRENT ROW) AS s FROM VALUES (DATE '2020-01-31', 1), (DATE '2020-02-01', 2), (DATE '2020-04-01', 4) AS q(d, n) ORDER BY d",
   // errors
   'SELECT nope FROM t',
   'SELECT * FROM nope',

@@ -15,13 +15,13 @@ function ofTwo(name: string): FunctionRow {
   return special(name, [2, 2], resolve)
 }
 /** Of an int or a long. */
-function shift(name: string): FunctionRow {
+function shift(name: string, operator: string): FunctionRow {
   const resolve: Resolve = ([given, count]) => {
     const arg = given!.type === 'long' ? given! : argumentAs(name, given!, 0, 'int')
     const args = [arg, argumentAs(name, count!, 1, 'int')]
     return call(name, args, arg.type, anyNullable(args))
   }
-  return special(name, [2, 2], resolve)
+  return special(name, [2, 2], resolve, [operator])
 }
 const resolveBitCount: Resolve = ([given]) => {
   const arg = given!.type === 'boolean' ? given! : argumentAs('bit_count', given!, 0, 'integral')
@@ -35,7 +35,7 @@ export const bitwise: readonly FunctionRow[] = [
   scalar('~', { takes: ['integral'], gives: (args) => args[0]!.type }),
   special('bit_count', [1, 1], resolveBitCount),
   scalar('getbit', { takes: ['integral', 'int'], gives: 'byte', aliases: ['bit_get'] }),
-  shift('shiftleft'),
-  shift('shiftright'),
-  shift('shiftrightunsigned'),
+  shift('shiftleft', '<<'),
+  shift('shiftright', '>>'),
+  shift('shiftrightunsigned', '>>>'),
 ]

@@ -11,7 +11,7 @@ export interface FunctionRow {
   readonly kind: 'scalar' | 'aggregate'
   /** False where one row may give different values at different times. */
   readonly deterministic: boolean
-  /** What the analyser writes and no user does. */
+  /** What the analyser writes and no user does, or what has no page of its own: the casts that are written as functions. */
   readonly internal?: boolean
   /** Least and greatest number of arguments. */
   readonly arity: readonly [number, number]

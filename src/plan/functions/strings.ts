@@ -137,7 +137,7 @@ export const strings: readonly FunctionRow[] = [
   trimming('btrim', true),
   trimming('ltrim'),
   trimming('rtrim'),
-  special('concat', [0, Infinity], resolveConcat),
+  special('concat', [0, Infinity], resolveConcat, ['||']),
   special('concat_ws', [1, Infinity], resolveConcatWs),
   scalar('substring', { takes: ['text', 'int', 'int'], min: 2, gives: first, aliases: ['substr'] }),
   scalar('substring_index', { takes: ['string', 'string', 'int'], gives: 'string' }),
