@@ -448,7 +448,9 @@ export class PlannedFrame {
   printSchema(): void {
     console.log(schemaTree(this.schema))
   }
-  explain(mode: ExplainMode | OutputMode = 'append'): string {
+  explain(how: ExplainMode | OutputMode | boolean = 'append'): string {
+    // explain(extended) of PySpark
+    const mode = typeof how === 'boolean' ? (how ? 'extended' : 'simple') : how
     const text = explainText(this.plan, mode, (outputMode) => this.#engine.explainPhysical(this.plan, outputMode))
     console.log(text)
     return text

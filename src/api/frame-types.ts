@@ -398,7 +398,7 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K>, ShapeOps<K>
   /** Prints the columns with their types, as a tree. */
   printSchema(): void
   /** Prints the logical plan and what the engine makes of it; returns the same text. */
-  explain(mode?: ExplainMode | OutputMode): string
+  explain(mode?: ExplainMode | OutputMode | boolean): string
 }
 
 export interface GroupedData<S, G, K extends Kind> extends PivotOf<S, G, K>, StateFunctions<S, G, K> {
