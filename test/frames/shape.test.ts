@@ -51,6 +51,8 @@ describe('names and shape', () => {
     const print = vi.spyOn(console, 'log').mockImplementation(() => {})
     expect(sales().explain('simple')).toMatch(/^== Physical Plan ==/)
     expect(sales().explain('extended')).toMatch(/== Analyzed Logical Plan ==[^]*== Optimized Logical Plan ==[^]*== Physical Plan ==/)
+    expect(sales().explain(true)).toBe(sales().explain('extended'))
+    expect(sales().explain(false)).toBe(sales().explain('simple'))
     expect(() => sales().explain('codegen' as never)).toThrow(code('INVALID_EXPLAIN_MODE'))
     print.mockRestore()
   })
