@@ -123,7 +123,7 @@ async function createTables(duckdb: DuckDBConnection, { events, sideInput }: Inp
 }
 
 function started(engine: Engine, query: NexmarkQuery, input: Input, checkpoint: string) {
-  const streams = openStreams(engine, query.closes ? input.closed : input.events, input.sideInput, filesPerBatch)
+  const streams = openStreams(engine, query.closes ? input.closed : input.events, input.sideInput, filesPerBatch, query.closes === true)
   return query
     .build(streams)
     .writeStream.outputMode(query.outputMode)

@@ -21,10 +21,11 @@ SCHEMA = f"event_type int, person {PERSON}, auction {AUCTION}, bid {BID}"
 RANKS = {"rank1": "price < 10000", "rank2": "price >= 10000 and price < 1000000", "rank3": "price >= 1000000"}
 
 
-def streams(folder):
+def streams(folder, marked):
     def of(kind, name):
-        return (spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", files_per_batch).option("timestampFormat", "yyyy-MM-dd HH:mm:ss.SSS").json(folder)
-                .where(f"event_type = {kind}").select(f"{name}.*").withWatermark("dateTime", "4 seconds"))
+        rows = (spark.readStream.schema(SCHEMA).option("maxFilesPerTrigger", files_per_batch).option("timestampFormat", "yyyy-MM-dd HH:mm:ss.SSS").json(folder)
+                .where(f"event_type = {kind}").select(f"{name}.*"))
+        return rows.withWatermark("dateTime", "4 seconds") if marked else rows
     return of(0, "person"), of(1, "auction"), of(2, "bid")
 
 
@@ -108,7 +109,7 @@ def run(name):
     mode, closes, build = QUERIES[name]
     work = tempfile.mkdtemp(prefix="millrace-nexmark-spark-")
     try:
-        writer = build(*streams(closed if closes else events)).writeStream.outputMode(mode).trigger(availableNow=True).option("checkpointLocation", f"{work}/checkpoint")
+        writer = build(*streams(closed if closes else events, closes)).writeStream.outputMode(mode).trigger(availableNow=True).option("checkpointLocation", f"{work}/checkpoint")
         started = time.time()
         if name == "q10":
             query = writer.partitionBy("dt", "hm").format("parquet").start(f"{work}/out")
