@@ -76,3 +76,27 @@ test('simple patterns do run in DuckDB', () => {
     .explain('simple')
   expect(text).not.toContain('spark_regexp')
 })
+
+test('split_part with constants means what it means with columns', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.constantFrom('a', '.', 'é', '😀'), { maxLength: 7 }), { minLength: 5, maxLength: 12 }),
+      fc.array(fc.constantFrom('a', '.', 'é'), { minLength: 1, maxLength: 2 }),
+      fc.constantFrom(-3, -2, -1, 1, 2, 3),
+      async (texts, delimiter, number) => {
+        const by = delimiter.join('')
+        const rows = engine.createDataFrame(
+          texts.map((parts) => ({ x: parts.join(''), by, number })),
+          { x: t.string(), by: t.string(), number: t.int() },
+        )
+        const both = rows.select(({ x }) => ({
+          x,
+          own: expr(`split_part(x, '${by}', ${number})`),
+          kernel: expr('split_part(x, by, number)'),
+        }))
+        for (const row of await both.collect()) expect([row.x, row.own]).toEqual([row.x, row.kernel])
+      },
+    ),
+    { numRuns: 40 },
+  )
+})

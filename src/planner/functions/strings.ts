@@ -3,6 +3,14 @@ import { castSql } from '../cast-sql.ts'
 import { raise, sqlType } from '../sql-text.ts'
 import { isFloating, kernel, plain, type SqlArgument, type Template, type Templates, toInt } from './template.ts'
 
+/** SQL's own means the same where the delimiter is not empty and the number not 0. */
+const splitPart: Template = (args, ...rest) => {
+  const [, delimiter, number] = args
+  const isSame =
+    typeof delimiter!.literal === 'string' && delimiter!.literal !== '' && typeof number!.literal === 'number' && number!.literal !== 0
+  return (isSame ? plain : kernel)('split_part')(args, ...rest)
+}
+
 /** Positions from 1, or from the end below 0; 0 is taken for 1. What lies before the beginning counts for the length. */
 const substring: Template = ([x, position, length]) => {
   const ofBytes = x!.type === 'binary'
@@ -142,7 +150,7 @@ export const strings: Templates = {
     from!.literal === '' ? `CASE WHEN ${to!.sql} IS NOT NULL THEN ${x!.sql} END` : `replace(${x!.sql}, ${from!.sql}, ${to?.sql ?? "''"})`,
   translate: plain('translate'),
   split: kernel('split'),
-  split_part: kernel('split_part'),
+  split_part: splitPart,
   lpad: pad,
   rpad: pad,
   instr: toInt('instr'),
