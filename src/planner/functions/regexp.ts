@@ -22,7 +22,7 @@ function endsInEscape(pattern: string, character: string): boolean {
 
 /**
  * The pattern for DuckDB's own engine (RE2) where it surely means the same there as in Java: characters, sets of ASCII characters and
- * ranges of them, groups, alternatives and quantifiers. What is more goes to a kernel.
+ * ranges of them, groups, alternatives and quantifiers, though no groups with a quantifier: the engines treat one that matches nothing in different ways. What is more goes to a kernel.
  */
 function nativePattern(pattern: LiteralValue | undefined): string | undefined {
   if (typeof pattern !== 'string' || pattern.length > 200) return undefined
@@ -30,7 +30,7 @@ function nativePattern(pattern: LiteralValue | undefined): string | undefined {
   // two & in a set are an intersection in Java
   const member = '(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9 _.,:;=@/+*\'"<>#%!~?]|&(?!&)|\\\\[dws])'
   const atom = `(?:[A-Za-z0-9 _=:;,'"<>@#%&~\x60!\\/-]|\\\\[dws.*+?()\\[\\]{}|\\\\$^/-]|\\[\\^?${member}+\\])`
-  const flat = new RegExp(`^(?:${atom}${quantifier}|\\^(?![*+?{])|\\((?:\\?:)?(?=[^)])|\\)${quantifier}|\\|)*$`)
+  const flat = new RegExp(`^(?:${atom}${quantifier}|\\^(?![*+?{])|\\((?:\\?:)?(?=[^)])|\\)(?![*+?{])|\\|)*$`)
   if (!flat.test(pattern) || /(^|[(|])[)|*+?{]|[|(]$/.test(pattern) || !balanced(pattern)) return undefined
   return withVerticalTab(pattern)
 }
