@@ -46,7 +46,10 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['base', 'data', 'plan', 'sources', 'sinks'],
     because: "it gives sources and sinks; schemas in its logs are Spark's JSON, which plan/ reads",
   },
-  kafka: { imports: ['base', 'data', 'sources', 'sinks'], because: 'it gives sources and sinks, and knows its client library' },
+  kafka: {
+    imports: ['base', 'data', 'sources', 'sinks', 'api'],
+    because: 'it gives sources and sinks, and functions of columns for the formats of their values, and knows its client libraries',
+  },
   // On the roof.
   testing: {
     imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks', 'operators', 'state'],
@@ -59,7 +62,7 @@ const rooms: Readonly<Record<string, Room>> = {
 /** Optional peer dependencies, by the one room that knows them. */
 const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
   delta: ['hyparquet', 'hyparquet-compressors'],
-  kafka: ['@platformatic/kafka'],
+  kafka: ['@platformatic/kafka', 'avsc', 'protobufjs'],
   state: ['@nxtedition/rocksdb'],
 }
 

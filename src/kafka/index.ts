@@ -4,4 +4,6 @@ import { kafkaSourceProvider } from './provider.ts'
 
 registerSource(kafkaSourceProvider)
 
+export { type FormatOptions, from_avro, from_protobuf, to_avro, to_protobuf } from './formats/functions.ts'
+export { type RegistryOptions, RegistrySubject, SchemaRegistry } from './formats/registry.ts'
 export { kafkaSourceProvider }

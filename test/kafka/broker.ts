@@ -95,7 +95,10 @@ export class Broker {
   }
 
   #format(): void {
-    const clusterId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+    const random = crypto.getRandomValues(new Uint8Array(16))
+    // an id that begins with a hyphen would be read as an option
+    random[0]! &= 0x7f
+    const clusterId = Buffer.from(random).toString('base64url')
     const scram = this.secure?.scramUsers.flatMap((user) => ['--add-scram', user]) ?? []
     this.tool('kafka.tools.StorageTool', ['format', '--standalone', '--cluster-id', clusterId, '--config', this.#configFile, ...scram])
   }
@@ -180,7 +183,7 @@ const startFlags = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAt
 const throughputFlags = ['-Xms512m', '-Xmx1g', '-XX:+UseG1GC']
 
 /** Ports that were free just now, all different. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => (server.address() as { port: number }).port)

@@ -28,8 +28,11 @@ export function installBroker(): string {
   return `${jarFolder()}/*`
 }
 
+function cacheFolder(): string {
+  return process.env['MILLRACE_KAFKA_CACHE'] ?? join(homedir(), '.cache', 'millrace-kafka')
+}
 function jarFolder(): string {
-  return join(process.env['MILLRACE_KAFKA_CACHE'] ?? join(homedir(), '.cache', 'millrace-kafka'), kafkaVersion)
+  return join(cacheFolder(), kafkaVersion)
 }
 function jarsAreThere(): boolean {
   return existsSync(jarFolder()) && readdirSync(jarFolder()).some((name) => name.startsWith('kafka_2.13-'))
@@ -57,6 +60,33 @@ function resolveJars(): void {
   }
 }
 
+const registryVersion = '2.6.13.Final'
+
+/** The folder of a schema registry (Apicurio, which speaks Confluent's protocol; the newest version that runs on Java 17). Fetched where it is missing. */
+export function installRegistry(): string {
+  const target = join(cacheFolder(), `apicurio-${registryVersion}`)
+  if (existsSync(target)) return target
+  const building = `${target}.${process.pid}`
+  mkdirSync(building, { recursive: true })
+  const artifact = `io.apicurio:apicurio-registry-app:${registryVersion}:tar.gz:all`
+  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy'
+  runHere(building, 'mvn', ['-B', '-q', goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${building}`])
+  runHere(building, 'tar', ['xzf', join(building, `apicurio-registry-app-${registryVersion}-all.tar.gz`), '-C', building])
+  try {
+    renameSync(building, target)
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true })
+    if (!existsSync(target)) throw error
+  }
+  return target
+}
+function runHere(folder: string, command: string, args: readonly string[]): void {
+  const ran = spawnSync(command, args, { encoding: 'utf8' })
+  if (ran.status === 0) return
+  rmSync(folder, { recursive: true, force: true })
+  throw new Error(`${command} ${args.join(' ')} failed:\n${ran.stdout}${ran.stderr}`)
+}
+
 if (import.meta.main) {
   const reason = whyNoBroker()
   if (reason !== undefined) {
@@ -64,4 +94,5 @@ if (import.meta.main) {
     process.exit(1)
   }
   console.log(`Kafka ${kafkaVersion}: ${installBroker()}`)
+  console.log(`schema registry ${registryVersion}: ${installRegistry()}`)
 }
