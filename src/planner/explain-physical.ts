@@ -46,7 +46,7 @@ function nodeLines(node: PhysicalNode, seen: Map<PhysicalNode, number>): string[
 function titleOf(node: PhysicalNode): string {
   switch (node.kind) {
     case 'source':
-      return `Source ${node.source}`
+      return `Source ${node.source}${node.json ? `, which parses JSON: ${node.json.fields.names.join(', ')}` : ''}`
     case 'scan':
       return `Scan ${node.scan.format} ${node.scan.paths.join(', ')}`
     case 'local':

@@ -92,6 +92,13 @@ function withFields(plan: LogicalPlan, { fields }: FieldReads, column: number): 
   return { ...plan, schema, input: withFields((plan as { input: LogicalPlan }).input, { fields } as FieldReads, column) } as LogicalPlan
 }
 
+/** What from_json was told, as plan/functions/json.ts writes it. */
+interface JsonSpec {
+  readonly type: DataType
+  readonly failFast?: boolean
+  readonly patterns?: object
+}
+
 /** Collects the fields that are read of one column of texts, and puts their columns in place of the calls. */
 class FieldReads {
   readonly fields: Field[] = []
@@ -122,8 +129,10 @@ class FieldReads {
     const [text, spec] = e.args
     const isColumn = text?.kind === 'cast' && text.type === 'string' && text.input.kind === 'column' && text.input.index === this.#column
     if (!isColumn || spec?.kind !== 'literal' || typeof spec.value !== 'string') return undefined
-    const { type, corrupt, failFast } = JSON.parse(spec.value) as { type: DataType; corrupt?: string; failFast: boolean }
-    return typeof type === 'object' && type.kind === 'struct' && corrupt === undefined && !failFast ? spec.value : undefined
+    const { type, failFast, patterns, ...others } = JSON.parse(spec.value) as JsonSpec
+    // any option but the defaults, one that comes later too, is the function's own business
+    const isDefault = !failFast && Object.keys(patterns ?? {}).length === 0 && Object.keys(others).length === 0
+    return isDefault && typeof type === 'object' && type.kind === 'struct' ? spec.value : undefined
   }
 
   #fieldColumn(name: string, type: DataType, spec: string, e: Expression): Expression {

@@ -1,5 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { refusedFormats } from '../data/file-options.ts'
+import type { ParsedColumns } from '../planner/json-in-source.ts'
+import type { SourceProvider } from '../sources/provider.ts'
 
 /** The provider that answers to a format's name, in any case of letters. InvalidQueryError DATA_SOURCE_NOT_FOUND names those there are. */
 export function findProvider<P extends { readonly formats: readonly string[] }>(
@@ -13,4 +15,9 @@ export function findProvider<P extends { readonly formats: readonly string[] }>(
     what: `there is no ${kind} with the format "${format}"`,
     todo: refusedFormats[format.toLowerCase()] ?? `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
   })
+}
+
+/** Which columns of JSON texts the sources parse themselves. */
+export function parsedColumns(providers: readonly SourceProvider[]): ParsedColumns {
+  return (format) => providers.find((each) => each.formats.includes(format.toLowerCase()))?.parsesJson ?? []
 }

@@ -28,7 +28,7 @@ import { SqlEngine } from '../sql/sql-engine.ts'
 import { boundedOf } from './bounded-tables.ts'
 import { EngineConf } from './engine-conf.ts'
 import { explainQuery } from './explained-query.ts'
-import { findProvider } from './find-provider.ts'
+import { findProvider, parsedColumns } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { runBatch } from './run-batch.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
@@ -145,7 +145,7 @@ export class LocalEngine implements EnginePort {
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
     const optimized = optimize(plan)
     return isStreaming(plan)
-      ? explainStreamingPlan(planStreaming(optimized, outputMode, this.#timeZone))
+      ? explainStreamingPlan(planStreaming(optimized, outputMode, this.#timeZone, { parsed: parsedColumns(this.#current.sourceProviders) }))
       : explainBatchPlan(planBatch(optimized, this.#timeZone))
   }
 

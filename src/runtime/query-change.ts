@@ -5,6 +5,7 @@ import { readOnlyFiles } from '../base/read-only-files.ts'
 import { type CheckpointInspection, inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts'
 import { keyGroupsKey, timeZoneKey } from '../checkpoint/pinned-conf.ts'
 import { optimize } from '../plan/rules.ts'
+import type { ParsedColumns } from '../planner/json-in-source.ts'
 import type { Lineages } from '../planner/stateful-planning.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
@@ -25,15 +26,21 @@ export interface QueryChange {
   readonly operators: readonly OperatorMatch[]
 }
 
-/** Plans a query for a checkpoint. Reads only. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
-export async function planForCheckpoint(spec: StartQuery, folder: string, conf: Conf, files: Files): Promise<QueryChange> {
+/** Plans a query for a checkpoint. Reads only. `parsed`: as for planStreaming. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
+export async function planForCheckpoint(
+  spec: StartQuery,
+  folder: string,
+  conf: Conf,
+  files: Files,
+  parsed: ParsedColumns = () => [],
+): Promise<QueryChange> {
   const looks = readOnlyFiles(files)
   const found = await inspectCheckpoint(looks, folder)
   const pinned = found?.planned.entry.conf
   const timeZone = pinned?.[timeZoneKey] ?? conf.text(timeZoneKey)
   const logical = optimize(spec.plan)
   const lateColumns = spec.lateRows?.columns ?? null
-  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns })
+  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns, parsed })
   if (!found || found.nextBatchId === 0) return { plan, found, operators: [] }
   const keyGroups = Number(pinned?.[keyGroupsKey] ?? conf.text(keyGroupsKey))
   const stored = await readStoredStores({
@@ -51,7 +58,7 @@ export async function planForCheckpoint(spec: StartQuery, folder: string, conf: 
     ),
   ) satisfies Lineages
   return {
-    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages }),
+    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages, parsed }),
     found,
     operators,
   }
@@ -64,9 +71,10 @@ export async function planForStart(
   conf: Conf,
   files: Files,
   planned: StreamingPlan,
+  parsed: ParsedColumns,
 ): Promise<QueryChange> {
   try {
-    return await planForCheckpoint(spec, folder, conf, files)
+    return await planForCheckpoint(spec, folder, conf, files, parsed)
   } catch (error) {
     if (!(error instanceof CorruptCheckpointError)) throw error
     return { plan: planned, found: undefined, operators: [] }

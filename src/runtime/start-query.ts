@@ -44,7 +44,7 @@ import { version } from '../version.ts'
 import { readTable } from './bounded-tables.ts'
 import type { Conf } from './conf.ts'
 import type { ExecutionParts } from './execution-parts.ts'
-import { findProvider } from './find-provider.ts'
+import { findProvider, parsedColumns } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
 import { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
@@ -98,7 +98,7 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   }
   checkStreaming(spec.plan, spec.outputMode)
   const lateColumns = spec.lateRows?.columns ?? null
-  const parsed = (format: string) => environment.sourceProviders.find((each) => each.formats.includes(format))?.parsesJson ?? []
+  const parsed = parsedColumns(environment.sourceProviders)
   const timeZone = environment.conf.text('spark.sql.session.timeZone')
   const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, { lateColumns, parsed })
   if (spec.lateRows) checkLateRows(plan)
@@ -133,7 +133,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const change = await planForStart(spec, location.folder, conf, files, planned)
+    const change = await planForStart(spec, location.folder, conf, files, planned, parsedColumns(environment.sourceProviders))
     const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, change, location.folder, environment)
     const { plan } = change
     opened.push({ stop: () => checkpoint.close() })
