@@ -117,6 +117,7 @@ export { type ImportedSource, type ImportReport, importCheckpoint } from './runt
 export { CheckpointState, type OpenStateOptions, type StateQueryResult, type StateTableInfo } from './runtime/inspect-state.ts'
 export type { LocalOptions } from './runtime/local-engine.ts'
 export { type MoveStateOptions, type MoveStateReport, moveState } from './runtime/move-state.ts'
+export { type PlannedChange, type PlannedPart, type PlannedQuery, type PlanVerdict, plannedQueries } from './runtime/plan-query.ts'
 export type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from './sinks/sink.ts'
 export type { SourceContext, SourceProvider } from './sources/provider.ts'
 export type { Offset, ReadLimit, Source } from './sources/source.ts'

@@ -85,6 +85,6 @@ What is not in the table may change freely: filters, expressions of a projection
 
 A batch that was planned and not committed is run again by the new query, over the rows that the old one planned. A source whose rows such a batch needs cannot be removed yet: let the old query commit it first (trigger \`availableNow\`).
 
-How state is migrated, what results then mean, what a rollback does, and how to deploy what is refused: [state-changes.md](state-changes.md).
+How state is migrated, what results then mean, what a rollback does, and how to deploy what is refused: [state-changes.md](state-changes.md). \`millrace plan app.ts\` says all of it before anything runs.
 `
 }

@@ -29,6 +29,8 @@ export const exitCodes = {
   internal: 8,
   /** `--restart` gave up: one start after the other failed soon. */
   crashLoop: 9,
+  /** `plan`: a query can't go on with its checkpoint. */
+  refused: 10,
   /** Plus the signal's number: a second signal, the batch was left off. */
   signal: 128,
 } as const

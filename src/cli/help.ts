@@ -17,6 +17,7 @@ const codes = `Exit codes:
   7  a function of yours has thrown
   8  a defect of Millrace
   9  crash loop: --restart gave up
+  10 plan: a query can't go on with its checkpoint
   128 + signal number  stopped at once by a second signal
 `
 
@@ -28,6 +29,7 @@ Commands:
   run <module>            run the queries that a module starts
   dev <module>            the same, anew at every change, with a live table of the queries
   explain <module>        show the plans of its queries, and run none
+  plan <module>           say what a start would do with the checkpoints of its queries, and run none
   init [folder]           make a project that runs at once
   checkpoint <command>    what is in a checkpoint: ls, show, verify, gc, copy; import takes over one of Spark
   dlq <command>           the dead letters of a query: ls, show, and replay into a file source
@@ -68,6 +70,15 @@ Loads the module; its queries are checked and planned as a start would, and noth
 Exit code 0, 2 (no such module, no query) or 5 (a query can't run as it is written).
 
 Options:
+${shared}`,
+  plan: `Usage: millrace plan <module> [options]
+
+Loads the module and compares each of its queries with its checkpoint; nothing runs or is written. Says for every source,
+sink and stateful operator: same, migrated (how), rebuilt (without the state, and why that is right) or refused (why, and
+how to deploy it). Exit code 0, 10 (something is refused), 2 (no such module, no query), 4 or 5 (as a start would end).
+
+Options:
+  --checkpoint <folder>  compare with this checkpoint, and not with the one in the module
 ${shared}`,
   init: `Usage: millrace init [folder]
 

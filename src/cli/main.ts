@@ -11,6 +11,7 @@ import { explain } from './explain.ts'
 import { serveHealth } from './health.ts'
 import { type Command, helpTexts } from './help.ts'
 import { init } from './init.ts'
+import { plan } from './plan.ts'
 import { progress } from './progress.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
@@ -29,6 +30,7 @@ const optionsOf = {
   run: ['restart', 'max-restarts', 'restart-delay', 'health-port', 'takeover', 'json'],
   dev: ['json'],
   explain: ['json'],
+  plan: ['checkpoint', 'json'],
   init: ['json'],
   progress: ['last', 'json'],
   checkpoint: [],
@@ -70,6 +72,8 @@ export async function main(args: readonly string[]): Promise<number> {
         return await dev(operand!, values.json, terminal)
       case 'explain':
         return await explain(operand!, values.json, terminal)
+      case 'plan':
+        return await plan(operand!, { json: values.json, checkpoint: values.checkpoint }, terminal)
       case 'init':
         return init(operand ?? '.', terminal)
       case 'progress':
@@ -135,6 +139,7 @@ function parse(args: readonly string[]) {
         'restart-delay': { type: 'string' },
         'health-port': { type: 'string' },
         last: { type: 'string' },
+        checkpoint: { type: 'string' },
         takeover: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -1,3 +1,4 @@
+import type { Random } from '../base/random.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { explainStreamingPlan } from '../planner/explain-physical.ts'
 import type { StartQuery } from '../query/engine-port.ts'
@@ -24,10 +25,15 @@ export function explainQuery(spec: StartQuery, environment: QueryEnvironment): S
   const { plan } = prepareQuery(spec, environment)
   const [logical, physical] = [explainLogical(spec.plan), explainStreamingPlan(plan)]
   explained.push({ name: spec.queryName, format: spec.format, outputMode: spec.outputMode, logical, physical })
+  return endedQuery(environment.random, spec.queryName, physical, `== Logical Plan ==\n${logical}\n\n${physical}`)
+}
+
+/** A query that was only looked at. */
+export function endedQuery(random: Random, name: string | null, plan: string, extendedPlan = plan): StreamingQuery {
   return {
-    id: environment.random.uuid(),
-    runId: environment.random.uuid(),
-    name: spec.queryName,
+    id: random.uuid(),
+    runId: random.uuid(),
+    name: name,
     isActive: false,
     exception: null,
     status: { message: 'Stopped', isDataAvailable: false, isTriggerActive: false },
@@ -36,6 +42,6 @@ export function explainQuery(spec: StartQuery, environment: QueryEnvironment): S
     awaitTermination: async () => true,
     processAllAvailable: async () => {},
     stop: async () => {},
-    explain: (extended = false) => (extended ? `== Logical Plan ==\n${logical}\n\n${physical}` : physical),
+    explain: (extended = false) => (extended ? extendedPlan : plan),
   }
 }

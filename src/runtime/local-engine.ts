@@ -30,6 +30,7 @@ import { EngineConf } from './engine-conf.ts'
 import { explainQuery } from './explained-query.ts'
 import { findProvider, parsedColumns } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
+import { planQuery } from './plan-query.ts'
 import { runBatch } from './run-batch.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
 import { resolveStateTable } from './state-tables.ts'
@@ -139,6 +140,7 @@ export class LocalEngine implements EnginePort {
   }
 
   start(query: StartQuery): Promise<StreamingQuery> {
+    if (process.env['MILLRACE_PLAN'] === 'true') return planQuery(query, this.#current)
     return process.env['MILLRACE_EXPLAIN'] === 'true' ? Promise.try(explainQuery, query, this.#current) : startQuery(query, this.#current)
   }
 

@@ -1,7 +1,7 @@
 // Each rule for a query that changed between two runs, tried with two real runs on one checkpoint.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { avg, count, type Engine, MillraceError, max, millrace, sum, t, window } from 'millrace'
+import { avg, count, type Engine, MillraceError, max, millrace, sum, t, to_date, window } from 'millrace'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RestartRuleName, restartRules } from '../../src/checkpoint/restart-rules.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
@@ -352,6 +352,40 @@ describe('configuration', () => {
       `millrace: the checkpoint keeps ${key} = 16; the 32 that is configured now has no effect on it`,
     ])
   })
+})
+
+test('the time zone that the checkpoint began with stays, and the user is told', async () => {
+  const key = 'spark.sql.session.timeZone'
+  const told: string[] = []
+  const elsewhere = await millrace.local({ threads: 1, print: (text) => told.push(text), conf: { [key]: 'Asia/Tokyo' } })
+  try {
+    const input = join(folder.path, 'days')
+    await mkdir(input)
+    const days = async (on: Engine) => {
+      const rows = on.readStream.schema(click).json(input)
+      const counted = rows.groupBy(({ at }) => ({ day: to_date(at) })).agg(() => ({ n: count() }))
+      const seen: unknown[] = []
+      const query = await counted.writeStream
+        .outputMode('complete')
+        .trigger({ availableNow: true })
+        .option('checkpointLocation', join(folder.path, 'checkpoint-days'))
+        .foreachBatch(async (batch) => {
+          seen.splice(0, seen.length, ...(await batch.collect()).map(({ day, n }) => `${day} ${n}`))
+        })
+        .start()
+      await query.awaitTermination()
+      return seen
+    }
+    const row = '{"at":"2001-01-01T20:00:00Z","user":"ann","price":2}\n'
+    await writeFile(join(input, 'a.json'), row)
+    expect(await days(engine)).toEqual(['2001-01-01 1'])
+    await writeFile(join(input, 'b.json'), row)
+    // in Tokyo it is the next day already
+    expect(await days(elsewhere)).toEqual(['2001-01-01 2'])
+    expect(told.join()).toContain(`the checkpoint keeps ${key} = UTC; the Asia/Tokyo that is configured now`)
+  } finally {
+    await elsewhere.close()
+  }
 })
 
 test('a start that was refused leaves nothing: the right query goes on, and the wrong one is refused again', async () => {

@@ -7,6 +7,7 @@ import { type ProcessIdentity, systemProcess } from '../../src/checkpoint/proces
 import { openSinkLog } from '../../src/data/file-sink-log.ts'
 import type { StepObserver } from '../../src/query/steps.ts'
 import { deltaScenarios, newestDeltaBatch } from './delta-scenarios.ts'
+import { migrationScenarios } from './migration-scenarios.ts'
 import { sideOutputScenarios } from './side-output-scenarios.ts'
 import { countsByKey, windowsByTimers } from './state-functions.ts'
 
@@ -481,6 +482,7 @@ export const scenarios: readonly Scenario[] = [
     expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
   },
   ...deltaScenarios({ windowed, windowedTable, perKey, checkpoint, out, untilDone, availableNow, fiveFiles }),
+  ...migrationScenarios({ fields, perKey, checkpoint, untilDone, intoBatchFiles, latestByKey, fiveFiles }),
   ...sideOutputScenarios({ stream, table, checkpoint, out, untilDone, availableNow, fiveFiles }),
   {
     // what a batch would read is another thing after each crash: only its log entry says what it did read
