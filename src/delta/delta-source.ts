@@ -1,10 +1,10 @@
-import { join } from 'node:path'
-import { CorruptCheckpointError, FencedError, InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { SourceContext } from '../sources/provider.ts'
 import { boundOf, type Offset, type ReadLimit, type Source } from '../sources/source.ts'
+import { type NoteFormat, StartNote } from '../sources/start-note.ts'
 import type { Action, AddFile } from './actions.ts'
 import { commitPath, listLog } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
@@ -25,10 +25,17 @@ interface DeltaOffset {
   readonly isStartingVersion: boolean
 }
 
-interface VersionFiles {
-  readonly snapshot: Snapshot | null
-  /** In the order in which the stream takes them. */
-  readonly adds: readonly AddFile[]
+const startFormat: NoteFormat<DeltaOffset> = {
+  encode: (offset) => `v1\n${JSON.stringify(offset)}`,
+  decode: (text) => {
+    try {
+      return text.startsWith('v1\n') ? (JSON.parse(text.slice(3)) as DeltaOffset) : undefined
+    } catch {
+      return undefined
+    }
+  },
+  content: 'v1 and an offset',
+  meaning: 'the version at which the stream began',
 }
 
 /** `readStream.format('delta')`: first the rows that the table holds, then what each commit adds. */
@@ -36,7 +43,7 @@ export class DeltaSource implements Source {
   readonly schema: Schema
   readonly description: string
   readonly readLimit: ReadLimit
-  readonly #context: SourceContext
+  readonly #note: StartNote<DeltaOffset>
   readonly #files: Files
   #first: DeltaOffset | undefined
   readonly #options: StreamOptions
@@ -45,11 +52,11 @@ export class DeltaSource implements Source {
   /** The newest version that an AvailableNow run goes to. */
   #frozen: number | undefined
   #latest: DeltaOffset | null = null
-  /** The files of the versions that were looked at last. */
-  readonly #versions = new Map<string, VersionFiles>()
+  /** The files of the versions that were looked at last, in the order in which the stream takes them. */
+  readonly #versions = new Map<string, readonly AddFile[]>()
 
   constructor(context: SourceContext, options: StreamOptions, table: Snapshot) {
-    this.#context = context
+    this.#note = new StartNote(context, startFormat)
     this.#files = context.files
     this.#options = options
     this.#table = table
@@ -62,14 +69,14 @@ export class DeltaSource implements Source {
   }
 
   async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
-    const from = (start as DeltaOffset | null) ?? (await this.#firstOffset())
+    const from = (start as DeltaOffset | null) ?? (await this.#begin())
     this.#checkTable(from)
     const newest = this.#frozen ?? (await this.#newestVersion())
     const [maxFiles, maxBytes] = [boundOf(limit, 'max-files'), boundOf(limit, 'max-bytes')]
     let [files, bytes] = [0, 0]
     let at = from
     while (at.isStartingVersion || at.reservoirVersion <= newest) {
-      const { adds } = await this.#filesOf(at)
+      const adds = await this.#filesOf(at)
       for (let index = at.index + 1; index < adds.length; index++) {
         bytes += adds[index]!.size
         // one file at least
@@ -87,17 +94,17 @@ export class DeltaSource implements Source {
 
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
     const to = end as DeltaOffset
-    let at = (start as DeltaOffset | null) ?? (await this.#firstOffset())
+    let at = (start as DeltaOffset | null) ?? (this.#first ??= await this.#note.readWritten())
     this.#checkTable(to)
     const taken: AddFile[] = []
     while (
       at.reservoirVersion < to.reservoirVersion ||
       (at.reservoirVersion === to.reservoirVersion && at.isStartingVersion && !to.isStartingVersion)
     ) {
-      taken.push(...(await this.#filesOf(at)).adds.slice(at.index + 1))
+      taken.push(...(await this.#filesOf(at)).slice(at.index + 1))
       at = { ...at, reservoirVersion: at.reservoirVersion + 1, index: -1, isStartingVersion: false }
     }
-    if (to.index > at.index) taken.push(...(await this.#filesOf(at)).adds.slice(at.index + 1, to.index + 1))
+    if (to.index > at.index) taken.push(...(await this.#filesOf(at)).slice(at.index + 1, to.index + 1))
     return tableRows(this.#files, this.#table, taken)
   }
 
@@ -111,44 +118,11 @@ export class DeltaSource implements Source {
   }
   async stop(): Promise<void> {}
 
-  /** Where the stream begins. It is written down when it is first found out, so that the first batch is the same when it is run again. */
-  async #firstOffset(): Promise<DeltaOffset> {
-    this.#first ??= await this.#noted()
-    if (this.#first) return this.#first
-    const first = await this.#findFirstOffset()
-    const { files, metadataFolder, checkFence } = this.#context
-    await checkFence()
-    const path = join(metadataFolder, '0')
-    if (!(await files.createExclusive(path, `v1\n${JSON.stringify(first)}`))) {
-      throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
-        what: `${path} was written by another run of this query just now`,
-        todo: 'stop one of the two runs',
-      })
-    }
-    this.#first = first
-    return first
-  }
-  async #noted(): Promise<DeltaOffset | undefined> {
-    const { files, metadataFolder } = this.#context
-    const path = join(metadataFolder, '0')
-    if ((await files.stat(path)) === undefined) return undefined
-    const [version, text] = Buffer.from(await files.read(path))
-      .toString('utf8')
-      .split('\n')
-    try {
-      if (version === 'v1') {
-        const noted = JSON.parse(text!) as DeltaOffset
-        // the run that wrote it may have been killed before it was durable
-        await files.sync([path])
-        return noted
-      }
-    } catch {
-      // told below
-    }
-    throw new CorruptCheckpointError('MALFORMED_LOG_FILE', {
-      what: `${path}, which says where the stream of a Delta table began, is damaged or of a newer version`,
-      todo: 'restore the checkpoint from a backup, or start a new one',
-    })
+  /** Where the stream began, or begins now. */
+  async #begin(): Promise<DeltaOffset> {
+    this.#first ??= await this.#note.read()
+    this.#first ??= await this.#note.write(await this.#findFirstOffset())
+    return this.#first
   }
 
   async #findFirstOffset(): Promise<DeltaOffset> {
@@ -193,7 +167,7 @@ export class DeltaSource implements Source {
     })
   }
 
-  async #filesOf({ reservoirVersion, isStartingVersion }: DeltaOffset): Promise<VersionFiles> {
+  async #filesOf({ reservoirVersion, isStartingVersion }: DeltaOffset): Promise<readonly AddFile[]> {
     const key = `${reservoirVersion} ${isStartingVersion}`
     const known = this.#versions.get(key)
     if (known) return known
@@ -203,13 +177,12 @@ export class DeltaSource implements Source {
     return made
   }
 
-  async #heldAt(version: number): Promise<VersionFiles> {
+  async #heldAt(version: number): Promise<readonly AddFile[]> {
     const snapshot = version === this.#table.version ? this.#table : await readSnapshot(this.#files, this.#options.table, { version })
-    const adds = [...snapshot.files].sort((a, b) => a.modificationTime - b.modificationTime || (a.path < b.path ? -1 : 1))
-    return { snapshot, adds }
+    return [...snapshot.files].sort((a, b) => a.modificationTime - b.modificationTime || (a.path < b.path ? -1 : 1))
   }
 
-  async #addedBy(version: number): Promise<VersionFiles> {
+  async #addedBy(version: number): Promise<readonly AddFile[]> {
     const { table, skipChangeCommits } = this.#options
     const path = commitPath(table, version)
     const actions = await readCommit(this.#files, table, path).catch((cause: unknown) => {
@@ -221,8 +194,7 @@ export class DeltaSource implements Source {
     })
     this.#checkChanges(version, actions)
     const removes = actions.some(({ remove }) => remove?.dataChange)
-    const adds = skipChangeCommits && removes ? [] : actions.flatMap(({ add }) => (add?.dataChange ? [add] : []))
-    return { snapshot: null, adds }
+    return skipChangeCommits && removes ? [] : actions.flatMap(({ add }) => (add?.dataChange ? [add] : []))
   }
 
   /** Rows that were removed or changed can't be taken back from what a stream has given out. */

@@ -2,10 +2,11 @@ import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { SourceContext } from '../sources/provider.ts'
 import { boundOf, type Offset, type ReadLimit, type RowsNeeded, type Source } from '../sources/source.ts'
+import { StartNote } from '../sources/start-note.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { Fetcher, type OffsetRange } from './fetcher.ts'
 import { GroupCommitter } from './group-committer.ts'
-import { readInitialOffsets, writeInitialOffsets } from './initial-offsets.ts'
+import { initialOffsets } from './initial-offsets.ts'
 import { lagMetrics } from './lag.ts'
 import { LostRanges } from './lost-ranges.ts'
 import { OffsetReader } from './offset-reader.ts'
@@ -28,6 +29,7 @@ export class KafkaSource implements Source {
   readonly #fetcher: Fetcher
   readonly #lost: LostRanges
   readonly #committer: GroupCommitter | undefined
+  readonly #note: StartNote<PartitionOffsets>
   #initial: PartitionOffsets | undefined
   /** What there was when it was last looked at. */
   #latest: PartitionOffsets | undefined
@@ -41,6 +43,7 @@ export class KafkaSource implements Source {
     this.schema = context.schema
     this.description = `KafkaV2[${describe(options.subscription)}]`
     this.#context = context
+    this.#note = new StartNote(context, initialOffsets)
     this.#options = options
     this.#cluster = cluster
     this.#reader = new OffsetReader(cluster, options)
@@ -74,7 +77,7 @@ export class KafkaSource implements Source {
   }
 
   async rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch> {
-    const from = start === null ? await this.#begin() : offsetsOf(start)
+    const from = start === null ? (this.#initial ??= await this.#note.readWritten()) : offsetsOf(start)
     const until = offsetsOf(end)
     const ranges = await this.#rangesOf(from, until)
     const batch = await readRanges(ranges, {
@@ -98,7 +101,7 @@ export class KafkaSource implements Source {
   }
 
   async prepareForAvailableNow(): Promise<void> {
-    const known = this.#initial ?? (await readInitialOffsets(this.#context)) ?? new Map<string, number>()
+    const known = this.#initial ?? (await this.#note.read()) ?? new Map<string, number>()
     this.#frozen = await this.#reader.latest(await this.#reader.partitions(new Set([...known.keys()].map(topicOf))))
     this.#latest = this.#frozen
   }
@@ -119,11 +122,11 @@ export class KafkaSource implements Source {
 
   /** Where the query began, or begins now. */
   async #begin(): Promise<PartitionOffsets> {
-    this.#initial ??= await readInitialOffsets(this.#context)
+    this.#initial ??= await this.#note.read()
     if (this.#initial) return this.#initial
     const partitions = await this.#reader.partitions()
     const offsets = await this.#reader.resolve(this.#options.starting, 'starting', partitions)
-    this.#initial = await writeInitialOffsets(this.#context, offsets)
+    this.#initial = await this.#note.write(offsets)
     return this.#initial
   }
 

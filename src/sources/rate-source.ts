@@ -5,6 +5,7 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import type { SourceContext, SourceProvider } from './provider.ts'
 import { refuseSchema } from './refuse-schema.ts'
 import type { Offset, ReadLimit, Source } from './source.ts'
+import { type NoteFormat, StartNote } from './start-note.ts'
 
 /** The columns of both rate sources. */
 export const rateSchema = new Schema([
@@ -35,10 +36,8 @@ export const rateProvider: SourceProvider = {
     return rateSchema
   },
   async open(context) {
-    const startMs = await readStartMs(context)
-    // the run that wrote it may have been killed before it was durable
-    if (startMs !== undefined) await context.files.sync([startFile(context)])
-    return new RateSource(context, rateOptions(context.options), startMs)
+    const note = new StartNote(context, startFormat)
+    return new RateSource(context, rateOptions(context.options), note, await note.read())
   },
 }
 
@@ -48,26 +47,27 @@ class RateSource implements Source {
   readonly readLimit: ReadLimit = { kind: 'all' }
   readonly #context: SourceContext
   readonly #options: RateOptions
+  readonly #note: StartNote<number>
   #startMs: number | undefined
   #latestMs = Number.NEGATIVE_INFINITY
   #frozenSeconds: number | undefined
 
-  constructor(context: SourceContext, options: RateOptions, startMs: number | undefined) {
+  constructor(context: SourceContext, options: RateOptions, note: StartNote<number>, startMs: number | undefined) {
     this.#context = context
     this.#options = options
+    this.#note = note
     this.#startMs = startMs
     this.description = `RateStreamV2[rowsPerSecond=${options.rowsPerSecond}, rampUpTimeSeconds=${options.rampUpSeconds}]`
   }
 
   async latestOffset(start: Offset | null): Promise<Offset | null> {
-    this.#startMs ??= await this.#writeStartMs()
+    this.#startMs ??= await this.#note.write(this.#context.clock.nowMs())
     const seconds = Math.max(secondsOf(start), this.#frozenSeconds ?? this.#secondsNow(this.#startMs))
     return seconds === secondsOf(start) ? start : seconds
   }
 
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
-    this.#startMs ??= await readStartMs(this.#context)
-    if (this.#startMs === undefined) throw lostStart(this.#context)
+    this.#startMs ??= await this.#note.readWritten()
     const [from, to] = [secondsOf(start), secondsOf(end)]
     const first = valueAtSecond(from, this.#options)
     const last = valueAtSecond(to, this.#options)
@@ -79,7 +79,7 @@ class RateSource implements Source {
   }
 
   async prepareForAvailableNow(): Promise<void> {
-    this.#startMs ??= await this.#writeStartMs()
+    this.#startMs ??= await this.#note.write(this.#context.clock.nowMs())
     this.#frozenSeconds = this.#secondsNow(this.#startMs)
   }
 
@@ -90,16 +90,6 @@ class RateSource implements Source {
   #secondsNow(startMs: number): number {
     this.#latestMs = Math.max(this.#latestMs, this.#context.clock.nowMs())
     return Math.max(0, Math.floor((this.#latestMs - startMs) / 1000))
-  }
-
-  async #writeStartMs(): Promise<number> {
-    const { files, checkFence, clock } = this.#context
-    await checkFence()
-    const nowMs = clock.nowMs()
-    if (await files.createExclusive(startFile(this.#context), `v1\n${nowMs}`)) return nowMs
-    const written = await readStartMs(this.#context)
-    if (written === undefined) throw lostStart(this.#context)
-    return written
   }
 }
 
@@ -118,31 +108,14 @@ export function valueAtSecond(seconds: number, { rowsPerSecond, rampUpSeconds }:
   return ((ramped * (ramped + 1n)) / 2n) * delta + BigInt(Math.max(0, seconds - rampUpSeconds)) * BigInt(rowsPerSecond)
 }
 
-function startFile(context: SourceContext): string {
-  return `${context.metadataFolder}/0`
-}
-
-async function readStartMs(context: SourceContext): Promise<number | undefined> {
-  let text: string
-  try {
-    text = Buffer.from(await context.files.read(startFile(context))).toString('utf8')
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
-    throw error
-  }
-  const match = /^v1\n(\d{1,16})\n?$/.exec(text)
-  if (match) return Number(match[1])
-  throw new CorruptCheckpointError('MALFORMED_LOG_FILE', {
-    what: `${startFile(context)} holds ${JSON.stringify(text.slice(0, 80))}, and not v1 and a time in milliseconds`,
-    todo: 'restore it from a backup; nothing was overwritten',
-  })
-}
-
-function lostStart(context: SourceContext): CorruptCheckpointError {
-  return new CorruptCheckpointError('BATCH_METADATA_NOT_FOUND', {
-    what: `${startFile(context)} is missing, and with it the time at which the source began`,
-    todo: 'restore it from a backup; Millrace will not guess which rows were read',
-  })
+const startFormat: NoteFormat<number> = {
+  encode: (startMs) => `v1\n${startMs}`,
+  decode: (text) => {
+    const match = /^v1\n(\d{1,16})\n?$/.exec(text)
+    return match ? Number(match[1]) : undefined
+  },
+  content: 'v1 and a time in milliseconds',
+  meaning: 'the time at which the source began',
 }
 
 function secondsOf(offset: Offset | null): number {

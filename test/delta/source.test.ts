@@ -87,6 +87,16 @@ test('a first batch that was not committed is the same when it is run again, tho
   expect(await numbersIn('out')).toEqual([1, 2, 3, 4])
 })
 
+test('a first batch whose beginning nobody knows any more is refused', async () => {
+  await writeTable([1, 2])
+  await run()
+  await rm(join(place('reader-out'), 'commits', '0'))
+  await rm(join(place('reader-out'), 'sources', '0', '0'))
+  await writeTable([3])
+  await expect(run()).rejects.toMatchObject({ code: 'BATCH_METADATA_NOT_FOUND' })
+  expect(await numbersIn('out')).toEqual([1, 2])
+})
+
 test('it starts at a version, at a time, or with what comes', async () => {
   await writeTable([1], [2], [3])
   await run({ startingVersion: 1 }, 'a')
