@@ -98,7 +98,7 @@ export class DeltaSink implements Sink {
         wasThere = this.#hasBatch(batchId)
         if (wasThere) return null
         // another writer may have changed the table since the files were written
-        if (this.#metadata().schemaString !== metadata.schemaString) throw changedMeanwhile(this.#state.table, batchId)
+        if (!hasSameLayout(this.#metadata(), metadata)) throw changedMeanwhile(this.#state.table, batchId)
         return [
           ...this.#preparations(metadata),
           { txn: this.#transaction(batchId) },
@@ -217,9 +217,14 @@ export class DeltaSink implements Sink {
   }
 }
 
+/** Whether files that were written for the one table lie rightly in the other. */
+function hasSameLayout(a: Metadata, b: Metadata): boolean {
+  return a.schemaString === b.schemaString && a.partitionColumns.join('\n') === b.partitionColumns.join('\n')
+}
+
 function changedMeanwhile(table: string, batchId: number): InvalidQueryError {
   return new InvalidQueryError('DELTA_METADATA_CHANGED', {
-    what: `the columns of the Delta table ${table} were changed by another writer while batch ${batchId} was written`,
+    what: `the columns or the partitioning of the Delta table ${table} were changed by another writer while batch ${batchId} was written`,
     todo: 'start the query again: the batch is run anew against the changed table',
   })
 }

@@ -188,3 +188,34 @@ test('two queries write to one table at the same time', async () => {
   expect(await rowsOf()).toHaveLength(16)
   expect(await commits()).toHaveLength(16)
 })
+
+test('a table that another writer makes meanwhile with other partitions is not written to', async () => {
+  const stream = new MemoryStream(engine, people)
+  const other = new MemoryStream(engine, people)
+  const files = await import('../../src/base/local-files.ts')
+  const writeFiles = files.LocalFiles.prototype.sync
+  let first = true
+  // between the first writer's files and its commit
+  files.LocalFiles.prototype.sync = async function (paths) {
+    await writeFiles.call(this, paths)
+    if (!first || !paths.some((path) => path.startsWith(table()) && path.endsWith('.parquet'))) return
+    first = false
+    const second = await other
+      .toDF()
+      .writeStream.option('checkpointLocation', join(folder, 'other'))
+      .partitionBy('city')
+      .format('delta')
+      .start(table())
+    other.addData({ name: 'bob', city: 'rome', age: 2 })
+    await second.processAllAvailable()
+    await second.stop()
+  }
+  try {
+    const query = await started(stream)
+    stream.addData({ name: 'ann', city: 'oslo', age: 1 })
+    await expect(query.awaitTermination()).rejects.toMatchObject({ code: 'DELTA_METADATA_CHANGED' })
+  } finally {
+    files.LocalFiles.prototype.sync = writeFiles
+  }
+  expect(await rowsOf()).toEqual(['{"name":"bob","city":"rome","age":2}'])
+})
