@@ -92,6 +92,8 @@ const sqlSliding = `SELECT auction, make_timestamp(w * 1000000) AS start, count(
   FROM (SELECT auction, unnest(range(((epoch_us(dateTime) // 2000000) * 2 - 8)::BIGINT, ((epoch_us(dateTime) // 2000000) * 2 + 2)::BIGINT, 2)) AS w FROM bid)
   GROUP BY ALL`
 
+const withDay = (bid: AnyFrame): AnyFrame => bid.withColumn('day', expr("date_format(dateTime, 'yyyy-MM-dd')"))
+
 const all: readonly NexmarkQuery[] = [
   {
     name: 'q0',
@@ -255,8 +257,7 @@ const all: readonly NexmarkQuery[] = [
     outputMode: 'update',
     keys: ['day'],
     build: ({ bid }) =>
-      bid
-        .withColumn('day', expr("date_format(dateTime, 'yyyy-MM-dd')"))
+      withDay(bid)
         .groupBy('day')
         .agg(aggregates([...bidCounts, ...distinctCounts('bidder', 'bidders'), ...distinctCounts('auction', 'auctions')])),
     sql: `SELECT strftime(dateTime, '%Y-%m-%d') AS day, ${sqlRanks([...sqlBids, ...sqlDistinct('bidder', 'bidders'), ...sqlDistinct('auction', 'auctions')])} FROM bid GROUP BY 1`,
@@ -267,8 +268,7 @@ const all: readonly NexmarkQuery[] = [
     outputMode: 'update',
     keys: ['channel', 'day'],
     build: ({ bid }) =>
-      bid
-        .withColumn('day', expr("date_format(dateTime, 'yyyy-MM-dd')"))
+      withDay(bid)
         .groupBy('channel', 'day')
         .agg(
           aggregates([
@@ -286,8 +286,7 @@ const all: readonly NexmarkQuery[] = [
     outputMode: 'update',
     keys: ['auction', 'day'],
     build: ({ bid }) =>
-      bid
-        .withColumn('day', expr("date_format(dateTime, 'yyyy-MM-dd')"))
+      withDay(bid)
         .groupBy('auction', 'day')
         .agg(
           aggregates([

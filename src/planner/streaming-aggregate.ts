@@ -28,7 +28,8 @@ export function aggregateRows(plan: Aggregate, { node, keyColumns, aggregateValu
   return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => aggregateValue(call, cells)) }
 }
 
-export function planAggregate(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
+/** A compilation that stops at the aggregation's input; once that was read, `positions()[i]` is where column i of it lies. */
+export function compileOverInput(plan: Aggregate, planning: StatefulPlanning) {
   let positions: readonly (number | undefined)[] = []
   const inner: Compilation = {
     names: newNames(),
@@ -40,6 +41,11 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
       return readInput(c, input.node, positions)
     },
   }
+  return { inner, positions: () => positions }
+}
+
+export function planAggregate(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
+  const { inner, positions } = compileOverInput(plan, planning)
   const isJudged = planning.outputMode() !== 'complete' && plan.keys.some((_, i) => hasWatermark(plan, i))
   const wanted = isJudged ? planning.lateColumns : null
   const { select, keys, scope } = groupedRows(plan, inner, neededForLate(wanted, plan.input))
@@ -78,7 +84,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     outputMode: planning.outputMode(),
     outputWatermark: { kind: 'same' },
     noDataBatches: planning.outputMode() === 'complete' ? 'never' : 'when-watermark-moves',
-    ...(isJudged && { late: [lateGroupedRows(plan, wanted, inner.inputs[0]!, positions)] }),
+    ...(isJudged && { late: [lateGroupedRows(plan, wanted, inner.inputs[0]!, positions())] }),
     schema: new Schema([
       ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
       ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),

@@ -6,26 +6,16 @@ import type { Aggregate } from '../plan/logical-plan.ts'
 import { cellsByKey, type GroupKey, groupKeys, type RowSession } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateInput, neededForLate } from './late-rows.ts'
-import { type Compilation, groupBySql, groupedRows, readInput } from './plan-sql.ts'
-import { newNames, type Select, selectFrom } from './select-sql.ts'
+import { type Compilation, groupBySql, groupedRows } from './plan-sql.ts'
+import { type Select, selectFrom } from './select-sql.ts'
 import { pieceOf, sessionKeyColumns, splitSession } from './session-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import { keyColumnsOf, type PlannedAccumulators, type PlannedAggregate, planAccumulators } from './streaming-aggregate.ts'
+import { compileOverInput, keyColumnsOf, type PlannedAccumulators, type PlannedAggregate, planAccumulators } from './streaming-aggregate.ts'
 import type { StatefulSession } from './streaming-plan.ts'
 
 /** An aggregation by sessions as a step with state: a row a session, many sessions a key. */
 export function planSession(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
-  let positions: readonly (number | undefined)[] = []
-  const inner: Compilation = {
-    names: newNames(),
-    inputs: [],
-    boundary(node, needed, c) {
-      if (node !== plan.input) return planning.boundary(node, needed, c)
-      const input = planning.input(node, needed)
-      positions = input.positions
-      return readInput(c, input.node, positions)
-    },
-  }
+  const { inner, positions } = compileOverInput(plan, planning)
   const wanted = planning.lateColumns
   const { select, keys, scope } = groupedRows(plan, inner, neededForLate(wanted, plan.input))
   const { others, session } = splitSession(keys)
@@ -46,7 +36,7 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
     rowsPerKey: 'many',
     aggregates: accumulators.aggregates.map((aggregate) => ({ ...aggregate, columns: aggregate.columns.map((at) => bounds.length + at) })),
   }
-  const cell = (index: number) => `t0.c${positions[index]!}`
+  const cell = (index: number) => `t0.c${positions()[index]!}`
   const late = state.eventTime === null ? undefined : lateInput({ wanted, plan: plan.input, cell, time: judgedBy(plan, state, cell) })
   const columns = [...state.keys, ...state.values].map(({ name, type, nullable }): Field => ({ name, type, nullable }))
   const node: StatefulSession = {

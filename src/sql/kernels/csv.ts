@@ -1,23 +1,14 @@
 /** Lines of CSV as Spark's parser (univocity) reads and writes them. */
 import type { DataType, StructType } from '../../data/types.ts'
+import type { CsvSpec } from '../../plan/functions/csv.ts'
 import { type CsvDialect, parseCsvRecord } from '../csv-records.ts'
 import { type Kernel, KernelError, kernel } from './kernel.ts'
 
-/** As plan/functions/csv.ts writes it. */
-interface Spec {
-  readonly sep: string
-  readonly quote: string
-  readonly escape: string
-  readonly comment: string
-  readonly nullValue: string
-  readonly trimLeft: boolean
-  readonly trimRight: boolean
-}
 interface Shape {
   readonly type: StructType
   readonly corrupt?: string
   readonly failFast: boolean
-  readonly csv: Spec
+  readonly csv: CsvSpec
   /** Patterns by which times are read afterwards: their texts are not looked at here. */
   readonly patterns: { readonly date?: string; readonly timestamp?: string; readonly timestampNtz?: string }
 }
@@ -28,7 +19,7 @@ function parsed<T>(text: string): T {
   known.set(text, found)
   return found as T
 }
-function dialectOf(spec: Spec): CsvDialect {
+function dialectOf(spec: CsvSpec): CsvDialect {
   const { sep: separator, quote, escape, comment, nullValue, trimLeft, trimRight } = spec
   return { separator, quote, escape, comment, nullValue, trimLeft, trimRight, emptyValue: '' }
 }
@@ -97,7 +88,7 @@ function fromCsv(text: string, shape: string): string | null {
 
 /** A value as it stands in a line: in quotes where it is empty, or holds what would end it. */
 function quoteCsv(text: string, spec: string): string {
-  const { sep, quote, escape, trimLeft, trimRight } = parsed<Spec>(spec)
+  const { sep, quote, escape, trimLeft, trimRight } = parsed<CsvSpec>(spec)
   let value = trimLeft ? text.trimStart() : text
   if (trimRight) value = value.trimEnd()
   if (value === '') return '""'
@@ -120,7 +111,7 @@ function inferredType(value: string | null): string {
   return /^(?:true|false)$/i.test(value) ? 'BOOLEAN' : 'STRING'
 }
 function schemaOfCsv(text: string, spec: string): string {
-  const { fields } = parseCsvRecord(text, dialectOf(parsed<Spec>(spec))).record
+  const { fields } = parseCsvRecord(text, dialectOf(parsed<CsvSpec>(spec))).record
   return `STRUCT<${fields.map((value, i) => `_c${i}: ${inferredType(value)}`).join(', ')}>`
 }
 
