@@ -228,6 +228,8 @@ test('a reader beside a query that removes files all the time sees whole batches
   const path = await folder()
   const query = await start(engine(), kinds.counts, path, {
     'spark.sql.streaming.minBatchesToRetain': '1',
+    // a history would still know the batch that is gone, and the error be another one
+    'millrace.checkpoint.retention': '0',
     'spark.sql.streaming.stateStore.maintenanceInterval': '0s',
   })
   await query.feed([{ k: 'a', at: 1, v: 1 }])
