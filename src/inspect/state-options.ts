@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { type CheckpointView, steady } from './checkpoint-view.ts'
+import { requireRestorable } from './loadable.ts'
 
 export interface StateReadOptions {
   readonly operatorId: number
@@ -123,6 +124,17 @@ export async function committedBatch(view: CheckpointView, asked: number | undef
     what: `the checkpoint ${view.folder} has no committed batch ${asked}: its log goes from ${oldest} to ${newest}`,
     todo: 'give a batch within it; spark.sql.streaming.minBatchesToRetain says how many are kept',
   })
+}
+
+/** Refuses to read the state after a batch that the checkpoint has lost: as gone where nothing knows the batch any more, else (BATCH_NOT_RESTORABLE) as one that only the history knows. */
+export async function requireReadable(view: CheckpointView, batchId: number): Promise<void> {
+  try {
+    await requireRestorable(view, batchId)
+  } catch (error) {
+    // a query that runs may have removed it since it was chosen
+    await committedBatch(view, batchId)
+    throw error
+  }
 }
 
 function flag(options: Options, name: string, otherwise: boolean): boolean {

@@ -6,9 +6,8 @@ import type { StateSchema } from '../data/state-schema.ts'
 import { listStores, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 import { type CheckpointView, isVanished, steady } from './checkpoint-view.ts'
-import { requireRestorable } from './loadable.ts'
 import { constantColumn, flatFields, partitionField, partitionOfGroups, rowNumberField, withPartition } from './state-columns.ts'
-import { committedBatch, invalid, required, type StateReadOptions } from './state-options.ts'
+import { committedBatch, invalid, required, requireReadable, type StateReadOptions } from './state-options.ts'
 import { feedFields, type StateShapes, shownFields, stateShapes } from './state-shapes.ts'
 
 export interface StateTable extends StateShapes {
@@ -83,7 +82,7 @@ async function rowsAt(
   { batchId, snapshot }: StateReadOptions,
 ): Promise<ColumnBatch[]> {
   const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(batchId))
-  await requireRestorable(view, batchId)
+  await requireReadable(view, batchId)
   if (snapshot !== null) await checkSnapshot(view, snapshot.startBatchId)
   const from = snapshot === null ? {} : { snapshotVersion: snapshot.startBatchId + 1 }
   const [loaded] = await loadStores(view.state, { stores, wanted: [store], version: batchId + 1, ...from })

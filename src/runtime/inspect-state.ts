@@ -8,9 +8,8 @@ import type { Schema } from '../data/schema.ts'
 import { type Field, typeText } from '../data/types.ts'
 import { columnsToRows } from '../data/values.ts'
 import { CheckpointView, isVanished, steady } from '../inspect/checkpoint-view.ts'
-import { requireRestorable } from '../inspect/loadable.ts'
 import { distinctNames, partitionOfGroups, structShape, withPartition } from '../inspect/state-columns.ts'
-import { committedBatch } from '../inspect/state-options.ts'
+import { committedBatch, requireReadable } from '../inspect/state-options.ts'
 import { flatSchema, storesOf } from '../inspect/state-source.ts'
 import { TableDatabase, type ViewedTable } from '../sql/table-database.ts'
 import { type LoadedStore, loadStores } from '../state/read-state.ts'
@@ -104,7 +103,7 @@ export class CheckpointState {
 
 async function load(view: CheckpointView, asked: number | undefined) {
   const batchId = await committedBatch(view, asked)
-  await requireRestorable(view, batchId)
+  await requireReadable(view, batchId)
   const stores = await loadStores(view.state, { stores: await storesOf(view), version: batchId + 1 })
   return { batchId, stores, partitions: await view.partitionsAt(batchId) }
 }
