@@ -50,23 +50,27 @@ export function columnKind(type: DataType): Column['kind'] {
 
 /** A zeroed array of the physical form of a fixed type. */
 export function fixedArray(type: DataType, length: number): FixedArray {
-  if (isYearMonth(type)) return new Int32Array(length)
+  return new (fixedArrayClass(type))(length)
+}
+/** The array class of the physical form of a fixed type. */
+export function fixedArrayClass(type: DataType) {
+  if (isYearMonth(type)) return Int32Array
   switch (type) {
     case 'boolean':
-      return new Uint8Array(length)
+      return Uint8Array
     case 'byte':
-      return new Int8Array(length)
+      return Int8Array
     case 'short':
-      return new Int16Array(length)
+      return Int16Array
     case 'int':
     case 'date':
-      return new Int32Array(length)
+      return Int32Array
     case 'float':
-      return new Float32Array(length)
+      return Float32Array
     case 'double':
-      return new Float64Array(length)
+      return Float64Array
     default:
-      return new BigInt64Array(length)
+      return BigInt64Array
   }
 }
 

@@ -23,6 +23,8 @@ export async function runAggregate(step: AggregateStep, { sql, inputs, store, wa
   const spec = { outputMode: step.outputMode, eventTimeKey: eventTime !== null && 'key' in eventTime ? eventTime.key : null }
   const { output, ...metrics } = aggregateBatch(store(), partial, spec, watermarks)
   const updatesMs = performance.now() - startMs
+  // the state has copied what it keeps
+  sql.release(partial)
   return { output: await loadAll(sql, output, step.schema), metrics: { ...metrics, updatesMs } }
 }
 

@@ -15,6 +15,8 @@ export interface StepSql {
   materialize(rows: Rows): Promise<Rows>
   /** Runs a SELECT whose first column is key_id (UHUGEINT); the others are as the schema says. */
   keyedColumns(sql: string, inputs: readonly Rows[], schema: Schema): Promise<KeyedBatch>
+  /** Nobody looks at rows of keyedColumns any more: their memory may hold the next ones. */
+  release(rows: KeyedBatch): void
   /** The columns at these positions of rows that are computed once. */
   columnsAt(rows: Rows, positions: readonly number[]): Promise<ColumnBatch>
   /** The engine's own columns become rows. */

@@ -39,7 +39,7 @@ export class StateUpkeep {
   }
 
   /** The engine as steps with state see it: rows come when the upkeep is through too. */
-  beside(sql: SqlBatch): Pick<SqlBatch, 'fragment' | 'materialize' | 'keyedColumns' | 'columnsAt' | 'load'> {
+  beside(sql: SqlBatch): Pick<SqlBatch, 'fragment' | 'materialize' | 'keyedColumns' | 'release' | 'columnsAt' | 'load'> {
     const both = async <T>(rows: Promise<T>): Promise<T> => {
       if (this.#isDone) return rows
       const [got] = await Promise.allSettled([rows, this.#whenIdle()])
@@ -50,6 +50,7 @@ export class StateUpkeep {
       fragment: (text, inputs, schema) => sql.fragment(text, inputs, schema),
       materialize: (rows) => both(sql.materialize(rows)),
       keyedColumns: (text, inputs, schema) => both(sql.keyedColumns(text, inputs, schema)),
+      release: (rows) => sql.release(rows),
       columnsAt: (rows, positions) => both(sql.columnsAt(rows, positions)),
       load: (batch) => both(sql.load(batch)),
     }

@@ -14,10 +14,11 @@ import {
   columnKind,
   type FixedArray,
   type FixedColumn,
-  fixedArray,
+  fixedArrayClass,
 } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
+import type { ArrayPool } from './array-pool.ts'
 import { bindings, type DataChunk, type Result, type Vector } from './bindings.ts'
 import { checkType, typeId } from './duck-types.ts'
 import { readNested } from './nested-values.ts'
@@ -27,13 +28,13 @@ export interface Chunk {
   readonly rows: number
 }
 
-/** All rows of a materialised result, whose columns from number `first` on have the types of `schema`. */
-export function readColumns(result: Result, schema: Schema, first = 0): ColumnBatch {
+/** All rows of a materialised result, whose columns from number `first` on have the types of `schema`; with a pool, in memory of that. */
+export function readColumns(result: Result, schema: Schema, first = 0, pool?: ArrayPool): ColumnBatch {
   const found = bindings.column_count(result)
   assert(found === schema.fields.length + first, `the statement gives ${found - first} columns, and the plan says ${schema.fields.length}`)
   schema.fields.forEach(({ type, name }, i) => checkType(bindings.column_logical_type(result, i + first), type, name))
   const { chunks, length } = chunksOf(result)
-  return { schema, length, columns: schema.fields.map(({ type }, i) => readColumn(chunks, i + first, type, length)) }
+  return { schema, length, columns: schema.fields.map(({ type }, i) => readColumn(chunks, i + first, type, length, pool)) }
 }
 
 /** The rows of one chunk of a statement whose columns have the types of `schema`. */
@@ -43,11 +44,11 @@ export function readChunk(chunk: DataChunk, schema: Schema): ColumnBatch {
 }
 
 /** The first column, UHUGEINT, as four words a row, most significant first. No row may be null. */
-export function readKeyIds(result: Result): Uint32Array {
+export function readKeyIds(result: Result, pool?: ArrayPool): Uint32Array {
   const id = bindings.get_type_id(bindings.column_logical_type(result, 0)) as number
   assert(id === typeId.uhugeint, `key_id came out with DuckDB's type number ${id} instead of UHUGEINT`)
   const { chunks, length } = chunksOf(result)
-  const words = new Uint32Array(4 * length)
+  const words = arrayOf(Uint32Array, 4 * length, pool)
   let to = 0
   for (const { chunk, rows } of chunks) {
     const vector = bindings.data_chunk_get_vector(chunk, 0)
@@ -78,20 +79,30 @@ function chunksOf(result: Result): { chunks: Chunk[]; length: number } {
 }
 
 /** One column of chunks, whose columns may be of any kind. */
-export function readColumn(chunks: readonly Chunk[], index: number, type: DataType, length: number): Column {
+export function readColumn(chunks: readonly Chunk[], index: number, type: DataType, length: number, pool?: ArrayPool): Column {
   if (type === 'void') return { kind: 'values', type, values: new Array<null>(length).fill(null) }
   switch (columnKind(type)) {
     case 'fixed':
-      return readFixed(chunks, index, type, length)
+      return readFixed(chunks, index, type, length, pool)
     case 'bytes':
-      return readBytes(chunks, index, type, length)
+      return readBytes(chunks, index, type, length, pool)
     case 'values':
       return { kind: 'values', type, values: chunks.flatMap(({ chunk, rows }) => readNested(chunk, index, type, rows)) }
   }
 }
 
-function readFixed(chunks: readonly Chunk[], index: number, type: DataType, length: number): FixedColumn {
-  const data = fixedArray(type, length)
+interface ArrayClass<A> {
+  readonly BYTES_PER_ELEMENT: number
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): A
+  new (length: number): A
+}
+/** An array whose values are all still to be written. */
+function arrayOf<A>(type: ArrayClass<A>, length: number, pool: ArrayPool | undefined): A {
+  return pool ? new type(pool.take(length * type.BYTES_PER_ELEMENT), 0, length) : new type(length)
+}
+
+function readFixed(chunks: readonly Chunk[], index: number, type: DataType, length: number, pool?: ArrayPool): FixedColumn {
+  const data = arrayOf<FixedArray>(fixedArrayClass(type), length, pool)
   let valid: Uint8Array | null = null
   let at = 0
   for (const { chunk, rows } of chunks) {
@@ -134,9 +145,10 @@ function expandNulls(bits: Uint8Array | null, valid: Uint8Array | null, at: numb
   return bytes
 }
 
-function readBytes(chunks: readonly Chunk[], index: number, type: DataType, length: number): BytesColumn {
-  const offsets = new Uint32Array(length + 1)
-  const heap = new Heap(length * 12)
+function readBytes(chunks: readonly Chunk[], index: number, type: DataType, length: number, pool?: ArrayPool): BytesColumn {
+  const offsets = arrayOf(Uint32Array, length + 1, pool)
+  offsets[0] = 0
+  const heap = new Heap(length * 12, pool)
   let valid: Uint8Array | null = null
   let at = 0
   for (const { chunk, rows } of chunks) {
@@ -153,15 +165,18 @@ function readBytes(chunks: readonly Chunk[], index: number, type: DataType, leng
 class Heap {
   bytes: Uint8Array<ArrayBuffer>
   end = 0
-  constructor(bytes: number) {
-    this.bytes = new Uint8Array(bytes)
+  readonly #pool: ArrayPool | undefined
+  constructor(bytes: number, pool?: ArrayPool) {
+    this.#pool = pool
+    this.bytes = arrayOf(Uint8Array, bytes, pool)
   }
   reserve(more: number): void {
     const needed = this.end + more
     if (needed <= this.bytes.length) return
     assert(needed <= 0xffffffff, 'a column of one batch holds over 4 GiB of text')
-    const larger = new Uint8Array(Math.min(0xffffffff, Math.max(needed, this.bytes.length * 2, 1024)))
+    const larger = arrayOf(Uint8Array, Math.min(0xffffffff, Math.max(needed, this.bytes.length * 2, 1024)), this.#pool)
     larger.set(this.bytes.subarray(0, this.end))
+    this.#pool?.give(this.bytes)
     this.bytes = larger
   }
 }

@@ -6,6 +6,7 @@ import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
+import { ArrayPool } from './array-pool.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
@@ -37,6 +38,9 @@ interface SourceRows {
   /** What the plan reads, where that is made of `relation`. */
   readonly outer?: SqlRelation
 }
+
+/** One for the process: batches of all queries are read on one thread. */
+const columnMemory = new ArrayPool()
 
 /** A batch on one session. Statements run where rows are asked for; everything before only puts their text together. */
 export class SqlBatchRun implements SqlBatch {
@@ -213,7 +217,20 @@ export class SqlBatchRun implements SqlBatch {
   ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
     const query = SqlRelation.of(this.fragment(sql, inputs, schema))
     const result = await this.select(query)
-    return { keyIds: readKeyIds(result), rows: readColumns(result, schema, 1) }
+    return { keyIds: readKeyIds(result, columnMemory), rows: readColumns(result, schema, 1, columnMemory) }
+  }
+
+  release({ keyIds, rows }: { readonly keyIds: Uint32Array; readonly rows: ColumnBatch }): void {
+    columnMemory.give(keyIds)
+    for (const column of rows.columns) {
+      if (column.kind === 'values') continue
+      if (column.valid !== null) columnMemory.give(column.valid)
+      if (column.kind === 'fixed') columnMemory.give(column.data)
+      else {
+        columnMemory.give(column.offsets)
+        columnMemory.give(column.heap)
+      }
+    }
   }
 
   async columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch> {

@@ -5,7 +5,7 @@
  * own memory and check that it is UTF-8; its address is read back, and the 16-byte entries of all rows are made to point into it. The
  * memory belongs to the vector until the chunk is reset, and the appender has copied the rows by then.
  */
-import { InvalidQueryError } from '../base/errors.ts'
+import { assert, InvalidQueryError } from '../base/errors.ts'
 import type { BytesColumn, Column, ColumnBatch } from '../data/column-batch.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { type Appender, bindings, type DataChunk, type Vector } from './bindings.ts'
@@ -78,8 +78,7 @@ function writeNulls(vector: Vector, valid: Uint8Array, start: number, rows: numb
 
 function writeStrings(vector: Vector, column: BytesColumn, name: string, start: number, rows: number): void {
   const { offsets, heap, valid } = column
-  const entries = new Uint8Array(16 * rows)
-  const words = new Uint32Array(entries.buffer)
+  const { bytes: entries, words } = cleanEntries(rows)
   const base = offsets[start]!
   let address = -1
   for (let i = 0; i < rows; i++) {
@@ -98,7 +97,17 @@ function writeStrings(vector: Vector, column: BytesColumn, name: string, start: 
     words[4 * i + 2] = pointer >>> 0
     words[4 * i + 3] = Math.floor(pointer / 4294967296)
   }
-  bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, entries.byteLength)
+  bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, 16 * rows)
+}
+
+/** The entries of a chunk's rows, which DuckDB copies. */
+const entryBytes = new Uint8Array(16 * chunkRows)
+const entryWords = new Uint32Array(entryBytes.buffer)
+/** Zeroes for that many entries: DuckDB compares an inline value with the bytes behind it. */
+function cleanEntries(rows: number): { bytes: Uint8Array<ArrayBuffer>; words: Uint32Array } {
+  assert(rows <= chunkRows, `a chunk has ${rows} rows`)
+  entryWords.fill(0, 0, 4 * rows)
+  return { bytes: entryBytes, words: entryWords }
 }
 
 const nothing = new Uint8Array(16)

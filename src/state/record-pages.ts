@@ -59,12 +59,17 @@ function presentSlots(
   { storage, offset, nullWord, nullBit }: ColumnLayout,
 ): Uint32Array | null {
   if (storage !== 'values' && nullBit === 0) return null
+  let first = 0
+  if (storage === 'values') while (first < rows && values[offset]![first] != null) first++
+  else while (first < rows && (words[first * stride + nullWord]! & nullBit) === 0) first++
+  if (first === rows) return null
   const slots = new Uint32Array(rows)
   let count = 0
+  for (; count < first; count++) slots[count] = count
   if (storage === 'values') {
-    for (let slot = 0; slot < rows; slot++) if (values[offset]![slot] != null) slots[count++] = slot
-  } else for (let slot = 0; slot < rows; slot++) if ((words[slot * stride + nullWord]! & nullBit) === 0) slots[count++] = slot
-  return count === rows ? null : slots.subarray(0, count)
+    for (let slot = first; slot < rows; slot++) if (values[offset]![slot] != null) slots[count++] = slot
+  } else for (let slot = first; slot < rows; slot++) if ((words[slot * stride + nullWord]! & nullBit) === 0) slots[count++] = slot
+  return slots.subarray(0, count)
 }
 
 function allPresent(rows: number): Uint8Array {

@@ -1,0 +1,42 @@
+/**
+ * Memory for the columns of small batches that are folded into the state and then forgotten.
+ *
+ * V8 frees an array's memory only when it collects garbage, and some 8 MB of such memory make it collect the whole heap, with marking threads beside it:
+ * at 200 kB a batch that is one batch in forty, and the slowest of them (`npm run bench -- state`). So who knows that nobody looks at a batch any more
+ * gives its arrays back, and the next batch takes them.
+ */
+
+const smallestBytes = 1024
+/** Larger arrays come with batches that take so long that a collection doesn't matter. */
+const largestBytes = 256 * 1024
+const classes = Math.log2(largestBytes / smallestBytes) + 1
+const keptPerClass = 16
+/** What given-back memory is filled with: who looks at it all the same sees nonsense, and sees it in every test. */
+const poison = 0xa5
+
+export class ArrayPool {
+  readonly #free: ArrayBuffer[][] = Array.from({ length: classes }, () => [])
+  readonly #lent = new WeakSet<ArrayBufferLike>()
+
+  /** Memory for that many bytes, or somewhat more; what is in it is left from before. */
+  take(bytes: number): ArrayBuffer {
+    if (bytes > largestBytes) return new ArrayBuffer(bytes)
+    const at = classOf(bytes)
+    const buffer = this.#free[at]!.pop() ?? new ArrayBuffer(smallestBytes << at)
+    this.#lent.add(buffer)
+    return buffer
+  }
+
+  /** The memory of an array that nobody looks at any more. Memory that isn't of this pool stays as it is. */
+  give({ buffer }: ArrayBufferView): void {
+    if (!this.#lent.delete(buffer)) return
+    const free = this.#free[classOf(buffer.byteLength)]!
+    if (free.length === keptPerClass) return
+    new Uint8Array(buffer).fill(poison)
+    free.push(buffer as ArrayBuffer)
+  }
+}
+
+function classOf(bytes: number): number {
+  return bytes <= smallestBytes ? 0 : 32 - Math.clz32((bytes - 1) / smallestBytes)
+}
