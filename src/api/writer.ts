@@ -67,12 +67,7 @@ export class BatchWriter {
   async save(path?: string): Promise<void> {
     const { format, mode, options, partitionBy } = this.#settings
     const target = path ?? optionOf(options, 'path')
-    if (!target)
-      throw new InvalidQueryError('MISSING_PATH', {
-        what: 'save() was given no path',
-        todo: "write save('out/'), or option('path', 'out/')",
-      })
-    await this.#engine.writeBatch({ plan: this.#plan, format, mode, options, partitionBy, path: target })
+    await this.#engine.writeBatch({ plan: this.#plan, format, mode, options, partitionBy, ...(target && { path: target }) })
   }
   parquet(path: string): Promise<void> {
     return this.format('parquet').save(path)

@@ -83,6 +83,7 @@ export const refusedReadOptions: Readonly<Record<string, string>> = {
 /** Formats of Spark that are not read, and what to do. */
 export const refusedFormats: Readonly<Record<string, string>> = {
   kafka: "import it first: import 'millrace/kafka'",
+  delta: "import it first: import 'millrace/delta'",
   orc: 'write the data as Parquet, which holds the same types: spark.read.orc(…).write.parquet(…)',
   avro: 'write the data as Parquet or JSON: spark.read.format("avro").load(…).write.parquet(…)',
   xml: 'convert the documents to JSON first, a record a line, or read them whole with format("text") and option("wholetext", true)',

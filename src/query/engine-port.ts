@@ -93,7 +93,8 @@ export interface WriteBatch {
   readonly mode: 'append' | 'overwrite' | 'errorifexists' | 'ignore'
   readonly options: Readonly<Record<string, string>>
   readonly partitionBy: readonly string[]
-  readonly path: string
+  /** What `save` was given, or the option `path`; some formats need none. */
+  readonly path?: string
 }
 
 /** A bounded table that is no file: its columns, and its options with what they left open filled in. */
@@ -125,6 +126,8 @@ export interface EnginePort {
   resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined>
   /** Runs a batch plan; `use` gets its rows, which are gone when it has returned. */
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T>
+  /** Runs a batch plan once and keeps its rows while `use` makes other plans of them: `held` stands for them in those. */
+  holdRows<T>(plan: LogicalPlan, use: (held: LogicalPlan) => Promise<T>): Promise<T>
   writeBatch(write: WriteBatch): Promise<void>
   start(query: StartQuery): Promise<StreamingQuery>
   /** Physical text: SQL of each fragment and the stateful operators, for `explain`. */

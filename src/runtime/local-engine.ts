@@ -31,7 +31,7 @@ import { explainQuery } from './explained-query.ts'
 import { findProvider, parsedColumns } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { planQuery } from './plan-query.ts'
-import { runBatch } from './run-batch.ts'
+import { holdRows, runBatch } from './run-batch.ts'
 import { type QueryEnvironment, startQuery } from './start-query.ts'
 import { resolveStateTable } from './state-tables.ts'
 import { writeBatch } from './write-batch.ts'
@@ -133,6 +133,10 @@ export class LocalEngine implements EnginePort {
 
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
     return runBatch(plan, this.#current, use)
+  }
+
+  holdRows<T>(plan: LogicalPlan, use: (held: LogicalPlan) => Promise<T>): Promise<T> {
+    return holdRows(plan, this.#current, use)
   }
 
   writeBatch(write: WriteBatch): Promise<void> {

@@ -7,7 +7,7 @@ import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts
 import { optimize } from '../plan/rules.ts'
 import { planBatch } from '../planner/streaming.ts'
 import type { SourceProvider } from '../sources/provider.ts'
-import type { SqlBatch } from '../sql/sql-batch.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
 import { readTable } from './bounded-tables.ts'
 import { Evaluation } from './evaluate.ts'
@@ -24,7 +24,22 @@ export interface BatchEnvironment {
 }
 
 /** Runs a plan over bounded tables; `use` gets its rows, which are gone when it has returned. One over the rows of a micro-batch runs within that batch. */
-export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (rows: RowSet) => Promise<T>): Promise<T> {
+export function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (rows: RowSet) => Promise<T>): Promise<T> {
+  return evaluate(plan, environment, (relation, sql) => use(sql.rowSet(relation)))
+}
+
+/** Runs a plan once and keeps its rows while `use` makes other plans of them: `held` stands for them in those. */
+export function holdRows<T>(plan: LogicalPlan, environment: BatchEnvironment, use: (held: LogicalPlan) => Promise<T>): Promise<T> {
+  return evaluate(plan, environment, async (relation, sql) =>
+    environment.relations.with(sql, await sql.materialize(relation), (name) => use({ kind: 'local', relation: name, schema: plan.schema })),
+  )
+}
+
+async function evaluate<T>(
+  plan: LogicalPlan,
+  environment: BatchEnvironment,
+  use: (relation: Relation, sql: SqlBatch) => Promise<T>,
+): Promise<T> {
   const { relations, clock, conf } = environment
   const batchTimestampMs = clock.nowMs()
   if (isStreaming(plan)) {
@@ -54,7 +69,7 @@ export async function runBatch<T>(plan: LogicalPlan, environment: BatchEnvironme
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
     })
-    const result = await use(sql.rowSet(await evaluation.relationOf(root)))
+    const result = await use(await evaluation.relationOf(root), sql)
     for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
     return result
   } finally {

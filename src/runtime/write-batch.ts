@@ -1,18 +1,81 @@
 import { basename, dirname, join, resolve } from 'node:path'
+import type { Clock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { Options } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
-import { refusedWriteOptions, writeOptions } from '../data/file-options.ts'
-import type { FileFormat, RowSet } from '../data/row-set.ts'
-import type { LogicalPlan } from '../plan/logical-plan.ts'
+import { refusedFormats, refusedWriteOptions, writeOptions } from '../data/file-options.ts'
+import type { FileFormat } from '../data/row-set.ts'
 import type { WriteBatch } from '../query/engine-port.ts'
+import type { BatchRunner, BoundedSink, SinkProvider } from '../sinks/sink.ts'
+import type { SqlEngine } from '../sql/sql-engine.ts'
+import { rowWriter } from './row-writer.ts'
 
 const endings: Readonly<Record<FileFormat, string>> = { parquet: 'parquet', json: 'json', csv: 'csv', text: 'txt' }
 
-interface Engine {
-  runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T>
+interface Environment {
+  readonly files: Files
+  readonly random: Random
+  readonly clock: Clock
+  readonly conf: { get(key: string): string | undefined }
+  readonly sql: SqlEngine
+  readonly sinkProviders: readonly SinkProvider[]
+}
+
+/** Writes a batch DataFrame: as files, or by the sink that the format names. InvalidQueryError DATA_SOURCE_NOT_FOUND, UNSUPPORTED_SAVE_MODE, PARTITION_BY_NOT_SUPPORTED. */
+export async function writeBatch(write: WriteBatch, engine: BatchRunner, environment: Environment): Promise<void> {
+  const format = write.format.toLowerCase()
+  if (format in endings) return writeFiles(write, format as FileFormat, engine, environment)
+  const providers = environment.sinkProviders.filter(({ bounded }) => bounded !== undefined)
+  const provider = providers.find(({ formats }) => formats.includes(format))
+  if (provider) return writeInto(provider, provider.bounded!, write, engine, environment)
+  const missing = refusedFormats[format]
+  throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
+    what: `a batch can't be written with the format "${write.format}"`,
+    todo: missing ?? `use one of ${[...Object.keys(endings), ...providers.flatMap(({ formats }) => formats)].join(', ')}`,
+  })
+}
+
+function writeInto(
+  provider: SinkProvider,
+  sink: BoundedSink,
+  write: WriteBatch,
+  engine: BatchRunner,
+  environment: Environment,
+): Promise<void> {
+  const { format, mode, options, partitionBy, path, plan } = write
+  if (!sink.modes.includes(mode)) {
+    throw new InvalidQueryError('UNSUPPORTED_SAVE_MODE', {
+      what: `the format ${format} does not have the save mode ${mode}`,
+      todo: `use ${sink.modes.map((each) => `mode('${each}')`).join(' or ')}`,
+    })
+  }
+  if (partitionBy.length > 0 && !provider.heedsPartitionBy) {
+    throw new InvalidQueryError('PARTITION_BY_NOT_SUPPORTED', {
+      what: `the format ${format} has no partitions, and partitionBy(${partitionBy.join(', ')}) was called`,
+      todo: 'leave partitionBy out, or write files',
+    })
+  }
+  const { files, clock, random, conf } = environment
+  return sink.write({
+    format,
+    mode,
+    schema: plan.schema,
+    options: path === undefined ? options : { ...withoutPath(options), path },
+    partitionBy,
+    files,
+    clock,
+    random,
+    conf: (key) => conf.get(key),
+    withRows: (use) => engine.runBatch(plan, use),
+    engine,
+    plan,
+    writeRows: rowWriter(environment),
+  })
+}
+function withoutPath(options: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name.toLowerCase() !== 'path'))
 }
 
 /**
@@ -20,17 +83,9 @@ interface Engine {
  * ones are removed after that, so that a failure leaves the old rows (perhaps beside some new files without a `_SUCCESS` marker) and never none.
  * InvalidQueryError PATH_ALREADY_EXISTS where the mode is errorifexists and the folder has files.
  */
-export async function writeBatch(
-  write: WriteBatch,
-  engine: Engine,
-  { files, random }: { readonly files: Files; readonly random: Random },
-): Promise<void> {
-  const format = write.format.toLowerCase() as FileFormat
-  if (!(format in endings)) {
-    throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
-      what: `a batch can't be written with the format "${write.format}"`,
-      todo: `use one of ${Object.keys(endings).join(', ')}`,
-    })
+async function writeFiles(write: WriteBatch, format: FileFormat, engine: BatchRunner, { files, random }: Environment): Promise<void> {
+  if (write.path === undefined) {
+    throw new InvalidQueryError('MISSING_PATH', { what: 'save() was given no path', todo: "write save('out/'), or option('path', 'out/')" })
   }
   const options = new Options(
     `the ${format} writer`,

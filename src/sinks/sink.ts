@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
+import type { Random } from '../base/random.ts'
 import type { Row, RowSet, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
-import type { OutputMode } from '../plan/logical-plan.ts'
+import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
 
 /** What a restart can do to the output. */
 export type SinkGuarantee = 'exactly-once' | 'at-least-once' | 'none'
@@ -50,6 +51,8 @@ export interface SinkProvider {
   readonly allowsTemporaryCheckpoint: boolean
   /** Whether it heeds partitionBy; default false, and then a query with partitionBy is refused. */
   readonly heedsPartitionBy?: boolean
+  /** Where the format can be written as a batch too: `df.write.format(name).save()`. */
+  readonly bounded?: BoundedSink
   /** Checks options and schema, and that an existing output belongs to this query (InvalidQueryError otherwise). Called before the first batch. */
   open(context: SinkContext): Promise<Sink>
 }
@@ -75,4 +78,45 @@ export interface SinkContext {
   readonly writeRows?: (schema: Schema, rows: readonly Row[], write: WriteFiles) => Promise<WrittenFile[]>
   /** Where console output goes. */
   readonly print: (text: string) => void
+}
+
+/** What `mode(…)` says of an output that is there already: add to it, replace it, leave all as it is, or refuse. */
+export type SaveMode = 'append' | 'overwrite' | 'errorifexists' | 'ignore'
+
+/**
+ * How a format takes the rows of a batch DataFrame. Files are none of these. Partitions are handed over only where the provider `heedsPartitionBy`. A call that rejects has
+ * left what was there as it was, or says what it has changed.
+ */
+export interface BoundedSink {
+  /** The modes that it has; another one is refused before it is called (UNSUPPORTED_SAVE_MODE). */
+  readonly modes: readonly SaveMode[]
+  /** Checks options and schema before it asks for the first row (InvalidQueryError), then writes. */
+  write(context: BoundedWrite): Promise<void>
+}
+export interface BoundedWrite {
+  readonly format: string
+  readonly mode: SaveMode
+  readonly schema: Schema
+  /** All options as they were given, `path` among them where `save` was given one. */
+  readonly options: Readonly<Record<string, string>>
+  readonly partitionBy: readonly string[]
+  readonly files: Files
+  readonly clock: Clock
+  readonly random: Random
+  readonly conf: (key: string) => string | undefined
+  /** Runs the query and hands over its rows, which are gone when `use` has returned. Each call runs it again. */
+  readonly withRows: <T>(use: (rows: RowSet) => Promise<T>) => Promise<T>
+  /** The engine, for what is more than a write of the rows. */
+  readonly engine: BatchRunner
+  /** The query itself, as `engine` takes it. */
+  readonly plan: LogicalPlan
+  /** Writes rows of the sink's own as files (the checkpoints of a log): written, not yet synced. */
+  readonly writeRows: (schema: Schema, rows: readonly Row[], write: WriteFiles) => Promise<WrittenFile[]>
+}
+/** Runs batch plans. */
+export interface BatchRunner {
+  /** Runs the plan; `use` gets its rows, which are gone when it has returned. */
+  runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T>
+  /** Runs the plan once and keeps its rows while `use` makes other plans of them: `held` stands for them in those. */
+  holdRows<T>(plan: LogicalPlan, use: (held: LogicalPlan) => Promise<T>): Promise<T>
 }
