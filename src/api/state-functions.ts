@@ -234,7 +234,7 @@ function checkFunction(method: string, f: unknown): asserts f is (...args: never
   if (typeof f === 'function') return
   const todo = method === 'transformWithState' ? '() => new MyProcessor()' : '(key, rows, state) => …'
   throw new InvalidQueryError('INVALID_UDF', {
-    what: `${method} was given a ${typeof f}, and takes a function`,
+    what: `${method} was given a value of type ${typeof f}, and takes a function`,
     todo: `write ${method}(${todo}, { … })`,
   })
 }

@@ -28,7 +28,7 @@ export class UdfRegistry {
     const made = userFunctionOf(call)
     if (!made)
       throw new InvalidQueryError('INVALID_UDF', {
-        what: `udf.register("${name}") was given a ${typeof f} without a return type`,
+        what: `udf.register("${name}") was given a value of type ${typeof f} without a return type`,
         todo: "write register('cents', (price: number) => Math.round(price * 100), t.int()), or give what udf(…) made",
       })
     this.#functions.set(name.toLowerCase(), { ...made, name })

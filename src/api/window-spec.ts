@@ -83,7 +83,7 @@ export const Window = {
 export function overWindow(call: UnresolvedExpression, spec: unknown): UnresolvedExpression {
   if (spec instanceof Spec) return { kind: 'over', call, ...Spec.overOf(spec) }
   throw new InvalidQueryError('NOT_WINDOWSPEC', {
-    what: `over was given a ${typeof spec}`,
+    what: `over was given a value of type ${typeof spec}`,
     todo: "give a window: over(Window.partitionBy('user').orderBy('at'))",
   })
 }

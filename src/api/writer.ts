@@ -172,7 +172,7 @@ export class QueryWriter {
   foreachBatch(f: (rows: unknown, batchId: bigint) => unknown): QueryWriter {
     if (typeof f !== 'function')
       throw new InvalidQueryError('INVALID_FUNCTION', {
-        what: `foreachBatch was given a ${typeof f}`,
+        what: `foreachBatch was given a value of type ${typeof f}`,
         todo: 'give a function (rows, batchId) => …',
       })
     return this.format('foreachBatch').#with({ foreachBatch: f })
@@ -183,7 +183,7 @@ export class QueryWriter {
   outputs(f: (rows: unknown) => unknown): QueryWriter {
     if (typeof f !== 'function')
       throw new InvalidQueryError('INVALID_FUNCTION', {
-        what: `outputs was given a ${typeof f}`,
+        what: `outputs was given a value of type ${typeof f}`,
         todo: 'give a function rows => ({ name: rows.output.format(…), … })',
       })
     const relation = `outputs_${++outputsCount}`
@@ -193,7 +193,7 @@ export class QueryWriter {
   lateRows(columns: unknown, f: (rows: unknown) => unknown): QueryWriter {
     if (typeof f !== 'function')
       throw new InvalidQueryError('INVALID_FUNCTION', {
-        what: `lateRows was given a ${typeof f} behind the columns`,
+        what: `lateRows was given a value of type ${typeof f} behind the columns`,
         todo: "give a function late => late.output.format('json').option('path', 'late/')",
       })
     const fields = schemaOfColumns(columns).fields
@@ -212,7 +212,7 @@ export class QueryWriter {
   deadLetters(f: (rows: unknown) => unknown, options: DeadLetterOptions = {}): QueryWriter {
     if (typeof f !== 'function')
       throw new InvalidQueryError('INVALID_FUNCTION', {
-        what: `deadLetters was given a ${typeof f}`,
+        what: `deadLetters was given a value of type ${typeof f}`,
         todo: "give a function letters => letters.output.format('json').option('path', 'dead-letters/')",
       })
     const schema = new Schema(deadLetterFields)

@@ -117,6 +117,26 @@ describe('run --restart', () => {
   })
 })
 
+describe('run', () => {
+  test('the default export may be a query that is starting', async () => {
+    module(
+      query(once).replace(
+        'export default (engine) =>',
+        "import { millrace } from 'millrace'\n  const engine = await millrace.local()\n  export default",
+      ),
+    )
+    const { code, err } = await millrace('run', 'app.ts').ended
+    expect([code, err.includes('numbers ended')]).toEqual([0, true])
+  })
+  test('a folder whose package.json says CommonJS is told apart', async () => {
+    module(query(once))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }')
+    const { code, err } = await millrace('run', 'app.ts').ended
+    expect(code).toBe(2)
+    expect(err).toMatch(/MODULE_IS_COMMONJS: .*app\.ts[^]*npm pkg set type=module/)
+  })
+})
+
 describe('health', () => {
   const get = async (port: string, path: string) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`)

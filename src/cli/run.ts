@@ -68,9 +68,22 @@ export async function runModule<Engine extends FollowedEngine>(options: RunOptio
 export async function startQueries<Engine>(file: string, makeEngine: () => Promise<Engine>): Promise<StreamingQuery[]> {
   const path = resolve(file)
   if (!existsSync(path)) throw usage('FILE_NOT_FOUND', `there is no module ${path}`, 'give the path of a .ts, .mts, .js or .mjs file')
-  const module: { default?: unknown } = await import(pathToFileURL(path).href)
-  const started = typeof module.default === 'function' ? await module.default(await makeEngine()) : module.default
-  return (Array.isArray(started) ? started : [started]).filter(isQuery)
+  const module = await load(path)
+  const started = await (typeof module.default === 'function' ? module.default(await makeEngine()) : module.default)
+  return (await Promise.all(Array.isArray(started) ? started : [started])).filter(isQuery)
+}
+async function load(path: string): Promise<{ default?: unknown }> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    // what Node says of an import in a folder whose package.json has "type": "commonjs", as npm init writes it
+    if (!(error instanceof SyntaxError && error.message === 'Cannot use import statement outside a module')) throw error
+    throw usage(
+      'MODULE_IS_COMMONJS',
+      `${path} has import statements, and the nearest package.json says that it is no ES module`,
+      'set "type": "module" in package.json (npm pkg set type=module), or give the file a name that ends in .mts or .mjs',
+    )
+  }
 }
 function isQuery(value: unknown): value is StreamingQuery {
   return typeof value === 'object' && value !== null && 'runId' in value && 'awaitTermination' in value
