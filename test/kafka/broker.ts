@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endWith } from './end-with.ts'
 import { installBroker } from './install.ts'
 import { type SecureListeners, secureListeners } from './secure-listeners.ts'
 
@@ -16,8 +17,10 @@ export interface BrokerOptions {
   readonly secure?: boolean
   /** `throughput`: the compiler and heap of a broker that is measured; else those of one that starts fast. */
   readonly tuned?: 'start' | 'throughput'
-  /** The process outlives this one (a broker for several test processes, which somebody else ends by its pid). */
-  readonly detached?: boolean
+  /** The process that the broker must not outlive, by its pid, where it is not this one: it then serves several processes, and somebody else ends it. */
+  readonly owner?: number
+  /** A second plain listener that tells clients to come to this port of loopback: a proxy that listens there stands between them and the broker. */
+  readonly proxyPort?: number
 }
 
 /**
@@ -31,6 +34,7 @@ export class Broker {
   readonly #options: BrokerOptions
   readonly #classPath: string
   readonly #controllerPort: number
+  readonly #behindProxy: number | undefined
   readonly #isTemporary: boolean
   #process: ChildProcess | undefined
 
@@ -42,12 +46,13 @@ export class Broker {
     mkdirSync(join(this.folder, 'data'), { recursive: true })
     this.port = ports[0]!
     this.#controllerPort = ports[1]!
-    this.secure = options.secure ? secureListeners(this.folder, ports.slice(2)) : undefined
+    this.#behindProxy = options.proxyPort === undefined ? undefined : ports[2]!
+    this.secure = options.secure ? secureListeners(this.folder, ports.slice(3)) : undefined
   }
 
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     const classPath = installBroker()
-    const broker = new Broker(options, classPath, await freePorts(options.secure ? 5 : 2))
+    const broker = new Broker(options, classPath, await freePorts(options.secure ? 6 : 3))
     writeFileSync(broker.#configFile, broker.#config())
     if (!existsSync(join(broker.folder, 'data', 'meta.properties'))) broker.#format()
     await broker.#launch()
@@ -60,6 +65,11 @@ export class Broker {
   }
   get pid(): number {
     return this.#process!.pid!
+  }
+  /** The port of the listener that a proxy passes its clients on to. */
+  get portBehindProxy(): number {
+    if (this.#behindProxy === undefined) throw new Error('the broker was started without proxyPort')
+    return this.#behindProxy
   }
 
   /** Ends the broker as an operator would, and waits until it is gone. */
@@ -87,6 +97,13 @@ export class Broker {
     return ran.stdout
   }
 
+  /** The same as a process that goes on beside this one and ends with it. */
+  spawnTool(mainClass: string, args: readonly string[]): ChildProcess {
+    const child = spawn('java', [...startFlags, '-cp', this.#classPath, mainClass, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    endWith(process.pid, child.pid!)
+    return child
+  }
+
   get #configFile(): string {
     return join(this.folder, 'server.properties')
   }
@@ -109,12 +126,12 @@ export class Broker {
     const logging = [`-Dlog4j2.configurationFile=${join(import.meta.dirname, 'log4j2.properties')}`, `-Dkafka.logs.dir=${this.folder}`]
     const child = spawn('java', [...flags, ...logging, '-cp', this.#classPath, 'kafka.Kafka', this.#configFile], {
       stdio: ['ignore', log, log],
-      detached: this.#options.detached ?? false,
+      detached: this.#options.owner !== undefined,
     })
     closeSync(log)
     this.#process = child
-    if (this.#options.detached) child.unref()
-    else process.once('exit', () => child.kill('SIGKILL'))
+    if (this.#options.owner !== undefined) child.unref()
+    endWith(this.#options.owner ?? process.pid, child.pid!)
     for (const deadlineMs = Date.now() + 90_000; ; ) {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the broker ended:\n${readFileSync(this.#logFile, 'utf8')}`)
       if (readFileSync(this.#logFile, 'utf8').includes('Kafka Server started') && (await isOpen(this.port))) return
@@ -139,13 +156,19 @@ export class Broker {
   #config(): string {
     const plain = `PLAINTEXT://127.0.0.1:${this.port}`
     const controller = `CONTROLLER://127.0.0.1:${this.#controllerPort}`
+    const { proxyPort } = this.#options
+    const listeners = (portOfProxied: number | undefined) => {
+      const proxied = portOfProxied === undefined ? [] : [`PROXIED://127.0.0.1:${portOfProxied}`]
+      return [plain, controller, ...proxied, ...(this.secure?.listeners ?? [])].join(',')
+    }
+    const protocols = ['PLAINTEXT:PLAINTEXT', 'CONTROLLER:PLAINTEXT', 'PROXIED:PLAINTEXT', ...(this.secure?.protocols ?? [])]
     const properties: Record<string, string> = {
       'process.roles': 'broker,controller',
       'node.id': '1',
       'controller.quorum.bootstrap.servers': `127.0.0.1:${this.#controllerPort}`,
-      listeners: [plain, controller, ...(this.secure?.listeners ?? [])].join(','),
-      'advertised.listeners': [plain, controller, ...(this.secure?.listeners ?? [])].join(','),
-      'listener.security.protocol.map': ['PLAINTEXT:PLAINTEXT', 'CONTROLLER:PLAINTEXT', ...(this.secure?.protocols ?? [])].join(','),
+      listeners: listeners(this.#behindProxy),
+      'advertised.listeners': listeners(proxyPort),
+      'listener.security.protocol.map': protocols.join(','),
       'controller.listener.names': 'CONTROLLER',
       'inter.broker.listener.name': 'PLAINTEXT',
       'log.dirs': join(this.folder, 'data'),

@@ -7,6 +7,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Where the test files of a run find the broker that they share. */
     kafkaFolder: string
+    /** The process of the whole run, which the broker does not outlive. */
+    testRun: number
   }
 }
 
@@ -14,6 +16,7 @@ declare module 'vitest' {
 export default function setup(project: TestProject): () => Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-shared-'))
   project.provide('kafkaFolder', folder)
+  project.provide('testRun', process.pid)
   return async () => {
     const noted = join(folder, 'broker.json')
     const pid = existsSync(noted) ? (JSON.parse(readFileSync(noted, 'utf8')) as { pid?: number }).pid : undefined

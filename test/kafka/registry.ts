@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from './broker.ts'
+import { endWith } from './end-with.ts'
 import { installRegistry } from './install.ts'
 
 /** A schema registry that keeps what it has in memory, on loopback. */
@@ -19,7 +20,7 @@ export async function startRegistry(): Promise<{ readonly url: string; stop(): P
     stdio: ['ignore', log, log],
   })
   closeSync(log)
-  process.once('exit', () => child.kill('SIGKILL'))
+  endWith(process.pid, child.pid!)
   const url = `http://127.0.0.1:${port}/apis/ccompat/v7`
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {

@@ -29,7 +29,7 @@ export async function sharedBroker(): Promise<SharedBroker> {
   const noted = join(folder, 'broker.json')
   if (!existsSync(noted) && isFirst(folder)) {
     try {
-      const broker = await Broker.start({ folder: join(folder, 'broker'), secure: true, detached: true })
+      const broker = await Broker.start({ folder: join(folder, 'broker'), secure: true, owner: inject('testRun') })
       const { bootstrap, pid, secure } = broker
       note(noted, { bootstrap, pid, secure, folder: broker.folder })
     } catch (error) {

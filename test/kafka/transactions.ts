@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto'
 import type { KafkaCluster } from '../../src/kafka/cluster.ts'
-import { uniqueName } from './shared-broker.ts'
 
 type Ending = 'commit' | 'abort'
 /** Sends records to partition 0 within a transaction of their own, and ends it, or leaves it open to be ended later. */
@@ -10,7 +10,7 @@ export async function transaction(
   ending: Ending | 'leave',
 ): Promise<{ end(ending: Ending): Promise<void> }> {
   const { library } = cluster
-  const id = uniqueName('transaction')
+  const id = `transaction-${randomUUID()}`
   const coordinator = await cluster.retrying('a coordinator was asked for', () => cluster.coordinatorOf('transaction', id))
   const retry = <T>(call: () => Promise<T>) => cluster.retrying('a transaction of the test', call)
   const { producerId, producerEpoch } = await retry(() => cluster.request(coordinator, [library.initProducerIdV4.api], id, 60_000, -1n, -1))

@@ -1,0 +1,59 @@
+/**
+ * `npm run faults [-- --rounds N] [--seed S] [--target kafka|delta] [--short] [--json]`: queries from Kafka into Kafka and into Delta, in processes of their own, while
+ * processes are killed and frozen, the broker is restarted and a proxy delays, repeats and drops messages, at places drawn inside transactions and batches.
+ * After each round an independent reader must see every result exactly once; Jepsen's anomalies are looked for by name. The seed draws the faults.
+ */
+import { parseArgs } from 'node:util'
+import { installBroker, whyNoBroker } from '../install.ts'
+import { Totals } from './report.ts'
+import { runRound } from './round.ts'
+import { Stage } from './stage.ts'
+import type { Target } from './worker.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    target: { type: 'string', default: 'delta' },
+    short: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
+})
+const say = (line: string) => values.json || console.log(line)
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const reason = whyNoBroker()
+  if (reason !== undefined) {
+    say(`no rounds: ${reason}`)
+    if (values.json) console.log(JSON.stringify({ bench: 'faults', skipped: reason }))
+    return process.env['CI'] ? 1 : 0
+  }
+  installBroker()
+  const rounds = Number(values.rounds ?? (values.short ? 6 : 40))
+  const seed = Number(values.seed)
+  const targets = (['kafka', 'delta'] as const).filter((kind) => values.target === '' || values.target === kind)
+  if (!(rounds > 0) || !Number.isSafeInteger(seed) || targets.length === 0) {
+    console.error('usage: npm run faults [-- --rounds N] [--seed S] [--target kafka|delta] [--short] [--json] [--verbose]')
+    return 2
+  }
+  say(`seed ${seed}, ${rounds} rounds`)
+  const totals = new Totals(seed)
+  const stage = await Stage.open()
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const startMs = performance.now()
+      // each target meets each kind of fault in turn: two rounds of each target, then the other's
+      const target: Target['kind'] = targets[Math.floor(round / 3) % targets.length]!
+      const report = await runRound(stage, round, seed * 100_003 + round, target)
+      totals.add(report)
+      for (const line of totals.lines(report, performance.now() - startMs, values.verbose)) say(line)
+    }
+  } finally {
+    await stage.close()
+  }
+  for (const line of totals.summary()) say(line)
+  if (values.json) console.log(JSON.stringify(totals.json()))
+  return totals.isGood ? 0 : 1
+}
