@@ -97,12 +97,21 @@ export function processorFunction(create: () => AnyProcessor, timeMode: TimeMode
     listTimers: () => outOfCall('listTimers()'),
     getQueryInfo: () => ({ queryId: noQuery, runId: noQuery, batchId: 0 }),
   }
+  const checkDeleted = () => {
+    const both = variables.find((variable) => deleted.includes(variable.name))
+    if (both === undefined) return
+    throw new InvalidQueryError('STATEFUL_PROCESSOR_DUPLICATE_STATE_VARIABLE_DEFINED', {
+      what: `init of ${name} both declares the state "${both.name}" and deletes it with deleteIfExists`,
+      todo: 'let one deployment delete it, and declare it anew in the next one, when that has committed a batch',
+    })
+  }
   const close = () => processor.close?.()
   try {
     const pending = processor.init(typedHandle(recorder)) as Promise<unknown> | undefined
     // an asynchronous init has declared its variables before it waits; what becomes of it here shows when the query runs
     if (typeof pending?.then === 'function') void pending.then(close).catch(() => {})
     else void Promise.resolve(close()).catch(() => {})
+    checkDeleted()
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
     throw new UserFunctionError('TRANSFORM_WITH_STATE_USER_FUNCTION_ERROR', {

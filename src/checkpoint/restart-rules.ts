@@ -205,19 +205,24 @@ export const restartRules = {
     verdict: 'told',
     because: 'its values stay, for when it is declared again; deleteIfExists removes them',
   },
+  'variable-deleted': {
+    change: 'a processor deletes a state variable (deleteIfExists)',
+    verdict: 'rebuilt',
+    because: 'its values go with the first batch of this start; after that a variable of any kind may begin under its name',
+  },
   'variable-kind-changed': {
     change: 'a state variable became one of another kind (value, list, map)',
     verdict: 'refused',
     because: 'its rows mean nothing to the other kind',
     code: 'STATE_STORE_INVALID_VARIABLE_TYPE_CHANGE',
-    todo: 'give the variable another name, or go back to the kind that it had',
+    todo: 'give the variable another name, or go back to the kind that it had; or let one deployment delete it (deleteIfExists) and the next one declare it',
   },
   'variable-changed': {
     change: 'the columns of a state variable changed otherwise than by nullable fields or wider types, or it got or lost a TTL',
     verdict: 'refused',
     because: 'the state holds other columns',
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
-    todo: 'give the variable another name, or go back to what it was',
+    todo: 'give the variable another name, or go back to what it was; or let one deployment delete it (deleteIfExists) and the next one declare it',
   },
   'keys-expression-changed': {
     change: 'a key is computed otherwise, with the same name or the same place and a type that fits',

@@ -28,7 +28,7 @@ export async function metadataBatch(options: Readonly<Record<string, string>>, v
 
 /** The rows as they are after a batch. */
 export async function stateMetadata(view: CheckpointView, batchId: number): Promise<Row[]> {
-  const stores = await storesOf(view)
+  const stores = await storesOf(view, batchId)
   const committed = await view.committedIds()
   const numPartitions = await steady(() => view.partitionsAt(batchId))
   return stores.map(({ operatorId, operatorName, storeName, schema }) => ({

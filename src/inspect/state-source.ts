@@ -3,7 +3,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
-import { listStores, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
+import { listStoresAt, loadStores, readChanges, type StoredStore } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 import { type CheckpointView, isVanished, steady } from './checkpoint-view.ts'
 import { constantColumn, flatFields, partitionField, partitionOfGroups, rowNumberField, withPartition } from './state-columns.ts'
@@ -21,7 +21,7 @@ export interface StateTable extends StateShapes {
 
 /** The store that the options mean, and its rows when they are asked for. Errors: STDS_… of state-options.ts, and of what is damaged. */
 export async function stateTable(view: CheckpointView, read: StateReadOptions): Promise<StateTable> {
-  const stores = await storesOf(view)
+  const stores = await storesOf(view, read.changeFeed?.end ?? read.batchId)
   const store = findStore(stores, read)
   const isFeed = read.changeFeed !== null
   const shapes = stateShapes(store.schema, isFeed, read.flattenCollectionTypes)
@@ -35,9 +35,9 @@ export function flatSchema(schema: StateSchema): Schema {
   return new Schema([...flatFields(schema), partitionField, rowNumberField])
 }
 
-/** STDS_FAILED_TO_READ_STATE_SCHEMA where the query has no state. */
-export async function storesOf(view: CheckpointView): Promise<StoredStore[]> {
-  const stores = await steady(() => listStores(view.state))
+/** The stores after a batch. STDS_FAILED_TO_READ_STATE_SCHEMA where the query has no state. */
+export async function storesOf(view: CheckpointView, batchId: number): Promise<StoredStore[]> {
+  const stores = await steady(() => listStoresAt(view.state, batchId + 1))
   if (stores.length > 0) return stores
   throw new InvalidQueryError('STDS_FAILED_TO_READ_STATE_SCHEMA', {
     what: `the checkpoint ${view.folder} has no state: its query keeps none, or has not committed a batch yet`,

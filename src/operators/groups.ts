@@ -62,10 +62,10 @@ export async function closeGroups(step: GroupsStep): Promise<void> {
   await run?.close()
 }
 
-function processorOf(step: GroupsStep, f: ProcessorFunction, { store, storeIfThere, salt }: StepContext): ProcessorRun {
+function processorOf(step: GroupsStep, f: ProcessorFunction, { store, storeIfThere, isDeleted, salt }: StepContext): ProcessorRun {
   const known = running.get(step)
   if (known) return known
-  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, salt })
+  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, isDeleted, salt })
   running.set(step, run)
   return run
 }

@@ -40,6 +40,8 @@ export interface StepContext {
   readonly store: (name?: string) => StateStore
   /** A store that the plan may not know: of a state variable that an earlier version of the query had. */
   readonly storeIfThere: (name: string) => StateStore | null
+  /** Whether the checkpoint had such a store and this start has left it out, since the plan deletes it. */
+  readonly isDeleted: (name: string) => boolean
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
   readonly watermarks: BatchWatermarks

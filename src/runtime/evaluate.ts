@@ -43,6 +43,7 @@ export interface EvaluationContext {
   readonly lateRows?: LateRows | undefined
   /** As store, null where the checkpoint has none of that name. */
   readonly storeIfThere: (operatorId: number, name: string) => StateStore | null
+  readonly isDeleted: (operatorId: number, name: string) => boolean
   /** Where rows go that can't be computed; absent where that ends the query. */
   readonly deadLetters?: DeadLetters | undefined
   readonly batchTimestampMs: number
@@ -164,7 +165,7 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, storeIfThere, watermarks, batchTimestampMs, salt, query } = this.#context
+    const { stepSql, store, storeIfThere, isDeleted, watermarks, batchTimestampMs, salt, query } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     const late = await this.#setAside(node, inputs)
@@ -173,6 +174,7 @@ export class Evaluation {
       inputs,
       store: (name) => store(node.operatorId, name),
       storeIfThere: (name) => storeIfThere(node.operatorId, name),
+      isDeleted: (name) => isDeleted(node.operatorId, name),
       watermarks: watermarks(node.operatorId),
       batchTimestampMs,
       salt,
@@ -230,6 +232,7 @@ export class Evaluation {
         inputs,
         store: (name = 'default') => stores.get(name)!,
         storeIfThere: () => null,
+        isDeleted: () => false,
         watermarks: { lateUs: null, evictionUs: null },
         batchTimestampMs,
         salt,

@@ -104,7 +104,7 @@ export class CheckpointState {
 async function load(view: CheckpointView, asked: number | undefined) {
   const batchId = await committedBatch(view, asked)
   await requireReadable(view, batchId)
-  const stores = await loadStores(view.state, { stores: await storesOf(view), version: batchId + 1 })
+  const stores = await loadStores(view.state, { stores: await storesOf(view, batchId), version: batchId + 1 })
   return { batchId, stores, partitions: await view.partitionsAt(batchId) }
 }
 

@@ -463,6 +463,7 @@ export class MicroBatchExecution {
         })
       },
       store: (operatorId, name) => this.#upkeep!.store(operatorId, name),
+      isDeleted: (operatorId, name) => this.#state!.hasDeleted(operatorId, name),
       storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
       salt: this.#parts.salt,
       query: { queryId: identity.id, runId: identity.runId, batchId: this.#batchId },

@@ -90,6 +90,7 @@ export function stateOperators(plan: StreamingPlan): StateOperator[] {
       kind: operatorKind(operator),
       storeName: name,
       schema,
+      ...(operator.kind === 'groups' && operator.function.kind === 'processor' && { deletes: operator.function.deleted }),
     })),
   )
 }

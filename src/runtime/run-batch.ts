@@ -66,6 +66,7 @@ async function evaluate<T>(
         throw new Error('a batch plan has no state')
       },
       storeIfThere: () => null,
+      isDeleted: () => false,
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
     })

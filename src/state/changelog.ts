@@ -104,8 +104,8 @@ export interface ExpectedChangelog {
   readonly keyGroups: number
   /** The schema of an operator's columns by operator id and schema id. */
   schemaOf(operatorId: StoreId, schemaId: number): StateSchema | undefined
-  /** Leaves out stores that the query has no more. */
-  isWanted?(operatorId: StoreId): boolean
+  /** Leaves out stores that the query has no more, or had under that name in a schema that does not lead to today's. */
+  isWanted?(operatorId: StoreId, schemaId: number): boolean
 }
 
 /** A changelog's header and sections. CorruptCheckpointError names the file where it is damaged, of a newer release, or not the one that was asked for. */
@@ -117,7 +117,7 @@ export function decodeChangelog(
     const bytes = content.byteOffset % 8 === 0 ? content : new Uint8Array(content)
     const header = decodeHeader(bytes, expected)
     const sections = decodeFooter(bytes, expected.path)
-      .filter(({ operatorId }) => expected.isWanted?.(operatorId) ?? true)
+      .filter(({ operatorId }) => expected.isWanted?.(operatorId, header.schemas[operatorId] ?? -1) ?? true)
       .map((entry) => decodeSection(bytes, entry, header, expected))
     return { header, sections }
   } catch (error) {

@@ -18,6 +18,17 @@ export interface OpenOperator extends MaintainedStore {
   newSchema: StoredSchema | null
 }
 
+/** What a query's state begins with. */
+export interface Opened {
+  readonly maintenance: StateMaintenance
+  readonly loaded: LoadedState
+  readonly database: LocalDatabase | null
+  /** Whether versions below are to be left out by every load to come. */
+  readonly begins: boolean
+  /** Stores that the version had and the query deletes, by what the plan calls them. */
+  readonly deleted: ReadonlySet<StoreId>
+}
+
 /** The state of a running query over files. */
 export class FileQueryState implements QueryState {
   readonly #settings: StateSettings
@@ -29,8 +40,8 @@ export class FileQueryState implements QueryState {
   readonly #guard: MemoryGuard | null
   readonly #writer = new ByteWriter()
   readonly #places: readonly SectionPlace[]
+  readonly #deleted: ReadonlySet<StoreId>
   #version: number
-  /** Whether versions below are to be left out by every load to come. */
   #begins: boolean
   #baseEpoch: number
   #baseCrc: number | undefined
@@ -39,12 +50,10 @@ export class FileQueryState implements QueryState {
     settings: StateSettings,
     operators: ReadonlyMap<StoreId, OpenOperator>,
     names: ReadonlyMap<StoreId, StoreId>,
-    maintenance: StateMaintenance,
-    loaded: LoadedState,
-    database: LocalDatabase | null,
-    begins: boolean,
+    { maintenance, loaded, database, begins, deleted }: Opened,
   ) {
     this.#begins = begins
+    this.#deleted = deleted
     this.#database = database
     this.#guard = settings.provider.kind === 'memory' ? new MemoryGuard(settings.provider) : null
     this.#settings = settings
@@ -73,6 +82,10 @@ export class FileQueryState implements QueryState {
 
   hasStore(operatorId: number, name: string): boolean {
     return this.#names.has(storeIdOf(operatorId, name))
+  }
+
+  hasDeleted(operatorId: number, name: string): boolean {
+    return this.#deleted.has(storeIdOf(operatorId, name))
   }
 
   async commit(): Promise<StateCommit> {

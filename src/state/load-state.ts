@@ -99,10 +99,10 @@ async function newestManifest(
 async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<StoreId, LoadingStore>): Promise<void> {
   const manifestPath = join(settings.folder, `manifests/${manifest.version}-${manifest.epoch}`)
   // an operator that the query has no more leaves its state behind
-  const snapshots = [...snapshotsOf(manifest)].filter(({ operatorId }) => targets.has(operatorId))
+  const snapshots = [...snapshotsOf(manifest)].filter(({ operatorId, schemaId }) => targets.get(operatorId)?.reads(schemaId))
   for (const [operatorId, schemaId] of manifest.schemas) {
     const target = targets.get(operatorId)
-    if (target?.schemaOf(schemaId)) target.in(schemaId)
+    if (target?.reads(schemaId) && target.schemaOf(schemaId)) target.in(schemaId)
   }
   await inOrder(
     snapshots,
@@ -192,14 +192,14 @@ async function replayChangelogs(
     if (v > from) tail.push({ version: v, epoch, path, bytes: content?.length ?? bytes })
     if (content === null) return
     const schemaOf = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.schemaOf(schemaId)
-    const isWanted = (operatorId: StoreId) => targets.has(operatorId)
+    const isWanted = (operatorId: StoreId, schemaId: number) => targets.get(operatorId)?.reads(schemaId) === true
     const { header, sections } = decodeChangelog(content, { path, queryId, epoch, version: v, keyGroups, schemaOf, isWanted })
     checkLineage(path, header, epochs)
     checkBase(path, header, before)
     before = { version: v, crc: crc32(content) }
     for (const [operatorId, target] of targets) {
       const schemaId = header.schemas[operatorId]
-      if (schemaId !== undefined && target.schemaOf(schemaId)) target.in(schemaId)
+      if (schemaId !== undefined && target.reads(schemaId) && target.schemaOf(schemaId)) target.in(schemaId)
     }
     for (const { operatorId, firstGroup, lastGroup, changes } of sections) {
       const exact = through.get(operatorId)!

@@ -16,6 +16,8 @@ export class LoadingStore {
   readonly id: StoreId
   readonly #salt: string
   readonly #schemas: ReadonlyMap<number, StoredSchema>
+  /** Those that lead to the last one. */
+  readonly #chain: ReadonlySet<number>
   readonly #last: number
   readonly #lastStore: KeptStore
   #store: KeptStore | undefined
@@ -29,6 +31,20 @@ export class LoadingStore {
     this.#last = last
     this.#lastStore = lastStore
     this.#salt = salt
+    this.#chain = new Set(chainOf(this.#schemas, last))
+  }
+
+  /** The schema that the store began with. */
+  get beganAs(): number {
+    return Math.min(...this.#chain)
+  }
+
+  /**
+   * Whether rows of that schema are wanted. Those of a schema that no migration leads on from are of a variable that was deleted, before another one began
+   * under its name. Of a schema that the checkpoint lacks they are wanted: whoever reads them says that it is missing.
+   */
+  reads(schemaId: number): boolean {
+    return this.#chain.has(schemaId) || !this.#schemas.has(schemaId)
   }
 
   /** The schema in which the files of an id are read: with the names that the query has now, where nothing else has changed since. */
@@ -111,4 +127,11 @@ export class LoadingStore {
     }
     return steps
   }
+}
+
+/** Ids of the schemas that lead to `last` by migrations, the newest first. */
+export function chainOf(schemas: ReadonlyMap<number, StoredSchema>, last: number): number[] {
+  const chain: number[] = []
+  for (let at = schemas.get(last); at !== undefined; at = at.migration && schemas.get(at.migration.from)) chain.push(at.schemaId)
+  return chain
 }

@@ -15,6 +15,7 @@ export type StateRule =
   | 'stores-changed'
   | 'variable-added'
   | 'variable-removed'
+  | 'variable-deleted'
   | 'variable-kind-changed'
   | 'variable-changed'
   | 'keys-changed'

@@ -43,6 +43,8 @@ export interface OperatorMatch {
   readonly operatorId: number | null
   readonly changes: readonly StateChange[]
   readonly stores: readonly StoreMatch[]
+  /** Stores that the version has and the operator deletes, by their names. */
+  readonly deleted?: readonly string[]
   /** Which accumulators must be kept apart, by the place of the aggregate; where the schema was planned so it is undefined. */
   readonly lineages?: readonly (string | undefined)[]
 }
@@ -233,19 +235,23 @@ function matchStores(
   label: string,
   stored: ReadonlyMap<StoreId, StoredStore>,
   settings: MatchSettings,
-): Pick<OperatorMatch, 'changes' | 'stores' | 'lineages'> {
+): Pick<OperatorMatch, 'changes' | 'stores' | 'deleted' | 'lineages'> {
   const changes: StateChange[] = []
   const stores: StoreMatch[] = []
+  const deleted: string[] = []
   let lineages: readonly (string | undefined)[] | undefined
   const hasVariables = own[0]!.name.startsWith('transformWithState')
   const names = own.map((operator) => storeNameOf(storeIdOf(durable, operator.storeName)))
   for (const name of old.stores.keys()) {
     if (names.includes(name)) continue
     const { variable } = old.stores.get(name)!
-    if (hasVariables && variable !== undefined && variable.kind !== 'group' && variable.kind !== 'timers') {
+    const storeName = decodeURIComponent(name)
+    if (hasVariables && own[0]!.deletes?.includes(storeName)) {
+      deleted.push(storeName)
+      changes.push({ rule: 'variable-deleted', what: `${label} deletes the state "${storeName}"` })
+    } else if (hasVariables && variable !== undefined && variable.kind !== 'group' && variable.kind !== 'timers') {
       // its rows stay until deleteIfExists removes them
       const { current } = stored.get(`${durable}/${name}`)!
-      const storeName = decodeURIComponent(name)
       const operator = { operatorId: own[0]!.operatorId, name: own[0]!.name, storeName, schema: current.schema }
       stores.push({ operator, id: current.operatorId, schema: current.schema, schemaId: current.schemaId, newSchema: null })
       changes.push({ rule: 'variable-removed', what: `${label} does not declare the state "${storeName}" any more` })
@@ -266,7 +272,7 @@ function matchStores(
     stores.push(match.store)
     lineages ??= match.lineages
   }
-  return { changes, stores, ...(lineages && { lineages }) }
+  return { changes, stores, deleted, ...(lineages && { lineages }) }
 }
 
 function matchStore(operator: StateOperator, id: StoreId, of: string, there: StoredStore, { keyGroups, defaults }: MatchSettings) {

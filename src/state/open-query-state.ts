@@ -33,9 +33,9 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
   checkLineages(matches, settings)
   const stores = matches.flatMap((match) => match.stores)
   const kept = new Map(stores.map(({ id, schema }, place) => [id, storeOf(schema, place, settings)]))
-  const database = localDatabase(settings, kept)
+  const loading = new Map(stores.map((store) => [store.id, loadingStore(store, stored.get(store.id), kept.get(store.id)!, settings)]))
+  const database = localDatabase(settings, kept, loading)
   try {
-    const loading = new Map(stores.map((store) => [store.id, loadingStore(store, stored.get(store.id), kept.get(store.id)!, settings)]))
     const isThere = [...stored.values()].some(({ isCurrent }) => isCurrent)
     const loaded = await loadState(settings, loading, database, isThere)
     const operators = new Map(
@@ -46,10 +46,11 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
     )
     database?.noteLoaded()
     const names = new Map(stores.map(({ operator, id }) => [storeIdOf(operator.operatorId, operator.storeName), id]))
+    const deleted = new Set(matches.flatMap((match) => (match.deleted ?? []).map((name) => storeIdOf(match.operatorId!, name))))
     const maintenance = new StateMaintenance(settings, operators, loaded, [...stored.keys()])
     // a query that had no state before this version: nothing before it is ever to be read
     const begins = settings.version > 0 && !isThere && loaded.manifest === null
-    return new FileQueryState(settings, operators, names, maintenance, loaded, database, begins)
+    return new FileQueryState(settings, operators, names, { maintenance, loaded, database, begins, deleted })
   } catch (error) {
     await database?.close()
     throw error
@@ -62,9 +63,18 @@ function storeOf(schema: StoreMatch['schema'], place: number, { provider, keyGro
     : new LocalStateStore(schema, keyGroups, place, version)
 }
 
-function localDatabase({ provider, queryId, keyGroups }: StateSettings, kept: ReadonlyMap<StoreId, KeptStore>): LocalDatabase | null {
+function localDatabase(
+  { provider, queryId, keyGroups }: StateSettings,
+  kept: ReadonlyMap<StoreId, KeptStore>,
+  loading: ReadonlyMap<StoreId, LoadingStore>,
+): LocalDatabase | null {
   if (provider.kind === 'memory') return null
-  const stores = [...kept].flatMap(([id, store]) => (store instanceof LocalStateStore ? [[String(id), store] as const] : []))
+  const stores = [...kept].flatMap(([id, store]) => {
+    if (!(store instanceof LocalStateStore)) return []
+    // a database on another machine may be from before a variable of this name and form was deleted
+    const { beganAs } = loading.get(id)!
+    return [[beganAs === 0 ? String(id) : `${id}#${beganAs}`, store] as const]
+  })
   return new LocalDatabase(provider, queryId, keyGroups, new Map(stores))
 }
 

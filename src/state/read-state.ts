@@ -6,14 +6,14 @@ import type { Files } from '../base/files.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { decodeChangelog } from './changelog.ts'
 import { loadState } from './load-state.ts'
-import { LoadingStore } from './loading-store.ts'
+import { chainOf, LoadingStore } from './loading-store.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { missingChangelog } from './state-errors.ts'
 import { changelogPath, type StoreId, versionFiles } from './state-files.ts'
 import { settingsOf } from './state-options.ts'
 import { readSchemas, type StoredSchema } from './state-schema-file.ts'
 import type { KeyedBatch } from './state-store.ts'
-import { storedIds } from './stored-stores.ts'
+import { schemasAt, storedIds } from './stored-stores.ts'
 
 /** One store of one operator, as the checkpoint describes it. */
 export interface StoredStore {
@@ -23,7 +23,7 @@ export interface StoredStore {
   /** `default` where the operator has but one. */
   readonly storeName: string
   readonly keyGroups: number
-  /** The newest columns. */
+  /** The newest columns of these rows. */
   readonly schema: StateSchema
   /** All schemas that its files may be written in, oldest first. */
   readonly schemas: readonly StoredSchema[]
@@ -39,6 +39,26 @@ export interface StateLocation {
   readonly epochOf: (version: number) => Promise<number | undefined>
   /** The checkpoint's key salt: rows from before a migration of their keys are shown under the identities that they got. */
   readonly saltOf?: () => Promise<string | undefined>
+}
+
+/**
+ * The stores that a version has, without those that an earlier version had and the query has let go since. Of a variable that was deleted and began anew with
+ * other columns: those that it had then. Errors as of load-state.ts.
+ */
+export async function listStoresAt(location: StateLocation, version: number): Promise<StoredStore[]> {
+  const all = await listStores(location)
+  if (all.length === 0) return all
+  const { keyGroups } = all[0]!
+  const current = await schemasAt({ ...location, version, keyGroups })
+  // nothing says which: the load names what is missing
+  if (current === undefined || current.size === 0) return all
+  return all.flatMap((store) => {
+    const then = current.get(store.id)
+    if (then === undefined) return []
+    const byId = new Map(store.schemas.map((stored) => [stored.schemaId, stored]))
+    const { schema } = store.schemas.findLast(({ schemaId }) => chainOf(byId, schemaId).includes(then)) ?? store
+    return [{ ...store, schema }]
+  })
 }
 
 /** All stores that the checkpoint knows columns of. CorruptCheckpointError where a schema is damaged. */
@@ -95,8 +115,8 @@ async function loadInto(
   await loadState(settings, held, null, true, snapshotVersion)
   return held
 }
-function loadingStore({ id, schemas, keyGroups }: StoredStore, version: number, salt: string): LoadingStore {
-  const last = schemas.at(-1)!
+function loadingStore({ id, schema, schemas, keyGroups }: StoredStore, version: number, salt: string): LoadingStore {
+  const last = schemas.find((stored) => stored.schema === schema)!
   return new LoadingStore(id, schemas, last.schemaId, new MemoryStateStore(last.schema, keyGroups, version), salt)
 }
 /** A reader is no run, and has no partitions. */
@@ -144,7 +164,7 @@ export async function* readChanges(
       version,
       keyGroups: stores[0]?.keyGroups ?? 1,
       schemaOf: (_, schemaId) => loading.schemaOf(schemaId),
-      isWanted: (id) => id === store.id,
+      isWanted: (id, schemaId) => id === store.id && loading.reads(schemaId),
     })
     for (const { operatorId, changes } of sections) {
       if (operatorId !== store.id) continue

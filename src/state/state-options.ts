@@ -16,6 +16,8 @@ export interface StateOperator {
   /** What its state means, where operators of one name keep different things: `left join`. */
   readonly kind?: string
   readonly schema: StateSchema
+  /** Stores of the same operator that are to go: state variables that a processor deletes. */
+  readonly deletes?: readonly string[]
 }
 
 export interface OpenState {

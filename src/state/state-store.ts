@@ -75,6 +75,8 @@ export interface QueryState {
   store(operatorId: number, name?: string): StateStore
   /** Whether the operator has such a store: also one that the query does not name any more, but that its checkpoint has (variables of transformWithState). */
   hasStore(operatorId: number, name: string): boolean
+  /** Whether the version that was loaded had such a store and the query has deleted it (StateOperator.deletes). */
+  hasDeleted(operatorId: number, name: string): boolean
   /** Writes state/changelog for `version + 1` durably. The stores then stand at that version. */
   commit(): Promise<StateCommit>
   /** Tells that batch `version - 1` is committed by this epoch, so that snapshots of that version may be trusted; and lets a slice (at most a few ms on

@@ -33,7 +33,7 @@ export async function readStoredStores(question: StoredStoresQuestion): Promise<
 }
 
 /** The stores of a version with their schemas, by its changelog or its manifest; undefined where there is neither, and should be. */
-async function schemasAt(question: StoredStoresQuestion): Promise<Map<StoreId, number> | undefined> {
+export async function schemasAt(question: StoredStoresQuestion): Promise<Map<StoreId, number> | undefined> {
   const { files, folder, version, epochOf } = question
   const [changelogs, manifests] = await Promise.all(
     ['changelog', 'manifests'].map(async (name) => versionFiles(await files.list(join(folder, name)))),

@@ -60,6 +60,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
       keys: fields,
       store: (name) => stores.get(name)!,
       storeIfThere: (name) => stores.get(name) ?? null,
+      isDeleted: () => false,
       salt: '',
     })
   }

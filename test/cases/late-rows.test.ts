@@ -235,6 +235,77 @@ test('sessions: each row by its own time and gap; rows without a gap are in none
   expectBalance(progresses)
 })
 
+describe('functions with state', () => {
+  const output = { parity: t.int().nullable(), n: t.int() }
+  type Key = { parity: number | null }
+  const grouped = (input: ReturnType<typeof seconds>) =>
+    timed(input)
+      .withColumn('parity', ({ value }) => value.mod(2))
+      .groupBy('parity')
+  const counting = (timeMode: 'None' | 'EventTime') => (input: ReturnType<typeof seconds>) =>
+    grouped(input).transformWithState(
+      () => ({
+        init: (handle) => void handle.getValueState('unused', t.int()),
+        // asynchronous, so that what follows the late rows waits
+        handleInputRows: async ({ parity }: Key, of: readonly unknown[]) => [{ parity, n: of.length }],
+      }),
+      { output, timeMode },
+    )
+  const flat = (timeout: 'NoTimeout' | 'EventTimeTimeout') => (input: ReturnType<typeof seconds>) =>
+    grouped(input).flatMapGroupsWithState(({ parity }: Key, of) => [{ parity, n: of.length }], {
+      state: t.int(),
+      output,
+      outputMode: 'append',
+      timeout,
+    })
+  const mapped = (input: ReturnType<typeof seconds>) =>
+    grouped(input).mapGroupsWithState(({ parity }: Key, of) => ({ parity, n: of.length }), {
+      state: t.int(),
+      output,
+      timeout: 'EventTimeTimeout',
+    })
+  test.each([
+    ['transformWithState', counting('EventTime'), 'append'],
+    ['flatMapGroupsWithState', flat('EventTimeTimeout'), 'append'],
+    ['mapGroupsWithState', mapped, 'update'],
+  ] as const)('%s by event time: what it is not called with', async (name, frameOf, mode) => {
+    const input = seconds(engine())
+    const { late, progresses } = await run(
+      input,
+      frameOf(input) as StreamFrame<any, any>,
+      [() => input.addData(...rows(10, 30)), () => input.addData(...rows(10, 21, 20, 13, 31, 10))],
+      undefined,
+      mode,
+    )
+    expect(late).toHaveLength(1)
+    const found = late[0]!.rows
+    // each row by itself, those that are equal too; at the watermark is late
+    expect(found.map(({ value }) => value).sort()).toEqual([10, 10, 13, 20])
+    expect(found[0]).toMatchObject({
+      _reason: 'late',
+      _operator_id: 0,
+      _operator_name: name === 'transformWithState' ? 'transformWithStateExec' : 'flatMapGroupsWithState',
+      _side: null,
+      _watermark: 20,
+      _late_windows: 1,
+      _partly: false,
+    })
+    expect(sum(metric(progresses))).toBe(4)
+    expect(progresses.reduce((total, each) => total + each.stateOperators[0]!.numRowsDroppedByWatermark, 0)).toBe(4)
+    expectBalance(progresses)
+    expect(progresses.find(({ numInputRows }) => numInputRows === 6)!.books).toEqual([
+      { at: `${found[0]!['_operator_name']} 0`, rowsIn: 6, rowsOn: 2, lateRows: 4, deadLetters: 0 },
+    ])
+  })
+  test.each([
+    ['transformWithState', counting('None')],
+    ['flatMapGroupsWithState', flat('NoTimeout')],
+  ] as const)('%s that does not go by event time is called with every row', async (_name, frameOf) => {
+    const input = seconds(engine())
+    await expect(run(input, frameOf(input) as StreamFrame<any, any>, [])).rejects.toMatchObject({ code: 'LATE_ROWS_WITHOUT_WATERMARK' })
+  })
+})
+
 test('columns of a frame, other than those that the query reads, into a table of its own', async () => {
   const stream = new MemoryStream(engine(), { user: t.string(), at: t.timestamp(), note: t.string().nullable() })
   const clicks = stream.toDF().withWatermark('at', '10 seconds')

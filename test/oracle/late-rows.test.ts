@@ -4,15 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { count, MemoryStream, type QueryProgress, type Row, t, window } from 'millrace'
-import { expect, test } from 'vitest'
+import { count, MemoryStream, type QueryProgress, type Row, t, type ValueState, window } from 'millrace'
+import { afterAll, describe, expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
+import { holds, providerKey, providers } from './property.ts'
 
 const engine = useEngine()
-const runs = Number(process.env['MILLRACE_ORACLE_RUNS'] ?? 6)
-const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
-const settings = { numRuns: runs, seed, endOnFailure: false } as const
-console.log(`oracle tests of late rows: seed ${seed}, ${runs} runs each`)
+/** Over all properties: few runs of one alone may have none. */
+let lateSeen = 0
+afterAll(() => expect(lateSeen).toBeGreaterThan(0))
 
 /** What goes wrong with a block: nothing, a restart after it, or the batch fails once, before a sink has it. */
 const trouble = fc.constantFrom('none', 'none', 'restart', 'main sink', 'side output')
@@ -26,8 +26,9 @@ const feed = fc.array(
 )
 const delay = 10
 
-/** Windows of a second by [start, end). */
+/** Windows of a second by [start, end); of the size 0: the second itself. */
 function windowsOf(at: number, size: number, slide: number): [number, number][] {
+  if (size === 0) return [[at, at]]
   const found: [number, number][] = []
   for (let start = Math.floor(at / slide) * slide; start > at - size; start -= slide) found.push([start, start + size])
   return found
@@ -38,21 +39,16 @@ test.each([
   ['sliding', 10, 5],
   ['sliding with a rest', 10, 4],
 ])('%s windows', { timeout: 300_000 }, async (_name, size, slide) => {
-  let lateSeen = 0
-  await fc.assert(
-    fc.asyncProperty(feed, async (generated) => {
-      let base = 0
-      let id = 0
-      const blocks = generated.map(({ rows, lift, trouble }) => {
-        base += lift
-        return { trouble, rows: rows.map((at) => ({ id: id++, at: at === null ? null : at + base })) }
-      })
+  await holds(
+    feed,
+    async (generated) => {
+      const { blocks, ids: id } = blocksOf(generated)
       const expected = model(blocks, size, slide)
       const folder = await mkdtemp(join(tmpdir(), 'millrace-late-'))
       try {
-        const actual = await run(folder, blocks, size, slide)
+        const actual = await run(folder, blocks, windowed(size, slide))
         expect(actual.late).toEqual(expected.late)
-        expect(actual.windows).toEqual(expected.windows)
+        expect(windowCounts(actual.main)).toEqual(expected.windows)
         lateSeen += Object.keys(expected.late).length
         const account = { rowsIn: 0, rowsOn: 0, lateRows: 0 }
         for (const { books, stateOperators, batchId } of actual.progresses.values()) {
@@ -70,11 +66,62 @@ test.each([
       } finally {
         await rm(folder, { recursive: true, force: true })
       }
-    }),
-    settings,
+    },
+    6,
   )
-  expect(lateSeen).toBeGreaterThan(0)
 })
+
+describe.each(providers)('state in %s', (provider) => {
+  test.each(['transformWithState', 'flatMapGroupsWithState'] as const)('%s', { timeout: 300_000 }, async (method) => {
+    await holds(
+      feed,
+      async (generated) => {
+        const { blocks, ids } = blocksOf(generated)
+        const expected = model(blocks, 0, 1)
+        const folder = await mkdtemp(join(tmpdir(), 'millrace-late-'))
+        try {
+          const actual = await run(folder, blocks, byEventTime[method], { [providerKey]: provider })
+          expect(actual.late).toEqual(expected.late)
+          // each row that is not late was seen once, and how many came before it is in the state
+          const main = [...actual.main.values()].flat()
+          const kept = blocks.flatMap(({ rows }) => rows.map(({ id }) => id)).filter((id) => !(id in expected.late))
+          expect(main.map((row) => Number(row['id'])).sort((a, b) => a - b)).toEqual(kept)
+          for (const parity of [0, 1]) {
+            const seen = main.filter((row) => Number(row['id']) % 2 === parity).map((row) => Number(row['before']))
+            expect(seen.sort((a, b) => a - b)).toEqual(Array.from(seen.keys()))
+          }
+          const account = { rowsIn: 0, rowsOn: 0, lateRows: 0 }
+          for (const { books, stateOperators, batchId } of actual.progresses.values()) {
+            const [entry] = books!
+            expect(entry!.rowsOn + entry!.lateRows + entry!.deadLetters).toBe(entry!.rowsIn)
+            const inBatch = Object.keys(expected.lateByBlock.get(batchId) ?? {}).length
+            const [operator] = stateOperators
+            expect([batchId, operator!.customMetrics['numLateInputRows']]).toEqual([batchId, inBatch])
+            expect(operator!.numRowsDroppedByWatermark).toBe(inBatch)
+            for (const key of ['rowsIn', 'rowsOn', 'lateRows'] as const) account[key] += entry![key]
+          }
+          const late = Object.keys(expected.late).length
+          expect(account).toEqual({ rowsIn: ids, rowsOn: ids - late, lateRows: late })
+          lateSeen += late
+        } finally {
+          await rm(folder, { recursive: true, force: true })
+        }
+      },
+      4,
+    )
+  })
+})
+
+type Generated = typeof feed extends fc.Arbitrary<infer T> ? T : never
+function blocksOf(generated: Generated) {
+  let base = 0
+  let ids = 0
+  const blocks = generated.map(({ rows, lift, trouble }): Block => {
+    base += lift
+    return { trouble, rows: rows.map((at) => ({ id: ids++, at: at === null ? null : at + base })) }
+  })
+  return { blocks, ids }
+}
 
 interface Block {
   readonly trouble: string
@@ -107,8 +154,64 @@ function model(blocks: readonly Block[], size: number, slide: number) {
   return { late, lateByBlock, windows }
 }
 
-async function run(folder: string, blocks: readonly Block[], size: number, slide: number) {
-  const stream = new MemoryStream(engine(), { id: t.int(), at: t.timestamp().nullable() })
+const fields = { id: t.int(), at: t.timestamp().nullable() }
+const newStream = () => new MemoryStream(engine(), fields)
+const marked = (stream: ReturnType<typeof newStream>) => stream.toDF().withWatermark('at', `${delay} seconds`)
+const windowed = (size: number, slide: number) => (stream: ReturnType<typeof newStream>) =>
+  marked(stream)
+    .groupBy(({ at }) => ({ w: window(at, `${size} seconds`, `${slide} seconds`) }))
+    .agg(() => ({ n: count() }))
+    .select(({ w, n }) => ({ start: w.start.cast('long'), n }))
+
+/** Both give each row that they are called with, and how many of its key came before: in the state, and asynchronously in one of them. */
+const byEventTime = {
+  transformWithState: (stream: ReturnType<typeof newStream>) =>
+    byParity(stream).transformWithState(
+      () => {
+        let seen: ValueState<number>
+        return {
+          init: (handle) => void (seen = handle.getValueState('seen', t.int())),
+          async *handleInputRows(_key, rows) {
+            for (const { id } of rows) {
+              const before = seen.get() ?? 0
+              await Promise.resolve()
+              seen.update(before + 1)
+              yield { id, before }
+            }
+          },
+        }
+      },
+      { output: { id: t.int(), before: t.int() }, timeMode: 'EventTime', outputMode: 'update' },
+    ),
+  flatMapGroupsWithState: (stream: ReturnType<typeof newStream>) =>
+    byParity(stream).flatMapGroupsWithState(
+      (_key, rows, state) => {
+        const before = state.getOption() ?? 0
+        state.update(before + rows.length)
+        return rows.map(({ id }, i) => ({ id, before: before + i }))
+      },
+      { state: t.int(), output: { id: t.int(), before: t.int() }, outputMode: 'update', timeout: 'EventTimeTimeout' },
+    ),
+}
+const byParity = (stream: ReturnType<typeof newStream>) =>
+  marked(stream)
+    .withColumn('parity', ({ id }) => id.mod(2))
+    .groupBy('parity')
+
+function windowCounts(main: ReadonlyMap<bigint, readonly Row[]>): Record<number, number> {
+  const windows: Record<number, number> = {}
+  for (const [, rows] of [...main].sort(([a], [b]) => Number(a - b)))
+    for (const row of rows) windows[Number(row['start'])] = Number(row['n'])
+  return windows
+}
+
+async function run(
+  folder: string,
+  blocks: readonly Block[],
+  frameOf: (stream: ReturnType<typeof newStream>) => unknown,
+  options: Readonly<Record<string, string>> = {},
+) {
+  const stream = newStream()
   const main = new Map<bigint, Row[]>()
   const side = new Map<bigint, Row[]>()
   const progresses = new Map<number, QueryProgress>()
@@ -119,13 +222,9 @@ async function run(folder: string, blocks: readonly Block[], size: number, slide
     throw new Error(`${where} is down`)
   }
   const start = () =>
-    stream
-      .toDF()
-      .withWatermark('at', `${delay} seconds`)
-      .groupBy(({ at }) => ({ w: window(at, `${size} seconds`, `${slide} seconds`) }))
-      .agg(() => ({ n: count() }))
-      .select(({ w, n }) => ({ start: w.start.cast('long'), n }))
-      .writeStream.outputMode('update')
+    (frameOf(stream) as ReturnType<ReturnType<typeof windowed>>).writeStream
+      .outputMode('update')
+      .options(options)
       .option('checkpointLocation', folder)
       .foreachBatch(async (rows, batchId) => {
         fails('main sink')
@@ -166,8 +265,5 @@ async function run(folder: string, blocks: readonly Block[], size: number, slide
     expect(late[row['id'] as number], 'each row once').toBeUndefined()
     late[row['id'] as number] = [row['_late_windows'] as number, row['_partly'] as boolean]
   }
-  const windows: Record<number, number> = {}
-  for (const [, rows] of [...main].sort(([a], [b]) => Number(a - b)))
-    for (const row of rows) windows[Number(row['start'])] = Number(row['n'])
-  return { late, windows, progresses }
+  return { late, main, progresses }
 }

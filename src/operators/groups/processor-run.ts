@@ -41,6 +41,8 @@ export interface ProcessorPlace {
   readonly store: (name: string) => StateStore
   /** Of a variable that an earlier version of the processor may have declared. */
   readonly storeIfThere: (name: string) => StateStore | null
+  /** Whether such a variable was there and is gone with this start. */
+  readonly isDeleted: (name: string) => boolean
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
 }
@@ -247,8 +249,12 @@ export class ProcessorRun {
     return removed
   }
 
-  /** All rows of a variable; whether there was such a variable. */
+  /**
+   * Whether there was such a variable. Its store is gone where the plan knew of it; an init that names it only after it has waited is learnt of here, and then
+   * all of the rows go.
+   */
   #deleteAll(name: string): boolean {
+    if (this.#place.isDeleted(name)) return true
     const store = this.#place.storeIfThere(name)
     if (store === null) return false
     const ids = [...store.scanKeyed()].map(({ keyIds }) => keyIds)
