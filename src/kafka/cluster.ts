@@ -93,9 +93,15 @@ export class KafkaCluster {
       const brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { nodeId, host, port }]))
       const found = answer.topics.filter((topic) => topic.errorCode === 0 && typeof topic.name === 'string')
       const metadata = { brokers, topics: new Map(found.map((topic) => [topic.name!, topicOf(topic)])) }
-      this.#metadata = metadata
+      this.#keep(topics, metadata)
       return metadata
     })
+  }
+
+  /** Beside what is known of other topics. */
+  #keep(asked: readonly string[] | null, { brokers, topics }: ClusterMetadata): void {
+    const others = [...(this.#metadata?.topics ?? [])].filter(([name]) => asked !== null && !asked.includes(name))
+    this.#metadata = { brokers, topics: new Map([...others, ...topics]) }
   }
 
   /** The leader of a partition. Rejects with a library error that may be retried where there is none. */
@@ -161,6 +167,13 @@ export class KafkaCluster {
     const dropped = [...this.#links].filter(([key]) => key.endsWith(` ${broker.host}:${broker.port}`))
     for (const [key] of dropped) this.#links.delete(key)
     await Promise.allSettled(dropped.map(async ([, link]) => (await link).connection.close()))
+  }
+
+  /** Closes all connections, as above. Requests that wait for an answer are rejected; the next one connects anew. */
+  async dropAllConnections(): Promise<void> {
+    const links = [...this.#links.values()]
+    this.#links.clear()
+    await Promise.allSettled(links.map(async (link) => (await link).connection.close()))
   }
 
   /** Of a broker that is connected already, else of the first that answers. */

@@ -68,6 +68,7 @@ function openOutput(spec: OutputSpec, context: SinkContext, memoryTables: unknow
     partitionBy: spec.partitionBy,
     // what a memory table is called
     queryName: spec.name,
+    output: context.output === undefined ? spec.name : `${context.output}.${spec.name}`,
     instance: spec.instance ?? memoryTables,
   })
 }

@@ -49,7 +49,7 @@ export class SideOutputs {
     const { memoryTables, sinkProviders } = environment
     try {
       for (const [name, spec] of Object.entries(specs) as [SideName, SideOutput][]) {
-        const own: SinkContext = { ...context, outputMode: 'append', partitionBy: [], options: {}, schema: spec.schema }
+        const own: SinkContext = { ...context, outputMode: 'append', partitionBy: [], options: {}, schema: spec.schema, output: name }
         const sink = await openOutputs(asOutputs(spec), own, memoryTables, sinkProviders, (plan, use) => runBatch(plan, environment, use))
         opened.set(name, { spec, sink })
       }

@@ -64,6 +64,8 @@ export interface SinkContext {
   readonly outputMode: OutputMode
   readonly queryId: string
   readonly queryName: string | null
+  /** Where a query has several outputs: which of them this is, under a name that no other of the query's has and that stays over restarts. */
+  readonly output?: string
   /** This run's epoch: part of the name of every file the sink writes. */
   readonly epoch: number
   /** True where the checkpoint held offsets when this run started (memory refuses that in append mode). */

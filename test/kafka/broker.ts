@@ -182,6 +182,8 @@ export class Broker {
       'transaction.state.log.num.partitions': '4',
       'share.coordinator.state.topic.num.partitions': '1',
       'group.initial.rebalance.delay.ms': '0',
+      // a transaction that ran out of time is ended soon
+      'transaction.abort.timed.out.transaction.cleanup.interval.ms': '250',
       'auto.create.topics.enable': 'false',
       // a broker that was killed may register again as soon as its old session has ended
       'broker.session.timeout.ms': '1500',

@@ -1,0 +1,56 @@
+import { InvalidQueryError } from '../../base/errors.ts'
+import type { Sink, SinkContext, SinkProvider } from '../../sinks/sink.ts'
+import { KafkaCluster } from '../cluster.ts'
+import { AtLeastOnceKafkaSink } from './at-least-once.ts'
+import { encodersOf, type SinkParts } from './delivery.ts'
+import { ExactlyOnceKafkaSink } from './exactly-once.ts'
+import { Coordinators } from './producer-session.ts'
+import { sinkColumns } from './sink-columns.ts'
+import { type KafkaSinkOptions, sinkOptions } from './sink-options.ts'
+import { GroupTokenStore } from './token-store.ts'
+import { TopicDirectory } from './topic-directory.ts'
+import { TopicTokenStore } from './topic-token-store.ts'
+
+/** `writeStream.format('kafka')`. */
+export const kafkaSinkProvider: SinkProvider = {
+  formats: ['kafka'],
+  outputModes: ['append', 'update', 'complete'],
+  allowsTemporaryCheckpoint: false,
+  async open(context) {
+    const options = sinkOptions(context.options)
+    return openKafkaSink(context, options, await KafkaCluster.open(options.connection))
+  },
+}
+
+/** The sink owns the cluster from here on. */
+export async function openKafkaSink(context: SinkContext, options: KafkaSinkOptions, cluster: KafkaCluster): Promise<Sink> {
+  try {
+    const columns = sinkColumns(context.schema, options.topic !== null)
+    const topics = new TopicDirectory(cluster)
+    const parts: SinkParts = { cluster, options, columns, topics, encoders: encodersOf(cluster.library, options.compression) }
+    if (options.topic !== null) await checkTopic(options.topic, parts)
+    const description = `KafkaSink[${options.topic ?? 'by column topic'}]`
+    if (!options.isExactlyOnce) return new AtLeastOnceKafkaSink(parts, context.clock, description)
+    const coordinators = new Coordinators(cluster)
+    const transactionalId = [options.idPrefix, context.queryId, ...(context.output === undefined ? [] : [context.output])].join('-')
+    const store =
+      options.tokenTopic === null
+        ? new GroupTokenStore(cluster, coordinators, transactionalId, options.topic!)
+        : new TopicTokenStore(cluster, options.tokenTopic, transactionalId)
+    const sink = new ExactlyOnceKafkaSink({ ...parts, coordinators, transactionalId, store }, context, description)
+    await sink.takeOver()
+    return sink
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
+
+async function checkTopic(topic: string, { topics, cluster }: SinkParts): Promise<void> {
+  await topics.load([topic])
+  if (topics.get(topic) !== null) return
+  throw new InvalidQueryError('KAFKA_UNKNOWN_TOPIC', {
+    what: `Kafka at ${cluster.servers} has no topic ${topic}, or this user may not see it`,
+    todo: 'create the topic first, check the spelling, or grant the right to describe and write it',
+  })
+}
