@@ -72,7 +72,7 @@ export type { ForeachWriter } from './data/foreach-writer.ts'
 export type { Row, RowSet, WriteFiles, WrittenFile } from './data/row-set.ts'
 export { Schema } from './data/schema.ts'
 export { showTable } from './data/show-table.ts'
-export type { Account, RefusedRecord } from './data/side-rows.ts'
+export type { Account, Balance, RefusedRecord } from './data/side-rows.ts'
 export type { SourceBatch } from './data/source-batch.ts'
 export type {
   ExpiredTimerInfo,

@@ -530,7 +530,7 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
   ): StreamWriter<S, Q, M>
   /**
    * A side output of records and rows that can't be read, computed or written: the stream goes on without them. A malformed record of a file, a file that can't
-   * be read, a row that the sink refuses, and with `userFunctions` one for which a function of the program throws goes there with its reason, its origin, its bytes and the batch, in
+   * be read, a row for which an expression has no value (ANSI mode), one that the sink refuses, and with `userFunctions` one for which a function of the program throws goes there with its reason, its origin, its bytes and the batch, in
    * the step that delivers the batch. Limits end the query before a batch with too many of them counts. DEAD_LETTER_LIMIT_EXCEEDED, INVALID_DEAD_LETTERS.
    */
   deadLetters(f: (letters: DeadLetterFrame) => SideOutputs, options?: DeadLetterOptions): StreamWriter<S, Q, M>

@@ -38,7 +38,7 @@ export interface DeadLetterColumns {
   topic: 'string' | null
   partition: 'int' | null
   offset: 'long' | null
-  /** Its bytes as they were read; of a row that a function or the sink refused its JSON. */
+  /** Its bytes as they were read; of a row that an expression, a function or the sink refused its JSON. */
   raw: 'binary' | null
   batch_id: 'long'
   /** The timestamp of the batch. */

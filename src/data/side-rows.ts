@@ -13,16 +13,44 @@ export const lateRowFields: readonly Field[] = [
   { name: '_batch_id', type: 'long', nullable: false },
 ]
 
-/** The books of one place of a query in one batch: `rowsIn` = `rowsOn` + `lateRows` + `deadLetters`, each counted for itself. */
-export interface Account {
-  /** `source clicks`, `watermark at`, `stateStoreSave 0`, `symmetricHashJoin 1 left`, `function cents`, `sink`. */
-  readonly at: string
+/** The books of a batch: `rowsIn` = `rowsOn` + `lateRows` + `deadLetters`. */
+export interface Balance {
   readonly rowsIn: number
   /** What went on from there. */
   readonly rowsOn: number
   /** Rows that no window or group took any more, or that were stamped too far ahead. */
   readonly lateRows: number
   readonly deadLetters: number
+}
+/** The books of one place of a query in one batch, each number counted for itself. */
+export interface Account extends Balance {
+  /** `source clicks`, `expressions over source clicks`, `watermark at`, `stateStoreSave 0`, `symmetricHashJoin 1 left`, `function cents`, `sink`. */
+  readonly at: string
+}
+
+/** What the books call a source. */
+export function sourcePlace(source: string): string {
+  return `source ${source}`
+}
+
+/**
+ * All places of a batch as one line. Rows in are those that the sources gave. Of what came to each place behind them only what was set aside there counts: it is the
+ * same rows, or what the query's own operators made of them. A row that they filtered went on; of several that they made of one, each that is set aside counts as one.
+ */
+export function balanceOf(places: readonly Account[], inputRows: ReadonlyMap<string, number>): Balance {
+  const sources = new Set([...inputRows.keys()].map(sourcePlace))
+  const sum = (of: readonly Account[], pick: (account: Account) => number) => of.reduce((total, account) => total + pick(account), 0)
+  const behind = places.filter(({ at }) => !sources.has(at))
+  // sources that set nothing aside have no books
+  const booked = new Set(places.map(({ at }) => at))
+  const others = [...inputRows].reduce((total, [source, rows]) => total + (booked.has(sourcePlace(source)) ? 0 : rows), 0)
+  const cameThere = sum(behind, ({ rowsIn }) => rowsIn) - others
+  return {
+    rowsIn: sum(places, ({ rowsIn }) => rowsIn) - cameThere,
+    rowsOn: sum(places, ({ rowsOn }) => rowsOn) - cameThere,
+    lateRows: sum(places, ({ lateRows }) => lateRows),
+    deadLetters: sum(places, ({ deadLetters }) => deadLetters),
+  }
 }
 
 /** A record or row that could not be used, and why. */
@@ -57,4 +85,4 @@ export const deadLetterFields: readonly Field[] = [
   { name: 'at', type: 'timestamp', nullable: false },
 ]
 /** Who refused it. */
-export type DeadLetterStage = 'source' | 'function' | 'sink'
+export type DeadLetterStage = 'source' | 'expression' | 'function' | 'sink'

@@ -22,6 +22,7 @@ export class KafkaSource implements Source {
   readonly schema: Schema
   readonly description: string
   readonly readLimit: ReadLimit
+  readonly originColumns = ['topic', 'partition', 'offset', 'value']
   readonly #context: SourceContext
   readonly #options: KafkaSourceOptions
   readonly #cluster: KafkaCluster

@@ -2,7 +2,19 @@ import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { AggregateCall, Expression, SortOrder } from '../plan/expression.ts'
 import { childrenOf, columnsRead, sameExpression } from '../plan/expression-tree.ts'
-import type { Aggregate, Distinct, Filter, Join, Limit, LogicalPlan, Offset, Project, Sort, Union } from '../plan/logical-plan.ts'
+import {
+  type Aggregate,
+  type Distinct,
+  type Filter,
+  isStreaming,
+  type Join,
+  type Limit,
+  type LogicalPlan,
+  type Offset,
+  type Project,
+  type Sort,
+  type Union,
+} from '../plan/logical-plan.ts'
 import { batchAggregateSql } from './aggregate-sql.ts'
 import { deduplicateSql, expandSql, sampleSql, setOperationSql } from './bounded-sql.ts'
 import { castSql } from './cast-sql.ts'
@@ -46,6 +58,14 @@ export interface Compilation {
   readonly inputs: PhysicalNode[]
   /** Asked first for every node: the rows of one that is no SQL of this SELECT (a source, a step with state). */
   readonly boundary: Boundary
+  /** Which inputs are read row by row; kept for fragments, where somebody may want to know. */
+  readonly rowWise?: RowWise
+}
+/** A SELECT's inputs of which every row is computed by itself: without one of them the others would give what they give with it. */
+interface RowWise {
+  readonly inputs: number[]
+  /** Whether all nodes above the one that is being compiled work row by row. */
+  isSo: boolean
 }
 export type Boundary = (plan: LogicalPlan, needed: Needed, compilation: Compilation) => Select | undefined
 
@@ -60,6 +80,7 @@ export function readInput(
   positions: readonly (number | undefined)[] = node.schema.fields.map((_, i) => i),
 ): Select {
   c.inputs.push(node)
+  if (c.rowWise?.isSo && node.kind !== 'scan' && node.kind !== 'local') c.rowWise.inputs.push(c.inputs.length - 1)
   return selectFrom(`⟦${c.inputs.length - 1}⟧`, positions, c.names)
 }
 
@@ -69,11 +90,15 @@ export function fragmentOf(
   needed: Needed,
   boundary: Boundary,
 ): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] } {
-  const c: Compilation = { names: newNames(), inputs: [], boundary }
+  const rowWise: RowWise = { inputs: [], isSo: true }
+  const c: Compilation = { names: newNames(), inputs: [], boundary, rowWise }
   const select = compileSelect(plan, needed, c)
   const { sql, positions } = renderSelect(select)
   const schema = new Schema(plan.schema.fields.filter((_, i) => positions[i] !== undefined))
-  return { node: isInputItself(select, c, schema) ? c.inputs[0]! : { kind: 'fragment', inputs: c.inputs, sql, schema }, positions }
+  const node: PhysicalNode = isInputItself(select, c, schema)
+    ? c.inputs[0]!
+    : { kind: 'fragment', inputs: c.inputs, sql, schema, rowWise: rowWise.inputs }
+  return { node, positions }
 }
 
 function isInputItself(select: Select, c: Compilation, schema: Schema): boolean {
@@ -90,8 +115,36 @@ function isInputItself(select: Select, c: Compilation, schema: Schema): boolean 
 
 /** The needed columns of a plan's rows; the others are undefined in the result. */
 export function compileSelect(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
-  return prune(c.boundary(plan, needed, c) ?? compileNode(plan, needed, c), needed)
+  return prune(c.boundary(plan, needed, c) ?? compileBelow(plan, needed, c), needed)
 }
+
+function compileBelow(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
+  const { rowWise } = c
+  if (!rowWise?.isSo || worksByRow(plan)) return compileNode(plan, needed, c)
+  rowWise.isSo = false
+  const select = compileNode(plan, needed, c)
+  rowWise.isSo = true
+  return select
+}
+
+/** Whether each row of a node is made of one row of its streaming inputs. A table that a stream is joined with is no such input, and its own rows are nobody's. */
+function worksByRow(plan: LogicalPlan): boolean {
+  return isStreaming(plan) && rowKinds.has(plan.kind)
+}
+const rowKinds: ReadonlySet<LogicalPlan['kind']> = new Set([
+  'alias',
+  'watermark',
+  'project',
+  'filter',
+  'join',
+  'union',
+  'sort',
+  'generate',
+  'expand',
+  // steps of their own, whose rows are read here
+  'user-calls',
+  'observe',
+])
 
 function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
   switch (plan.kind) {

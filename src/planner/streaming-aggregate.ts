@@ -70,6 +70,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     operatorId,
     operatorName: 'stateStoreSave',
     partialSql: partialSql(select, keys, partials, inner),
+    rowChecks: [rowCheckSql(plan, select, keys, scope)],
     stores: [
       {
         name: 'default',
@@ -269,6 +270,19 @@ function freeName(wanted: string, taken: Set<string>): string {
   for (let n = 2; taken.has(name); n++) name = `${wanted}.${n}`
   taken.add(name)
   return name
+}
+
+/** What an aggregation computes of each row: keys, and what its aggregates are given. */
+export function rowCheckSql(plan: Aggregate, select: Select, keys: readonly GroupKey[], scope: SqlScope): string {
+  const given = aggregatesIn(plan).flatMap(({ call }) => {
+    const args = call.args.map((arg) => expressionSql(arg, scope))
+    if (!call.filter) return args
+    // as FILTER does it: what it leaves out is not computed
+    const filter = expressionSql(call.filter, scope)
+    return [filter, ...args.map((arg) => `CASE WHEN ${filter} THEN ${arg} END`)]
+  })
+  const columns = [...keys.flatMap((key) => key.grouped), ...given].map((sql) => ({ sql, plain: false }))
+  return renderSelect({ ...select, columns }).sql
 }
 
 /** One row a group: a plain GROUP BY inside; identities, window ends and checked sums outside, where there are only groups left. */

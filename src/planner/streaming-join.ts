@@ -63,6 +63,7 @@ export function planJoin(plan: Join, needed: Needed, planning: StatefulPlanning)
     outputWatermark: lagMs === 0 ? { kind: 'same' } : { kind: 'behind', lagMs },
     noDataBatches: left.evictionOffsetMs === null && right.evictionOffsetMs === null ? 'never' : 'when-watermark-moves',
     ...(late.length > 0 && { late }),
+    rowChecks: [left.step.rowsSql, right.step.rowsSql],
   }
   return {
     node,

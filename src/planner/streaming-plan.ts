@@ -74,6 +74,8 @@ export interface Fragment {
   readonly inputs: readonly PhysicalNode[]
   readonly sql: string
   readonly schema: Schema
+  /** The inputs of which every row is computed by itself. */
+  readonly rowWise?: readonly number[]
 }
 
 /** Calls functions of the program: the first `kept` columns of the input, then a column for each call. */
@@ -148,6 +150,8 @@ export interface StatefulStep {
   readonly customMetrics?: readonly string[]
   /** How the input rows that are late are found, for those who want them (lateRows) or count them; absent where none can be late. */
   readonly late?: readonly LateInput[]
+  /** For each input: SELECT over ⟦0⟧ that computes what the step computes of a row by itself (keys, arguments of aggregates, conditions); null where that is nothing. */
+  readonly rowChecks?: readonly (string | null)[]
 }
 /** The late rows of one input. ⟦late⟧ stands for the late watermark as a TIMESTAMP literal. */
 export interface LateInput {

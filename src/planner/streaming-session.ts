@@ -10,7 +10,14 @@ import { type Compilation, groupBySql, groupedRows } from './plan-sql.ts'
 import { type Select, selectFrom } from './select-sql.ts'
 import { pieceOf, sessionKeyColumns, splitSession } from './session-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
-import { compileOverInput, keyColumnsOf, type PlannedAccumulators, type PlannedAggregate, planAccumulators } from './streaming-aggregate.ts'
+import {
+  compileOverInput,
+  keyColumnsOf,
+  type PlannedAccumulators,
+  type PlannedAggregate,
+  planAccumulators,
+  rowCheckSql,
+} from './streaming-aggregate.ts'
 import type { StatefulSession } from './streaming-plan.ts'
 
 /** An aggregation by sessions as a step with state: a row a session, many sessions a key. */
@@ -50,6 +57,7 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
     outputWatermark: { kind: 'same' },
     noDataBatches: planning.outputMode() === 'complete' ? 'never' : 'when-watermark-moves',
     ...(late && { late: [late] }),
+    rowChecks: [rowCheckSql(plan, { ...select, where: [...select.where, ...session.session.where] }, others, scope)],
     piecesSql: piecesSql(select, others, session.session, accumulators, state, inner),
     piecesSchema: new Schema([...columns, { name: 'late rows', type: 'long', nullable: false }]),
   }

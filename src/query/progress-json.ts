@@ -18,6 +18,7 @@ const order = [
   'observedMetrics',
   'sideOutputs',
   'books',
+  'balance',
   'isReplay',
   'isIdle',
 ] as const satisfies readonly (keyof QueryProgress)[]

@@ -1,6 +1,6 @@
-import type { Account } from '../data/side-rows.ts'
+import type { Account, Balance } from '../data/side-rows.ts'
 
-export type { Account } from '../data/side-rows.ts'
+export type { Account, Balance } from '../data/side-rows.ts'
 
 /** What one batch did, or (`isIdle`) how things stand while there is nothing to do; the fields and their spelling are Spark's StreamingQueryProgress (its JSON form is `progressJson`). */
 export interface QueryProgress {
@@ -29,6 +29,8 @@ export interface QueryProgress {
   readonly sideOutputs?: Readonly<Record<string, SinkProgress>>
   /** The books: for each place of the query where rows may be set aside, how many came and where they went. Absent in a query without side outputs. */
   readonly books?: readonly Account[]
+  /** The books in one line: of the rows that the sources gave, how many were set aside anywhere, and how many were not. */
+  readonly balance?: Balance
   /** Present (true) where a crash or a stop without drain left the batch planned, and this run has done it again. */
   readonly isReplay?: true
   /** Present (true) where there was no batch: nothing new, for the first trigger of a run or for `spark.sql.streaming.noDataProgressEventInterval`. Listeners hear onQueryIdle instead. */

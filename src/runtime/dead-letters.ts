@@ -7,6 +7,12 @@ import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { countRows, unionOf } from './late-rows.ts'
 
 export const deadLetterSchema = new Schema(deadLetterFields)
+/** What is known of a letter before it is the query's: reason, message, and from where. */
+export const letterSchema = new Schema(
+  deadLetterFields
+    .filter(({ name }) => !['stage', 'source', 'batch_id', 'at'].includes(name))
+    .map((field) => ({ ...field, nullable: true })),
+)
 
 /** The dead letters of one batch, as they come up. */
 export class DeadLetters {
@@ -25,19 +31,14 @@ export class DeadLetters {
     this.takesFunctions = limits.userFunctions
   }
 
-  /** Rows with the columns reason, message, file, line and raw. Gives how many. */
+  /** Rows with the columns of letterSchema. Gives how many. */
   async take(stage: DeadLetterStage, source: string | null, found: Relation): Promise<number> {
     const list = [
       't0.c0',
       't0.c1',
       `'${stage}'`,
-      source === null ? 'CAST(NULL AS VARCHAR)' : `'${source}'`,
-      't0.c2',
-      't0.c3',
-      'CAST(NULL AS VARCHAR)',
-      'CAST(NULL AS INTEGER)',
-      'CAST(NULL AS BIGINT)',
-      't0.c4',
+      source === null ? 'CAST(NULL AS VARCHAR)' : `'${source.replaceAll("'", "''")}'`,
+      ...['t0.c2', 't0.c3', 't0.c4', 't0.c5', 't0.c6', 't0.c7'],
       `CAST(${this.#batchId} AS BIGINT)`,
       `make_timestamp(${BigInt(this.#batchTimestampMs) * 1000n})`,
     ]
@@ -67,24 +68,34 @@ export class DeadLetters {
     this.#count += records.length
   }
 
+  /** So many more are at hand, and the search for others may end. InvalidQueryError DEAD_LETTER_LIMIT_EXCEEDED where a count was given. */
+  mayTake(more: number): void {
+    const { maxPerBatch } = this.#limits
+    if (maxPerBatch === undefined || this.#count + more <= maxPerBatch) return
+    throw exceeded(`batch ${this.#batchId} has more than ${maxPerBatch} dead letters`, `maxPerBatch = ${maxPerBatch}`)
+  }
+
   /** Before anything of the batch is delivered, and again when the sink has spoken. InvalidQueryError DEAD_LETTER_LIMIT_EXCEEDED. */
   checkLimits(rowsIn: number): void {
     const { maxPerBatch, maxShare } = this.#limits
     const share = this.#count === 0 ? 0 : this.#count / Math.max(this.#count, rowsIn)
-    const exceeded =
+    const limit =
       maxPerBatch !== undefined && this.#count > maxPerBatch
         ? `maxPerBatch = ${maxPerBatch}`
         : maxShare !== undefined && share > maxShare
           ? `maxShare = ${maxShare}`
           : undefined
-    if (exceeded === undefined) return
-    throw new InvalidQueryError('DEAD_LETTER_LIMIT_EXCEEDED', {
-      what: `batch ${this.#batchId} has ${this.#count} dead letters among ${rowsIn} rows, and deadLetters was given ${exceeded}`,
-      todo: 'look at the input: so many broken rows are seldom its rows’ fault; the batch is not committed, and is run again when the query is started again, with a higher limit if that is what is meant',
-    })
+    if (limit !== undefined) throw exceeded(`batch ${this.#batchId} has ${this.#count} dead letters among ${rowsIn} rows`, limit)
   }
 
   relation(): Promise<Relation> {
     return unionOf(this.#sql, this.#parts, deadLetterSchema)
   }
+}
+
+function exceeded(what: string, limit: string): InvalidQueryError {
+  return new InvalidQueryError('DEAD_LETTER_LIMIT_EXCEEDED', {
+    what: `${what}, and deadLetters was given ${limit}`,
+    todo: 'look at the input: so many broken rows are seldom its rows’ fault; the batch is not committed, and is run again when the query is started again, with a higher limit if that is what is meant',
+  })
 }

@@ -12,18 +12,20 @@ import {
   type EventTime,
   type FutureRows,
   inputsOfNode,
+  isStateful,
   type PhysicalNode,
   type SourceRows,
   type StatefulNode,
   type UserCallsStep,
 } from '../planner/streaming-plan.ts'
-import type { EventTimeStats, Relation, SqlBatch } from '../sql/sql-batch.ts'
+import type { EventTimeStats, FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { callKeepingLetters } from './failing-calls.ts'
+import { callKeepingLetters, callsText } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
+import { type Place, takeFailedRows } from './row-letters.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
@@ -46,6 +48,8 @@ export interface EvaluationContext {
   readonly isDeleted: (operatorId: number, name: string) => boolean
   /** Where rows go that can't be computed; absent where that ends the query. */
   readonly deadLetters?: DeadLetters | undefined
+  /** A source's name, and which of its columns say where a row comes from. */
+  readonly originOf?: (node: SourceRows) => Place['source']
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
@@ -67,9 +71,18 @@ export class Evaluation {
   readonly #context: EvaluationContext
   readonly #done = new Map<PhysicalNode, Promise<Relation>>()
   readonly #readers: Map<PhysicalNode, number>
+  /** Where the rows of relations are from. */
+  readonly #places = new Map<Relation, Place>()
+  /** Where the books of rows that expressions have failed for stand. */
+  readonly #failedOf = new Map<Relation, number>()
   constructor(root: PhysicalNode, context: EvaluationContext) {
     this.#context = context
     this.#readers = countReaders(root)
+    const { sql, deadLetters } = context
+    if (deadLetters) {
+      const mayFail = (found: number) => deadLetters.mayTake(found)
+      sql.keepFailedRows({ mayFail, take: (failed) => this.#takeFailed(failed, deadLetters) })
+    }
   }
 
   relationOf(node: PhysicalNode): Promise<Relation> {
@@ -83,6 +96,8 @@ export class Evaluation {
 
   async #evaluateOnce(node: PhysicalNode): Promise<Relation> {
     const relation = await this.#evaluate(node)
+    const place = placeOf(node)
+    if (place) this.#places.set(relation, node.kind === 'source' ? { ...place, source: this.#context.originOf?.(node) } : place)
     return (this.#readers.get(node) ?? 0) > 1 && node.kind !== 'event-time' ? this.#context.sql.materialize(relation) : relation
   }
 
@@ -100,7 +115,7 @@ export class Evaluation {
       case 'fragment': {
         const inputs: Relation[] = []
         for (const input of node.inputs) inputs.push(await this.relationOf(input))
-        return sql.fragment(node.sql, inputs, node.schema)
+        return sql.fragment(node.sql, inputs, node.schema, node.rowWise)
       }
       case 'event-time': {
         const input = await this.relationOf(node.input)
@@ -164,10 +179,21 @@ export class Evaluation {
     return sql.withColumns(input, node.kept, { schema: new Schema(fields), length: batch.length, columns })
   }
 
+  /** Rows that an expression has no value for. Where more of a relation are found later, its books are one. */
+  async #takeFailed(failed: FailedRows, letters: DeadLetters): Promise<void> {
+    const place = this.#places.get(failed.of) ?? { at: 'rows between' }
+    const account = await takeFailedRows(this.#context.sql, failed, place, letters)
+    const { books } = this.record
+    const at = this.#failedOf.get(failed.of)
+    if (at !== undefined) books[at] = { ...account, rowsIn: books[at]!.rowsIn, deadLetters: books[at]!.deadLetters + account.deadLetters }
+    else this.#failedOf.set(failed.of, books.push(account) - 1)
+  }
+
   async #step(node: StatefulNode): Promise<Relation> {
     const { stepSql, store, storeIfThere, isDeleted, watermarks, batchTimestampMs, salt, query } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
+    if (this.#context.deadLetters) this.#checkRows(node, inputs)
     const late = await this.#setAside(node, inputs)
     const { output, metrics } = await runStep(node, {
       sql: stepSql,
@@ -185,6 +211,15 @@ export class Evaluation {
     const count = late ?? (await this.#countLate(node, inputs, metrics))
     this.record.steps.set(node.operatorId, count ? withLateCount(metrics, count) : metrics)
     return output
+  }
+
+  /** What the step is going to compute of each row. */
+  #checkRows({ operatorId, rowChecks = [] }: StatefulNode, inputs: readonly Relation[]): void {
+    const { sql, watermarks } = this.#context
+    const late = `make_timestamp(${watermarks(operatorId).lateUs ?? 0n})`
+    rowChecks.forEach((check, i) => {
+      if (check !== null) sql.checkRows(inputs[i]!, check.replaceAll('⟦late⟧', late))
+    })
   }
 
   /** Where late rows were asked for: they are taken before the step drops them. */
@@ -248,6 +283,14 @@ export class Evaluation {
 
 function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
   return { ...metrics, custom: { ...metrics.custom, numLateInputRows: rows } }
+}
+
+/** What the books call the place behind a node whose rows are kept. */
+function placeOf(node: PhysicalNode): Place | undefined {
+  if (node.kind === 'source') return { at: `source ${node.source}` }
+  if (node.kind === 'user-calls') return { at: callsText(node) }
+  if (node.kind === 'event-time' && node.future) return { at: `watermark ${node.columnName}` }
+  return isStateful(node) ? { at: `${node.operatorName} ${node.operatorId}` } : undefined
 }
 
 const keyGroups = 16

@@ -17,7 +17,7 @@ import type { ExecutionParts } from './execution-parts.ts'
 import { countRows } from './late-rows.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
-import { readSource } from './read-source.ts'
+import { readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
@@ -366,7 +366,7 @@ export class MicroBatchExecution {
   }
 
   async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
-    const { beginBatch, checkpoint, plan, salt, sink } = this.#parts
+    const { beginBatch, checkpoint, salt, sink } = this.#parts
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
@@ -377,7 +377,7 @@ export class MicroBatchExecution {
       const evaluation = await this.#evaluate(sql, entry, setAside)
       const relation = await this.#reporter.time('addBatch', async () => {
         // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
-        const [run, log] = await Promise.allSettled([this.#step('batch/run', () => evaluation.relationOf(plan.root)), logged])
+        const [run, log] = await Promise.allSettled([this.#step('batch/run', () => this.#run(sql, evaluation, setAside)), logged])
         if (log.status === 'rejected') throw log.reason
         if (run.status === 'rejected') throw run.reason
         await setAside?.checkLimits()
@@ -427,6 +427,12 @@ export class MicroBatchExecution {
     await this.#parts.setAside?.outputs.maintain()
   }
 
+  async #run(sql: SqlBatch, evaluation: Evaluation, setAside: SetAside | undefined): Promise<Relation> {
+    const rows = await evaluation.relationOf(this.#parts.plan.root)
+    // what an expression has no value for must be known before anything is delivered
+    return setAside?.deadLetters ? sql.materialize(rows) : rows
+  }
+
   /** The rows of a batch that go to side outputs; undefined where there are none. */
   #setAside(sql: SqlBatch, { batchTimestampMs }: OffsetEntry): SetAside | undefined {
     const { setAside } = this.#parts
@@ -439,6 +445,7 @@ export class MicroBatchExecution {
       sql,
       lateRows: setAside?.lateRows,
       deadLetters: setAside?.deadLetters,
+      originOf: ({ source }) => ({ name: source, origin: sources.get(source)!.originColumns ?? [] }),
       stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
@@ -449,7 +456,7 @@ export class MicroBatchExecution {
           const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
           const rows = sameOffset(start, end)
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
-            : await source.rows(start, end, node)
+            : await source.rows(start, end, setAside?.deadLetters ? withOrigin(node, source) : node)
           this.#parts.limits.reads(node.source, rows)
           if (!setAside?.deadLetters) return sql.source(node.source, rows, node.schema)
           const read = await readSource(sql, node, rows, setAside.deadLetters)

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { OffsetEntry } from '../checkpoint/checkpoint.ts'
+import { balanceOf } from '../data/side-rows.ts'
 import type { StatefulNode, StreamingPlan } from '../planner/streaming-plan.ts'
 import type { QueryProgress, SourceProgress, StateOperatorProgress } from '../query/query-progress.ts'
 import type { Sink, SinkCommit } from '../sinks/sink.ts'
@@ -123,7 +124,7 @@ export class ProgressReporter {
       sink: { description: this.#sink.description, numOutputRows: outcome.commit.numOutputRows, metrics: outcome.commit.metrics ?? {} },
       observedMetrics: Object.fromEntries([...outcome.record.observed].map(([name, { metrics }]) => [name, metrics])),
       ...(outcome.sideOutputs ? { sideOutputs: outcome.sideOutputs } : {}),
-      ...(outcome.books ? { books: outcome.books } : {}),
+      ...(outcome.books ? { books: outcome.books, balance: balanceOf(outcome.books, outcome.inputRows) } : {}),
       ...(batch.isReplay ? { isReplay: true as const } : {}),
     }
   }

@@ -1,8 +1,8 @@
-import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { SourceRows } from '../planner/streaming-plan.ts'
+import type { Source } from '../sources/source.ts'
 import type { Relation, SqlBatch, Unreadable } from '../sql/sql-batch.ts'
-import type { DeadLetters } from './dead-letters.ts'
+import { type DeadLetters, letterSchema } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
 
 /** What became of a source's rows where dead letters are kept. */
@@ -12,6 +12,12 @@ export interface ReadAccount {
   readonly deadLetters: number
   /** Letters that are not among the rows that the SQL engine has counted. */
   readonly uncounted: number
+}
+
+/** What is read of a source where dead letters are kept: its rows may become some. */
+export function withOrigin(node: SourceRows, { originColumns = [] }: Source): SourceRows {
+  const at = originColumns.map((name) => node.schema.indexOf(name)).filter((index) => index >= 0)
+  return at.length === 0 ? node : { ...node, columns: new Set([...node.columns, ...at]) }
 }
 
 /** Reads a source's rows of a batch now, and takes what can't be read to the dead letters. */
@@ -32,22 +38,18 @@ export async function readSource(
   return { rows, account: { source, rowsOn: await countRows(sql, rows), deadLetters: malformed + uncounted, uncounted } }
 }
 
-const describedSchema = new Schema([
-  { name: 'reason', type: 'string', nullable: false },
-  { name: 'message', type: 'string', nullable: false },
-  { name: 'file', type: 'string', nullable: true },
-  { name: 'line', type: 'long', nullable: true },
-  { name: 'raw', type: 'binary', nullable: true },
-])
 function described(sql: SqlBatch, records: NonNullable<Unreadable['records']>): Relation {
   const list = [
     "'MALFORMED_RECORD_IN_PARSING' AS c0",
     "'the record is not what the schema says' AS c1",
     't0.c0 AS c2',
     't0.c1 AS c3',
-    't0.c2 AS c4',
+    'CAST(NULL AS VARCHAR) AS c4',
+    'CAST(NULL AS INTEGER) AS c5',
+    'CAST(NULL AS BIGINT) AS c6',
+    't0.c2 AS c7',
   ]
-  return sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [records], describedSchema)
+  return sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [records], letterSchema)
 }
 function fileLetter(file: string) {
   return { reason: 'FAILED_READ_FILE', message: 'the file can’t be read; none of its rows went on', file }

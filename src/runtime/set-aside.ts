@@ -1,4 +1,4 @@
-import type { Account } from '../data/side-rows.ts'
+import { type Account, sourcePlace } from '../data/side-rows.ts'
 import type { Field } from '../data/types.ts'
 import type { DeadLetterLimits } from '../query/engine-port.ts'
 import type { SinkCommit } from '../sinks/sink.ts'
@@ -61,7 +61,7 @@ export class SetAside {
   /** The accounts of sources, of the places between, and of the sink. */
   books(between: readonly Account[], inputRows: ReadonlyMap<string, number>): readonly Account[] {
     const reads = this.#reads.map(({ source, rowsOn, deadLetters, uncounted }) => ({
-      at: `source ${source}`,
+      at: sourcePlace(source),
       rowsIn: (inputRows.get(source) ?? 0) + uncounted,
       rowsOn,
       lateRows: 0,

@@ -43,6 +43,8 @@ export interface Source {
   readonly description: string
   /** The limit that the source's options ask for (maxFilesPerTrigger …). */
   readonly readLimit: ReadLimit
+  /** Columns that say where a row comes from: those of `topic`, `partition`, `offset` that it has, and `value`, the bytes that it was made of. They are read too where dead letters are kept. */
+  readonly originColumns?: readonly string[]
   latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>
   rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch>
   commit(end: Offset): Promise<void>

@@ -21,6 +21,10 @@ export type Form =
 export class SqlRelation implements Relation {
   readonly schema: Schema
   form: Form
+  /** Of a SELECT: the inputs of which every row is computed by itself. */
+  rowWise: readonly number[] = []
+  /** SELECTs over ⟦0⟧ that compute what the steps above compute of each row. */
+  readonly checks: string[] = []
   /** The rows, where a prefetch has them already. */
   fetched: Result | undefined
   constructor(schema: Schema, form: Form) {

@@ -1,4 +1,4 @@
-import { assert, type MillraceError } from '../base/errors.ts'
+import { assert, InvalidQueryError, type MillraceError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
@@ -10,6 +10,7 @@ import { ArrayPool } from './array-pool.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
+import { findFailedRows, readBeside, rowChecks } from './failing-rows.ts'
 import { scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
@@ -20,8 +21,9 @@ import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyIds } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
+import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
-import type { EventTimeStats, Relation, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
+import type { EventTimeStats, FailedRowsTaker, Relation, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
 import { SqlRowSet } from './sql-row-set.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
 
@@ -52,6 +54,7 @@ export class SqlBatchRun implements SqlBatch {
   /** What lies ready for this batch outside of DuckDB. */
   readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
+  #failedRows: FailedRowsTaker | undefined
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
     this.session = session
@@ -161,8 +164,16 @@ export class SqlBatchRun implements SqlBatch {
     return new SqlRelation(schema, { kind: 'files', scan, source })
   }
 
-  fragment(sql: string, inputs: readonly Relation[], schema: Schema): Relation {
-    return new SqlRelation(schema, { kind: 'select', sql: this.#fillParameters(sql), inputs: inputs.map(SqlRelation.of) })
+  fragment(sql: string, inputs: readonly Relation[], schema: Schema, rowWise: readonly number[] = []): Relation {
+    const relation = new SqlRelation(schema, { kind: 'select', sql: this.#fillParameters(sql), inputs: inputs.map(SqlRelation.of) })
+    relation.rowWise = rowWise
+    return relation
+  }
+  checkRows(relation: Relation, sql: string): void {
+    SqlRelation.of(relation).checks.push(this.#fillParameters(sql))
+  }
+  keepFailedRows(taker: FailedRowsTaker): void {
+    this.#failedRows = taker
   }
   #fillParameters(sql: string): string {
     return fillPlaceholders(sql, (name) => {
@@ -385,15 +396,37 @@ export class SqlBatchRun implements SqlBatch {
           if (own) noteRecovered(own, recovered)
           again = true
         }
-        if (!again) throw error
+        if (!again && !(await this.#setFailedRowsAside(relation, error))) throw error
       }
     }
+  }
+  /** Takes rows for which an expression has no value out of what a statement reads. Gives whether there were any. */
+  async #setFailedRowsAside(relation: SqlRelation, error: unknown): Promise<boolean> {
+    const taker = this.#failedRows
+    if (!taker || !(error instanceof InvalidQueryError)) return false
+    const all = rowChecks(relation)
+    const bases = [...all.keys()].filter((base) => base !== relation)
+    for (const used of [...bases, ...readBeside(all)]) if (used.form.kind !== 'table') await this.#makeTable(used)
+    let any = false
+    for (const base of bases) {
+      const aside = bases.filter((other) => other !== base)
+      const found = await findFailedRows(this.session, base, all.get(base)!, aside, (count) => taker.mayFail(count))
+      if (found === null) continue
+      any = true
+      for (const source of [...this.#sources.values()].flat()) if (source.relation === base) source.rows ??= found.rowsIn
+      const table = (name: string, rows: number) => ({ kind: 'table' as const, name, rows })
+      base.form = table(found.others, numberOf(await this.session.run(`SELECT count(*) FROM ${found.others}`)))
+      base.fetched = undefined
+      const rows = new SqlRelation(base.schema, table(found.failed, found.errors.length))
+      await taker.take({ of: base, rowsIn: found.rowsIn, rowsOn: base.form.rows!, rows, errors: found.errors })
+    }
+    return any
   }
 
   async #makeTable(relation: SqlRelation): Promise<void> {
     if (rowsRead(relation) <= smallRows) {
       if (!relation.fetched) await this.#prepare(relation)
-      const result = relation.fetched ?? (await this.session.runAgain(relation.select))
+      const result = relation.fetched ?? (await this.#recovering(relation, () => this.session.runAgain(relation.select)))
       relation.form = (await this.load(readColumns(result, relation.schema))).form
       relation.fetched = undefined
       return
@@ -468,10 +501,4 @@ function sumOf(scan: FileScan, profile: Profile): number | undefined {
     sum += rows
   }
   return sum
-}
-
-/** The one number that a statement gives. */
-function numberOf(result: Result): number {
-  const bytes = bindings.vector_get_data(bindings.data_chunk_get_vector(bindings.result_get_chunk(result, 0), 0), 8)
-  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true))
 }

@@ -1,3 +1,4 @@
+import type { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
@@ -40,8 +41,15 @@ export interface SqlBatch {
   scan(scan: BatchScan): Promise<Relation>
   /** Rows of a bounded table that is none of files; they count for no source. */
   rows(batch: SourceBatch, schema: Schema): Promise<Relation>
-  /** A SELECT whose text holds ⟦0⟧, ⟦1⟧ … for the inputs and the batch's parameters (see planner/streaming-plan.ts). */
-  fragment(sql: string, inputs: readonly Relation[], schema: Schema): Relation
+  /**
+   * A SELECT whose text holds ⟦0⟧, ⟦1⟧ … for the inputs and the batch's parameters (see planner/streaming-plan.ts). `rowWise`: the inputs of which every
+   * row is computed by itself, where rows that fail may be set aside.
+   */
+  fragment(sql: string, inputs: readonly Relation[], schema: Schema, rowWise?: readonly number[]): Relation
+  /** Says what else is computed of each row of a relation, as a SELECT over ⟦0⟧: where it fails for a row, that is set aside as the rows of fragments are. */
+  checkRows(relation: Relation, sql: string): void
+  /** From now on rows for which an expression has no value (a cast, a division by zero: ANSI mode) are taken out, and the statement is run again without them; else that ends the query. */
+  keepFailedRows(taker: FailedRowsTaker): void
   /** Runs the relation once into memory and measures the event times in column `column` (timestamp or window struct: its end). */
   measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }>
   /** Runs a relation whose rows are used more than once. */
@@ -72,6 +80,21 @@ export interface SqlBatch {
   readCounts(): ReadonlyMap<string, ReadCounts>
   /** Drops what the batch made. */
   close(): Promise<void>
+}
+/** Rows of a relation for which an expression has no value. */
+export interface FailedRows {
+  /** The relation that they were taken out of. */
+  readonly of: Relation
+  readonly rowsIn: number
+  readonly rowsOn: number
+  /** They themselves, with the columns of the relation, and in the same order why. */
+  readonly rows: Relation
+  readonly errors: readonly InvalidQueryError[]
+}
+export interface FailedRowsTaker {
+  /** Called with every row that is found, with how many there are of this relation; may end the search by throwing. */
+  mayFail(found: number): void
+  take(failed: FailedRows): Promise<void>
 }
 export interface SqlBatchParameters {
   /** current_timestamp of the batch, milliseconds. */

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
+import { expr, MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
 
@@ -176,6 +176,155 @@ describe('functions of the program', () => {
           .select(({ n }) => ({ halved: half(n) })),
       ),
     ).rejects.toMatchObject({ code: 'FAILED_EXECUTE_UDF' })
+  })
+})
+
+describe('expressions', () => {
+  const texts = (...values: (string | null)[]) => {
+    const stream = new MemoryStream(engine(), { s: t.string().nullable(), n: t.int() })
+    stream.addData(...values.map((s, i) => ({ s, n: i })))
+    return stream
+  }
+  const account = (at: string, rowsIn: number, deadLetters: number) => ({
+    at,
+    rowsIn,
+    rowsOn: rowsIn - deadLetters,
+    lateRows: 0,
+    deadLetters,
+  })
+
+  test('casts, divisions, overflows, indices: each poison row with its own reason, and the rest in its order', async () => {
+    const stream = texts('1', 'x', '0', null, '2147483647', '4', '12')
+    const frame = stream
+      .toDF()
+      .selectExpr('n', 'cast(s as int) + 1 as next', '12 div cast(s as int) as share', 'array(1, 2, 3, 4, 5)[cast(s as int)] as item')
+    const { rows, letters, progresses } = await run(frame)
+    expect(rows).toEqual([
+      { n: 0, next: 2, share: 12n, item: 2 },
+      { n: 3, next: null, share: null, item: null },
+      { n: 5, next: 5, share: 3n, item: 5 },
+    ])
+    expect(letters.map(({ reason, stage, source, raw, batch_id }) => [reason, stage, source, JSON.parse(text(raw)), batch_id])).toEqual([
+      ['CAST_INVALID_INPUT', 'expression', '0', { s: 'x', n: 1 }, 0n],
+      ['DIVIDE_BY_ZERO', 'expression', '0', { s: '0', n: 2 }, 0n],
+      [expect.stringMatching(/ARITHMETIC_OVERFLOW$/), 'expression', '0', { s: '2147483647', n: 4 }, 0n],
+      ['INVALID_ARRAY_INDEX', 'expression', '0', { s: '12', n: 6 }, 0n],
+    ])
+    expect(letters[0]!['message']).toContain('x')
+    expect(progresses[0]!.books).toEqual([account('source 0', 7, 0), account('expressions over source 0', 7, 4)])
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 7, rowsOn: 3, lateRows: 0, deadLetters: 4 })
+    expect(progresses[0]!.numInputRows).toBe(7)
+  })
+
+  test('conditions, generators, joins with tables, unions', async () => {
+    const table = engine().createDataFrame(
+      [
+        { n: 1, name: 'one' },
+        { n: 4, name: 'four' },
+      ],
+      { n: t.int(), name: t.string() },
+    )
+    const stream = texts('1', '2,x', '4,1', 'y')
+    const exploded = stream.toDF().selectExpr('explode(split(s, ",")) as s').where('cast(s as int) > 0').selectExpr('cast(s as int) as n')
+    const joined = exploded.join(table, 'n')
+    const { rows, letters } = await run(joined)
+    expect(rows).toEqual(['one', 'four', 'one'].map((name) => ({ n: name === 'one' ? 1 : 4, name })))
+    expect(letters.map(({ raw }) => JSON.parse(text(raw)).s)).toEqual(['2,x', 'y'])
+  })
+
+  test('two streams as one: each is searched for its own rows', async () => {
+    const [one, other] = [texts('1', 'a'), texts('b', '2', 'c')]
+    const frame = one.toDF().union(other.toDF()).selectExpr('cast(s as int) as n')
+    const { rows, letters, progresses } = await run(frame)
+    expect(rows.map(({ n }) => n)).toEqual([1, 2])
+    expect(letters.map(({ source, raw }) => [source, JSON.parse(text(raw)).s])).toEqual([
+      ['0', 'a'],
+      ['1', 'b'],
+      ['1', 'c'],
+    ])
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 5, rowsOn: 2, lateRows: 0, deadLetters: 3 })
+  })
+
+  test('what an aggregation computes of a row: keys, arguments and filters; its result', async () => {
+    const stream = texts('1', 'x', '3', '0', '10')
+    const frame = stream
+      .toDF()
+      .groupBy(expr('cast(s as int) % 2').alias('odd') as never)
+      .agg(
+        expr('sum(12 div cast(s as int)) filter (where cast(s as int) < 10)').alias('total') as never,
+        expr('count(*)').alias('rows') as never,
+      )
+      .selectExpr('odd', 'total', '10 div (total - 16) as share')
+    const { rows, letters, progresses } = await run(frame, {}, (writer) => writer.outputMode('update'))
+    expect(rows).toEqual([{ odd: 0, total: null, share: null }])
+    expect(letters.map(({ reason, source, raw }) => [reason, source, JSON.parse(text(raw))])).toEqual([
+      ['CAST_INVALID_INPUT', '0', { s: 'x', n: 1 }],
+      ['DIVIDE_BY_ZERO', '0', { s: '0', n: 3 }],
+      ['DIVIDE_BY_ZERO', null, expect.objectContaining({ odd: 1, total: 16 })],
+    ])
+    expect(progresses[0]!.books!.map(({ at, deadLetters }) => [at, deadLetters])).toEqual([
+      ['source 0', 0],
+      ['expressions over source 0', 2],
+      ['expressions over stateStoreSave 0', 1],
+    ])
+  })
+
+  test('behind a function of the program, and what it is given', async () => {
+    const double = udf((n: number | null) => (n ?? 0) * 2, t.int())
+    const frame = texts('1', 'x', '0')
+      .toDF()
+      .select(({ s }) => ({ twice: double(s.cast('int')) }))
+      .selectExpr('10 div twice as share')
+    const { rows, letters } = await run(frame, { userFunctions: true })
+    expect(rows).toEqual([{ share: 5n }])
+    expect(letters.map(({ reason }) => reason).sort()).toEqual(['CAST_INVALID_INPUT', 'DIVIDE_BY_ZERO'])
+  })
+
+  test('a sum that overflows is no row’s fault, and what fails without a row is none either', async () => {
+    const stream = new MemoryStream(engine(), { n: t.long() })
+    stream.addData({ n: 2n ** 62n }, { n: 2n ** 62n })
+    const sum = stream
+      .toDF()
+      .groupBy()
+      .agg(expr('sum(n)').alias('total') as never)
+    await expect(run(sum, {}, (writer) => writer.outputMode('complete'))).rejects.toMatchObject({ code: 'ARITHMETIC_OVERFLOW' })
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    const other = new MemoryStream(engine(), { n: t.int() })
+    other.addData({ n: 1 })
+    await expect(run(other.toDF().selectExpr('n div 0 as x'))).resolves.toMatchObject({ rows: [] })
+    const table = engine()
+      .createDataFrame([{ s: 'x' }], { s: t.string() })
+      .selectExpr('cast(s as int) as n')
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    const third = new MemoryStream(engine(), { n: t.int() })
+    third.addData({ n: 1 })
+    await expect(run(third.toDF().join(table, 'n'))).rejects.toMatchObject({ code: 'CAST_INVALID_INPUT' })
+  })
+
+  test('the search ends where the limit is exceeded', async () => {
+    const many = texts(...Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? 'x' : String(i))))
+    await expect(run(many.toDF().selectExpr('cast(s as int) as n'), { maxPerBatch: 5 })).rejects.toMatchObject({
+      code: 'DEAD_LETTER_LIMIT_EXCEEDED',
+      message: expect.stringContaining('more than 5'),
+    })
+  })
+
+  test('many rows, few of them poison; without dead letters the query ends as ever', async () => {
+    const values = Array.from({ length: 20_000 }, (_, i) => (i % 4999 === 17 ? `x${i}` : String(i)))
+    const { rows, letters } = await run(
+      texts(...values)
+        .toDF()
+        .selectExpr('cast(s as int) as n'),
+    )
+    expect(rows).toHaveLength(20_000 - 4)
+    expect(letters.map(({ raw }) => JSON.parse(text(raw)).s)).toEqual(values.filter((value) => value.startsWith('x')))
+    const query = await texts('x')
+      .toDF()
+      .selectExpr('cast(s as int) as n')
+      .writeStream.format('noop')
+      .trigger({ availableNow: true })
+      .start()
+    await expect(query.awaitTermination()).rejects.toMatchObject({ code: 'CAST_INVALID_INPUT' })
   })
 })
 

@@ -52,6 +52,31 @@ describeKafka('streams from Kafka', () => {
     ])
   })
 
+  test('a row that an expression has no value for is a dead letter with its place in the topic and its bytes', async () => {
+    const topic = await topicWith(2)
+    const texts = ['{"n":5}', '{"n":0}', '{"n":2}']
+    await produce(
+      cluster,
+      topic,
+      texts.map((value, i) => ({ partition: 1, key: `k${i}`, value })),
+    )
+    const letters: object[] = []
+    const rows: object[] = []
+    const query = await source({ subscribe: topic, startingOffsets: 'earliest' })
+      .selectExpr("10 div from_json(cast(value as string), 'n int').n as share")
+      .writeStream.trigger({ availableNow: true })
+      .foreachBatch(async (found: any) => void rows.push(...(await found.collect())))
+      .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))))
+      .start()
+    await query.awaitTermination()
+    expect(rows).toEqual([{ share: 2n }, { share: 5n }])
+    expect(letters).toMatchObject([
+      { reason: 'DIVIDE_BY_ZERO', stage: 'expression', source: '0', topic, partition: 1, offset: 1n, file: null },
+    ])
+    expect(Buffer.from((letters[0] as { raw: Uint8Array }).raw).toString()).toBe('{"n":0}')
+    expect(query.lastProgress!.balance).toEqual({ rowsIn: 3, rowsOn: 2, lateRows: 0, deadLetters: 1 })
+  })
+
   test.each<Compression>(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('batches compressed with %s', async (compression) => {
     const topic = await topicWith(1)
     const values = Array.from({ length: 500 }, (_, i) => `value ${i} ${'x'.repeat(i % 50)}`)

@@ -1,0 +1,61 @@
+import { Schema } from '../data/schema.ts'
+import type { Account } from '../data/side-rows.ts'
+import { rowsToColumns } from '../data/values.ts'
+import type { FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
+import { type DeadLetters, letterSchema } from './dead-letters.ts'
+
+/** Where the rows of a relation are in the query. */
+export interface Place {
+  /** `source clicks`, `stateStoreSave 0`, `function cents`. */
+  readonly at: string
+  /** The source whose rows they are as it gave them, with the columns that say where each comes from. */
+  readonly source?: { readonly name: string; readonly origin: readonly string[] } | undefined
+}
+
+/** Takes rows for which an expression has no value to the dead letters. */
+export async function takeFailedRows(
+  sql: SqlBatch,
+  { rows, errors, rowsIn, rowsOn }: FailedRows,
+  { at, source }: Place,
+  letters: DeadLetters,
+): Promise<Account> {
+  const said = errors.map(({ code, what }) => ({ code, what }))
+  await sql.columnsAt(rows, [])
+  const deadLetters = await letters.take('expression', source?.name ?? null, await lettersOf(sql, rows, said, source?.origin))
+  return { at: `expressions over ${at}`, rowsIn, rowsOn, lateRows: 0, deadLetters }
+}
+
+/** Letters of the rows of which something is said, each with its JSON, or with what the columns of `origin` say of it. */
+export async function lettersOf(
+  sql: SqlBatch,
+  rows: Relation,
+  said: readonly ({ readonly code: string; readonly what: string } | undefined)[],
+  origin: readonly string[] = [],
+): Promise<Relation> {
+  const { fields, names } = rows.schema
+  const width = fields.length
+  const columns = rowsToColumns(
+    saidSchema,
+    said.map((each) => ({ reason: each?.code ?? null, message: each?.what ?? null })),
+  )
+  const all = await sql.withColumns(rows, width, columns)
+  const cell = (name: string) => (origin.includes(name) ? `t0.c${names.indexOf(name)}` : 'NULL')
+  const json = `encode(CAST(json_object(${names.map((name, i) => `'${name.replaceAll("'", "''")}', t0.c${i}`).join(', ')}) AS VARCHAR))`
+  const list = [
+    `t0.c${width}`,
+    `t0.c${width + 1}`,
+    'CAST(NULL AS VARCHAR)',
+    'CAST(NULL AS BIGINT)',
+    `CAST(${cell('topic')} AS VARCHAR)`,
+    `CAST(${cell('partition')} AS INTEGER)`,
+    `CAST(${cell('offset')} AS BIGINT)`,
+    origin.includes('value') ? cell('value') : json,
+  ]
+  const text = list.map((sql, i) => `${sql} AS c${i}`).join(', ')
+  return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE t0.c${width} IS NOT NULL`, [all], letterSchema)
+}
+
+const saidSchema = new Schema([
+  { name: 'reason', type: 'string', nullable: true },
+  { name: 'message', type: 'string', nullable: true },
+])
