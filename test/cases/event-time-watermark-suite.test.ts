@@ -175,7 +175,7 @@ test('delay threshold should not be negative', () => {
   }
 })
 
-test('SPARK-35815: Support ANSI intervals for delay threshold', async () => {
+test('A16, SPARK-35815: Support ANSI intervals for delay threshold', async () => {
   const day = 86_400
   const variants: [string[], number][] = [
     [['3 days', 'Interval 3 day', "inTerval '3' day"], 3 * day],

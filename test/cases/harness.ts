@@ -1,11 +1,14 @@
 import { count, type Engine, MemoryStream, millrace, t, timestamp_seconds, window } from 'millrace'
 import { afterAll, beforeAll } from 'vitest'
+import { providerKey } from '../oracle/property.ts'
 
-/** One engine for a file of cases. */
+/** One engine for a file of cases; `on-rocksdb.test.ts` runs files of cases again with their state in RocksDB. */
 export function useEngine(options: Parameters<typeof millrace.local>[0] = {}): () => Engine {
   let engine: Engine
   beforeAll(async () => {
-    engine = await millrace.local({ threads: 2, ...options })
+    const provider = (globalThis as { casesProvider?: string }).casesProvider
+    const conf = { ...(provider !== undefined && { [providerKey]: provider }), ...options.conf }
+    engine = await millrace.local({ threads: 2, ...options, conf })
   })
   afterAll(() => engine.close())
   return () => engine
