@@ -1,6 +1,6 @@
 /**
  * How fast does the Yahoo streaming benchmark run from Kafka, with the broker on the same cores? JSON values, a durable checkpoint, and the
- * counts of every campaign and window checked at the end. Needs Java and Maven for the broker (test/kafka); without them it says so.
+ * counts of every campaign and window checked at the end. Where SPARK_PYTHON names a Python with pyspark 4.2.0, Spark runs the same query. Needs Java and Maven for the broker (test/kafka); without them it says so.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import 'millrace/kafka'
 import { Broker } from '../test/kafka/broker.ts'
 import { installBroker, whyNoBroker } from '../test/kafka/install.ts'
 import { createTopic, openCluster } from '../test/kafka/topics.ts'
+import { sparkRecordsPerSecond } from './kafka/spark.ts'
 import { type Ads, expectedCounts, makeAds, sendEvents } from './kafka-events.ts'
 import type { Bench } from './run.ts'
 
@@ -44,7 +45,13 @@ const bench: Bench = async ({ say, short }) => {
       )
       if (round > 0 || short) rates.push(rate)
     }
-    return { recordsPerSecond: median(rates), recordsPerSecondOfRounds: rates, events, offsetsPerBatch }
+    const recordsPerSecond = median(rates)
+    const sparks = await sparkRecordsPerSecond(
+      { bootstrap: broker.bootstrap, topic, ads, work, offsetsPerBatch, events, expected: expectedCounts(events) },
+      say,
+    )
+    const withSpark = sparks === undefined ? {} : { sparkRecordsPerSecond: sparks, sparkRatio: round(recordsPerSecond / sparks) }
+    return { recordsPerSecond, ...withSpark, recordsPerSecondOfRounds: rates, events, offsetsPerBatch }
   } finally {
     await engine.close()
     await broker.stop()
@@ -114,4 +121,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+}
+function round(value: number): number {
+  return Math.round(value * 100) / 100
 }

@@ -7,8 +7,8 @@ import type { DemoFolders } from './lay-out.ts'
 export interface Comparison {
   readonly streamRows: number
   readonly batchRows: number
-  /** Flights that the batch counted. */
-  readonly flights: number
+  /** What the batch counted: the sum of its column of counts. */
+  readonly counted: number
   readonly onlyInStream: number
   readonly onlyInBatch: number
 }
@@ -25,25 +25,25 @@ export async function compareWithBatch(folders: DemoFolders, files: readonly str
   } finally {
     await engine.close()
   }
-  return exceptAll(join(streamed, '*.parquet'), join(folders.expected, '*.parquet'))
+  return exceptAll(join(streamed, '*.parquet'), join(folders.expected, '*.parquet'), 'flights')
 }
 
 /** By DuckDB itself: the comparison trusts nothing of Millrace's but the files. */
-async function exceptAll(stream: string, batch: string): Promise<Comparison> {
+export async function exceptAll(stream: string, batch: string, counts: string): Promise<Comparison> {
   const duckdb = await DuckDBInstance.create()
   const connection = await duckdb.connect()
   try {
     const result = await connection.runAndReadAll(`
-      SELECT (SELECT count(*) FROM '${stream}'), (SELECT count(*) FROM '${batch}'), (SELECT sum(flights) FROM '${batch}'),
+      SELECT (SELECT count(*) FROM '${stream}'), (SELECT count(*) FROM '${batch}'), (SELECT sum(${counts}) FROM '${batch}'),
         (SELECT count(*) FROM (FROM '${stream}' EXCEPT ALL FROM '${batch}')), (SELECT count(*) FROM (FROM '${batch}' EXCEPT ALL FROM '${stream}'))`)
-    const [streamRows, batchRows, flights, onlyInStream, onlyInBatch] = result.getRows()[0]!.map(Number) as [
+    const [streamRows, batchRows, counted, onlyInStream, onlyInBatch] = result.getRows()[0]!.map(Number) as [
       number,
       number,
       number,
       number,
       number,
     ]
-    return { streamRows, batchRows, flights, onlyInStream, onlyInBatch }
+    return { streamRows, batchRows, counted, onlyInStream, onlyInBatch }
   } finally {
     connection.closeSync()
     duckdb.closeSync()

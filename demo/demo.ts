@@ -4,6 +4,7 @@
  */
 import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { QueryProgress } from 'millrace'
 import { compareWithBatch } from './compare.ts'
 import { type Display, display } from './display.ts'
 import { addClosingDay, clear, type DemoFolders, demoFolders, layOut } from './lay-out.ts'
@@ -24,14 +25,15 @@ async function demo(folders: DemoFolders, show: Display): Promise<number> {
     `${files.length} files laid out. The worker is killed in batch ${half}, after it saved its state and before it saved its output.`,
   )
 
-  const first = new Worker(folders, tally, half)
-  const held = await first.holding
+  const onProgress = (progress: QueryProgress) => tally.add(progress)
+  const first = new Worker('worker.ts', [folders.root, String(half)], onProgress)
+  const held = (await first.holding)[0]!.batchId
   first.kill()
   const signal = await first.ended
   if (signal !== 'SIGKILL') throw new Error(`the worker was to end by SIGKILL, and ended by ${signal}`)
   show.say(`SIGKILL: the worker is gone. Batch ${held} has its state, and no output. Starting a new one …`)
 
-  const second = new Worker(folders, tally)
+  const second = new Worker('worker.ts', [folders.root], onProgress)
   await Promise.race([tally.allFiles, second.ended.then(() => Promise.reject(new Error('the worker ended before the stream did')))])
   show.say('All days are in. One flight in a far future closes the last windows …')
   await addClosingDay(folders, files.length)
@@ -41,12 +43,12 @@ async function demo(folders: DemoFolders, show: Display): Promise<number> {
   const streamedMs = performance.now() - startedAtMs
 
   show.say('Comparing with the same query, run once as a batch over all files …')
-  const { streamRows, batchRows, onlyInStream, onlyInBatch, flights } = await compareWithBatch(folders, files)
+  const { streamRows, batchRows, onlyInStream, onlyInBatch, counted } = await compareWithBatch(folders, files)
   const same = onlyInStream === 0 && onlyInBatch === 0 && streamRows === batchRows && streamRows > 0
   const number = (value: number) => value.toLocaleString('en-US')
   const where = (path: string) => relative(process.cwd(), path) || path
   show.say(
-    `${same ? 'IDENTICAL' : 'DIFFERENT'}: ${number(streamRows)} rows from the stream, ${number(batchRows)} from the batch (${number(flights)} flights); ` +
+    `${same ? 'IDENTICAL' : 'DIFFERENT'}: ${number(streamRows)} rows from the stream, ${number(batchRows)} from the batch (${number(counted)} flights); ` +
       `EXCEPT ALL leaves ${number(onlyInStream)} one way and ${number(onlyInBatch)} the other.`,
   )
   const replayed = tally.replayed(held)

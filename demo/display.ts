@@ -1,11 +1,13 @@
 import type { QueryProgress } from 'millrace'
 
-/** What the demo knows about its stream at one moment. */
+/** What a demo knows about its stream at one moment. */
 export interface Moment {
   readonly progress: QueryProgress
-  readonly filesDone: number
-  readonly filesTotal: number
-  readonly rowsDone: number
+  /** From 0 to 1. */
+  readonly share: number
+  /** What is still to do, and what is done. */
+  readonly left: string
+  readonly done: string
 }
 export interface Display {
   /** A line that stays. */
@@ -32,12 +34,12 @@ function screen(stream: NodeJS.WriteStream, nowMs: () => number): Display {
       stream.write(`${text}\n`)
     },
     show(moment) {
-      if (nowMs() - shownAtMs < 50 && moment.filesDone < moment.filesTotal) return
+      if (nowMs() - shownAtMs < 50 && moment.share < 1) return
       shownAtMs = nowMs()
       clear()
       const text = [
-        `  ${bar(moment.filesDone / moment.filesTotal, 40)}  ${filesText(moment)}`,
-        `  batch ${moment.progress.batchId}   ${rowsText(moment)}`,
+        `  ${bar(moment.share, 40)}  ${moment.left}`,
+        `  batch ${moment.progress.batchId}   ${moment.done}`,
         `  ${ratesText(moment.progress)}`,
         `  ${stateText(moment.progress)}`,
       ]
@@ -52,12 +54,10 @@ function lines(stream: NodeJS.WriteStream, nowMs: () => number): Display {
   return {
     say: (text) => void stream.write(`${text}\n`),
     show(moment) {
-      if (nowMs() - shownAtMs < 1000 && moment.filesDone < moment.filesTotal) return
+      if (nowMs() - shownAtMs < 1000 && moment.share < 1) return
       shownAtMs = nowMs()
       const { progress } = moment
-      stream.write(
-        `  batch ${progress.batchId}: ${filesText(moment)}, ${rowsText(moment)}; ${ratesText(progress)}; ${stateText(progress)}\n`,
-      )
+      stream.write(`  batch ${progress.batchId}: ${moment.left}, ${moment.done}; ${ratesText(progress)}; ${stateText(progress)}\n`)
     },
   }
 }
@@ -68,9 +68,7 @@ export function bar(share: number, width: number): string {
   const part = eighths % 8 === 0 ? '' : ' ▏▎▍▌▋▊▉'[eighths % 8]!
   return `▕${('█'.repeat(Math.floor(eighths / 8)) + part).padEnd(width)}▏${String(Math.round(share * 100)).padStart(3)} %`
 }
-const number = (value: number) => Math.round(value).toLocaleString('en-US')
-const filesText = ({ filesDone, filesTotal }: Moment) => `${filesTotal - filesDone} of ${filesTotal} files left`
-const rowsText = ({ rowsDone }: Moment) => `${number(rowsDone)} flights so far`
+export const number = (value: number) => Math.round(value).toLocaleString('en-US')
 function ratesText({ inputRowsPerSecond: into = 0, processedRowsPerSecond: done = 0 }: QueryProgress): string {
   return `in ${number(into)} rows/s, processed ${number(done)} rows/s`
 }

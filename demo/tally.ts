@@ -1,5 +1,5 @@
 import type { QueryProgress } from 'millrace'
-import type { Display } from './display.ts'
+import { type Display, number } from './display.ts'
 
 /** What has been done so far, over both workers. A batch counts when its progress comes, which is after its commit. */
 export class Tally {
@@ -20,7 +20,12 @@ export class Tally {
     const rows = [...this.#rowsByBatch.values()]
     // One file a batch; a batch without rows only moves the watermark.
     const filesDone = Math.min(this.#filesTotal, rows.filter((count) => count > 0).length)
-    this.#show.show({ progress, filesDone, filesTotal: this.#filesTotal, rowsDone: rows.reduce((sum, count) => sum + count, 0) })
+    this.#show.show({
+      progress,
+      share: filesDone / this.#filesTotal,
+      left: `${this.#filesTotal - filesDone} of ${this.#filesTotal} files left`,
+      done: `${number(rows.reduce((sum, count) => sum + count, 0))} flights so far`,
+    })
     if (filesDone === this.#filesTotal) this.#done.resolve()
   }
   /** The batch with which the second run began, if that is the one that the first was killed in. */

@@ -1,19 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { DemoFolders } from './lay-out.ts'
+import type { QueryProgress } from 'millrace'
 import type { FromWorker, ToWorker } from './messages.ts'
-import type { Tally } from './tally.ts'
 
-/** A process that runs the query. */
+export type Holding = Extract<FromWorker, { kind: 'holding' }>
+
+/** A process that runs a demo's queries. */
 export class Worker {
-  /** The batch in which it waits to be killed. */
-  readonly holding: Promise<number>
+  /** Where its queries wait to be killed; resolves when all of them do. */
+  readonly holding: Promise<readonly Holding[]>
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>
   readonly #process: ChildProcess
-  constructor(folders: DemoFolders, tally: Tally, holdAtBatch?: number) {
-    const file = fileURLToPath(new URL('worker.ts', import.meta.url))
-    this.#process = fork(file, [folders.root, ...(holdAtBatch === undefined ? [] : [String(holdAtBatch)])], {
+  /** `file`: beside this one. */
+  constructor(file: string, args: readonly string[], onProgress: (progress: QueryProgress) => void, queries = 1) {
+    this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
       execArgv: ['--conditions=millrace-source'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
@@ -21,9 +22,10 @@ export class Worker {
     process.once('exit', () => this.#process.kill('SIGKILL'))
     this.ended = new Promise((resolve) => this.#process.once('exit', (code, signal) => resolve(signal ?? code)))
     this.holding = new Promise((resolve, reject) => {
+      const holding: Holding[] = []
       this.#process.on('message', (message: FromWorker) => {
-        if (message.kind === 'progress') tally.add(message.progress)
-        if (message.kind === 'holding') resolve(message.batchId)
+        if (message.kind === 'progress') onProgress(message.progress)
+        if (message.kind === 'holding' && holding.push(message) === queries) resolve(holding)
       })
       this.#process.once('exit', (code) => reject(new Error(`the worker ended (${code}) before it reached the batch to be killed in`)))
     })

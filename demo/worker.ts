@@ -11,9 +11,9 @@ const folders = demoFolders(root)
 const tell = (message: FromWorker) => process.send!(message)
 
 const engine = await millrace.local({
-  async observeStep({ step, when, batchId }) {
+  async observeStep({ step, when, batchId, queryName }) {
     if (step !== 'sink/commit' || when !== 'before' || batchId !== Number(holdAt ?? Number.NaN)) return
-    tell({ kind: 'holding', batchId })
+    tell({ kind: 'holding', batchId, queryName })
     await new Promise(() => {})
   },
 })

@@ -8,7 +8,7 @@ export interface Delivered {
   readonly value: string
 }
 
-/** Kafka's own console consumer, read_committed, over one topic from its beginning: it reads along while the rounds run. */
+/** Kafka's own console consumer over one topic from its beginning: it reads along while the rounds run. */
 export class ConsoleReader {
   /** By `<partition>-<offset>`, in the order in which they came. */
   readonly delivered = new Map<string, Delivered>()
@@ -17,10 +17,10 @@ export class ConsoleReader {
   readonly #process: ChildProcess
   #errorText = ''
 
-  constructor(broker: Broker, topic: string, extra: readonly string[] = []) {
+  constructor(broker: Broker, topic: string, isolation: string) {
     const format = ['--formatter-property', 'print.partition=true', '--formatter-property', 'print.offset=true']
-    const args = ['--bootstrap-server', broker.bootstrap, '--topic', topic, '--from-beginning', '--isolation-level', 'read_committed']
-    this.#process = broker.spawnTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...args, ...format, ...extra])
+    const args = ['--bootstrap-server', broker.bootstrap, '--topic', topic, '--from-beginning', '--isolation-level', isolation]
+    this.#process = broker.spawnTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...args, ...format])
     this.#process.stderr!.on('data', (text) => void (this.#errorText += String(text)))
     createInterface(this.#process.stdout!).on('line', (line) => this.#take(line))
   }

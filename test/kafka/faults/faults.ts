@@ -24,6 +24,8 @@ export interface Victims {
   freeze(worker: WorkerProcess, takeover: 'at once' | 'after the timeout' | 'never'): Promise<void>
 }
 const pass = { kind: 'pass' } as const
+/** So many transactions or batches a fault waits for its place. */
+const patience = 2
 
 /** Strikes with the faults of a round's plan, each at the first place of its kind that comes when it is due. */
 export class Faults implements Interference {
@@ -44,7 +46,7 @@ export class Faults implements Interference {
     const worker = this.#victims.workerOf(request.clientId)
     if (!worker) return pass
     this.transactions.request(request)
-    const fault = this.#due(({ place }) => place.kind === 'message' && place.side === 'request' && place.api === request.api)
+    const fault = this.#dueAt(request, 'request', worker)
     if (!fault) return pass
     const place = `${request.api} request`
     switch (fault.kind) {
@@ -79,7 +81,7 @@ export class Faults implements Interference {
   async answer(request: Request): Promise<AnswerFate> {
     const worker = this.#victims.workerOf(request.clientId)
     if (!worker) return pass
-    const fault = this.#due(({ place }) => place.kind === 'message' && place.side === 'answer' && place.api === request.api)
+    const fault = this.#dueAt(request, 'answer', worker)
     if (!fault) return pass
     const place = `${request.api} answer`
     switch (fault.kind) {
@@ -121,9 +123,16 @@ export class Faults implements Interference {
     else if (fault.kind === 'freeze') setTimeout(() => void this.#freeze(fault, worker, place), 6 * fault.share)
   }
 
-  #due(fits: (fault: Fault) => boolean): Fault | undefined {
+  #dueAt({ api, clientId }: Request, side: 'request' | 'answer', { isInBatch }: WorkerProcess): Fault | undefined {
+    const isInside = this.#clock === 'transactions' ? this.transactions.isOpen(clientId) : isInBatch
+    return this.#due(
+      // where its own place does not come, it takes the next one inside
+      ({ place }, isOverdue) => (place.kind === 'message' && place.side === side && place.api === api) || (isOverdue && isInside),
+    )
+  }
+  #due(fits: (fault: Fault, isOverdue: boolean) => boolean): Fault | undefined {
     const now = this.#clock === 'transactions' ? this.transactions.begun : this.batchesBegun
-    const fault = this.#waiting.find((each) => each.notBefore <= now && fits(each))
+    const fault = this.#waiting.find((each) => each.notBefore <= now && fits(each, each.notBefore + patience <= now))
     if (fault) this.#waiting = this.#waiting.filter((each) => each !== fault)
     return fault
   }
@@ -170,7 +179,7 @@ export class Faults implements Interference {
   }
   async #delay(fault: Fault, worker: WorkerProcess, place: string): Promise<void> {
     // one in six is longer than the client waits, and than its transaction lives
-    const ms = fault.variant === 5 ? 3200 : Math.round(5 + 250 * fault.share)
+    const ms = fault.variant === 5 ? 3500 : Math.round(5 + 250 * fault.share)
     this.#note(fault, worker, place, `${ms} ms`)
     await new Promise((resolve) => setTimeout(resolve, ms))
   }

@@ -45,12 +45,11 @@ export class Dice {
 const ofTransactions: readonly Api[] = ['AddPartitionsToTxn', 'Produce', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn']
 const steps: readonly BatchStep[] = ['offset-log/write', 'batch/run', 'sink/commit', 'commit-log/write']
 
-/** The faults of one round: one of a process in turn, sometimes a second one, and three of the network. */
+/** The faults of one round: a broker restart and a freeze in turn, mostly a kill, and four of the network. */
 export function drawFaults(dice: Dice, round: number, target: Target['kind'], batches: number): Fault[] {
-  const main = (['kill', 'broker restart', 'freeze'] as const)[round % 3]!
-  const second = dice.next() < 0.4 && main !== 'kill' ? (['kill'] as const) : []
-  const network = ['delay', 'duplicate', 'drop'] as const
-  return [main, ...second, ...network].map((kind) => ({
+  const ofProcesses = [round % 2 === 0 ? 'freeze' : 'broker restart', ...(dice.next() < 0.7 ? ['kill'] : [])] as const
+  const ofNetwork = ['delay', 'duplicate', 'drop', 'drop'] as const
+  return ([...ofProcesses, ...ofNetwork] as FaultKind[]).map((kind) => ({
     kind,
     place: drawPlace(dice, kind, target),
     notBefore: 1 + dice.below(batches - 2),
@@ -70,6 +69,6 @@ function drawPlace(dice: Dice, kind: FaultKind, target: Target['kind']): Place {
   const chance = dice.next()
   // the commit log is what a query writes after its transaction has ended
   if (!isOfNetwork && chance < 0.1) return { kind: 'step', step: 'commit-log/write', when: 'before' }
-  if (chance < 0.2) return { kind: 'message', api: 'InitProducerId', side }
+  if (chance < 0.15) return { kind: 'message', api: 'InitProducerId', side }
   return { kind: 'message', api: dice.pick(ofTransactions), side }
 }

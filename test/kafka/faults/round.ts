@@ -11,7 +11,7 @@ import type { Target, WorkerTask } from './worker.ts'
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts'
 
 const batches = 10
-const transactionTimeoutMs = 2000
+const transactionTimeoutMs = 3000
 const roundTimeoutMs = 120_000
 
 export interface RoundReport {
@@ -32,13 +32,14 @@ export interface RoundReport {
 export async function runRound(stage: Stage, round: number, seed: number, kind: Target['kind']): Promise<RoundReport> {
   const input = `input-${round}`
   const given = await fillInput(stage.cluster, stage.broker.folder, input)
-  const target: Target = kind === 'kafka' ? { kind, topic: outputTopic } : { kind, table: join(stage.work, `table-${round}`) }
+  const target = targetOf(stage, round, kind)
   const abortedBefore = abortedInOutput(stage)
   const run = new Run(stage, round, input, target, seed)
   stage.proxy.interference = run.faults
   await run.toItsEnd()
   await stage.settled()
   const settled = kind === 'delta' || (await stage.readPast(round, 30_000))
+  if (run.faults.struck.length === 0) run.problems.push('no fault struck, so that nothing was tried')
   if (!settled) run.problems.push('a transaction stays open: a read_committed consumer does not come past it')
   const found =
     kind === 'kafka' ? { results: resultsOf(stage, round), anomalies: [] } : await readDelta((target as { table: string }).table)
@@ -53,6 +54,12 @@ export async function runRound(stage: Stage, round: number, seed: number, kind: 
     abortedRanges: abortedInOutput(stage) - abortedBefore,
     results: found.results.length,
   }
+}
+
+function targetOf(stage: Stage, round: number, kind: Target['kind']): Target {
+  if (kind === 'delta') return { kind, table: join(stage.work, `table-${round}`) }
+  // the token stands in a group's offset, or in a topic of its own
+  return { kind, topic: outputTopic, ...(round % 4 > 1 && { tokenTopic: 'tokens' }) }
 }
 
 /** The processes of a round: one after the other, and two at once where one is frozen. */

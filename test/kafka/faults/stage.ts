@@ -7,6 +7,7 @@ import { produce } from '../produce.ts'
 import { createTopic, openCluster } from '../topics.ts'
 import { ConsoleReader } from './console-reader.ts'
 import { KafkaProxy } from './proxy.ts'
+import { endSpare } from './worker-process.ts'
 
 export const outputTopic = 'results'
 export const outputPartitions = 3
@@ -21,14 +22,14 @@ export class Stage {
   readonly work: string
   #restarting: Promise<void> = Promise.resolve()
 
-  private constructor(broker: Broker, proxy: KafkaProxy, cluster: KafkaCluster, work: string) {
+  private constructor(broker: Broker, proxy: KafkaProxy, cluster: KafkaCluster, work: string, isolation: string) {
     this.broker = broker
     this.proxy = proxy
     this.cluster = cluster
     this.work = work
-    this.reader = new ConsoleReader(broker, outputTopic)
+    this.reader = new ConsoleReader(broker, outputTopic, isolation)
   }
-  static async open(): Promise<Stage> {
+  static async open(isolation = 'read_committed'): Promise<Stage> {
     const [proxyPort] = await freePorts(1)
     const properties = {
       // a transaction is aborted soon after its time is over
@@ -38,7 +39,7 @@ export class Stage {
     const proxy = await KafkaProxy.listen(proxyPort!, () => broker.portBehindProxy)
     const cluster = await openCluster(broker.bootstrap)
     await createTopic(cluster, outputTopic, outputPartitions)
-    return new Stage(broker, proxy, cluster, await mkdtemp(join(tmpdir(), 'millrace-faults-')))
+    return new Stage(broker, proxy, cluster, await mkdtemp(join(tmpdir(), 'millrace-faults-')), isolation)
   }
   get bootstrapBehindProxy(): string {
     return `127.0.0.1:${this.proxy.port}`
@@ -72,6 +73,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    endSpare()
     this.reader.stop()
     await this.settled().catch(() => {})
     await this.cluster.close()

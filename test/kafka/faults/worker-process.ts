@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StepEvent } from '../../../src/query/steps.ts'
 import { clientIdOf, type FromWorker, type WorkerTask } from './worker.ts'
@@ -7,6 +8,28 @@ export type WorkerEnd =
   | { readonly end: 'done' }
   | { readonly end: 'killed' }
   | { readonly end: 'error'; readonly name: string; readonly code: string; readonly message: string }
+
+/** The next one loads while the one before works. */
+let spare: ChildProcess | undefined
+function takeSpare(): ChildProcess {
+  const child = spare ?? startSpare()
+  spare = startSpare()
+  return child
+}
+function startSpare(): ChildProcess {
+  const child = fork(join(import.meta.dirname, 'worker.ts'), [], {
+    execArgv: ['--conditions=millrace-source'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // compiled once for all of them
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'millrace-faults-compiled') },
+  })
+  child.unref()
+  return child
+}
+export function endSpare(): void {
+  spare?.kill('SIGKILL')
+  spare = undefined
+}
 
 /** A process that runs the query of a round, from outside. */
 export class WorkerProcess {
@@ -26,10 +49,7 @@ export class WorkerProcess {
   constructor(task: WorkerTask, onStep: (worker: WorkerProcess, event: StepEvent) => Promise<void>) {
     this.attempt = task.attempt
     this.clientId = clientIdOf(task.round, task.attempt)
-    const child = fork(join(import.meta.dirname, 'worker.ts'), [JSON.stringify(task)], {
-      execArgv: ['--conditions=millrace-source'],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
+    const child = takeSpare()
     this.#process = child
     let last: FromWorker | undefined
     child.stderr!.on('data', (text) => void (this.errorText += String(text)))
@@ -47,6 +67,7 @@ export class WorkerProcess {
       }
       if (child.connected) child.send('go on', () => {})
     })
+    child.send(task)
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
         if (signal === 'SIGKILL') resolve({ end: 'killed' })

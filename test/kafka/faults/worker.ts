@@ -5,7 +5,9 @@ import 'millrace/kafka'
 import { MillraceError } from '../../../src/base/errors.ts'
 import type { StepEvent } from '../../../src/query/steps.ts'
 
-export type Target = { readonly kind: 'kafka'; readonly topic: string } | { readonly kind: 'delta'; readonly table: string }
+export type Target =
+  | { readonly kind: 'kafka'; readonly topic: string; readonly tokenTopic?: string }
+  | { readonly kind: 'delta'; readonly table: string }
 export interface WorkerTask {
   readonly round: number
   /** Which process of the round this is; part of every result, and of the name that the broker and the proxy see. */
@@ -25,7 +27,11 @@ export type FromWorker =
   | { readonly kind: 'error'; readonly name: string; readonly code: string; readonly message: string }
 export const clientIdOf = (round: number, attempt: number) => `round-${round}-process-${attempt}`
 
-if (process.argv[1] === import.meta.filename) await run(JSON.parse(process.argv[2]!) as WorkerTask)
+// it is started ahead of its time, and loads what it needs before it is given its task
+if (process.argv[1] === import.meta.filename) {
+  process.once('message', (task) => void run(task as WorkerTask))
+  await import('@platformatic/kafka')
+}
 
 async function run(task: WorkerTask): Promise<never> {
   const tell = (message: FromWorker) => new Promise<void>((resolve) => void process.send!(message, () => resolve()))
@@ -94,6 +100,8 @@ async function stream(task: WorkerTask, tell: (message: FromWorker) => Promise<v
           .writeStream.trigger({ availableNow: true })
           .option('checkpointLocation', task.checkpoint)
           .options({ ...kafka, topic: target.topic, 'kafka.transaction.timeout.ms': task.transactionTimeoutMs })
+          .options(target.tokenTopic === undefined ? {} : { tokenTopic: target.tokenTopic })
+          .option('kafka.delivery.timeout.ms', 30_000)
           .format('kafka')
           .start()
   await query.awaitTermination()
