@@ -36,6 +36,16 @@ export interface TestStreamOptions {
   readonly options?: Readonly<Record<string, string>>
 }
 
+/** How a query is started in the middle of a test. */
+export interface StartStreamOptions {
+  /** Default: as before. */
+  readonly trigger?: Trigger
+  readonly clock?: ManualClock
+  readonly checkpointLocation?: string
+  /** Options of the query for this start only, over those of testStream: `{ 'spark.sql.shuffle.partitions': '4' }`. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
 /** One step of a test. */
 export interface StreamAction {
   readonly name: string
@@ -109,7 +119,7 @@ export class StreamTest {
     return this.#clock
   }
 
-  async start(options: { readonly trigger?: Trigger; readonly clock?: ManualClock; readonly checkpointLocation?: string }): Promise<void> {
+  async start(options: StartStreamOptions): Promise<void> {
     this.#clock = options.clock ?? this.#clock
     const trigger = options.trigger ?? this.#options.trigger ?? { kind: 'processing-time', intervalMs: 0 }
     this.#query = await this.#frame.engine.start({
@@ -118,7 +128,7 @@ export class StreamTest {
       trigger,
       queryName: null,
       format: 'test',
-      options: { ...this.#options.options, checkpointLocation: options.checkpointLocation ?? this.folder },
+      options: { ...this.#options.options, ...options.options, checkpointLocation: options.checkpointLocation ?? this.folder },
       partitionBy: [],
       instance: this.sink,
       ...(this.#clock ? { clock: this.#clock } : {}),
@@ -257,9 +267,7 @@ export function stopStream(): StreamAction {
   return action('stopStream', (test) => test.stop())
 }
 /** Starts the query again on the same checkpoint, unless told otherwise. */
-export function startStream(
-  options: { readonly trigger?: Trigger; readonly clock?: ManualClock; readonly checkpointLocation?: string } = {},
-): StreamAction {
+export function startStream(options: StartStreamOptions = {}): StreamAction {
   return action('startStream', (test) => test.start(options))
 }
 /** Waits until the query sleeps, and moves its manual clock. */

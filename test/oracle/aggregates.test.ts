@@ -1,12 +1,12 @@
 // Every aggregate: a stream, cut anywhere and restarted anywhere, ends with what one batch over all rows gives.
 import fc from 'fast-check'
 import * as api from 'millrace'
-import { addData, processAllAvailable, type StreamAction, type StreamTest, startStream, stopStream, testStream } from 'millrace/testing'
+import { addData, processAllAvailable, type StreamAction, type StreamTest, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { Column, expressionOf } from '../../src/api/column.ts'
 import { functionFamilies } from '../../src/plan/functions.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 const { t, col, count, MemoryStream } = api
 const fields = {
@@ -45,7 +45,7 @@ const row = fc.record({
   r: orNull(fc.record({ p: orNull(fc.constantFrom('p', 'q')), q: fc.bigInt({ min: 0n, max: 3n }) })),
 })
 type Row = typeof row extends fc.Arbitrary<infer T> ? T : never
-const feed = fc.array(fc.record({ rows: fc.array(row, { maxLength: 9 }), restart: fc.boolean() }), { minLength: 1, maxLength: 6 })
+const feed = fc.array(fc.record({ rows: fc.array(row, { maxLength: 9 }), restart: restarts() }), { minLength: 1, maxLength: 6 })
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
 
 type Any = any
@@ -193,12 +193,8 @@ function checkPicks(rows: readonly Record<string, unknown>[], all: readonly Row[
   }
 }
 
-function actionsOf(input: Any, blocks: readonly { rows: readonly Row[]; restart: boolean }[]): StreamAction[] {
-  return blocks.flatMap(({ rows, restart }) => [
-    addData(input, ...(rows as Any)),
-    processAllAvailable(),
-    ...(restart ? [stopStream(), startStream()] : []),
-  ])
+function actionsOf(input: Any, blocks: readonly { rows: readonly Row[]; restart: number }[]): StreamAction[] {
+  return blocks.flatMap(({ rows, restart }) => [addData(input, ...(rows as Any)), processAllAvailable(), ...restartWith(restart)])
 }
 function finally_(check: (test: StreamTest) => Promise<void>): StreamAction {
   return {

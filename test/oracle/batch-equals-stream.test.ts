@@ -1,20 +1,11 @@
 // The oracle: any cut into batches and any restarts give what one batch query over the rows that were in time gives.
 import fc from 'fast-check'
 import { avg, count, type Engine, MemoryStream, max, min, type StreamFrame, sum, t, window } from 'millrace'
-import {
-  addData,
-  checkAnswer,
-  processAllAvailable,
-  type StreamAction,
-  type StreamTest,
-  startStream,
-  stopStream,
-  testStream,
-} from 'millrace/testing'
+import { addData, checkAnswer, processAllAvailable, type StreamAction, type StreamTest, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -28,17 +19,17 @@ const event: fc.Arbitrary<Event> = fc.record({
   v: fc.option(fc.integer({ min: -1000, max: 1000 }), { nil: null, freq: 6 }),
 })
 /** Blocks of rows, with event time on the rise and a wide scatter; after some blocks the query is restarted. */
-const feed = fc.array(
-  fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 40 }), restart: fc.boolean() }),
-  { minLength: 1, maxLength: 7 },
-)
+const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 40 }), restart: restarts() }), {
+  minLength: 1,
+  maxLength: 7,
+})
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
 
 const fields = { k: t.string().nullable(), at: t.timestamp().nullable(), v: t.long().nullable() }
 const instant = (second: number | null) => (second === null ? null : new Date(second * 1000))
 const toRow = ({ k, at, v }: Event) => ({ k, at: instant(at), v: v === null ? null : BigInt(v) })
 
-function lifted(blocks: Feed): { rows: Event[]; restart: boolean }[] {
+function lifted(blocks: Feed): { rows: Event[]; restart: number }[] {
   let base = 0
   return blocks.map(({ rows, lift, restart }) => {
     base += lift
@@ -72,13 +63,9 @@ function batchOver(events: readonly Event[], engine: Engine) {
 
 function actionsOf(
   input: { addData(...rows: ReturnType<typeof toRow>[]): unknown },
-  blocks: readonly { rows: readonly Event[]; restart: boolean }[],
+  blocks: readonly { rows: readonly Event[]; restart: number }[],
 ): StreamAction[] {
-  return blocks.flatMap(({ rows, restart }) => [
-    addData(input, ...rows.map(toRow)),
-    processAllAvailable(),
-    ...(restart ? [stopStream(), startStream()] : []),
-  ])
+  return blocks.flatMap(({ rows, restart }) => [addData(input, ...rows.map(toRow)), processAllAvailable(), ...restartWith(restart)])
 }
 
 /** Runs a check and gives what the sink holds in the end. */
@@ -102,7 +89,7 @@ describe.each(providers)('%s', (provider) => {
     await holds(
       feed,
       async (generated) => {
-        const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: false }
+        const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: 0 }
         const blocks = [...lifted(generated), closing]
         const input = new MemoryStream(engine(), fields)
         const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()

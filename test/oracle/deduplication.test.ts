@@ -2,11 +2,11 @@
 // where nothing is late what the batch gives.
 import fc from 'fast-check'
 import { MemoryStream, t } from 'millrace'
-import { addData, processAllAvailable, type StreamAction, type StreamTest, startStream, stopStream, testStream } from 'millrace/testing'
+import { addData, processAllAvailable, type StreamAction, type StreamTest, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -18,12 +18,12 @@ const event: fc.Arbitrary<Event> = fc.record({
   at: fc.option(fc.integer({ min: 0, max: 12 }), { nil: null, freq: 12 }),
   v: fc.option(fc.integer({ min: 0, max: 2 }), { nil: null, freq: 6 }),
 })
-const feed = fc.array(
-  fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 20 }), restart: fc.boolean() }),
-  { minLength: 1, maxLength: 7 },
-)
+const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 12 }), lift: fc.integer({ min: 0, max: 20 }), restart: restarts() }), {
+  minLength: 1,
+  maxLength: 7,
+})
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
-type Block = { readonly rows: readonly Event[]; readonly restart: boolean }
+type Block = { readonly rows: readonly Event[]; readonly restart: number }
 function lifted(blocks: Feed): Block[] {
   let base = 0
   return blocks.map(({ rows, lift, restart }) => {
@@ -71,7 +71,7 @@ async function runs(
   const actions = blocks.flatMap(({ rows, restart }): StreamAction[] => [
     addData(input as Untyped, ...(rows.map(toRow) as never[])),
     processAllAvailable(),
-    ...(restart ? [stopStream(), startStream()] : []),
+    ...restartWith(restart),
   ])
   const last = async (running: StreamTest) => {
     await running.settle()

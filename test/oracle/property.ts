@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { millrace } from 'millrace'
+import { type StartStreamOptions, type StreamAction, startStream, stopStream } from 'millrace/testing'
 
 /** `npm run oracle` sets these; a failure prints the seed and the path to it. */
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
@@ -26,6 +27,13 @@ export async function holds<T>(
   const report = process.env['MILLRACE_ORACLE_REPORT']
   if (report !== undefined) appendFileSync(report, `${details.numRuns}\n`)
   if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details), { cause: details.errorInstance })
+}
+
+/** Whether the query is restarted after a block, and then with how many partitions: a restart may change them. 0: it is not. */
+export const restarts = (mostPartitions = 16): fc.Arbitrary<number> => fc.oneof(fc.constant(0), fc.integer({ min: 1, max: mostPartitions }))
+export function restartWith(partitions: number, options: Omit<StartStreamOptions, 'options'> = {}): StreamAction[] {
+  if (partitions === 0) return []
+  return [stopStream(), startStream({ ...options, options: { 'spark.sql.shuffle.partitions': String(partitions) } })]
 }
 
 export const providerKey = 'spark.sql.streaming.stateStore.providerClass'

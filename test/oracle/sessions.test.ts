@@ -2,11 +2,11 @@
 // a plain list of sessions gives. Rows that come too late too: against the list, since a batch knows no lateness.
 import fc from 'fast-check'
 import { expr, MemoryStream, t } from 'millrace'
-import { addData, processAllAvailable, type StreamAction, startStream, stopStream, testStream } from 'millrace/testing'
+import { addData, processAllAvailable, type StreamAction, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -21,12 +21,12 @@ const event: fc.Arbitrary<Event> = fc.record({
   gap: fc.integer({ min: -1, max: 9 }),
   v: fc.option(fc.integer({ min: -9, max: 9 }), { nil: null, freq: 6 }),
 })
-const feed = fc.array(
-  fc.record({ rows: fc.array(event, { maxLength: 9 }), lift: fc.integer({ min: 0, max: 30 }), restart: fc.boolean() }),
-  { minLength: 1, maxLength: 7 },
-)
+const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 9 }), lift: fc.integer({ min: 0, max: 30 }), restart: restarts() }), {
+  minLength: 1,
+  maxLength: 7,
+})
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
-type Block = { readonly rows: readonly Event[]; readonly restart: boolean }
+type Block = { readonly rows: readonly Event[]; readonly restart: number }
 
 /** Event time is on the rise, with a scatter of 20 seconds. */
 function lifted(blocks: Feed): Block[] {
@@ -114,7 +114,7 @@ function actionsOf(input: MemoryStream<Untyped>, blocks: readonly Block[]): Stre
   return blocks.flatMap(({ rows, restart }) => [
     addData(input as Untyped, ...(rows.map(toRow) as never[])),
     processAllAvailable(),
-    ...(restart ? [stopStream(), startStream()] : []),
+    ...restartWith(restart),
   ])
 }
 const isData = (row: Record<string, unknown>) => row['k'] !== 'closing'
@@ -126,7 +126,7 @@ describe.each(providers)('%s', (provider) => {
     await holds(
       feed,
       async (generated) => {
-        const blocks = [...lifted(generated), { rows: [closing], restart: false }]
+        const blocks = [...lifted(generated), { rows: [closing], restart: 0 }]
         const rows = blocks.flatMap((block) => block.rows)
         const list = new SessionList()
         for (const row of rows) if (isInSession(gap, row)) list.add(row, gapOf(gap, row))
@@ -153,7 +153,7 @@ describe.each(providers)('%s', (provider) => {
     await holds(
       feed,
       async (generated) => {
-        const blocks = [...lifted(generated), { rows: [closing], restart: false }]
+        const blocks = [...lifted(generated), { rows: [closing], restart: 0 }]
         const list = new SessionList()
         let watermark = 0
         for (const { rows } of blocks) {

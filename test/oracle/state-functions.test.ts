@@ -12,18 +12,9 @@ import {
   timestamp_seconds,
   type ValueState,
 } from 'millrace'
-import {
-  addData,
-  advanceManualClock,
-  ManualClock,
-  processAllAvailable,
-  type StreamAction,
-  startStream,
-  stopStream,
-  testStream,
-} from 'millrace/testing'
+import { addData, advanceManualClock, ManualClock, processAllAvailable, type StreamAction, testStream } from 'millrace/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -52,7 +43,7 @@ const event = fc.record({
   second: fc.integer({ min: 1, max: 30 }),
 })
 const feed = fc.array(
-  fc.record({ rows: fc.array(event, { maxLength: 8 }), passes: fc.integer({ min: 1, max: 12 }), restart: fc.boolean() }),
+  fc.record({ rows: fc.array(event, { maxLength: 8 }), passes: fc.integer({ min: 1, max: 12 }), restart: restarts(4) }),
   {
     minLength: 1,
     maxLength: 8,
@@ -305,7 +296,7 @@ describe.each(providers)('state in %s', (provider) => {
         processAllAvailable(),
         // the batch without data that follows a watermark comes with the next trigger
         ...(options.timeMode === 'EventTime' ? [advanceManualClock(1000), processAllAvailable()] : []),
-        ...(block.restart ? [stopStream(), startStream({ clock, trigger })] : []),
+        ...restartWith(block.restart, { clock, trigger }),
       ]
     })
     const compare: StreamAction = {
@@ -368,7 +359,7 @@ describe.each(providers)('state in %s', (provider) => {
             ...(block.rows.length > 0 ? [addData(input, ...block.rows)] : []),
             advanceManualClock(block.passes * 1000),
             processAllAvailable(),
-            ...(block.restart ? [stopStream(), startStream({ clock, trigger })] : []),
+            ...restartWith(block.restart, { clock, trigger }),
           ]
         })
         const compare: StreamAction = {

@@ -1,11 +1,11 @@
 // The oracle of joins of two streams: over any cut into batches and any restarts, the pairs, and the rows without a match, are those of the batch join.
 import fc from 'fast-check'
 import { expr, MemoryStream, t } from 'millrace'
-import { addData, multiAddData, processAllAvailable, type StreamAction, startStream, stopStream, testStream } from 'millrace/testing'
+import { addData, multiAddData, processAllAvailable, type StreamAction, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -20,7 +20,7 @@ const event: fc.Arbitrary<Event> = fc.record({
 })
 const rows = fc.array(event, { maxLength: 6 })
 const feed = fc.array(
-  fc.record({ left: rows, right: rows, lift: fc.integer({ min: 0, max: 25 }), together: fc.boolean(), restart: fc.boolean() }),
+  fc.record({ left: rows, right: rows, lift: fc.integer({ min: 0, max: 25 }), together: fc.boolean(), restart: restarts() }),
   {
     minLength: 1,
     maxLength: 6,
@@ -58,7 +58,7 @@ function actionsOf(left: MemoryStream<Untyped>, right: MemoryStream<Untyped>, bl
     const add = block.together
       ? [multiAddData([left, l], [right, r])]
       : [addData(left as Untyped, ...(l as never[])), processAllAvailable(), addData(right as Untyped, ...(r as never[]))]
-    return [...add, processAllAvailable(), ...(block.restart ? [stopStream(), startStream()] : [])]
+    return [...add, processAllAvailable(), ...restartWith(block.restart)]
   })
 }
 
