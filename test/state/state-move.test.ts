@@ -73,6 +73,54 @@ test('there and back, the rows stay', async () => {
   expect(await run('memory')).toEqual({ a: '3 111' })
 })
 
+test('state that outgrows its memory says so, stops before it does, and goes on in RocksDB where it stood', async () => {
+  const printed: string[] = []
+  const counted = async (conf: Readonly<Record<string, string>>) => {
+    const engine = await millrace.local({ threads: 1, print: (line) => printed.push(line), conf })
+    try {
+      const rows = new Map<unknown, unknown>()
+      const query = await engine.readStream
+        .schema({ k: t.string(), v: t.long() })
+        .option('maxFilesPerTrigger', 1)
+        .json(join(folder, 'in'))
+        .groupBy('k')
+        .agg(({ v }) => ({ n: count(), total: sum(v) }))
+        .writeStream.outputMode('update')
+        .trigger({ availableNow: true })
+        .option('checkpointLocation', checkpoint())
+        .foreachBatch(async (batch) => {
+          for (const row of await batch.collect()) rows.set(row['k'], `${row['n']} ${row['total']}`)
+        })
+        .start()
+      const error = await query.awaitTermination().then(
+        () => null,
+        (reason: { code: string; message: string }) => reason,
+      )
+      return { error, rows, batches: query.recentProgress.filter(({ isIdle }) => !isIdle).length }
+    } finally {
+      await engine.close()
+    }
+  }
+  // twenty files of a thousand keys; the first key is in each of them
+  for (let file = 0; file < 20; file++)
+    await arrive(...Array.from({ length: 1000 }, (_, i) => [i === 0 ? 'always' : `key-${file}-${i}`, file] as [string, number]))
+  const stopped = await counted({ 'millrace.stateStore.memoryLimit': '1m' })
+  expect(stopped.error).toMatchObject({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED', message: expect.stringContaining('millrace state move') })
+  expect(stopped.batches).toBeGreaterThan(2)
+  expect(stopped.batches).toBeLessThan(20)
+  expect(printed.filter((line) => line.includes('STATE_STORE_MEMORY_LIMIT_NEAR')).length).toBeGreaterThan(0)
+  expect(printed[0]).toContain('--to rocksdb')
+
+  const { code } = await command(checkpoint(), '--to', 'rocksdb')
+  expect(code).toBe(0)
+  const rest = await counted({ [providerClass]: 'rocksdb' })
+  expect(rest.error).toBeNull()
+  // what was committed stays, the batch that was not is run again, and the key of all files has been counted through
+  expect(stopped.batches + rest.batches).toBe(20)
+  expect(rest.rows.get('always')).toBe('20 190')
+  expect(new Set([...stopped.rows.keys(), ...rest.rows.keys()]).size).toBe(20 * 999 + 1)
+})
+
 test('a batch that was planned and not committed is run again with the new provider', async () => {
   await arrive(['a', 1])
   await run()
