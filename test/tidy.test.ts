@@ -42,6 +42,10 @@ const rooms: Readonly<Record<string, Room>> = {
   'check-node.ts': { imports: [] },
   'version.ts': { imports: [] },
   // Systems outside, each behind a subpath export that registers its formats when it is imported.
+  databases: {
+    imports: ['base', 'data', 'plan', 'sources', 'sinks'],
+    because: 'it gives sources and sinks; a sink is told the OutputMode, which is a word of the plan',
+  },
   delta: {
     imports: ['base', 'data', 'plan', 'sources', 'sinks'],
     because: "it gives sources and sinks; schemas in its logs are Spark's JSON, which plan/ reads",
@@ -61,6 +65,7 @@ const rooms: Readonly<Record<string, Room>> = {
 
 /** Optional peer dependencies, by the one room that knows them. */
 const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
+  databases: ['@redis/client'],
   delta: ['hyparquet', 'hyparquet-compressors'],
   kafka: ['@platformatic/kafka', 'avsc', 'protobufjs'],
   state: ['@nxtedition/rocksdb'],
