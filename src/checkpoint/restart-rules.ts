@@ -180,7 +180,7 @@ export const restartRules = {
     change: 'a grouping or a deduplication has a nullable key more, or one with a value in stateDefaults',
     verdict: 'migrated',
     because:
-      'old groups get null, or the default, in the new key, and a new identity; rows with another value in it begin groups of their own',
+      'what the state has gets null, or the default, in the new key, and a new identity; rows with another value in it are another group',
   },
   'keys-reordered': {
     change: 'the keys of a grouping or a deduplication are in another order',
@@ -227,14 +227,14 @@ export const restartRules = {
   'keys-expression-changed': {
     change: 'a key is computed otherwise, with the same name or the same place and a type that fits',
     verdict: 'told',
-    because: 'groups of the old keys stay in the state beside the new ones until the watermark closes them',
+    because: 'groups of the old keys stay in the state beside the new ones until the watermark closes them (without one: for good)',
   },
   'values-changed': {
     change: 'what a stateful operator keeps has a type that does not hold all values of the old one, or is new and never null',
     verdict: 'refused',
     because: 'the state holds other columns',
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
-    todo: `${replay}; an aggregate under a new name begins anew beside the others`,
+    todo: `${replay}; an aggregate may begin anew under a new name beside the others`,
     pattern: 'replay',
   },
   'value-added': {

@@ -31,7 +31,8 @@ export async function plan(
   return queries.some(({ verdict }) => verdict === 'refused') ? exitCodes.refused : exitCodes.done
 }
 
-function planText({ name, checkpoint, verdict, parts }: PlannedQuery): string {
+/** What a person reads of a planned query. */
+export function planText({ name, checkpoint, verdict, parts }: PlannedQuery): string {
   const lines = [`== ${name ?? 'query without a name'}: ${verdict} (${checkpoint ?? 'no checkpoint'}) ==`]
   for (const part of parts) {
     lines.push(`${part.part} ${part.name}: ${part.verdict}`)

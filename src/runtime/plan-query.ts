@@ -74,12 +74,12 @@ export async function planQuery(spec: StartQuery, engine: QueryEnvironment): Pro
   const parts: PlannedPart[] = [
     ...sources,
     ...(lost.length > 0 ? [part('source', '(all)', lost)] : []),
-    ...operators.map(({ label, changes }) =>
-      part('operator', label, [
-        ...changes.map(findingOf),
-        ...isOf(/^state-function-/).filter(({ what }) => what.startsWith(label.split(' by ')[0]!)),
-      ]),
-    ),
+    ...operators.map(({ label, changes }) => {
+      const modes = isOf(/^state-function-/).filter(({ what }) => what.startsWith(label.split(' by ')[0]!))
+      // the state tells of another timeout too, with fewer words
+      const own = changes.filter(({ rule }) => rule !== 'state-function-changed' || modes.length === 0)
+      return part('operator', label, [...own.map(findingOf), ...modes])
+    }),
     part('sink', now.sink.format, isOf(/^(sink|columns|mode)-/)),
   ]
   planned.push({ name: spec.queryName, checkpoint: resolve(folder!), verdict: worst(parts.map(({ verdict }) => verdict)), parts })

@@ -32,6 +32,7 @@ export type StateRule =
   | 'aggregate-dropped'
   | 'aggregate-expression-changed'
   | 'functions-changed'
+  | 'state-function-changed'
   | 'names-changed'
 export interface StateChange {
   readonly rule: StateRule
@@ -86,7 +87,7 @@ export function matchKeys(stored: StateSchema, wanted: StateSchema, of: string, 
       else
         changes.push({
           rule: 'key-added',
-          what: `${of} has a new key ${describe([key])}: old groups have ${fill === undefined ? 'null' : JSON.stringify(fill)} in it`,
+          what: `${of} has a new key ${describe([key])}: what is in the state has ${fill === undefined ? 'null' : JSON.stringify(fill)} in it`,
         })
       return
     }

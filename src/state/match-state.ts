@@ -119,8 +119,11 @@ function storeNameOf(id: StoreId): string {
   return typeof id === 'number' ? '' : id.slice(id.indexOf('/') + 1)
 }
 function labelOf({ kind, number, stores }: Operator): string {
-  const keys = [...stores.values()][0]!.keys.map(({ name, origin }) => origin ?? name)
-  return `${kind} ${number}${keys.length > 0 ? ` by ${keys.join(', ')}` : ''}`
+  // a window is two keys, its start and its end
+  const keyText = ({ name, origin }: { readonly name: string; readonly origin?: string }) =>
+    (origin ?? name).replace(/^(window\(.*\))\.(start|end)$/, '$1')
+  const keys = new Set([...stores.values()][0]!.keys.map(keyText))
+  return `${kind} ${number}${keys.size > 0 ? ` by ${[...keys].join(', ')}` : ''}`
 }
 
 /** Operators of one kind are told apart by what they keep, then by their keys, then by their order where as many are left. */
@@ -261,7 +264,10 @@ function matchStores(
     const id = storeIdOf(durable, operator.storeName)
     const there = stored.get(id)
     if (!there?.isCurrent) {
-      const what = `the ${hasVariables ? 'state' : 'store'} "${operator.storeName ?? 'default'}" of ${label} is new`
+      const isTimers = operator.schema.variable?.kind === 'timers'
+      const what = isTimers
+        ? `the timers store of ${label} is new`
+        : `the ${hasVariables ? 'state' : 'store'} "${operator.storeName ?? 'default'}" of ${label} is new`
       changes.push({ rule: hasVariables ? 'variable-added' : 'stores-changed', what })
       stores.push(begin(operator, durable, stored, settings))
       continue
@@ -281,6 +287,11 @@ function matchStore(operator: StateOperator, id: StoreId, of: string, there: Sto
   const nextId = highest(versions) + 1
   const hasVariables = operator.name.startsWith('transformWithState')
   const changes: StateChange[] = []
+  const otherKind = otherKindOf(operator, was, is, of)
+  if (otherKind !== null) {
+    // nothing more is to be said of columns: they are those of something else
+    return { changes: [otherKind], store: { operator, id, schema: is, schemaId: current.schemaId, newSchema: null }, lineages: undefined }
+  }
   if (was.rowsPerKey !== is.rowsPerKey) {
     const rows = ({ rowsPerKey }: StateSchema) => (rowsPerKey === 'many' ? 'any number of rows' : 'one row')
     changes.push({
@@ -288,10 +299,7 @@ function matchStore(operator: StateOperator, id: StoreId, of: string, there: Sto
       what: `${of} kept ${rows(was)} for a key and now keeps ${rows(is)}`,
     })
   }
-  if (was.variable?.kind !== is.variable?.kind) {
-    const kind = ({ variable }: StateSchema) => variable?.kind ?? 'row of columns'
-    changes.push({ rule: 'variable-kind-changed', what: `${of} kept a ${kind(was)} for each key and now keeps a ${kind(is)}` })
-  } else if (was.variable?.ttl !== is.variable?.ttl || !isSameUserKey(was, is)) {
+  if (!isSameUserKey(was, is)) {
     changes.push({ rule: 'variable-changed', what: `${of} was (${describe(was.values)}) and is (${describe(is.values)})` })
   }
   const isGrouped = ['stateStoreSave', 'sessionWindowStateStoreSaveExec'].includes(operator.name) || operator.name.startsWith('dedupe')
@@ -321,6 +329,25 @@ function matchStore(operator: StateOperator, id: StoreId, of: string, there: Sto
       ? { operator, id, schema, schemaId: current.schemaId, newSchema: null }
       : settle(operator, id, schema, nextId, versions, keyGroups, { from: current.schemaId, sources, newIds })
   return { changes, store, lineages }
+}
+
+/** What is kept as something else altogether: the one change that is to be told, or null. */
+function otherKindOf({ name }: StateOperator, was: StateSchema, is: StateSchema, of: string): StateChange | null {
+  const [before, now] = [was.variable, is.variable]
+  if (before?.kind !== now?.kind) {
+    const kind = (variable: StateSchema['variable']) => variable?.kind ?? 'row of columns'
+    return { rule: 'variable-kind-changed', what: `${of} kept a ${kind(before)} for each key and now keeps a ${kind(now)}` }
+  }
+  if (before?.ttl !== now?.ttl)
+    return { rule: 'variable-changed', what: now?.ttl ? `${of} has a TTL and had none` : `${of} had a TTL and has none` }
+  if (now?.kind === 'group' && (was.eventTime === null) !== (is.eventTime === null))
+    return {
+      rule: 'state-function-changed',
+      what: is.eventTime === null ? `${of} had timeouts and has none` : `${of} has timeouts and had none`,
+    }
+  if (!name.startsWith('dedupe') || (was.values.length === 0) === (is.values.length === 0)) return null
+  const method = ({ values }: StateSchema) => (values.length === 0 ? 'dropDuplicates' : 'dropDuplicatesWithinWatermark')
+  return { rule: 'operator-changed', what: `${of} was ${method(was)} and is ${method(is)}` }
 }
 
 /** A session that is made otherwise: its bounds are the only values of an aggregation that say what they are made of. */
