@@ -1,6 +1,6 @@
 /**
  * How fast does the Yahoo streaming benchmark run from Kafka, with the broker on the same cores? JSON values, a durable checkpoint, and the
- * counts of every campaign and window checked at the end. Where SPARK_PYTHON names a Python with pyspark 4.2.0, Spark runs the same query. Needs Java and Maven for the broker (test/kafka); without them it says so.
+ * counts of every campaign and window checked at the end. Then from Kafka to Kafka, exactly once: records a second, and the time of a record. Where SPARK_PYTHON names a Python with pyspark 4.2.0, Spark runs the same query. Needs Java and Maven for the broker (test/kafka); without them it says so.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { Broker } from '../test/kafka/broker.ts'
 import { installBroker, whyNoBroker } from '../test/kafka/install.ts'
 import { createTopic, openCluster } from '../test/kafka/topics.ts'
 import { sparkRecordsPerSecond } from './kafka/spark.ts'
+import { copyRates, latencies } from './kafka/to-kafka.ts'
 import { type Ads, expectedCounts, makeAds, sendEvents } from './kafka-events.ts'
 import type { Bench } from './run.ts'
 
@@ -51,7 +52,12 @@ const bench: Bench = async ({ say, short }) => {
       say,
     )
     const withSpark = sparks === undefined ? {} : { sparkRecordsPerSecond: sparks, sparkRatio: round(recordsPerSecond / sparks) }
-    return { recordsPerSecond, ...withSpark, recordsPerSecondOfRounds: rates, events, offsetsPerBatch }
+    const copies = await copyRates(engine, broker.bootstrap, topic, work, events, short, say)
+    const latency = await latencies(engine, broker.bootstrap, join(work, 'latency'), short ? 3 : 20)
+    say(`1,000 records/s from Kafka to Kafka: ${latency.p50Ms} ms p50, ${latency.p99Ms} ms p99, ${latency.maxMs} ms at most`)
+    const { p50Ms, p99Ms } = latency
+    const toKafka = { kafkaToKafkaRecordsPerSecond: median(copies), kafkaToKafkaRecordsPerSecondOfRounds: copies, p50Ms, p99Ms }
+    return { recordsPerSecond, ...withSpark, ...toKafka, recordsPerSecondOfRounds: rates, events, offsetsPerBatch }
   } finally {
     await engine.close()
     await broker.stop()

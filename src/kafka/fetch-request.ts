@@ -31,6 +31,7 @@ export function fetchFrom(
   broker: BrokerAddress,
   positions: ReadonlyMap<string, number>,
   settings: FetchSettings,
+  lane = 'fetch',
 ): Promise<FetchedPartition[]> {
   const topics = Array.from(
     Map.groupBy(positions, ([key]) => topicOf(key)),
@@ -46,20 +47,7 @@ export function fetchFrom(
     }),
   )
   const { readCommitted, minBytes, maxBytes, maxWaitMs } = settings
-  return cluster.requestIn(
-    'fetch',
-    broker,
-    [fetchApi(cluster)],
-    maxWaitMs,
-    minBytes,
-    maxBytes,
-    readCommitted ? 1 : 0,
-    0,
-    -1,
-    topics,
-    [],
-    '',
-  )
+  return cluster.requestIn(lane, broker, [fetchApi(cluster)], maxWaitMs, minBytes, maxBytes, readCommitted ? 1 : 0, 0, -1, topics, [], '')
 }
 
 type FetchArguments = Parameters<typeof import('@platformatic/kafka').fetchV12.createRequest>

@@ -3,6 +3,7 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import type { SourceContext } from '../sources/provider.ts'
 import { boundOf, type Offset, type ReadLimit, type RowsNeeded, type Source } from '../sources/source.ts'
 import { StartNote } from '../sources/start-note.ts'
+import { Arrivals } from './arrivals.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { Fetcher, type OffsetRange } from './fetcher.ts'
 import { GroupCommitter } from './group-committer.ts'
@@ -30,6 +31,7 @@ export class KafkaSource implements Source {
   readonly #fetcher: Fetcher
   readonly #lost: LostRanges
   readonly #committer: GroupCommitter | undefined
+  readonly #arrivals: Arrivals | undefined
   readonly #note: StartNote<PartitionOffsets>
   #initial: PartitionOffsets | undefined
   /** What there was when it was last looked at. */
@@ -52,6 +54,8 @@ export class KafkaSource implements Source {
     this.#lost = new LostRanges(context, options.failOnDataLoss)
     this.#committer =
       options.commit && new GroupCommitter(cluster, options.commit.id ?? `${options.commit.prefix}-${context.queryId}`, context.warn)
+    const { readCommitted, fetch } = options
+    this.#arrivals = context.onNews && new Arrivals(cluster, { readCommitted, maxWaitMs: fetch.maxWaitMs }, context.onNews)
     const { maxOffsetsPerTrigger: max, minOffsetsPerTrigger: min } = options
     // a lower bound alone is a limit too: a batch that is to take everything passes over it
     this.readLimit = max === undefined && min === undefined ? { kind: 'all' } : { kind: 'max-rows', count: max ?? Number.MAX_SAFE_INTEGER }
@@ -71,7 +75,10 @@ export class KafkaSource implements Source {
     const until = new Map([...latest].filter(([key]) => begin.has(key)))
     const wasSetBack = [...until].some(([key, end]) => end < begin.get(key)!)
     const count = countBetween(begin, until)
-    if (count === 0 && !wasSetBack && until.size === from.size && [...until.keys()].every((key) => from.has(key))) return start
+    if (count === 0 && !wasSetBack && until.size === from.size && [...until.keys()].every((key) => from.has(key))) {
+      if (!this.#frozen) this.#arrivals?.wait(until)
+      return start
+    }
     if (limit.kind !== 'all' && !wasSetBack && this.#waitsForMore(count)) return start
     if (count > 0) this.#lastBatchMs = this.#context.clock.nowMs()
     return offsetJson(proRata(boundOf(limit, 'max-rows'), begin, until))

@@ -15,6 +15,7 @@ import type { WithRelation } from './open-sink.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import type { ReadLimits } from './read-limits.ts'
 import type { SetAsideSettings } from './set-aside.ts'
+import type { WakeUp } from './wake.ts'
 
 /** Everything a run works with, opened and checked by startQuery. */
 export interface ExecutionParts {
@@ -42,6 +43,8 @@ export interface ExecutionParts {
   readonly withRelation?: WithRelation | undefined
   /** Is told of each batch once it is committed; null where none is kept. */
   readonly history: BatchHistory | null
+  /** Ends the wait between two looks at the sources: a source calls it that has heard of something new. */
+  readonly wake: WakeUp
   readonly onProgress: (progress: QueryProgress) => void
   /** There was nothing to do for a while; `isFirst`: and there has not been since this run began. */
   readonly onIdle: (progress: QueryProgress, isFirst: boolean) => void

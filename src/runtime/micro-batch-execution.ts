@@ -22,7 +22,6 @@ import { SetAside } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
-import { WakeUp } from './wake.ts'
 
 /** A batch that stands in the offset log and is not committed. */
 interface PlannedBatch {
@@ -45,7 +44,6 @@ class Abandoned extends Error {}
  */
 export class MicroBatchExecution {
   readonly #parts: ExecutionParts
-  readonly #wake = new WakeUp()
   readonly #abort = new AbortController()
   readonly #reporter: ProgressReporter
   readonly #watermark: QueryWatermark
@@ -95,13 +93,13 @@ export class MicroBatchExecution {
   stop(drain: boolean): void {
     this.#stopping = true
     if (!drain) this.#abandon = true
-    this.#wake.wake()
+    this.#parts.wake.wake()
     this.#abort.abort()
   }
 
   /** Resolves when a look at all sources that began after this call has found nothing new. */
   untilQuiet(): Promise<void> {
-    this.#wake.wake()
+    this.#parts.wake.wake()
     // the trigger that runs now may have looked before the caller added data, so the one after it counts
     const after = this.#quietTriggers + (this.#reporter.isTriggerActive ? 1 : 0)
     return new Promise((resolve) => this.#quietWaiters.push({ after, resolve }))
@@ -190,7 +188,7 @@ export class MicroBatchExecution {
       if (this.#stopping) return
       // a clock that has gone back makes the next trigger no later than an interval from now
       if (intervalMs > 0) await this.#idleUntil(Math.min(nextBatchTimeMs(startMs, intervalMs), clock.nowMs() + intervalMs))
-      else if (!ran) await this.#wake.wait(settings.pollingDelayMs)
+      else if (!ran) await this.#parts.wake.wait(settings.pollingDelayMs)
     }
   }
 

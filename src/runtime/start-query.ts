@@ -57,6 +57,7 @@ import { ReadLimits } from './read-limits.ts'
 import { rowWriter } from './row-writer.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 import { stateProvider } from './state-provider.ts'
+import { WakeUp } from './wake.ts'
 
 /** What the engine lends to a query. */
 export interface QueryEnvironment {
@@ -319,6 +320,7 @@ async function openExecution(
   }
   const checkFence = () => checkpoint.checkFence()
   const warn = (text: string) => environment.print(`millrace: ${spec.queryName ?? identity.id}: ${text}`)
+  const wake = new WakeUp()
   const sources = new Map<string, Source>()
   for (const { name, scan } of plan.sources) {
     const provider = findProvider('stream source', scan.format, environment.sourceProviders)
@@ -335,6 +337,7 @@ async function openExecution(
       conf: (key) => conf.get(key),
       ...(spec.deadLetters && { keepsDeadLetters: true }),
       warn,
+      onNews: () => wake.wake(),
     })
     sources.set(name, source)
     opened.push(source)
@@ -369,6 +372,7 @@ async function openExecution(
     salt: pinned.conf[saltKey]!,
     sources,
     sink,
+    wake,
     setAside: sideOutputs && {
       outputs: sideOutputs,
       lateColumns: spec.lateRows?.columns ?? null,

@@ -42,4 +42,6 @@ export interface SourceContext {
   readonly keepsDeadLetters?: boolean
   /** Tells the user what is no error and should be known. */
   readonly warn?: (text: string) => void
+  /** May be called when there is something new: a query that waits for data looks at once. */
+  readonly onNews?: () => void
 }

@@ -109,7 +109,7 @@ describeKafka('the Kafka sink when something fails', () => {
       await Promise.all([older.stop(), newer!.stop()])
     })
 
-    test('a transaction that ran out of time is made again once; twice, it is the batch that is too long', async () => {
+    test('a transaction that ran out of time is made again; where it always does, the batch is too long', async () => {
       const { open, add, topic } = await output({ ...more, 'kafka.transaction.timeout.ms': '300' })
       const sink = await open()
       let pauses = 1

@@ -125,6 +125,21 @@ describeKafka('streams from Kafka', () => {
       await expect.poll(seen, { timeout: 30_000 }).toEqual(['a new partition', 'a new topic', 'first'])
       await query.stop()
     })
+    test('a query that waits hears of a record when it comes, and not when it looks again', async () => {
+      const topic = await topicWith(2)
+      const name = topic.replaceAll('-', '_')
+      const query = await source({ subscribe: topic, startingOffsets: 'earliest' })
+        .writeStream.format('memory')
+        .queryName(name)
+        .option('spark.sql.streaming.pollingDelay', '10 minutes')
+        .start()
+      await query.processAllAvailable()
+      for (const [partition, expected] of [['1'], ['1', '2'], ['1', '2', '3']].entries()) {
+        await produce(cluster, topic, [{ partition: partition % 2, value: expected.at(-1)! }])
+        await expect.poll(() => texts(engine.memoryTable(name)), { timeout: 30_000 }).toEqual(expected)
+      }
+      await query.stop()
+    })
     test('a topic that is not there is named', async () => {
       const query = await source({ subscribe: 'no-such-topic' }).writeStream.format('noop').start()
       await expect(query.awaitTermination()).rejects.toMatchObject({ code: 'KAFKA_UNKNOWN_TOPIC' })

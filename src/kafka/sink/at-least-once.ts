@@ -37,6 +37,7 @@ export class AtLeastOnceKafkaSink implements Sink {
           keepsDeadLetters,
           session: this.#session,
           transactionalId: null,
+          begin: async () => {},
           beforeSending: async () => {},
           whileSending: async () => {},
         })

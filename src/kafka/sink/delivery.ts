@@ -37,6 +37,8 @@ interface DeliveryRequest {
   readonly keepsDeadLetters: boolean
   readonly session: ProducerSession
   readonly transactionalId: string | null
+  /** Before the first batch is sent, or the last rows were looked at and there is none. */
+  readonly begin: () => Promise<void>
   /** Before anything goes to these partitions. */
   readonly beforeSending: (batches: readonly SequencedBatch[]) => Promise<void>
   /** All rows have been looked at, and the last of them are on their way. */
@@ -85,11 +87,14 @@ export async function deliver(parts: SinkParts, request: DeliveryRequest): Promi
         }
       : null,
   })
+  let begun: Promise<void> | undefined
   const send = async () => {
     if (full.length === 0) return
     const batches = full
     full = []
-    await request.beforeSending(batches)
+    const adding = request.beforeSending(batches)
+    begun ??= request.begin()
+    await Promise.all([adding, begun])
     for (const batch of batches) sender.add(batch)
     sender.pump()
   }
@@ -102,7 +107,9 @@ export async function deliver(parts: SinkParts, request: DeliveryRequest): Promi
     }
     encoder.finish()
     const delivered: Delivered = { rows: encoder.rows, bytes, partitions: partitions.size, refused, refusing }
-    await Promise.all([send().then(() => sender.flush()), request.whileSending(delivered)])
+    await send()
+    await (begun ?? request.begin())
+    await Promise.all([sender.flush(), request.whileSending(delivered)])
     return delivered
   } catch (error) {
     sender.fail(error)

@@ -20,8 +20,8 @@ export interface ExactlyOnceParts extends SinkParts {
   readonly store: TokenStore
 }
 
-/** Transactions of one batch that run out of time before it is told: once may be the machine's fault, twice is the batch's. */
-const maxTimeouts = 2
+/** Transactions of one batch that run out of time, with every request answered, before it is told: some may be the machine's fault, not all. */
+const maxTimeouts = 3
 
 export class ExactlyOnceKafkaSink implements Sink {
   readonly description: string
@@ -57,6 +57,7 @@ export class ExactlyOnceKafkaSink implements Sink {
       if (found?.run !== this.#run) {
         await this.#context.checkFence()
         const transaction = this.#begin()
+        await store.prepare(transaction)
         await store.write(token, transaction)
         await transaction.commit()
         this.#transaction = undefined
@@ -85,6 +86,7 @@ export class ExactlyOnceKafkaSink implements Sink {
         keepsDeadLetters: batch.keepsDeadLetters ?? false,
         session: transaction.session,
         transactionalId: this.#parts.transactionalId,
+        begin: () => this.#parts.store.prepare(transaction),
         beforeSending: (batches) => transaction.addPartitions(batches),
         whileSending: async (all) => {
           token = this.#tokenOf(batchId, all, transaction.elapsedMs)
@@ -118,7 +120,7 @@ export class ExactlyOnceKafkaSink implements Sink {
       } catch (error) {
         deadlineMs ??= performance.now() + options.deliveryTimeoutMs
         const elapsedMs = this.#transaction?.elapsedMs ?? 0
-        if (elapsedMs >= options.transactionTimeoutMs) timeouts++
+        if (elapsedMs >= options.transactionTimeoutMs && failureOf(error).kind !== 'network') timeouts++
         const mayTry = !this.#isStopped && (learnsFrom(error, topics) || isPassing(error))
         if (!mayTry || performance.now() > deadlineMs || timeouts >= maxTimeouts) {
           if (!(error instanceof FencedError)) await this.#abort()

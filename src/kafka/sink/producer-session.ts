@@ -26,20 +26,20 @@ export class Coordinators {
   ): Promise<T> {
     const deadlineMs = performance.now() + timeoutMs
     const { backoffMs, maxBackoffMs } = this.#cluster.options
-    let waitMs = backoffMs
-    for (let quickMs = 1; ; ) {
+    for (let attempt = 0; ; attempt++) {
       try {
         return await send(await this.#find(kind, key))
       } catch (error) {
         const code = definiteCode(error)
-        const isShort = code === 'CONCURRENT_TRANSACTIONS' || code === 'UNSTABLE_OFFSET_COMMIT'
-        if (code === undefined || (!isShort && !isElsewhere(code))) throw error
-        const pauseMs = isShort ? quickMs : waitMs
+        const isBusy = code === 'CONCURRENT_TRANSACTIONS' || code === 'UNSTABLE_OFFSET_COMMIT' || code === 'COORDINATOR_LOAD_IN_PROGRESS'
+        const isElsewhere = code === 'NOT_COORDINATOR' || code === 'COORDINATOR_NOT_AVAILABLE'
+        if (!isBusy && !isElsewhere) throw error
+        // what is busy with a transaction is so for some milliseconds
+        const mostMs = isElsewhere ? maxBackoffMs : code === 'COORDINATOR_LOAD_IN_PROGRESS' ? backoffMs : 20
+        const pauseMs = Math.min(mostMs, (isElsewhere ? backoffMs : 1) * 2 ** attempt)
         if (performance.now() + pauseMs > deadlineMs) throw error
-        if (!isShort) this.#found.delete(`${kind} ${key}`)
+        if (isElsewhere) this.#found.delete(`${kind} ${key}`)
         await new Promise((resolve) => setTimeout(resolve, pauseMs))
-        if (isShort) quickMs = Math.min(2 * quickMs, 20)
-        else waitMs = Math.min(2 * waitMs, maxBackoffMs)
       }
     }
   }
@@ -57,9 +57,6 @@ export class Coordinators {
   }
 }
 
-function isElsewhere(code: string): boolean {
-  return code === 'NOT_COORDINATOR' || code === 'COORDINATOR_NOT_AVAILABLE' || code === 'COORDINATOR_LOAD_IN_PROGRESS'
-}
 /** The error that a broker gave, of several the one that is about something. */
 export function definiteCode(error: unknown): string | undefined {
   const inner = (error as { errors?: unknown }).errors

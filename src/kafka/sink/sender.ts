@@ -45,7 +45,8 @@ interface PartitionQueue {
   isBackingOff: boolean
   /** Since when it fails without a success. */
   failingSinceMs: number | undefined
-  backoffMs: number
+  /** Pauses since the last success. */
+  pauses: number
 }
 
 /**
@@ -183,7 +184,7 @@ export class Sender {
       const queue = this.#queueOf(partitionKey(batch.topic, batch.partition))
       queue.inFlight--
       queue.failingSinceMs = undefined
-      queue.backoffMs = this.#cluster.options.backoffMs
+      queue.pauses = 0
       this.#pendingBytes -= batch.bytes.length
       this.#settle()
       resume(queue)
@@ -209,26 +210,30 @@ export class Sender {
   }
 
   #backOff(queue: PartitionQueue, error: unknown): void {
-    const { maxBackoffMs } = this.#cluster.options
+    const { backoffMs, maxBackoffMs } = this.#cluster.options
     const nowMs = performance.now()
     queue.failingSinceMs ??= nowMs
     if (nowMs - queue.failingSinceMs > this.#settings.giveUpAfterMs) return this.fail(error)
-    this.#cluster.forgetMetadata()
+    // so a broker also says that the coordinator is busy with another request of the transaction
+    const isShort = failureOf(error).code === 'NOT_ENOUGH_REPLICAS'
+    if (!isShort) this.#cluster.forgetMetadata()
     if (queue.isBackingOff) return
     queue.isBackingOff = true
-    setTimeout(() => {
-      queue.isBackingOff = false
-      resume(queue)
-      this.pump()
-    }, queue.backoffMs)
-    queue.backoffMs = Math.min(2 * queue.backoffMs, maxBackoffMs)
+    setTimeout(
+      () => {
+        queue.isBackingOff = false
+        resume(queue)
+        this.pump()
+      },
+      Math.min(maxBackoffMs, (isShort ? 1 : backoffMs) * 2 ** queue.pauses),
+    )
+    queue.pauses++
   }
 
   #queueOf(key: string): PartitionQueue {
     let queue = this.#queues.get(key)
     if (!queue) {
-      const { backoffMs } = this.#cluster.options
-      queue = { waiting: [], inFlight: 0, failed: [], isBackingOff: false, failingSinceMs: undefined, backoffMs }
+      queue = { waiting: [], inFlight: 0, failed: [], isBackingOff: false, failingSinceMs: undefined, pauses: 0 }
       this.#queues.set(key, queue)
     }
     return queue

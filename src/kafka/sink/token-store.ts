@@ -16,6 +16,8 @@ export interface TokenStore {
    * without which the answer may be of before.
    */
   read(waits: boolean): Promise<CommitToken | null>
+  /** Makes its place part of the transaction; before anything is sent in it, since a broker takes nothing while its coordinator is busy. */
+  prepare(transaction: Transaction): Promise<void>
   /** Writes it in the transaction. */
   write(token: CommitToken, transaction: Transaction): Promise<void>
 }
@@ -56,6 +58,9 @@ export class GroupTokenStore implements TokenStore {
     return decodeToken(found.metadata ?? '', this.description)
   }
 
+  prepare(transaction: Transaction): Promise<void> {
+    return transaction.addGroup(this.#group)
+  }
   write(token: CommitToken, transaction: Transaction): Promise<void> {
     return transaction.commitOffset(this.#group, this.#topic, 0, Math.max(token.batchId, 0), encodeToken(token))
   }

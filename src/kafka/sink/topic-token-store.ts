@@ -56,9 +56,11 @@ export class TopicTokenStore implements TokenStore {
     })
   }
 
+  prepare(transaction: Transaction): Promise<void> {
+    return transaction.addPartitions([{ topic: this.#topic, partition: 0 }])
+  }
   async write(token: CommitToken, transaction: Transaction): Promise<void> {
     const { session, transactionalId } = transaction
-    await transaction.addPartitions([{ topic: this.#topic, partition: 0 }])
     const [key, value] = [Buffer.from(this.#key), Buffer.from(encodeToken(token))]
     const builder = new BatchBuilder(256 + key.length + value.length)
     builder.add(key, 0, key.length, value, 0, value.length, Date.now(), null)

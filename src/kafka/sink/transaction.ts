@@ -41,27 +41,27 @@ export class Transaction {
     for (const { name, partitions: own } of topics) for (const partition of own) this.#added.add(partitionKey(name, partition))
   }
 
-  /** Commits an offset of a group with it. */
-  async commitOffset(group: string, topic: string, partition: number, offset: number, metadata: string): Promise<void> {
-    const { addOffsetsToTxnV3, addOffsetsToTxnV4, txnOffsetCommitV3, txnOffsetCommitV4 } = this.#cluster.library
+  /** Makes the offsets of a group part of it. */
+  async addGroup(group: string): Promise<void> {
+    const { addOffsetsToTxnV3, addOffsetsToTxnV4 } = this.#cluster.library
     const { producerId, producerEpoch } = this.session
+    const versions = [addOffsetsToTxnV4.api, addOffsetsToTxnV3.api]
     await this.#atCoordinator((broker) =>
-      this.#cluster.requestIn(
-        'transaction',
-        broker,
-        [addOffsetsToTxnV4.api, addOffsetsToTxnV3.api],
-        this.transactionalId,
-        producerId,
-        producerEpoch,
-        group,
-      ),
+      this.#cluster.requestIn('transaction', broker, versions, this.transactionalId, producerId, producerEpoch, group),
     )
+  }
+
+  /** Commits an offset of a group that was made part of it. */
+  async commitOffset(group: string, topic: string, partition: number, offset: number, metadata: string): Promise<void> {
+    const { txnOffsetCommitV3, txnOffsetCommitV4 } = this.#cluster.library
+    const { producerId, producerEpoch } = this.session
     const partitions = [
       { partitionIndex: partition, committedOffset: BigInt(offset), committedLeaderEpoch: -1, committedMetadata: metadata },
     ]
     await this.#coordinators.call('group', group, (broker) =>
       this.#cluster.requestIn(
-        'group',
+        // behind what is produced: a broker that checks both at a time with the coordinator turns one of them down
+        'produce',
         broker,
         [txnOffsetCommitV4.api, txnOffsetCommitV3.api],
         this.transactionalId,
