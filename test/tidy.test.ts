@@ -47,8 +47,9 @@ const rooms: Readonly<Record<string, Room>> = {
     because: 'it gives sources and sinks; a sink is told the OutputMode, which is a word of the plan',
   },
   delta: {
-    imports: ['base', 'data', 'plan', 'sources', 'sinks'],
-    because: "it gives sources and sinks; schemas in its logs are Spark's JSON, which plan/ reads",
+    imports: ['base', 'data', 'plan', 'query', 'api', 'sources', 'sinks'],
+    because:
+      "it gives sources and sinks; schemas in its logs are Spark's JSON, which plan/ reads; DeltaTable takes frames and columns, and runs plans of its own",
   },
   kafka: {
     imports: ['base', 'data', 'sources', 'sinks', 'api'],

@@ -19,6 +19,8 @@ export interface WriteFiles {
   readonly options: Readonly<Record<string, string>>
   /** Bounds of a file; without, all rows of a partition are one file. */
   readonly bounds?: FileBounds
+  /** Whether the files' own statistics are wanted (Parquet). */
+  readonly statistics?: boolean
 }
 /** When a file is full. Rows are never torn, so a file holds one at least. */
 export interface FileBounds {
@@ -34,6 +36,20 @@ export interface WrittenFile {
   readonly path: string
   readonly sizeBytes: number
   readonly numRows: number
+  /** Where they were asked for. */
+  readonly statistics?: readonly ColumnStatistics[]
+}
+/** What a file's footer says of one column of it, by row groups. */
+export interface ColumnStatistics {
+  /** The names down to a field of structs, with a comma and a blank between them. */
+  readonly path: string
+  readonly groups: readonly {
+    readonly numRows: number
+    readonly nullCount: number | null
+    /** As text; null where the file has none. */
+    readonly min: string | null
+    readonly max: string | null
+  }[]
 }
 
 /**

@@ -37,7 +37,7 @@ type BatchRows =
     }
   /** Rows that a SQL SELECT without inputs gives (generators: rate). Columns in the order of the schema. */
   | { readonly kind: 'sql'; readonly sql: string; readonly numRows: number }
-  /** Parquet files of a table format, whose log says what is not in them. */
+  /** Parquet files of a table format, whose log says what is not in them. A file may be there more than once, with other constants. */
   | {
       readonly kind: 'table-files'
       readonly files: readonly TableFile[]
@@ -51,6 +51,10 @@ export interface StoredColumn {
   readonly name: string
   readonly type: DataType
   readonly isConstant: boolean
+  /** Of a constant: files that have a column of the name say it themselves for each row, where the log gives null. */
+  readonly mayBeStored?: boolean
+  /** The number of the row in its file, from 0; such a column is in no file and no log. */
+  readonly isRowNumber?: boolean
 }
 export interface TableFile {
   readonly path: string
@@ -59,4 +63,6 @@ export interface TableFile {
   readonly constants: Readonly<Record<string, string | null>>
   /** The numbers of rows that are gone, rising. */
   readonly deleted?: readonly number[]
+  /** The numbers of the only rows that are meant, rising. */
+  readonly only?: readonly number[]
 }

@@ -31,7 +31,7 @@ export async function commitChange({ files, state, nowMs, checkFence }: Writer, 
     await state.refresh()
     const actions = await change(state)
     if (actions === null) return { version: null, retries }
-    const commitInfo: CommitInfo = { timestamp: nowMs(), ...info, isBlindAppend: isBlindAppend(actions), engineInfo: 'Millrace' }
+    const commitInfo: CommitInfo = { timestamp: nowMs(), isBlindAppend: isBlindAppend(actions), ...info, engineInfo: 'Millrace' }
     const all: Action[] = [{ commitInfo }, ...actions]
     await checkFence()
     await files.makeFolder(state.table)
@@ -42,6 +42,7 @@ export async function commitChange({ files, state, nowMs, checkFence }: Writer, 
   }
 }
 
+/** Files were added, and nothing was looked at. Who has read the table says so itself: `isBlindAppend: false` in its commitInfo. */
 function isBlindAppend(actions: readonly Action[]): boolean {
-  return actions.every(({ remove, metaData, protocol }) => !remove && !metaData && !protocol)
+  return actions.some(({ add }) => add) && actions.every(({ remove, metaData, protocol }) => !remove && !metaData && !protocol)
 }

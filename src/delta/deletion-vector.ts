@@ -43,7 +43,8 @@ async function readStored(files: Files, table: string, vector: DeletionVectorDes
   return bits
 }
 
-function vectorPath(table: string, { storageType, pathOrInlineDv }: DeletionVectorDescriptor): string {
+/** Where a vector that is stored in a file lies. */
+export function vectorPath(table: string, { storageType, pathOrInlineDv }: DeletionVectorDescriptor): string {
   if (storageType === 'p') return pathOf(table, pathOrInlineDv)
   // the last 20 characters are a UUID, what stands before them a folder
   const prefix = pathOrInlineDv.slice(0, -20)

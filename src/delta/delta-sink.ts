@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
@@ -8,16 +6,16 @@ import { absolutePath } from '../data/file-uri.ts'
 import type { FileBounds, RowSet } from '../data/row-set.ts'
 import { queryOptions } from '../sinks/file-sink-options.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkProvider } from '../sinks/sink.ts'
-import type { Action, AddFile, Metadata } from './actions.ts'
+import type { Action, Metadata } from './actions.ts'
+import { deltaBoundedSink } from './batch-write.ts'
 import { writeCheckpoint } from './checkpoint.ts'
 import { commitChange } from './commit.ts'
-import { partitionValuesOf } from './partition-values.ts'
-import { encodePath } from './paths.ts'
+import { hasSameLayout } from './optimize.ts'
 import { checkWritable } from './protocol.ts'
-import { fileStats } from './stats.ts'
-import { tableSchema } from './table-schema.ts'
 import { TableState } from './table-state.ts'
-import { mergedMetadata, namesInTable, newMetadata, newProtocol } from './write-schema.ts'
+import { type FilesWritten, writeTableFiles } from './table-writer.ts'
+import { checkMayRemove, isCheckpointDue, removal } from './transaction.ts'
+import { mergedMetadata, newMetadata, newProtocol } from './write-schema.ts'
 
 const sinkOptions = ['path', 'mergeSchema', 'txnAppId']
 
@@ -27,6 +25,7 @@ export const deltaSinkProvider: SinkProvider = {
   outputModes: ['append', 'complete'],
   allowsTemporaryCheckpoint: false,
   heedsPartitionBy: true,
+  bounded: deltaBoundedSink,
   async open(context) {
     const options = new Options('the Delta sink', context.options, [
       ...queryOptions,
@@ -121,8 +120,7 @@ export class DeltaSink implements Sink {
         todo: 'stop one of the two runs, or give each its own checkpoint',
       })
     }
-    const interval = Number(metadata.configuration?.['delta.checkpointInterval'] ?? 10)
-    this.#checkpointDue ||= committed.version !== null && committed.version > 0 && committed.version % interval === 0
+    this.#checkpointDue ||= isCheckpointDue(metadata, committed.version)
     return {
       status: 'committed',
       numOutputRows: numRows,
@@ -163,63 +161,22 @@ export class DeltaSink implements Sink {
   /** Complete mode: what the batch gives is the table. */
   #removals(outputMode: SinkBatch['outputMode']): Action[] {
     if (outputMode !== 'complete') return []
-    if (this.#state.metadata?.configuration?.['delta.appendOnly'] === 'true') {
-      throw new InvalidQueryError('DELTA_CANNOT_MODIFY_APPEND_ONLY', {
-        what: `the Delta table ${this.#state.table} is append-only, and output mode complete replaces its rows`,
-        todo: 'use append, or another table',
-      })
-    }
-    const deletionTimestamp = this.#context.clock.nowMs()
-    return [...this.#state.active.values()].map(({ path, partitionValues, size, deletionVector }) => ({
-      remove: {
-        path,
-        deletionTimestamp,
-        dataChange: true,
-        extendedFileMetadata: true,
-        partitionValues,
-        size,
-        ...(deletionVector ? { deletionVector } : {}),
-      },
-    }))
+    checkMayRemove(this.#state.table, this.#state.metadata, 'output mode complete')
+    return [...this.#state.active.values()].map((add) => removal(add, this.#context.clock.nowMs()))
   }
 
-  async #writeFiles(batchId: number, rows: RowSet, metadata: Metadata): Promise<{ adds: AddFile[]; numRows: number }> {
-    const { files, epoch, queryId, schema } = this.#context
-    const { table } = this.#state
-    const { bounds, format } = this.#options
-    const known = tableSchema(table, metadata).schema
-    const fileName = (index: number) =>
-      `part-${String(index).padStart(5, '0')}-b${batchId}-e${epoch}-${queryId.slice(0, 8)}-${randomUUID().slice(0, 8)}.parquet`
-    const written = await rows.writeFiles({
-      format: 'parquet',
-      folder: table,
-      fileName,
-      partitionBy: metadata.partitionColumns,
-      options: format,
-      ...(bounds && { bounds }),
+  #writeFiles(batchId: number, rows: RowSet, metadata: Metadata): Promise<FilesWritten> {
+    const { files, epoch, queryId } = this.#context
+    return writeTableFiles({
+      files,
+      table: this.#state.table,
+      metadata,
+      rows,
+      mark: `b${batchId}-e${epoch}-${queryId.slice(0, 8)}`,
+      bounds: this.#options.bounds,
+      format: this.#options.format,
     })
-    const paths = written.map((file) => join(table, file.path))
-    if (paths.length > 0) await files.sync(paths)
-    const stored = namesInTable(schema, known)
-    const adds = await Promise.all(
-      written.map(
-        async (file, i): Promise<AddFile> => ({
-          path: encodePath(file.path),
-          partitionValues: partitionValuesOf(file.path, metadata.partitionColumns),
-          size: file.sizeBytes,
-          modificationTime: Math.round((await files.stat(paths[i]!))?.modifiedMs ?? 0),
-          dataChange: true,
-          stats: await fileStats(files, paths[i]!, stored),
-        }),
-      ),
-    )
-    return { adds, numRows: written.reduce((sum, file) => sum + file.numRows, 0) }
   }
-}
-
-/** Whether files that were written for the one table lie rightly in the other. */
-function hasSameLayout(a: Metadata, b: Metadata): boolean {
-  return a.schemaString === b.schemaString && a.partitionColumns.join('\n') === b.partitionColumns.join('\n')
 }
 
 function changedMeanwhile(table: string, batchId: number): InvalidQueryError {

@@ -7,4 +7,9 @@ import { deltaSourceProvider } from './provider.ts'
 registerSource(deltaSourceProvider)
 registerSink(deltaSinkProvider)
 
+export { type DeltaOptimizeBuilder, DeltaTable, type RowChangeMetrics } from './delta-table.ts'
+export type { Condition, Values, ValuesOf } from './expressions.ts'
+export type { DeltaMergeBuilder, InsertClause, MergeMetrics, UpdateClause } from './merge-builder.ts'
+export type { OptimizeMetrics } from './optimize.ts'
+export type { VacuumOptions } from './vacuum.ts'
 export { deltaSinkProvider, deltaSourceProvider }

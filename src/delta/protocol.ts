@@ -15,6 +15,9 @@ const readable: ReadonlySet<string> = new Set([
 /** Writers' features whose rules are kept, be it because the table does not make use of them. */
 const writable: ReadonlySet<string> = new Set([
   'appendOnly',
+  'changeDataFeed',
+  // files are written anew where rows go; vectors that are there are heeded
+  'deletionVectors',
   'invariants',
   'timestampNtz',
   'vacuumProtocolCheck',
@@ -48,7 +51,6 @@ function legacyFeatures(version: number, { configuration, schemaString }: Metada
   const set = (key: string) => configuration?.[key]
   if (version >= 2 && schemaString.includes('"delta.invariants"')) used.push('invariants (expressions in the schema)')
   if (version >= 3 && Object.keys(configuration ?? {}).some((key) => key.startsWith('delta.constraints.'))) used.push('checkConstraints')
-  if (version >= 4 && set('delta.enableChangeDataFeed') === 'true') used.push('changeDataFeed')
   if (version >= 4 && schemaString.includes('"delta.generationExpression"')) used.push('generatedColumns')
   if (version >= 5 && (set('delta.columnMapping.mode') ?? 'none') !== 'none') used.push('columnMapping')
   if (version >= 6 && schemaString.includes('"delta.identity.')) used.push('identityColumns')

@@ -2,10 +2,8 @@
  * What a file's Parquet footer says of its columns, as the log has it: numRecords, and of the first columns the least and the largest value and how many are
  * null. Readers skip files by it. A value that JSON can't hold exactly is left out.
  */
-import type { Files } from '../base/files.ts'
-import type { Schema } from '../data/schema.ts'
-import type { DataType } from '../data/types.ts'
-import { parquetLibrary } from './library.ts'
+import type { ColumnStatistics, WrittenFile } from '../data/row-set.ts'
+import type { DataType, Field } from '../data/types.ts'
 
 /** delta.dataSkippingNumIndexedCols */
 const indexedColumns = 32
@@ -13,75 +11,106 @@ const indexedColumns = 32
 const textLength = 32
 
 type Nested = { [name: string]: unknown }
+/** A column without parts, or a field of structs that has none. */
+interface Leaf {
+  readonly names: readonly string[]
+  readonly type: DataType
+}
 
-export async function fileStats(files: Files, path: string, schema: Schema): Promise<string> {
-  const { parquet } = await parquetLibrary()
-  const content = await files.read(path)
-  const metadata = parquet.parquetMetadata(content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength) as ArrayBuffer)
+/** `fields`: the columns under the names that they have in the file. */
+export function statsOf({ numRows, statistics = [] }: WrittenFile, fields: readonly Field[]): string {
   const least: Nested = {}
   const most: Nested = {}
   const nulls: Nested = {}
+  const leaves = leavesByPath(fields)
   let columns = 0
-  const leaves = metadata.row_groups[0]?.columns ?? []
-  for (const [i, { meta_data: leaf }] of leaves.entries()) {
-    const names = leaf?.path_in_schema
-    const type = names && leafType(schema, names)
-    if (type === undefined || columns++ >= indexedColumns) continue
-    const groups = metadata.row_groups.map((group) => group.columns[i]!.meta_data!.statistics)
-    const count = sum(groups.map((each) => each?.null_count))
-    if (count !== undefined) setAt(nulls, names!, count)
-    const bounds = groups.map((each) => [jsonValue(each?.min_value, type), jsonValue(each?.max_value, type)] as const)
-    const rows = metadata.row_groups.map((group) => Number(group.num_rows))
-    const counted = bounds.filter((_, g) => Number(groups[g]?.null_count ?? -1) !== rows[g])
-    if (counted.length === 0 || counted.some(([low, high]) => low === undefined || high === undefined)) continue
-    const low = counted.map(([value]) => value!).reduce((a, b) => (b < a ? b : a))
-    const high = counted.map(([, value]) => value!).reduce((a, b) => (b > a ? b : a))
-    setAt(least, names!, typeof low === 'string' && type === 'string' ? low.slice(0, textLength) : low)
-    if (!(type === 'string' && String(high).length > textLength)) setAt(most, names!, high)
+  for (const { path, groups } of statistics) {
+    const leaf = leaves.get(path)
+    if (!leaf || columns++ >= indexedColumns) continue
+    const counts = groups.map(({ nullCount }) => nullCount)
+    if (!counts.includes(null))
+      setAt(
+        nulls,
+        leaf.names,
+        counts.reduce<number>((sum, count) => sum + count!, 0),
+      )
+    const bounds = boundsOf(groups, leaf.type)
+    if (bounds === undefined) continue
+    const [low, high] = bounds
+    setAt(least, leaf.names, typeof low === 'string' && leaf.type === 'string' ? cut(low) : low)
+    if (!(leaf.type === 'string' && String(high).length > textLength)) setAt(most, leaf.names, high)
   }
-  return JSON.stringify({ numRecords: Number(metadata.num_rows), minValues: least, maxValues: most, nullCount: nulls })
+  return JSON.stringify({ numRecords: numRows, minValues: least, maxValues: most, nullCount: nulls })
 }
 
-/** The type of a leaf that lies in structs only; undefined below arrays and maps. */
-function leafType(schema: Schema, names: readonly string[]): DataType | undefined {
-  let fields = schema.fields
-  for (const [i, name] of names.entries()) {
-    const type = fields.find((field) => field.name === name)?.type
-    if (type === undefined) return undefined
-    if (i === names.length - 1) return typeof type === 'string' || type.kind === 'decimal' ? type : undefined
-    if (typeof type === 'string' || type.kind !== 'struct') return undefined
-    fields = type.fields
+/** Paths that two leaves share, by commas in their names, say nothing. */
+function leavesByPath(fields: readonly Field[]): Map<string, Leaf> {
+  const found = new Map<string, Leaf>()
+  const twice = new Set<string>()
+  const visit = (inside: readonly Field[], above: readonly string[]): void => {
+    for (const { name, type } of inside) {
+      const names = [...above, name]
+      if (typeof type !== 'string' && type.kind === 'struct') visit(type.fields, names)
+      else if (typeof type === 'string' || type.kind === 'decimal') {
+        const path = names.join(', ')
+        if (found.has(path)) twice.add(path)
+        found.set(path, { names, type })
+      }
+    }
   }
-  return undefined
+  visit(fields, [])
+  for (const path of twice) found.delete(path)
+  return found
 }
 
-function sum(counts: readonly (bigint | number | undefined)[]): number | undefined {
-  return counts.some((count) => count === undefined) ? undefined : counts.reduce<number>((total, count) => total + Number(count), 0)
+/** The least and the largest value; undefined where some row group does not say. */
+function boundsOf(groups: ColumnStatistics['groups'], type: DataType): readonly [number | string, number | string] | undefined {
+  const counted = groups.filter(({ nullCount, numRows }) => nullCount !== numRows)
+  if (counted.length === 0) return undefined
+  const lows = counted.map(({ min }) => jsonValue(min, type))
+  const highs = counted.map(({ max }) => jsonValue(max, type))
+  if (lows.includes(undefined) || highs.includes(undefined)) return undefined
+  return [lows.reduce((a, b) => (isBefore(b!, a!) ? b : a))!, highs.reduce((a, b) => (isBefore(a!, b!) ? b : a))!]
 }
 
-function jsonValue(value: unknown, type: DataType): number | string | undefined {
-  if (value === undefined || value === null) return undefined
+/** Readers compare texts by their UTF-8. */
+function isBefore(a: number | string, b: number | string): boolean {
+  return typeof a === 'string' && typeof b === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0 : a < b
+}
+/** Never inside of a pair of surrogates. */
+function cut(text: string): string {
+  return [...text.slice(0, textLength * 2)].slice(0, textLength).join('')
+}
+
+/** A value of DuckDB's text as the log has it. */
+function jsonValue(text: string | null, type: DataType): number | string | undefined {
+  if (text === null) return undefined
+  if (typeof type !== 'string') return type.kind === 'decimal' && type.precision <= 15 ? Number(text) : undefined
   switch (type) {
     case 'byte':
     case 'short':
     case 'int':
     case 'long':
-      return Number.isSafeInteger(Number(value)) ? Number(value) : undefined
+      return Number.isSafeInteger(Number(text)) ? Number(text) : undefined
     case 'float':
     case 'double':
-      return Number.isFinite(value) ? (value as number) : undefined
+      return Number.isFinite(Number(text)) ? Number(text) : undefined
     case 'string':
-      return typeof value === 'string' ? value : undefined
+      return text
     case 'date':
-      return value instanceof Date ? value.toISOString().slice(0, 10) : undefined
-    // milliseconds, cut: readers take a largest value as one of anywhere in its millisecond
+      return /^\d{4}-\d\d-\d\d$/.test(text) ? text : undefined
     case 'timestamp':
-      return value instanceof Date ? value.toISOString() : undefined
+      return timeText(text, 'Z')
     case 'timestamp_ntz':
-      return value instanceof Date ? value.toISOString().slice(0, -1) : undefined
+      return timeText(text, '')
     default:
       return undefined
   }
+}
+/** Milliseconds, cut: readers take a largest value as one of anywhere in its millisecond. */
+function timeText(text: string, zone: string): string | undefined {
+  const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/.exec(text)
+  return parts ? `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(3, '0').slice(0, 3)}${zone}` : undefined
 }
 
 function setAt(into: Nested, names: readonly string[], value: unknown): void {

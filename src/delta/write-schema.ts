@@ -8,23 +8,31 @@ import type { Metadata, Protocol } from './actions.ts'
 import { tableSchema } from './table-schema.ts'
 
 /** A new table's metadata. InvalidQueryError DELTA_UNSUPPORTED_TYPE for a type that Delta Lake does not have. */
-export function newMetadata(table: string, schema: Schema, partitionColumns: readonly string[], nowMs: number): Metadata {
+export function newMetadata(
+  table: string,
+  schema: Schema,
+  partitionColumns: readonly string[],
+  nowMs: number,
+  configuration: Readonly<Record<string, string>> = {},
+): Metadata {
   for (const { name, type } of schema.fields) checkType(table, name, type)
   return {
     id: randomUUID(),
     format: { provider: 'parquet', options: {} },
     schemaString: schemaString(schema.fields),
     partitionColumns: [...partitionColumns],
-    configuration: {},
+    configuration,
     createdTime: nowMs,
   }
 }
 
-/** The least that the columns ask for, so that most readers can read the table. */
-export function newProtocol(schema: Schema): Protocol {
-  if (!schema.fields.some(({ type }) => holds(type, 'timestamp_ntz'))) return { minReaderVersion: 1, minWriterVersion: 2 }
+/** The least that columns and properties ask for, so that most readers can read the table. */
+export function newProtocol(schema: Schema, configuration: Readonly<Record<string, string>> = {}): Protocol {
+  const changes = configuration['delta.enableChangeDataFeed'] === 'true'
+  if (!schema.fields.some(({ type }) => holds(type, 'timestamp_ntz'))) return { minReaderVersion: 1, minWriterVersion: changes ? 4 : 2 }
   const features = ['timestampNtz']
-  return { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures: [...features, 'appendOnly', 'invariants'] }
+  const writerFeatures = [...features, 'appendOnly', 'invariants', ...(changes ? ['changeDataFeed'] : [])]
+  return { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures }
 }
 
 function holds(type: DataType, wanted: string): boolean {

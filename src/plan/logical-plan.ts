@@ -56,6 +56,8 @@ export interface BatchScan extends Node {
   readonly format: string
   readonly options: Readonly<Record<string, string>>
   readonly paths: readonly string[]
+  /** A table that lives in this process, in place of one that is found by its format. */
+  readonly instance?: unknown
 }
 /** Rows that the program gave. `batch` may also be a relation that the engine made for this batch (foreachBatch), named in `relation`. */
 export interface LocalRelation extends Node {

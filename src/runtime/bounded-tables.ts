@@ -1,6 +1,6 @@
 import type { Files } from '../base/files.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
-import type { SourceProvider } from '../sources/provider.ts'
+import type { BoundedTable, SourceProvider } from '../sources/provider.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { scanStateTable } from './state-tables.ts'
 
@@ -17,6 +17,8 @@ export async function readTable(
   sql: SqlBatch,
   { files, sourceProviders }: TableEnvironment,
 ): Promise<Relation | undefined> {
+  const instance = scan.instance as BoundedTable | undefined
+  if (instance) return sql.rows(await instance.read({ columns }), scan.schema)
   const bounded = boundedOf(sourceProviders, scan.format)
   if (bounded) {
     const [path] = scan.paths

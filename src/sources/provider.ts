@@ -22,6 +22,10 @@ export interface SourceProvider {
   /** Called when the query starts. Reads what the source keeps in `metadataFolder`, writes nothing before the first latestOffset. */
   open(context: SourceContext): Promise<Source>
 }
+/** The `instance` of a scan of a bounded table: some files of a table format, say. */
+export interface BoundedTable {
+  read(needed: RowsNeeded): Promise<SourceBatch>
+}
 export interface SourceContext {
   readonly format: string
   readonly schema: Schema

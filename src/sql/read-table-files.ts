@@ -3,7 +3,7 @@
  * come from a table of constants beside the files, and rows that the log calls deleted are left out by their numbers.
  */
 import type { Schema } from '../data/schema.ts'
-import type { SourceBatch, StoredColumn } from '../data/source-batch.ts'
+import type { SourceBatch, StoredColumn, TableFile } from '../data/source-batch.ts'
 import { type DataType, sameType } from '../data/types.ts'
 import { columnName, duckType, emptySelect } from './duck-types.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
@@ -12,36 +12,48 @@ type TableFiles = Extract<SourceBatch, { kind: 'table-files' }>
 
 export function tableFilesSelect({ files, columns }: TableFiles, schema: Schema): string {
   if (files.length === 0) return emptySelect(schema)
-  const stored = columns.filter(({ isConstant }) => !isConstant)
+  const stored = columns.filter((column) => !column.isRowNumber && (!column.isConstant || column.mayBeStored))
   const constants = columns.filter(({ isConstant }) => isConstant)
-  const values = schema.fields.map(({ type }, i) => {
-    const column = columns[i]!
-    const value = column.isConstant
-      ? constantValue(`k.p${constants.indexOf(column)}`, type)
-      : readValue(`r.${quoteName(column.name)}`, column.type, type)
-    return `${value} AS ${columnName(i)}`
-  })
+  const values = schema.fields.map(({ type }, i) => `${columnValue(columns[i]!, type, constants)} AS ${columnName(i)}`)
   const declared = [
     ...stored.map(({ name, type }) => `NULL::${duckType(type)} AS ${quoteName(name)}`),
     'NULL::VARCHAR AS "millrace file"',
     'NULL::BIGINT AS "file_row_number"',
   ]
-  const paths = quotePaths(files.map((file) => file.path))
-  const scan = `read_parquet(${paths}, union_by_name = ${files.length > 1}, hive_partitioning = false, filename = 'millrace file', file_row_number = true)`
+  const paths = [...new Set(files.map((file) => file.path))]
+  const scan = `read_parquet(${quotePaths(paths)}, union_by_name = ${paths.length > 1}, hive_partitioning = false, filename = 'millrace file', file_row_number = true)`
   const rows = `(SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan}) AS r`
-  const deleted = files.filter((file) => file.deleted !== undefined && file.deleted.length > 0)
+  const entries = files.map((file, entry) => ({ ...file, entry }))
+  const deleted = entries.filter((file) => (file.deleted?.length ?? 0) > 0)
+  const only = entries.filter((file) => file.only !== undefined)
+  const byEntry = constants.length > 0 || deleted.length > 0 || only.length > 0 || paths.length < files.length
   return [
     `SELECT ${values.join(', ')} FROM ${rows}`,
-    constants.length > 0 ? `JOIN ${constantTable(files, constants)} ON r."millrace file" = k.f` : '',
-    deleted.length > 0 ? `ANTI JOIN ${deletedTable(deleted)} ON r."millrace file" = d.f AND r."file_row_number" = d.n` : '',
+    byEntry ? `JOIN ${entryTable(entries, constants)} ON r."millrace file" = k.f` : '',
+    deleted.length > 0
+      ? `ANTI JOIN ${numbersTable(deleted, ({ deleted }) => deleted!)} AS d ON k.e = d.e AND r."file_row_number" = d.n`
+      : '',
+    only.length > 0 ? `LEFT JOIN ${numbersTable(only, ({ only }) => only!)} AS o ON k.e = o.e AND r."file_row_number" = o.n` : '',
+    only.length > 0 ? `WHERE o.n IS NOT NULL OR k.e NOT IN (${only.map(({ entry }) => entry).join(', ')})` : '',
   ].join(' ')
 }
 
-function constantTable(files: TableFiles['files'], columns: readonly StoredColumn[]): string {
+function columnValue(column: StoredColumn, type: DataType, constants: readonly StoredColumn[]): string {
+  if (column.isRowNumber) return 'r."file_row_number"'
+  const inFile = () => readValue(`r.${quoteName(column.name)}`, column.type, type)
+  if (!column.isConstant) return inFile()
+  const given = constantValue(`k.p${constants.indexOf(column)}`, type)
+  return column.mayBeStored ? `coalesce(${given}, ${inFile()})` : given
+}
+
+type Entry = TableFile & { readonly entry: number }
+
+/** What the log says of each file, and its place in the list. */
+function entryTable(files: readonly Entry[], columns: readonly StoredColumn[]): string {
   const rows = files.map(
-    ({ path, constants }) => `(${[quoteText(path), ...columns.map(({ name }) => textOrNull(constants[name]))].join(', ')})`,
+    ({ path, entry, constants }) => `(${[quoteText(path), entry, ...columns.map(({ name }) => textOrNull(constants[name]))].join(', ')})`,
   )
-  return `(VALUES ${rows.join(', ')}) AS k(f, ${columns.map((_, i) => `p${i}`).join(', ')})`
+  return `(VALUES ${rows.join(', ')}) AS k(${['f', 'e', ...columns.map((_, i) => `p${i}`)].join(', ')})`
 }
 /** An empty text stands for null: folders can't tell them apart. */
 function textOrNull(text: string | null | undefined): string {
@@ -53,9 +65,9 @@ function constantValue(text: string, type: DataType): string {
   return type === 'binary' ? `encode(${text})` : `CAST(${text} AS ${duckType(type)})`
 }
 
-function deletedTable(files: TableFiles['files']): string {
-  const rows = files.map(({ path, deleted }) => `SELECT ${quoteText(path)} AS f, unnest([${deleted!.join(', ')}])::BIGINT AS n`)
-  return `(${rows.join(' UNION ALL ')}) AS d`
+function numbersTable(files: readonly Entry[], numbersOf: (file: Entry) => readonly number[]): string {
+  const rows = files.map((file) => `SELECT ${file.entry} AS e, unnest([${numbersOf(file).join(', ')}]::BIGINT[]) AS n`)
+  return `(${rows.join(' UNION ALL ')})`
 }
 
 /** The value of a column whose parts may have other names in the file. */

@@ -3,6 +3,7 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Row, RowSet, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import { columnsToRows } from '../data/values.ts'
+import { withStatistics } from './file-statistics.ts'
 import { readColumns } from './read-vectors.ts'
 import type { SqlRelation } from './relation.ts'
 import type { SqlBatchRun } from './sql-batch-run.ts'
@@ -76,7 +77,7 @@ export class SqlRowSet implements RowSet {
       ? await writeParts(this.#batch, this.#files, this.#relation, write)
       : await writeOne(this.#batch, this.#files, this.#relation, write)
     this.#rows = written.reduce((sum, file) => sum + file.numRows, 0)
-    return written
+    return write.statistics ? withStatistics(this.#batch.session, write.folder, written) : written
   }
 
   /** Makes the relation a table: of the columns that came out already, or by running it. */
