@@ -1,5 +1,5 @@
 /** `df.write.format('delta')`: a batch DataFrame as one commit. */
-import { InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
@@ -174,8 +174,8 @@ function preparations({ state }: TableAccess, schema: Schema, metadata: Metadata
   return hasSameLayout(before!, metadata) ? [] : [{ metaData: metadata }]
 }
 
-function changedMeanwhile(table: string): InvalidQueryError {
-  return new InvalidQueryError('DELTA_METADATA_CHANGED', {
+function changedMeanwhile(table: string): UnavailableError {
+  return new UnavailableError('DELTA_METADATA_CHANGED', {
     what: `the columns or the partitioning of the Delta table ${table} were changed by another writer while rows were written for it`,
     todo: 'write again: the rows are then laid out as the table is now',
   })

@@ -35,27 +35,28 @@ export async function checkConflicts(files: Files, table: TableState, reads: Rea
 }
 
 function checkCommit({ table, metadata }: TableState, version: number, actions: readonly Action[], reads: Reads): void {
-  const what = (did: string) => `version ${version} of the Delta table ${table}, by another writer, ${did} meanwhile`
+  const other = `version ${version} of the Delta table ${table}, by another writer,`
   const todo = 'run the operation again: it then sees what the other writer did'
   const info = actions.find(({ commitInfo }) => commitInfo)?.commitInfo
   const isBlindAppend = info?.['isBlindAppend'] === true
   const appendsCount = !(isBlindAppend && metadata?.configuration?.['delta.isolationLevel'] === 'WriteSerializable')
   for (const { protocol, metaData, add, remove, txn } of actions) {
-    if (protocol) throw new UnavailableError('DELTA_PROTOCOL_CHANGED', { what: what('changed its protocol'), todo })
-    if (metaData) throw new UnavailableError('DELTA_METADATA_CHANGED', { what: what('changed its columns or properties'), todo })
+    if (protocol) throw new UnavailableError('DELTA_PROTOCOL_CHANGED', { what: `${other} changed its protocol meanwhile`, todo })
+    if (metaData)
+      throw new UnavailableError('DELTA_METADATA_CHANGED', { what: `${other} changed its columns or properties meanwhile`, todo })
     if (txn && txn.appId === reads.appId)
       throw new UnavailableError('DELTA_CONCURRENT_TRANSACTION', {
-        what: what(`noted a transaction of the application ${txn.appId}`),
+        what: `${other} noted a transaction of the application ${txn.appId} meanwhile`,
         todo,
       })
     if (add?.dataChange && appendsCount && reads.mayRead(add))
       throw new UnavailableError('DELTA_CONCURRENT_APPEND', {
-        what: what(`added rows that the operation would have read (${add.path})`),
+        what: `${other} added rows meanwhile that the operation would have read (${add.path})`,
         todo,
       })
     if (remove && reads.files.has(keyOf(table, remove)))
       throw new UnavailableError('DELTA_CONCURRENT_DELETE_READ', {
-        what: what(`removed a file that the operation has read (${remove.path})`),
+        what: `${other} removed a file meanwhile that the operation has read (${remove.path})`,
         todo,
       })
   }

@@ -1,4 +1,4 @@
-import { FencedError, InvalidQueryError } from '../base/errors.ts'
+import { FencedError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
@@ -179,8 +179,8 @@ export class DeltaSink implements Sink {
   }
 }
 
-function changedMeanwhile(table: string, batchId: number): InvalidQueryError {
-  return new InvalidQueryError('DELTA_METADATA_CHANGED', {
+function changedMeanwhile(table: string, batchId: number): UnavailableError {
+  return new UnavailableError('DELTA_METADATA_CHANGED', {
     what: `the columns or the partitioning of the Delta table ${table} were changed by another writer while batch ${batchId} was written`,
     todo: 'start the query again: the batch is run anew against the changed table',
   })
