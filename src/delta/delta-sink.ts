@@ -1,4 +1,4 @@
-import { FencedError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
+import { FencedError, UnavailableError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
