@@ -1,4 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../base/clock.ts'
+import { LocalFiles } from '../base/local-files.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { Decimal } from '../data/values.ts'
@@ -19,6 +21,8 @@ function fakeEngine(rows: readonly Row[] = []) {
     resolveTable: async () => undefined,
     readsPaths: () => true,
     inferSchema: async () => parseDdl('a int, b string'),
+    files: new LocalFiles(),
+    clock: systemClock,
     holdRows: async () => {
       throw new Error('no rows here')
     },

@@ -5,20 +5,19 @@ import { writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { FileBounds } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
-import { filter, project } from '../plan/analyze.ts'
+import { filter } from '../plan/analyze.ts'
 import type { Expression } from '../plan/expression.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
-import { sameName } from '../plan/resolve.ts'
 import type { BatchRunner, BoundedSink, BoundedWrite, SaveMode } from '../sinks/sink.ts'
 import type { Action, AddFile, Metadata } from './actions.ts'
 import { planRowChange, withChangeType } from './change-rows.ts'
 import { commitChange } from './commit.ts'
-import { columnAt, conditionOver, done, isTrue, named, not } from './expressions.ts'
+import { conditionOver, done, isTrue, not } from './expressions.ts'
+import { inTable } from './in-table.ts'
 import { hasSameLayout } from './optimize.ts'
 import { checkWritable } from './protocol.ts'
 import { mayHold } from './skipping.ts'
 import { optionsWithoutProperties, propertiesIn } from './table-properties.ts'
-import { tableSchema } from './table-schema.ts'
 import { type FilesWritten, writeTableFiles } from './table-writer.ts'
 import {
   accessTo,
@@ -255,16 +254,4 @@ function partitionsGone(view: TableView, adds: readonly AddFile[], nowMs: number
 function writeRows({ files, engine }: BoundedWrite, write: DeltaWrite, metadata: Metadata, plan: LogicalPlan): Promise<FilesWritten> {
   const { table, bounds = boundsOf(metadata), format } = write
   return engine.runBatch(plan, (rows) => writeTableFiles({ files, table, metadata, rows, mark: 'write', bounds, format }))
-}
-
-/** The rows with the columns of the table as they are spelt and ordered there; those that the rows don't have are null. */
-function inTable(plan: LogicalPlan, table: string, metadata: Metadata): LogicalPlan {
-  const { fields } = plan.schema
-  return project(
-    plan,
-    tableSchema(table, metadata).schema.fields.map(({ name, type }) => {
-      const index = fields.findIndex((field) => sameName(field.name, name))
-      return named(name, index < 0 ? { kind: 'literal', value: null, type } : columnAt(fields, index))
-    }),
-  )
 }

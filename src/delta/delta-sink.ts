@@ -1,42 +1,50 @@
-import { FencedError, UnavailableError } from '../base/errors.ts'
-import { Options } from '../base/options.ts'
+import { assert, FencedError, UnavailableError } from '../base/errors.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { FileBounds, RowSet } from '../data/row-set.ts'
+import type { LogicalPlan } from '../plan/logical-plan.ts'
 import { queryOptions } from '../sinks/file-sink-options.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkProvider } from '../sinks/sink.ts'
 import type { Action, Metadata } from './actions.ts'
 import { deltaBoundedSink } from './batch-write.ts'
 import { writeCheckpoint } from './checkpoint.ts'
 import { commitChange } from './commit.ts'
-import { hasSameLayout } from './optimize.ts'
+import { hasSameLayout, optimizeTable } from './optimize.ts'
 import { checkWritable } from './protocol.ts'
+import { optionsWithoutProperties, propertiesIn } from './table-properties.ts'
 import { TableState } from './table-state.ts'
 import { type FilesWritten, writeTableFiles } from './table-writer.ts'
-import { checkMayRemove, isCheckpointDue, removal } from './transaction.ts'
+import { checkMayRemove, isCheckpointDue, removal, type TableAccess } from './transaction.ts'
+import { keyColumns, prepareTable, upsert } from './upsert.ts'
+import { boundsOf } from './write-plan.ts'
 import { mergedMetadata, newMetadata, newProtocol } from './write-schema.ts'
 
-const sinkOptions = ['path', 'mergeSchema', 'txnAppId']
+const sinkOptions = ['path', 'mergeSchema', 'txnAppId', 'key', 'autoCompact']
+
+/** As Delta Lake's auto compaction has it: so many small files of a partition, into files of so many bytes. */
+const autoCompactFiles = 50
+const autoCompactTarget = 128 * 1024 ** 2
 
 /** Rows become Parquet files of a Delta table, each batch exactly once. */
 export const deltaSinkProvider: SinkProvider = {
   formats: ['delta'],
-  outputModes: ['append', 'complete'],
+  outputModes: ['append', 'complete', 'update'],
+  takesPlans: ['update'],
   allowsTemporaryCheckpoint: false,
   heedsPartitionBy: true,
   bounded: deltaBoundedSink,
   async open(context) {
-    const options = new Options('the Delta sink', context.options, [
-      ...queryOptions,
-      ...sinkOptions,
-      ...boundOptions,
-      ...writeOptions.parquet,
-    ])
+    const owner = 'the Delta sink'
+    const known = [...queryOptions, ...sinkOptions, ...boundOptions, ...writeOptions.parquet]
+    const options = optionsWithoutProperties(owner, context.options, known)
     const table = absolutePath(options.required('path', "start('tables/orders') or .option('path', 'tables/orders')"))
     const sink = new DeltaSink(context, new TableState(context.files, table), {
       appId: options.text('txnAppId') ?? context.queryId,
       mergeSchema: options.flag('mergeSchema', false),
+      key: context.outputMode === 'update' ? keyColumns(options.required('key', ".option('key', 'user, day')"), context.schema) : [],
+      autoCompact: options.text('autoCompact') === undefined ? undefined : options.flag('autoCompact', false),
+      properties: propertiesIn(owner, context.options),
       bounds: fileBounds(options),
       format: Object.fromEntries(
         writeOptions.parquet.flatMap((name) => {
@@ -54,6 +62,12 @@ interface DeltaSinkOptions {
   /** Under which the table keeps how far this query has come. */
   readonly appId: string
   readonly mergeSchema: boolean
+  /** Output mode update: the columns by which rows take the place of others. */
+  readonly key: readonly string[]
+  /** Whether small files are put together now and then; undefined: the table says (delta.autoOptimize.autoCompact). */
+  readonly autoCompact: boolean | undefined
+  /** Of a table that the query makes. */
+  readonly properties: Readonly<Record<string, string>>
   readonly bounds: FileBounds | undefined
   readonly format: Readonly<Record<string, string>>
 }
@@ -70,6 +84,7 @@ export class DeltaSink implements Sink {
   readonly #state: TableState
   readonly #options: DeltaSinkOptions
   #checkpointDue = false
+  #compactionDue = false
 
   constructor(context: SinkContext, state: TableState, options: DeltaSinkOptions) {
     this.#context = context
@@ -84,15 +99,16 @@ export class DeltaSink implements Sink {
     this.#metadata()
   }
 
-  async addBatch({ batchId, rows, outputMode }: SinkBatch): Promise<SinkCommit> {
-    const { files, clock, checkFence } = this.#context
+  async addBatch({ batchId, rows, outputMode, plan }: SinkBatch): Promise<SinkCommit> {
     await this.#state.refresh()
     if (this.#hasBatch(batchId)) return { status: 'already-committed', numOutputRows: -1 }
+    this.#compactionDue = this.#options.autoCompact ?? this.#state.metadata?.configuration?.['delta.autoOptimize.autoCompact'] === 'true'
+    if (outputMode === 'update') return this.#upsert(batchId, plan)
     const metadata = this.#metadata()
     const { adds, numRows } = await this.#writeFiles(batchId, rows, metadata)
     let wasThere = false
     const committed = await commitChange(
-      { files, state: this.#state, nowMs: () => clock.nowMs(), checkFence },
+      this.#access(),
       () => {
         wasThere = this.#hasBatch(batchId)
         if (wasThere) return null
@@ -128,7 +144,39 @@ export class DeltaSink implements Sink {
     }
   }
 
+  async #upsert(batchId: number, plan: LogicalPlan | undefined): Promise<SinkCommit> {
+    const access = this.#access()
+    assert(plan, 'the Delta sink is given plans in output mode update')
+    await prepareTable(access, () => this.#preparations(this.#metadata()))
+    const { version, metrics, wasThere, retries } = await upsert(access, plan, this.#options.key, {
+      appId: this.#options.appId,
+      version: batchId,
+    })
+    if (wasThere) return { status: 'already-committed', numOutputRows: -1 }
+    const { numTargetRowsInserted: inserted = 0, numTargetRowsUpdated: updated = 0, numTargetFilesAdded: numFiles = 0 } = metrics
+    return {
+      status: 'committed',
+      numOutputRows: inserted + updated,
+      metrics: {
+        version: String(version),
+        numFiles: String(numFiles),
+        numRetries: String(retries),
+        numInsertedRows: String(inserted),
+        numUpdatedRows: String(updated),
+      },
+    }
+  }
+
+  #access(): TableAccess {
+    const { files, clock, checkFence, engine } = this.#context
+    return { files, state: this.#state, nowMs: () => clock.nowMs(), checkFence, engine: engine! }
+  }
+
   async maintain(): Promise<void> {
+    if (this.#compactionDue && this.#state.version >= 0) {
+      this.#compactionDue = false
+      await optimizeTable(this.#access(), { targetBytes: autoCompactTarget, minFiles: autoCompactFiles })
+    }
     if (!this.#checkpointDue) return
     this.#checkpointDue = false
     await this.#context.checkFence()
@@ -147,14 +195,14 @@ export class DeltaSink implements Sink {
   #metadata(): Metadata {
     const { schema, partitionBy, clock } = this.#context
     const { table, protocol, metadata } = this.#state
-    if (protocol === null || metadata === null) return newMetadata(table, schema, partitionBy, clock.nowMs())
+    if (protocol === null || metadata === null) return newMetadata(table, schema, partitionBy, clock.nowMs(), this.#options.properties)
     checkWritable(table, protocol, metadata)
     return mergedMetadata(table, metadata, schema, partitionBy, this.#options.mergeSchema)
   }
 
   #preparations(metadata: Metadata): Action[] {
     const { version, metadata: before } = this.#state
-    if (version < 0) return [{ protocol: newProtocol(this.#context.schema) }, { metaData: metadata }]
+    if (version < 0) return [{ protocol: newProtocol(this.#context.schema, this.#options.properties) }, { metaData: metadata }]
     return metadata.schemaString === before!.schemaString ? [] : [{ metaData: metadata }]
   }
 
@@ -173,7 +221,7 @@ export class DeltaSink implements Sink {
       metadata,
       rows,
       mark: `b${batchId}-e${epoch}-${queryId.slice(0, 8)}`,
-      bounds: this.#options.bounds,
+      bounds: this.#options.bounds ?? boundsOf(metadata),
       format: this.#options.format,
     })
   }

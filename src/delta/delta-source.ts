@@ -6,6 +6,7 @@ import type { SourceContext } from '../sources/provider.ts'
 import { boundOf, type Offset, type ReadLimit, type Source } from '../sources/source.ts'
 import { type NoteFormat, StartNote } from '../sources/start-note.ts'
 import type { Action, AddFile } from './actions.ts'
+import { type ChangedFile, changedRows, changesOf, checkKeepsChanges, withChangeFields } from './change-feed.ts'
 import { commitPath, listLog } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
 import { readCommit } from './read-actions.ts'
@@ -53,7 +54,7 @@ export class DeltaSource implements Source {
   #frozen: number | undefined
   #latest: DeltaOffset | null = null
   /** The files of the versions that were looked at last, in the order in which the stream takes them. */
-  readonly #versions = new Map<string, readonly AddFile[]>()
+  readonly #versions = new Map<string, readonly (AddFile | ChangedFile)[]>()
 
   constructor(context: SourceContext, options: StreamOptions, table: Snapshot) {
     this.#note = new StartNote(context, startFormat)
@@ -96,7 +97,7 @@ export class DeltaSource implements Source {
     const to = end as DeltaOffset
     let at = (start as DeltaOffset | null) ?? (this.#first ??= await this.#note.readWritten())
     this.#checkTable(to)
-    const taken: AddFile[] = []
+    const taken: (AddFile | ChangedFile)[] = []
     while (
       at.reservoirVersion < to.reservoirVersion ||
       (at.reservoirVersion === to.reservoirVersion && at.isStartingVersion && !to.isStartingVersion)
@@ -105,6 +106,7 @@ export class DeltaSource implements Source {
       at = { ...at, reservoirVersion: at.reservoirVersion + 1, index: -1, isStartingVersion: false }
     }
     if (to.index > at.index) taken.push(...(await this.#filesOf(at)).slice(at.index + 1, to.index + 1))
+    if (this.#options.readChangeFeed) return changedRows(this.#files, this.#table, taken as ChangedFile[])
     return tableRows(this.#files, this.#table, taken)
   }
 
@@ -167,7 +169,7 @@ export class DeltaSource implements Source {
     })
   }
 
-  async #filesOf({ reservoirVersion, isStartingVersion }: DeltaOffset): Promise<readonly AddFile[]> {
+  async #filesOf({ reservoirVersion, isStartingVersion }: DeltaOffset): Promise<readonly (AddFile | ChangedFile)[]> {
     const key = `${reservoirVersion} ${isStartingVersion}`
     const known = this.#versions.get(key)
     if (known) return known
@@ -179,11 +181,14 @@ export class DeltaSource implements Source {
 
   async #heldAt(version: number): Promise<readonly AddFile[]> {
     const snapshot = version === this.#table.version ? this.#table : await readSnapshot(this.#files, this.#options.table, { version })
-    return [...snapshot.files].sort((a, b) => a.modificationTime - b.modificationTime || (a.path < b.path ? -1 : 1))
+    const held = [...snapshot.files].sort((a, b) => a.modificationTime - b.modificationTime || (a.path < b.path ? -1 : 1))
+    if (!this.#options.readChangeFeed) return held
+    const { timestampMs } = snapshot
+    return held.map((add): ChangedFile => ({ ...add, change: { type: 'insert', version, timestampMs } }))
   }
 
-  async #addedBy(version: number): Promise<readonly AddFile[]> {
-    const { table, skipChangeCommits } = this.#options
+  async #addedBy(version: number): Promise<readonly (AddFile | ChangedFile)[]> {
+    const { table, skipChangeCommits, readChangeFeed } = this.#options
     const path = commitPath(table, version)
     const actions = await readCommit(this.#files, table, path).catch((cause: unknown) => {
       throw new InvalidQueryError('DELTA_FILE_NOT_FOUND_DETAILED', {
@@ -193,6 +198,11 @@ export class DeltaSource implements Source {
       })
     })
     this.#checkChanges(version, actions)
+    if (readChangeFeed) {
+      const stated = actions.find(({ commitInfo }) => commitInfo)?.commitInfo?.inCommitTimestamp
+      const timestampMs = stated ?? (await this.#files.stat(path))?.modifiedMs ?? 0
+      return changesOf(this.#files, table, { version, timestampMs: Math.trunc(timestampMs), actions })
+    }
     const removes = actions.some(({ remove }) => remove?.dataChange)
     return skipChangeCommits && removes ? [] : actions.flatMap(({ add }) => (add?.dataChange ? [add] : []))
   }
@@ -205,7 +215,7 @@ export class DeltaSource implements Source {
       if (metaData && version > this.#table.version) this.#checkColumns(version, metaData.schemaString, this.#table.metadata.schemaString)
     }
     const removed = actions.find(({ remove }) => remove?.dataChange)?.remove
-    if (!removed || skipChangeCommits || ignoreChanges) return
+    if (!removed || skipChangeCommits || ignoreChanges || this.#options.readChangeFeed) return
     const adds = actions.some(({ add }) => add?.dataChange)
     if (!adds && ignoreDeletes) return
     throw new InvalidQueryError(adds ? 'DELTA_SOURCE_TABLE_IGNORE_CHANGES' : 'DELTA_SOURCE_IGNORE_DELETE', {
@@ -225,10 +235,12 @@ export class DeltaSource implements Source {
 }
 
 /** The table that a stream follows, checked against the columns that the query was written with. */
-export async function openTable(files: Files, { table }: StreamOptions, schema: Schema): Promise<Snapshot> {
+export async function openTable(files: Files, { table, readChangeFeed }: StreamOptions, schema: Schema): Promise<Snapshot> {
   const snapshot = await readSnapshot(files, table)
   checkReadable(table, snapshot.protocol)
-  const now = tableSchema(table, snapshot.metadata).schema
+  if (readChangeFeed) checkKeepsChanges(snapshot)
+  const columns = tableSchema(table, snapshot.metadata).schema
+  const now = readChangeFeed ? withChangeFields(columns) : columns
   if (JSON.stringify(now.fields) === JSON.stringify(schema.fields)) return snapshot
   throw new InvalidQueryError('DELTA_SCHEMA_CHANGED', {
     what: `the Delta table ${table} has the columns [${now.names.join(', ')}], and the query was written with [${schema.names.join(', ')}] or other types of them`,

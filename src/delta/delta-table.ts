@@ -1,9 +1,7 @@
 import { dataFrameOf, PlannedFrame } from '../api/data-frame.ts'
 import type { DataFrame } from '../api/frame-types.ts'
 import type { Session } from '../api/session.ts'
-import { systemClock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
-import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { bytesOf } from '../base/quantities.ts'
 import { absolutePath } from '../data/file-uri.ts'
@@ -36,12 +34,10 @@ export interface RowChangeMetrics {
 export class DeltaTable {
   readonly #engine: EnginePort
   readonly #table: string
-  readonly #files: Files
   readonly #alias: string | null
 
-  private constructor(engine: EnginePort, files: Files, table: string, name: string | null = null) {
+  private constructor(engine: EnginePort, table: string, name: string | null = null) {
     this.#engine = engine
-    this.#files = files
     this.#table = table
     this.#alias = name
   }
@@ -49,7 +45,7 @@ export class DeltaTable {
   /** Nothing is read yet. */
   static forPath(engine: Session, path: string): DeltaTable {
     const frame: unknown = engine.range(0)
-    if (frame instanceof PlannedFrame) return new DeltaTable(frame.engine, new LocalFiles(), absolutePath(path))
+    if (frame instanceof PlannedFrame) return new DeltaTable(frame.engine, absolutePath(path))
     throw new InvalidQueryError('NOT_AN_ENGINE', { what: 'forPath was given no engine', todo: 'give what millrace.local() returns' })
   }
   /** Whether there is a Delta table at the path. */
@@ -59,7 +55,7 @@ export class DeltaTable {
 
   /** The table under a name, by which the expressions of a merge call its columns. */
   alias(name: string): DeltaTable {
-    return new DeltaTable(this.#engine, this.#files, this.#table, name)
+    return new DeltaTable(this.#engine, this.#table, name)
   }
   as(name: string): DeltaTable {
     return this.alias(name)
@@ -75,7 +71,7 @@ export class DeltaTable {
   /** What was done to the table, newest first; as far back as its log goes, or the last `limit` commits. */
   async history(limit?: number): Promise<DataFrame<any>> {
     await this.#snapshot()
-    return dataFrameOf(this.#engine, localRelation(rowsToColumns(historySchema, await historyRows(this.#files, this.#table, limit))))
+    return dataFrameOf(this.#engine, localRelation(rowsToColumns(historySchema, await historyRows(this.#engine.files, this.#table, limit))))
   }
   /** One row: id, columns of partitions, files, bytes, properties, protocol. */
   async detail(): Promise<DataFrame<any>> {
@@ -161,10 +157,10 @@ export class DeltaTable {
     return { fields, targetCount: fields.length, functions: this.#engine.userFunctions }
   }
   #access(): TableAccess {
-    return accessTo(this.#table, this.#files, this.#engine, () => systemClock.nowMs())
+    return accessTo(this.#table, this.#engine.files, this.#engine, () => this.#engine.clock.nowMs())
   }
   async #snapshot() {
-    const snapshot = await readSnapshot(this.#files, this.#table)
+    const snapshot = await readSnapshot(this.#engine.files, this.#table)
     checkReadable(this.#table, snapshot.protocol)
     return snapshot
   }

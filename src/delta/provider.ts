@@ -5,6 +5,7 @@ import { LocalFiles } from '../base/local-files.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import type { Action, Metadata } from './actions.ts'
+import { changedRows, readChanges, withChangeFields } from './change-feed.ts'
 import { DeltaSource, openTable } from './delta-source.ts'
 import { logFolder } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
@@ -13,19 +14,31 @@ import { batchOptions, streamOptionsOf } from './source-options.ts'
 import { tableRows } from './table-rows.ts'
 import { tableSchema } from './table-schema.ts'
 
-/** `read.format('delta')`: the table as it stands when the rows are asked for, or as it stood (versionAsOf, timestampAsOf); `readStream.format('delta')`: its rows, and then what commits add. */
+/** `read.format('delta')`: the table as it stands when the rows are asked for, or as it stood (versionAsOf, timestampAsOf); `readStream.format('delta')`: its rows, and then what commits add. With readChangeFeed each change of a row. */
 export const deltaSourceProvider: SourceProvider = {
   formats: ['delta'],
   schemaOf(_format, userSchema, given) {
-    const { table } = streamOptionsOf(given)
-    return userSchema ?? columnsInCommits(table)
+    const { table, readChangeFeed } = streamOptionsOf(given)
+    if (userSchema) return userSchema
+    return readChangeFeed ? withChangeFields(columnsInCommits(table)) : columnsInCommits(table)
   },
   bounded: {
     async schemaOf(given) {
+      const { changes, ...options } = batchOptions(given)
+      if (changes) {
+        const { snapshot } = await readChanges(new LocalFiles(), options.table, changes)
+        checkReadable(options.table, snapshot.protocol)
+        return withChangeFields(tableSchema(options.table, snapshot.metadata).schema)
+      }
       const { table, metadata } = await openSnapshot(given)
       return tableSchema(table, metadata).schema
     },
     async read(given) {
+      const { changes, table } = batchOptions(given)
+      if (changes) {
+        const { snapshot, changed } = await readChanges(new LocalFiles(), table, changes)
+        return changedRows(new LocalFiles(), snapshot, changed)
+      }
       const snapshot = await openSnapshot(given)
       return tableRows(new LocalFiles(), snapshot, snapshot.files)
     },

@@ -1,11 +1,14 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { absolutePath } from '../data/file-uri.ts'
+import type { ChangeRange } from './change-feed.ts'
 import type { AsOf } from './snapshot.ts'
 
 const travel = ['versionAsOf', 'timestampAsOf']
+const changes = ['readChangeFeed', 'startingVersion', 'startingTimestamp', 'endingVersion', 'endingTimestamp']
 const streamOptions = [
   'path',
+  'readChangeFeed',
   'startingVersion',
   'startingTimestamp',
   'maxFilesPerTrigger',
@@ -18,15 +21,31 @@ const streamOptions = [
 export interface BatchOptions {
   readonly table: string
   readonly asOf: AsOf
+  /** Where the changes of versions are asked for, and not the rows. */
+  readonly changes: ChangeRange | null
 }
 export function batchOptions(given: Readonly<Record<string, string>>): BatchOptions {
-  const options = new Options('the Delta table', given, ['path', ...travel])
+  const options = new Options('the Delta table', given, ['path', ...travel, ...changes])
   const table = absolutePath(options.required('path', `read.format('delta').load('tables/orders')`))
-  return { table, asOf: pointOf(options, 'versionAsOf', 'timestampAsOf') }
+  const asOf = pointOf(options, 'versionAsOf', 'timestampAsOf')
+  const range = {
+    start: pointOf(options, 'startingVersion', 'startingTimestamp'),
+    end: pointOf(options, 'endingVersion', 'endingTimestamp'),
+  }
+  const feed = options.flag('readChangeFeed', false)
+  if (feed ? asOf !== null : range.start !== null || range.end !== null) {
+    throw new InvalidQueryError('DELTA_CHANGE_FEED_OPTIONS', {
+      what: `the Delta table ${table} was given ${feed ? 'versionAsOf or timestampAsOf with readChangeFeed' : 'a start or an end without readChangeFeed'}`,
+      todo: 'the rows as they were take versionAsOf or timestampAsOf; the changes of versions take readChangeFeed = true, startingVersion and endingVersion',
+    })
+  }
+  return { table, asOf, changes: feed ? range : null }
 }
 
 export interface StreamOptions {
   readonly table: string
+  /** Whether each change of a row is read, and not what commits add. */
+  readonly readChangeFeed: boolean
   /** null: the rows that are there first, then what comes. `latest`: only what comes. */
   readonly start: AsOf | 'latest'
   readonly maxFiles: number | undefined
@@ -47,6 +66,7 @@ export function streamOptionsOf(given: Readonly<Record<string, string>>): Stream
       options.text('startingVersion')?.trim().toLowerCase() === 'latest'
         ? 'latest'
         : pointOf(options, 'startingVersion', 'startingTimestamp'),
+    readChangeFeed: options.flag('readChangeFeed', false),
     maxFiles: options.wholeNumber('maxFilesPerTrigger', 1) ?? (maxBytes === undefined ? 1000 : undefined),
     maxBytes: options.bytes('maxBytesPerTrigger', 1),
     ignoreDeletes: options.flag('ignoreDeletes', false),

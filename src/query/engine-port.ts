@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
@@ -132,6 +133,9 @@ export interface EnginePort {
   start(query: StartQuery): Promise<StreamingQuery>
   /** Physical text: SQL of each fragment and the stateful operators, for `explain`. */
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string
+  /** The file system and the time of everything durable: of tables that are changed without a query. */
+  readonly files: Files
+  readonly clock: Clock
   conf(key: string): string | undefined
   setConf(key: string, value: string): void
   /** Temporary views by name in lower case; global ones as `global_temp.name`. */

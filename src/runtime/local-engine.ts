@@ -171,6 +171,13 @@ export class LocalEngine implements EnginePort {
     }
   }
 
+  get files(): Files {
+    return this.#environment.files
+  }
+  get clock(): Clock {
+    return this.#environment.clock
+  }
+
   conf(key: string): string | undefined {
     return this.runtimeConf.current.get(key)
   }

@@ -67,9 +67,30 @@ function sinkFormat(
       }
     default: {
       const provider = findProvider('sink', spec.format, providers)
+      if (provider.takesPlans?.includes(spec.outputMode))
+        return { ...provider, open: (context) => withPlans(provider, context, environment) }
       return { ...provider, open: async (context) => ({ sink: await provider.open(context) }) }
     }
   }
+}
+
+/** A sink that runs plans of its own over each batch's rows. */
+async function withPlans(provider: SinkProvider, context: SinkContext, { relations }: BatchEnvironment) {
+  let name = ''
+  const inner = await provider.open(context)
+  const sink: Sink = {
+    description: inner.description,
+    guarantee: inner.guarantee,
+    addBatch: (batch) => inner.addBatch({ ...batch, plan: { kind: 'local', schema: context.schema, relation: name } }),
+    maintain: async () => inner.maintain?.(),
+    stop: () => inner.stop(),
+  }
+  const withRelation: WithRelation = (sql, relation, use) =>
+    relations.with(sql, relation, (given) => {
+      name = given
+      return use()
+    })
+  return { sink, withRelation }
 }
 
 function foreachBatch(instance: ForeachBatchInstance, schema: Schema, { relations }: BatchEnvironment) {

@@ -96,7 +96,7 @@ class OutputsSink implements Sink {
     for (const { spec, sink } of this.#outputs) {
       commits.push(
         await this.#runBatch(spec.plan, (rows) =>
-          sink.addBatch({ batchId, rows, outputMode, ...(keepsDeadLetters && { keepsDeadLetters }) }),
+          sink.addBatch({ batchId, rows, outputMode, plan: spec.plan, ...(keepsDeadLetters && { keepsDeadLetters }) }),
         ),
       )
     }

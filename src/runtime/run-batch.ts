@@ -6,6 +6,7 @@ import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { planBatch } from '../planner/streaming.ts'
+import type { BatchRunner } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
@@ -33,6 +34,14 @@ export function holdRows<T>(plan: LogicalPlan, environment: BatchEnvironment, us
   return evaluate(plan, environment, async (relation, sql) =>
     environment.relations.with(sql, await sql.materialize(relation), (name) => use({ kind: 'local', relation: name, schema: plan.schema })),
   )
+}
+
+/** Both, for sinks. */
+export function batchRunner(environment: BatchEnvironment): BatchRunner {
+  return {
+    runBatch: (plan, use) => runBatch(plan, environment, use),
+    holdRows: (plan, use) => holdRows(plan, environment, use),
+  }
 }
 
 async function evaluate<T>(

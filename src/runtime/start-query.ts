@@ -55,6 +55,7 @@ import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
 import { rowWriter } from './row-writer.ts'
+import { batchRunner } from './run-batch.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 import { stateProvider } from './state-provider.ts'
 import { WakeUp } from './wake.ts'
@@ -357,6 +358,7 @@ async function openExecution(
     clock,
     checkFence,
     writeRows: rowWriter(environment),
+    engine: batchRunner(environment),
     conf: (key) => conf.get(key),
     print: environment.print,
   }

@@ -29,6 +29,8 @@ export interface SinkBatch {
   readonly outputMode: OutputMode
   /** Whether the query keeps dead letters: then a sink may leave rows out that it can't write, and say which in its commit. */
   readonly keepsDeadLetters?: boolean
+  /** The rows as a plan for SinkContext.engine, valid until addBatch has ended: where the provider says `takesPlans`, and for outputs of `outputs`. */
+  readonly plan?: LogicalPlan
 }
 export interface SinkCommit {
   /** 'already-committed': this batch was delivered before and the sink kept the first delivery. */
@@ -51,6 +53,8 @@ export interface SinkProvider {
   readonly allowsTemporaryCheckpoint: boolean
   /** Whether it heeds partitionBy; default false, and then a query with partitionBy is refused. */
   readonly heedsPartitionBy?: boolean
+  /** Output modes in which it works with plans over a batch's rows (SinkBatch.plan): they are computed and kept before it is called. */
+  readonly takesPlans?: readonly OutputMode[]
   /** Where the format can be written as a batch too: `df.write.format(name).save()`. */
   readonly bounded?: BoundedSink
   /** Checks options and schema, and that an existing output belongs to this query (InvalidQueryError otherwise). Called before the first batch. */
@@ -78,6 +82,8 @@ export interface SinkContext {
   readonly conf: (key: string) => string | undefined
   /** Writes rows of the sink's own as files (the checkpoints of a log): written, not yet synced. */
   readonly writeRows?: (schema: Schema, rows: readonly Row[], write: WriteFiles) => Promise<WrittenFile[]>
+  /** Runs batch plans, over the rows of the batch that is being written too (SinkBatch.plan). */
+  readonly engine?: BatchRunner
   /** Where console output goes. */
   readonly print: (text: string) => void
 }

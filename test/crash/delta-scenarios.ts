@@ -1,6 +1,6 @@
 // Scenarios into Delta tables, whose log says which batches they have.
 import type { Row, StreamingQuery } from 'millrace'
-import '../../src/delta/index.ts'
+import { DeltaTable } from '../../src/delta/index.ts'
 import { TableState } from '../../src/delta/table-state.ts'
 import type { Input, Place, Scenario } from './scenarios.ts'
 
@@ -33,13 +33,16 @@ export const deltaScenarios = ({
   availableNow,
   fiveFiles,
 }: Kit): Scenario[] => {
-  const intoDelta = (frame: any, outputMode: string, place: Place) =>
+  /** The column by which perKey groups. */
+  const keyOf = (place: Place): string => perKey(place, false).columns[0]
+  const intoDelta = (frame: any, outputMode: string, place: Place, options: Record<string, string> = {}) =>
     untilDone(
       frame.writeStream
         .outputMode(outputMode)
         .format('delta')
         .trigger(availableNow)
         .option('checkpointLocation', checkpoint(place))
+        .options(options)
         .start(out(place)),
     )
   const output = async (place: Place): Promise<Row[]> => {
@@ -62,6 +65,44 @@ export const deltaScenarios = ({
       intoFiles: false,
       intoDelta: true,
       run: (place) => intoDelta(perKey(place, true), 'complete', place),
+      output,
+      expected: (place) => perKey(place, false).collect(),
+    },
+    {
+      name: 'plain aggregation, update, into delta by key',
+      input: fiveFiles,
+      intoFiles: false,
+      intoDelta: true,
+      run: (place) => intoDelta(perKey(place, true), 'update', place, { key: keyOf(place) }),
+      output,
+      expected: (place) => perKey(place, false).collect(),
+    },
+    {
+      name: 'merges in foreachBatch, with optimize between them, into delta',
+      input: fiveFiles,
+      intoFiles: false,
+      intoDelta: true,
+      run: (place) =>
+        untilDone(
+          perKey(place, true)
+            .writeStream.outputMode('update')
+            .trigger(availableNow)
+            .option('checkpointLocation', checkpoint(place))
+            .foreachBatch(async (rows: any, batchId: bigint) => {
+              await rows.limit(0).write.format('delta').mode('ignore').save(out(place))
+              const table = DeltaTable.forPath(place.engine, out(place))
+              await table
+                .alias('t')
+                .merge(rows.alias('s'), `t.${keyOf(place)} <=> s.${keyOf(place)}`)
+                .whenMatchedUpdateAll()
+                .whenNotMatchedInsertAll()
+                .option('txnAppId', 'merges')
+                .option('txnVersion', batchId)
+                .execute()
+              if (batchId % 2n === 1n) await table.optimize().executeCompaction()
+            })
+            .start(),
+        ),
       output,
       expected: (place) => perKey(place, false).collect(),
     },
