@@ -6,8 +6,7 @@ const committed: Given[] = Array.from({ length: 6 }, (_, n) => ({ n, partition: 
 const batchOf = (_partition: number, offset: number) => Math.floor(offset / 2)
 const result = (n: number, more: Partial<Result> = {}): Result => ({
   n,
-  partition: 0,
-  offset: n,
+  count: 1,
   attempt: 0,
   place: `results-0@${n}`,
   isAborted: false,
@@ -15,7 +14,7 @@ const result = (n: number, more: Partial<Result> = {}): Result => ({
 })
 const all = committed.map(({ n }) => result(n))
 const kinds = (results: readonly Result[], aborted = new Set<number>()) =>
-  anomaliesOf({ committed, aborted, results, batchOf }).map(({ kind }) => kind)
+  anomaliesOf({ committed, aborted, results, batchOf, windowed: false }).map(({ kind }) => kind)
 
 test('every result once is no anomaly', () => {
   expect(kinds(all)).toEqual([])
@@ -35,5 +34,16 @@ test('what lies in an aborted transaction, in the output or in the input, is an 
   expect(kinds([...all, result(99)], new Set([99]))).toEqual(['aborted read'])
 })
 test('a result of nothing', () => {
-  expect(kinds([...all, result(99)])).toEqual(['unknown result'])
+  expect(kinds([...all, result(99)])).toEqual(['wrong result'])
+})
+
+test('windows: each once, with all of its records', () => {
+  const many = Array.from({ length: 20 }, (_, n) => ({ n, partition: 0, offset: n }))
+  const windows = (...results: Result[]) =>
+    anomaliesOf({ committed: many, aborted: new Set(), results, batchOf, windowed: true }).map(({ kind }) => kind)
+  const [first, second] = [result(0, { count: 10 }), result(10, { count: 10 })]
+  expect(windows(first, second)).toEqual([])
+  expect(windows(first)).toEqual(['lost write'])
+  expect(windows(first, second, second)).toEqual(['duplicate'])
+  expect(windows(first, result(10, { count: 11 }))).toEqual(['wrong result'])
 })

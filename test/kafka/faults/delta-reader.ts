@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { Anomaly, Result } from './anomalies.ts'
+import { type ResultRow, resultOf } from './result-row.ts'
 
 interface Action {
   readonly add?: { readonly path: string }
@@ -37,11 +38,9 @@ async function rowsOf(table: string, files: ReadonlyMap<string, string>): Promis
   try {
     const results: Result[] = []
     for (const [path, version] of files) {
-      const rows = await connection.runAndReadAll(
-        `SELECT n::DOUBLE, p::DOUBLE, o::DOUBLE, attempt::DOUBLE FROM read_parquet('${join(table, path)}')`,
-      )
-      for (const [n, partition, offset, attempt] of rows.getRows() as [number, number, number, number][]) {
-        results.push({ n, partition, offset, attempt, place: `${version.slice(0, 20)} ${path}`, isAborted: false })
+      const rows = await connection.runAndReadAll(`SELECT to_json(t) FROM read_parquet('${join(table, path)}') t`)
+      for (const [text] of rows.getRows() as [string][]) {
+        results.push(resultOf(JSON.parse(text) as ResultRow, `${version.slice(0, 20)} ${path}`, false))
       }
     }
     return results

@@ -6,6 +6,7 @@ import type { Given } from './anomalies.ts'
 import { plainBatches } from './broker-files.ts'
 
 const [partitions, portions, perPortion, abortedPerPortion] = [2, 4, 25, 5]
+const closingNumber = 100_000
 /** Records that are due. */
 export const recordsOfRound = partitions * portions * perPortion
 
@@ -14,8 +15,11 @@ export interface Input {
   readonly aborted: ReadonlySet<number>
 }
 
-/** Makes a topic with what a round is to read: numbers from 0 on in two partitions, and between them some of transactions that were aborted. */
-export async function fillInput(cluster: KafkaCluster, brokerFolder: string, topic: string): Promise<Input> {
+/**
+ * Makes a topic with what a round is to read: numbers from 0 on in two partitions, and between them some of transactions that were aborted. With `closing`
+ * a last number, far behind the others, closes all windows before it.
+ */
+export async function fillInput(cluster: KafkaCluster, brokerFolder: string, topic: string, closing: boolean): Promise<Input> {
   await createTopic(cluster, topic, partitions)
   const aborted = new Set<number>()
   for (let portion = 0; portion < portions; portion++) {
@@ -31,9 +35,10 @@ export async function fillInput(cluster: KafkaCluster, brokerFolder: string, top
     for (const n of own) aborted.add(n)
     await transaction(cluster, topic, own.map(String), 'abort')
   }
+  if (closing) await produce(cluster, topic, [{ partition: partitions - 1, value: String(closingNumber) }])
   const committed: Given[] = []
   for (let partition = 0; partition < partitions; partition++) {
-    const firsts = plainBatches(brokerFolder, topic, partition)
+    const firsts = plainBatches(brokerFolder, topic, partition).slice(0, portions)
     if (firsts.length !== portions) throw new Error(`${topic}-${partition} has ${firsts.length} batches, and ${portions} were sent`)
     for (const [portion, first] of firsts.entries()) {
       committed.push(...numbersOf(partition, portion).map((n, i) => ({ n, partition, offset: first + i })))

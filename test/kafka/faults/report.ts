@@ -2,7 +2,7 @@ import type { AnomalyKind } from './anomalies.ts'
 import { type FaultKind, faultKinds } from './plan.ts'
 import type { RoundReport } from './round.ts'
 
-const anomalyKinds: readonly AnomalyKind[] = ['aborted read', 'lost write', 'duplicate', 'torn transaction', 'unknown result']
+const anomalyKinds: readonly AnomalyKind[] = ['aborted read', 'lost write', 'duplicate', 'torn transaction', 'wrong result']
 
 /** Adds rounds up, and says what came of them. */
 export class Totals {
@@ -18,9 +18,9 @@ export class Totals {
     return this.#rounds.every(({ anomalies, problems }) => anomalies.length === 0 && problems.length === 0)
   }
 
-  lines({ round, target, struck, anomalies, problems, ends, results }: RoundReport, ms: number, isVerbose: boolean): string[] {
+  lines({ round, target, windowed, struck, anomalies, problems, ends, results }: RoundReport, ms: number, isVerbose: boolean): string[] {
     const faults = struck.map(({ kind, place }) => `${kind} (${place})`).join(', ')
-    const line = `round ${round} → ${target}: ${results} results, ${ends.length} processes, ${(ms / 1000).toFixed(1)} s; ${faults || 'no faults'}`
+    const line = `round ${round} → ${target}${windowed ? ', windows' : ''}: ${results} results, ${ends.length} processes, ${(ms / 1000).toFixed(1)} s; ${faults || 'no faults'}`
     const isBad = anomalies.length > 0 || problems.length > 0
     const details = struck.map(
       ({ kind, place, how, inTransaction, inBatch }) =>
@@ -36,13 +36,13 @@ export class Totals {
   }
 
   summary(): string[] {
-    const { rounds, faults, anomalies, problems, transactions, abortedRanges, results, replays } = this.json()
+    const { rounds, windowed, faults, anomalies, problems, transactions, abortedRanges, results, replays } = this.json()
     const rows = faultKinds.map((kind) => {
       const { count, inTransaction, inBatch, kafka, delta } = faults[kind]
       return `  ${kind.padEnd(15)}${pad(count)}${pad(kafka)}${pad(inTransaction)}${pad(delta)}${pad(inBatch)}`
     })
     return [
-      `${rounds.kafka} rounds Kafka → Kafka, ${rounds.delta} rounds Kafka → Delta, ${results} results, ${transactions} transactions begun, ${abortedRanges} aborted in a partition, ${replays} processes ended early`,
+      `${rounds.kafka} rounds Kafka → Kafka, ${rounds.delta} rounds Kafka → Delta (${windowed} of them with state: counts by window), ${results} results, ${transactions} transactions begun, ${abortedRanges} aborted in a partition, ${replays} processes ended early`,
       `  ${'fault'.padEnd(15)}${['all', '→ Kafka', 'in a tx', '→ Delta', 'in a batch'].map(pad).join('')}`,
       ...rows,
       `anomalies: ${anomalyKinds.map((kind) => `${anomalies[kind]} ${kind}`).join(', ')}; ${problems} other problems`,
@@ -68,6 +68,7 @@ export class Totals {
       bench: 'faults',
       seed: this.#seed,
       rounds: { kafka: count(rounds, 'kafka'), delta: count(rounds, 'delta') },
+      windowed: rounds.filter((each) => each.windowed).length,
       faults,
       anomalies,
       problems: rounds.flatMap(({ problems }) => problems).length,

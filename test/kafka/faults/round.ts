@@ -4,8 +4,9 @@ import { batchesOf } from './batches.ts'
 import { abortedRanges } from './broker-files.ts'
 import { readDelta } from './delta-reader.ts'
 import { Faults, type Struck } from './faults.ts'
-import { fillInput, type Input, recordsOfRound } from './input.ts'
+import { fillInput, recordsOfRound } from './input.ts'
 import { Dice, drawFaults } from './plan.ts'
+import { type ResultRow, resultOf } from './result-row.ts'
 import { outputPartitions, outputTopic, type Stage } from './stage.ts'
 import type { Target, WorkerTask } from './worker.ts'
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts'
@@ -17,6 +18,8 @@ const roundTimeoutMs = 120_000
 export interface RoundReport {
   readonly round: number
   readonly target: Target['kind']
+  /** Counts by window, with state, in place of a result for each record. */
+  readonly windowed: boolean
   readonly struck: readonly Struck[]
   readonly anomalies: readonly Anomaly[]
   /** What should not be, beside anomalies in the output: a query that stops for good, or never ends. */
@@ -31,10 +34,11 @@ export interface RoundReport {
 /** Runs a query over a new topic until all its input is done, under the faults that the seed draws, and looks at what a reader sees. */
 export async function runRound(stage: Stage, round: number, seed: number, kind: Target['kind']): Promise<RoundReport> {
   const input = `input-${round}`
-  const given = await fillInput(stage.cluster, stage.broker.folder, input)
+  const windowed = round % 3 === 2
+  const given = await fillInput(stage.cluster, stage.broker.folder, input, windowed)
   const target = targetOf(stage, round, kind)
   const abortedBefore = abortedInOutput(stage)
-  const run = new Run(stage, round, input, target, seed)
+  const run = new Run(stage, round, input, target, windowed, seed)
   stage.proxy.interference = run.faults
   await run.toItsEnd()
   await stage.settled()
@@ -47,7 +51,11 @@ export async function runRound(stage: Stage, round: number, seed: number, kind: 
     round,
     target: kind,
     struck: run.faults.struck,
-    anomalies: [...found.anomalies, ...anomaliesOf(evidence(given, found.results, run.checkpoint, input))],
+    windowed,
+    anomalies: [
+      ...found.anomalies,
+      ...anomaliesOf({ ...given, results: found.results, windowed, batchOf: batchesOf(run.checkpoint, input) }),
+    ],
     problems: [...run.problems, ...stage.reader.changed.splice(0).map((text) => `the console consumer got another record at ${text}`)],
     ends: run.ends,
     transactions: run.faults.transactions.begun,
@@ -74,13 +82,14 @@ class Run {
   #takeover = Promise.withResolvers<void>()
   #isOver = false
 
-  constructor(stage: Stage, round: number, input: string, target: Target, seed: number) {
+  constructor(stage: Stage, round: number, input: string, target: Target, windowed: boolean, seed: number) {
     this.checkpoint = join(stage.work, `checkpoint-${round}`)
     this.#task = {
       round,
       bootstrap: stage.bootstrapBehindProxy,
       input,
       target,
+      windowed,
       checkpoint: this.checkpoint,
       recordsPerBatch: recordsOfRound / batches,
       transactionTimeoutMs,
@@ -156,21 +165,12 @@ function resultsOf({ reader, broker }: Stage, round: number): Result[] {
   const aborted = Array.from({ length: outputPartitions }, (_, partition) => abortedRanges(broker.folder, outputTopic, partition))
   const own: Result[] = []
   for (const { partition, offset, value } of reader.delivered.values()) {
-    const result = JSON.parse(value) as { n: number; p: number; o: number; round?: number; attempt: number }
-    if (result.round !== round) continue
-    own.push({
-      n: result.n,
-      partition: result.p,
-      offset: result.o,
-      attempt: result.attempt,
-      place: `${outputTopic}-${partition}@${offset}`,
-      isAborted: aborted[partition]!.some(({ first, last }) => offset >= first && offset <= last),
-    })
+    const row = JSON.parse(value) as Partial<ResultRow>
+    if (row.round !== round) continue
+    const isAborted = aborted[partition]!.some(({ first, last }) => offset >= first && offset <= last)
+    own.push(resultOf(row as ResultRow, `${outputTopic}-${partition}@${offset}`, isAborted))
   }
   return own
-}
-function evidence({ committed, aborted }: Input, results: readonly Result[], checkpoint: string, input: string) {
-  return { committed, aborted, results, batchOf: batchesOf(checkpoint, input) }
 }
 function abortedInOutput({ broker }: Stage): number {
   let count = 0
