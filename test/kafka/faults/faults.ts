@@ -36,8 +36,11 @@ export class Faults implements Interference {
   #waiting: readonly Fault[]
   readonly #victims: Victims
   readonly #clock: 'transactions' | 'batches'
-  constructor(plan: readonly Fault[], clock: 'transactions' | 'batches', victims: Victims) {
+  readonly #longMs: number
+  /** `longMs`: of the delays that are longer than anything waits. */
+  constructor(plan: readonly Fault[], clock: 'transactions' | 'batches', longMs: number, victims: Victims) {
     this.#waiting = plan
+    this.#longMs = longMs
     this.#victims = victims
     this.#clock = clock
   }
@@ -179,7 +182,7 @@ export class Faults implements Interference {
   }
   async #delay(fault: Fault, worker: WorkerProcess, place: string): Promise<void> {
     // one in six is longer than the client waits, and than its transaction lives
-    const ms = fault.variant === 5 ? 3500 : Math.round(5 + 250 * fault.share)
+    const ms = fault.variant === 5 ? this.#longMs : Math.round(5 + 250 * fault.share)
     this.#note(fault, worker, place, `${ms} ms`)
     await new Promise((resolve) => setTimeout(resolve, ms))
   }

@@ -36,15 +36,18 @@ export class Totals {
   }
 
   summary(): string[] {
-    const { rounds, windowed, faults, anomalies, problems, transactions, abortedRanges, results, replays } = this.json()
+    const { rounds, windowed, faults, anomalies, problems, transactions, abortedRanges, results, ends } = this.json()
     const rows = faultKinds.map((kind) => {
       const { count, inTransaction, inBatch, kafka, delta } = faults[kind]
       return `  ${kind.padEnd(15)}${pad(count)}${pad(kafka)}${pad(inTransaction)}${pad(delta)}${pad(inBatch)}`
     })
     return [
-      `${rounds.kafka} rounds Kafka → Kafka, ${rounds.delta} rounds Kafka → Delta (${windowed} of them with state: counts by window), ${results} results, ${transactions} transactions begun, ${abortedRanges} aborted in a partition, ${replays} processes ended early`,
+      `${rounds.kafka} rounds Kafka → Kafka, ${rounds.delta} rounds Kafka → Delta (${windowed} of them with state: counts by window), ${results} results, ${transactions} transactions begun, ${abortedRanges} aborted in a partition`,
       `  ${'fault'.padEnd(15)}${['all', '→ Kafka', 'in a tx', '→ Delta', 'in a batch'].map(pad).join('')}`,
       ...rows,
+      `processes: ${Object.entries(ends)
+        .map(([how, count]) => `${count} ${how}`)
+        .join(', ')}`,
       `anomalies: ${anomalyKinds.map((kind) => `${anomalies[kind]} ${kind}`).join(', ')}; ${problems} other problems`,
     ]
   }
@@ -75,10 +78,13 @@ export class Totals {
       results: sum(rounds.map(({ results }) => results)),
       transactions: sum(rounds.map(({ transactions }) => transactions)),
       abortedRanges: sum(rounds.map(({ abortedRanges }) => abortedRanges)),
-      replays: sum(rounds.map(({ ends }) => ends.filter(({ end }) => end !== 'done').length)),
+      ends: countEach(rounds.flatMap(({ ends }) => ends.map((end) => (end.end === 'error' ? end.code || end.name : end.end)))),
     }
   }
 }
 const pad = (value: number | string) => String(value).padStart(12)
 const sum = (values: readonly number[]) => values.reduce((all, each) => all + each, 0)
 const count = (rounds: readonly RoundReport[], target: string) => rounds.filter((each) => each.target === target).length
+function countEach(names: readonly string[]): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, own]) => [name, own.length]))
+}

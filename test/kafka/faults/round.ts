@@ -12,9 +12,15 @@ import type { Target, WorkerTask } from './worker.ts'
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts'
 
 const batches = 10
-const transactionTimeoutMs = 3000
 const roundTimeoutMs = 120_000
 
+export interface RoundSpec {
+  readonly round: number
+  readonly seed: number
+  readonly kind: Target['kind']
+  /** How long a transaction may be open; the longest faults last longer. */
+  readonly transactionTimeoutMs: number
+}
 export interface RoundReport {
   readonly round: number
   readonly target: Target['kind']
@@ -32,13 +38,13 @@ export interface RoundReport {
 }
 
 /** Runs a query over a new topic until all its input is done, under the faults that the seed draws, and looks at what a reader sees. */
-export async function runRound(stage: Stage, round: number, seed: number, kind: Target['kind']): Promise<RoundReport> {
+export async function runRound(stage: Stage, { round, seed, kind, transactionTimeoutMs }: RoundSpec): Promise<RoundReport> {
   const input = `input-${round}`
   const windowed = round % 3 === 2
   const given = await fillInput(stage.cluster, stage.broker.folder, input, windowed)
   const target = targetOf(stage, round, kind)
   const abortedBefore = abortedInOutput(stage)
-  const run = new Run(stage, round, input, target, windowed, seed)
+  const run = new Run(stage, { round, bootstrap: stage.bootstrapBehindProxy, input, target, windowed, transactionTimeoutMs }, seed)
   stage.proxy.interference = run.faults
   await run.toItsEnd()
   await stage.settled()
@@ -64,6 +70,11 @@ export async function runRound(stage: Stage, round: number, seed: number, kind: 
   }
 }
 
+/** What may pass, what a run that took over does, and the end of a batch whose time the faults have used up twice: then somebody starts it again. */
+function isExpected({ name, code }: Extract<WorkerEnd, { end: 'error' }>): boolean {
+  return name === 'UnavailableError' || name === 'FencedError' || code === 'KAFKA_TRANSACTION_TIMEOUT_TOO_SHORT'
+}
+
 function targetOf(stage: Stage, round: number, kind: Target['kind']): Target {
   if (kind === 'delta') return { kind, table: join(stage.work, `table-${round}`) }
   // the token stands in a group's offset, or in a topic of its own
@@ -82,20 +93,13 @@ class Run {
   #takeover = Promise.withResolvers<void>()
   #isOver = false
 
-  constructor(stage: Stage, round: number, input: string, target: Target, windowed: boolean, seed: number) {
+  constructor(stage: Stage, task: Omit<WorkerTask, 'attempt' | 'takeover' | 'checkpoint' | 'recordsPerBatch'>, seed: number) {
+    const { round, target, transactionTimeoutMs } = task
     this.checkpoint = join(stage.work, `checkpoint-${round}`)
-    this.#task = {
-      round,
-      bootstrap: stage.bootstrapBehindProxy,
-      input,
-      target,
-      windowed,
-      checkpoint: this.checkpoint,
-      recordsPerBatch: recordsOfRound / batches,
-      transactionTimeoutMs,
-    }
+    this.#task = { ...task, checkpoint: this.checkpoint, recordsPerBatch: recordsOfRound / batches }
     const plan = drawFaults(new Dice(seed), round, target.kind, batches)
-    this.faults = new Faults(plan, target.kind === 'kafka' ? 'transactions' : 'batches', {
+    const clock = target.kind === 'kafka' ? 'transactions' : 'batches'
+    this.faults = new Faults(plan, clock, transactionTimeoutMs + 500, {
       workerOf: (clientId) => this.#workers.find((worker) => worker.clientId === clientId),
       restartBroker: (signal) => stage.restartBroker(signal),
       freeze: (worker, takeover) => this.#freeze(worker, takeover),
@@ -125,8 +129,9 @@ class Run {
     void worker.ended.then((end) => {
       this.faults.transactions.forget(worker.clientId)
       this.ends.push(end)
-      const isUnexpected = end.end === 'error' && end.name !== 'UnavailableError' && end.name !== 'FencedError'
-      if (isUnexpected) this.problems.push(`process ${worker.attempt} ended with ${end.name} ${end.code}: ${end.message}`)
+      if (end.end === 'error' && !isExpected(end)) {
+        this.problems.push(`process ${worker.attempt} ended with ${end.name} ${end.code}: ${end.message}`)
+      }
     })
     return worker
   }
@@ -134,7 +139,7 @@ class Run {
   async #freeze(worker: WorkerProcess, takeover: 'at once' | 'after the timeout' | 'never'): Promise<void> {
     worker.freeze()
     const own = this.#takeover
-    const timeout = new Promise((resolve) => setTimeout(resolve, transactionTimeoutMs + 400))
+    const timeout = new Promise((resolve) => setTimeout(resolve, this.#task.transactionTimeoutMs + 400))
     if (takeover === 'at once') own.resolve()
     await timeout
     if (takeover === 'after the timeout') own.resolve()

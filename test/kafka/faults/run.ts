@@ -48,7 +48,12 @@ async function main(): Promise<number> {
       const startMs = performance.now()
       // both kinds of rounds for either target: two of each, and twice as many into Kafka
       const target = targets.length === 1 ? targets[0]! : round % 6 < 4 ? 'kafka' : 'delta'
-      const report = await runRound(stage, round, seed * 100_003 + round, target)
+      const report = await runRound(stage, {
+        round,
+        seed: seed * 100_003 + round,
+        kind: target,
+        transactionTimeoutMs: values.short ? 1500 : 3000,
+      })
       totals.add(report)
       for (const line of totals.lines(report, performance.now() - startMs, values.verbose)) say(line)
       if (values.first && !totals.isGood) break

@@ -66,7 +66,7 @@ async function stream(task: WorkerTask, tell: (message: FromWorker) => Promise<v
   const kafka = {
     'kafka.bootstrap.servers': task.bootstrap,
     'kafka.client.id': clientIdOf(task.round, task.attempt),
-    'kafka.request.timeout.ms': 3000,
+    'kafka.request.timeout.ms': task.transactionTimeoutMs,
     'kafka.default.api.timeout.ms': 20_000,
     'kafka.retry.backoff.ms': 20,
     'kafka.retry.backoff.max.ms': 200,
