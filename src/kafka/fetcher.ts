@@ -200,7 +200,7 @@ export class Fetcher {
       for (const part of fetched) {
         const range = ranges.get(part.key)
         if (!range) continue
-        const next = await this.#positionAfter(part, range, onLost)
+        const next = await this.#positionAfter(part, range, onLost, patience)
         if (next > range.from) patience.somethingCame()
         if (part.errorCode === 0 && next > range.from) {
           arrived.push({ range, chunk: { records: part.records, from: range.from, nextOffset: next, aborted: part.aborted, usedUntil: 0 } })
@@ -220,25 +220,27 @@ export class Fetcher {
   }
 
   /** Where to go on after an answer. */
-  async #positionAfter(part: FetchedPartition, range: OffsetRange, onLost: OnLost): Promise<number> {
+  async #positionAfter(part: FetchedPartition, range: OffsetRange, onLost: OnLost, patience: Patience): Promise<number> {
     if (part.errorCode === offsetOutOfRange) return onLost(range, 'the broker has not got this offset any more')
     if (part.errorCode !== 0) {
       const error = new this.#cluster.library.ProtocolError(part.errorCode)
       throw movedCodes.has(part.errorCode) ? Object.assign(error, { canRetry: true }) : error
     }
     const next = offsetBehind(part.records, range.from)
-    if (next === range.from && part.records.length === 0 && part.highWatermark <= range.from)
-      return onLost(range, "the partition's log ends before it")
-    return next
+    const endsBefore = next === range.from && part.records.length === 0 && part.highWatermark <= range.from
+    if (!patience.isConfirmed(range.key, endsBefore)) return next
+    return onLost(range, "the partition's log ends before it")
   }
 }
 
-const goneAfterMs = 3000
+/** How long the cluster must lack something that it once had before it is taken for lost. */
+export const goneAfterMs = 3000
 
 /** How long a read goes on trying. */
 class Patience {
   readonly #cluster: KafkaCluster
   readonly #pollTimeoutMs: number
+  readonly #shortSinceMs = new Map<string, number>()
   #lastMs = performance.now()
   #backoffMs: number
   constructor(cluster: KafkaCluster, pollTimeoutMs: number) {
@@ -256,6 +258,12 @@ class Patience {
       what: `nothing came of ${describe(ranges)} within ${this.#pollTimeoutMs} ms, though the broker has them`,
       todo: 'start the query again; where that does not help, look at the load and the log of the broker, or set kafkaConsumer.pollTimeoutMs higher',
     })
+  }
+  /** A broker that has just come up may for a moment know less than it has: what it lacks is lost where it goes on lacking it. */
+  isConfirmed(key: string, endsBefore: boolean): boolean {
+    if (!endsBefore) this.#shortSinceMs.delete(key)
+    else if (!this.#shortSinceMs.has(key)) this.#shortSinceMs.set(key, performance.now())
+    return endsBefore && performance.now() - this.#shortSinceMs.get(key)! > goneAfterMs
   }
   /** A topic that was just made, or a broker that was just started, may be unknown for a moment. */
   isTopicGone(error: unknown): boolean {

@@ -64,7 +64,7 @@ export class KafkaSource implements Source {
   async latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null> {
     const from = start === null ? await this.#begin() : offsetsOf(start)
     if (start !== null) this.#committer?.commit(from)
-    const latest = this.#frozen ?? (await this.#look(from))
+    const latest = this.#frozen ? await this.#frozenFrom(from, this.#frozen) : await this.#look(from)
     const gone = [...from.keys()].filter((key) => !latest.has(key))
     // once they are out of the offsets they are not reported again
     await this.#lost.report(
@@ -145,8 +145,14 @@ export class KafkaSource implements Source {
       this.#partitions = await this.#reader.partitions(new Set([...from.keys()].map(topicOf)))
       this.#partitionsAtMs = nowMs
     }
-    this.#latest = await this.#reader.latest(this.#partitions)
+    this.#latest = await this.#reader.latestFrom(from, this.#partitions)
     return this.#latest
+  }
+  /** Where an AvailableNow run ends: what was asked before it was known where the run begins. */
+  async #frozenFrom(from: PartitionOffsets, frozen: PartitionOffsets): Promise<PartitionOffsets> {
+    if ([...frozen].every(([key, end]) => end >= (from.get(key) ?? 0))) return frozen
+    this.#frozen = this.#latest = await this.#reader.latestFrom(from, [...frozen.keys()])
+    return this.#frozen
   }
 
   /** Partitions that came since are read from their beginning. */

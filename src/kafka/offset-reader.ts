@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { BrokerAddress, ClusterMetadata, KafkaCluster } from './cluster.ts'
+import { goneAfterMs } from './fetcher.ts'
 import { type PartitionOffsets, partitionKey, partitionOf, sortedKeys, topicOf } from './offsets.ts'
 import type { Boundary, KafkaSourceOptions, Subscription } from './source-options.ts'
 
@@ -27,6 +28,18 @@ export class OffsetReader {
 
   latest(partitions: readonly string[]): Promise<PartitionOffsets> {
     return this.#list(partitions, () => latest)
+  }
+  /**
+   * The ends of partitions that have been read up to `known`. A broker that has just come up may for a moment know less than it has: an end before
+   * that is asked for again, and believed when it stays.
+   */
+  async latestFrom(known: PartitionOffsets, partitions: readonly string[]): Promise<PartitionOffsets> {
+    for (const deadlineMs = performance.now() + goneAfterMs; ; ) {
+      const ends = await this.latest(partitions)
+      const isBehind = [...ends].some(([key, end]) => end < (known.get(key) ?? 0))
+      if (!isBehind || performance.now() > deadlineMs) return ends
+      await new Promise((resolve) => setTimeout(resolve, this.#cluster.options.backoffMs))
+    }
   }
   earliest(partitions: readonly string[]): Promise<PartitionOffsets> {
     return this.#list(partitions, () => earliest)

@@ -8,14 +8,19 @@ const anomalyKinds: readonly AnomalyKind[] = ['aborted read', 'lost write', 'dup
 export class Totals {
   readonly #seed: number
   readonly #rounds: RoundReport[] = []
+  #differences = 0
   constructor(seed: number) {
     this.#seed = seed
   }
   add(report: RoundReport): void {
     this.#rounds.push(report)
   }
+  /** Between two readers of the output, over all rounds. */
+  addDifferences(texts: readonly string[]): void {
+    this.#differences += texts.length
+  }
   get isGood(): boolean {
-    return this.#rounds.every(({ anomalies, problems }) => anomalies.length === 0 && problems.length === 0)
+    return this.#differences === 0 && this.#rounds.every(({ anomalies, problems }) => anomalies.length === 0 && problems.length === 0)
   }
 
   lines({ round, target, windowed, struck, anomalies, problems, ends, results }: RoundReport, ms: number, isVerbose: boolean): string[] {
@@ -74,7 +79,7 @@ export class Totals {
       windowed: rounds.filter((each) => each.windowed).length,
       faults,
       anomalies,
-      problems: rounds.flatMap(({ problems }) => problems).length,
+      problems: rounds.flatMap(({ problems }) => problems).length + this.#differences,
       results: sum(rounds.map(({ results }) => results)),
       transactions: sum(rounds.map(({ transactions }) => transactions)),
       abortedRanges: sum(rounds.map(({ abortedRanges }) => abortedRanges)),

@@ -58,6 +58,11 @@ async function main(): Promise<number> {
       for (const line of totals.lines(report, performance.now() - startMs, values.verbose)) say(line)
       if (values.first && !totals.isGood) break
     }
+    if (!values.short) {
+      const differences = await stage.differencesOfSecondReader()
+      totals.addDifferences(differences)
+      for (const text of differences.slice(0, 12)) say(`  PROBLEM ${text}`)
+    }
   } finally {
     await stage.close()
   }

@@ -72,6 +72,22 @@ export class Stage {
     return this.reader.waitFor(isThere, timeoutMs)
   }
 
+  /** What a second reader, from the beginning, sees otherwise than the one that read along: what was read once stays, and nothing comes to it. */
+  async differencesOfSecondReader(): Promise<string[]> {
+    const second = new ConsoleReader(this.broker, outputTopic, 'read_committed')
+    try {
+      const before = this.reader.delivered
+      await second.waitFor(() => second.delivered.size >= before.size, 30_000)
+      const places = new Set([...before.keys(), ...second.delivered.keys()])
+      const differing = [...places].filter((place) => before.get(place)?.value !== second.delivered.get(place)?.value)
+      return differing.map(
+        (place) => `${place}: ${before.get(place)?.value} was read along, ${second.delivered.get(place)?.value} is there`,
+      )
+    } finally {
+      second.stop()
+    }
+  }
+
   async close(): Promise<void> {
     endSpare()
     this.reader.stop()
