@@ -66,7 +66,7 @@ const rooms: Readonly<Record<string, Room>> = {
 
 /** Optional peer dependencies, by the one room that knows them. */
 const optionalLibraries: Readonly<Record<string, readonly string[]>> = {
-  databases: ['@redis/client'],
+  databases: ['@redis/client', 'mysql2', 'pg'],
   delta: ['hyparquet', 'hyparquet-compressors'],
   kafka: ['@platformatic/kafka', 'avsc', 'protobufjs'],
   state: ['@nxtedition/rocksdb'],
