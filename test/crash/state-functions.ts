@@ -30,16 +30,19 @@ export function windowsByTimers(rows: Marked): Marked {
           seen = given.getListState('seen', t.long())
           all = given.getValueState('all', t.long())
         },
-        handleInputRows(_, given) {
+        // both handlers wait in the middle, so that a crash may come between two changes of one key
+        async handleInputRows(_, given) {
           for (const { at } of given as readonly Row[]) {
             const end = Math.floor(at.epochMilliseconds / 10_000) * 10_000 + 10_000
             counts.updateValue(end, (counts.getValue(end) ?? 0n) + 1n)
             handle.registerTimer(end)
+            await Promise.resolve()
             seen.appendValue(end)
             all.update((all.get() ?? 0n) + 1n)
           }
         },
-        handleExpiredTimer({ k }, _, info) {
+        async handleExpiredTimer({ k }, _, info) {
+          await new Promise((resolve) => setImmediate(resolve))
           const end = BigInt(info.getExpiryTimeInMs())
           const listed = seen.get()
           const own = listed.filter((each) => each === end).length

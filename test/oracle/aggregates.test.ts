@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { Column, expressionOf } from '../../src/api/column.ts'
 import { functionFamilies } from '../../src/plan/functions.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 const { t, col, count, MemoryStream } = api
 const fields = {
@@ -229,7 +229,7 @@ describe.each(providers)('%s', (provider) => {
       return grouped.selectExpr(session, ...Object.keys(aggregates))
     }
     const modes = sessions ? (['complete'] as const) : (['update', 'complete'] as const)
-    test.each(modes)('%s', { timeout: 600_000 }, async (outputMode) => {
+    test.each(modes)('%s', { timeout }, async (outputMode) => {
       const check = async (blocks: Feed) => {
         const all = blocks.flatMap(({ rows }) => rows)
         if (keys.length === 0 && all.length === 0) return

@@ -5,7 +5,7 @@ import { addData, checkAnswer, processAllAvailable, type StreamAction, type Stre
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -85,7 +85,7 @@ function same(actual: readonly Record<string, unknown>[], expected: readonly Rec
 describe.each(providers)('%s', (provider) => {
   const engine = useEngine({ conf: { [providerKey]: provider } })
 
-  test('append: every closed window once, with exactly the rows in time', { timeout: 600_000 }, async () => {
+  test('append: every closed window once, with exactly the rows in time', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {
@@ -107,7 +107,7 @@ describe.each(providers)('%s', (provider) => {
     )
   })
 
-  test('update: the newest row of each key', { timeout: 600_000 }, async () => {
+  test('update: the newest row of each key', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {
@@ -126,7 +126,7 @@ describe.each(providers)('%s', (provider) => {
     )
   })
 
-  test('complete: the whole table, late rows counted', { timeout: 600_000 }, async () => {
+  test('complete: the whole table, late rows counted', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {
@@ -145,7 +145,7 @@ describe.each(providers)('%s', (provider) => {
     )
   })
 
-  test('stateless: the rows as they are, and plain aggregation by key with null keys', { timeout: 600_000 }, async () => {
+  test('stateless: the rows as they are, and plain aggregation by key with null keys', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {

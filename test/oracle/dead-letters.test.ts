@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { type QueryProgress, type Row, t, udf } from 'millrace'
 import { expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
-import { holds } from './property.ts'
+import { holds, timeout } from './property.ts'
 
 const engine = useEngine({ print: () => {} })
 
@@ -29,7 +29,7 @@ const checked = udf((id: number) => {
   return id
 }, t.int())
 
-test('every line is in one place, once', { timeout: 300_000 }, async () => {
+test('every line is in one place, once', { timeout }, async () => {
   const seen = { late: 0, letters: 0, kept: 0 }
   await holds(
     fc.array(file, { minLength: 1, maxLength: 5 }),

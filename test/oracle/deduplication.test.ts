@@ -6,7 +6,7 @@ import { addData, processAllAvailable, type StreamAction, type StreamTest, testS
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -100,7 +100,7 @@ describe.each(providers)('%s', (provider) => {
     await runs(input, prepare(input.toDF()), blocks, ({ sink }) => expect(differenceOfRows(sink.allRows, expected)).toBeNull())
   }
 
-  test('dropDuplicates, all columns and some, without a watermark', { timeout: 600_000 }, async () => {
+  test('dropDuplicates, all columns and some, without a watermark', { timeout }, async () => {
     const all: Prepare = (frame) => frame.dropDuplicates()
     const byKey: Prepare = (frame) => frame.dropDuplicates(['k', 'v'])
     const each = async (generated: Feed) => {
@@ -110,24 +110,24 @@ describe.each(providers)('%s', (provider) => {
     await holds(feed, each, 4)
   })
 
-  test('dropDuplicates with the event time among the columns', { timeout: 600_000 }, async () => {
+  test('dropDuplicates with the event time among the columns', { timeout }, async () => {
     const prepare: Prepare = (frame) => frame.withWatermark('at', `${delay} seconds`).dropDuplicates(['k', 'at'])
     const expires = ({ at }: Event) => at ?? Number.POSITIVE_INFINITY
     await holds(feed, (generated) => compare(prepare, generated, (blocks) => fold(blocks, ({ k, at }) => [k, at], expires, true), null), 6)
   })
 
-  test('dropDuplicates with the event time elsewhere: late rows go, keys stay', { timeout: 600_000 }, async () => {
+  test('dropDuplicates with the event time elsewhere: late rows go, keys stay', { timeout }, async () => {
     const prepare: Prepare = (frame) => frame.withWatermark('at', `${delay} seconds`).dropDuplicates(['k'])
     await holds(feed, (generated) => compare(prepare, generated, (blocks) => fold(blocks, ({ k }) => k, null, true), null), 5)
   })
 
-  test('dropDuplicatesWithinWatermark', { timeout: 600_000 }, async () => {
+  test('dropDuplicatesWithinWatermark', { timeout }, async () => {
     const prepare: Prepare = (frame) => frame.withWatermark('at', `${delay} seconds`).dropDuplicatesWithinWatermark(['k'])
     const expires = ({ at }: Event) => (at ?? 0) + delay
     await holds(feed, (generated) => compare(prepare, generated, (blocks) => fold(blocks, ({ k }) => k, expires, true), null), 6)
   })
 
-  test('limit: so many of the rows, over all batches and restarts', { timeout: 600_000 }, async () => {
+  test('limit: so many of the rows, over all batches and restarts', { timeout }, async () => {
     const each = async ([generated, count]: readonly [Feed, number]) => {
       const blocks = lifted(generated)
       const rows = blocks.flatMap((block) => block.rows.map(toRow))

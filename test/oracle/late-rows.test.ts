@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { count, MemoryStream, type QueryProgress, type Row, t, type ValueState, window } from 'millrace'
 import { afterAll, describe, expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers } from './property.ts'
+import { holds, providerKey, providers, timeout } from './property.ts'
 
 const engine = useEngine()
 /** Over all properties: few runs of one alone may have none. */
@@ -38,7 +38,7 @@ test.each([
   ['tumbling', 10, 10],
   ['sliding', 10, 5],
   ['sliding with a rest', 10, 4],
-])('%s windows', { timeout: 300_000 }, async (_name, size, slide) => {
+])('%s windows', { timeout }, async (_name, size, slide) => {
   await holds(
     feed,
     async (generated) => {
@@ -72,7 +72,7 @@ test.each([
 })
 
 describe.each(providers)('state in %s', (provider) => {
-  test.each(['transformWithState', 'flatMapGroupsWithState'] as const)('%s', { timeout: 300_000 }, async (method) => {
+  test.each(['transformWithState', 'flatMapGroupsWithState'] as const)('%s', { timeout }, async (method) => {
     await holds(
       feed,
       async (generated) => {

@@ -7,6 +7,8 @@ import { type StartStreamOptions, type StreamAction, startStream, stopStream } f
 /** `npm run oracle` sets these; a failure prints the seed and the path to it. */
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
 const givenRuns = process.env['MILLRACE_ORACLE_RUNS']
+/** Of a property's test: with `npm run oracle` it takes as long as it takes. */
+export const timeout = givenRuns === undefined ? 600_000 : 0
 
 interface HoldsOptions {
   /** Of the runs that the environment asks for, where one is as good as several of others. */

@@ -6,7 +6,7 @@ import { addData, processAllAvailable, type StreamAction, testStream } from 'mil
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -122,7 +122,7 @@ const isData = (row: Record<string, unknown>) => row['k'] !== 'closing'
 describe.each(providers)('%s', (provider) => {
   const engine = useEngine({ conf: { [providerKey]: provider } })
 
-  test.each(Object.keys(gapTexts) as Gap[])('append, nothing late, %s', { timeout: 600_000 }, async (gap) => {
+  test.each(Object.keys(gapTexts) as Gap[])('append, nothing late, %s', { timeout }, async (gap) => {
     await holds(
       feed,
       async (generated) => {
@@ -149,7 +149,7 @@ describe.each(providers)('%s', (provider) => {
     )
   })
 
-  test.each(Object.keys(gapTexts) as Gap[])('append, with late rows, %s', { timeout: 600_000 }, async (gap) => {
+  test.each(Object.keys(gapTexts) as Gap[])('append, with late rows, %s', { timeout }, async (gap) => {
     await holds(
       feed,
       async (generated) => {
@@ -178,7 +178,7 @@ describe.each(providers)('%s', (provider) => {
     )
   })
 
-  test('complete: the whole table after every batch', { timeout: 600_000 }, async () => {
+  test('complete: the whole table after every batch', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {

@@ -14,7 +14,7 @@ import {
 } from 'millrace'
 import { addData, advanceManualClock, ManualClock, processAllAvailable, type StreamAction, testStream } from 'millrace/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -108,6 +108,8 @@ type TimeMode = 'None' | 'ProcessingTime' | 'EventTime'
 interface Options {
   readonly timeMode: TimeMode
   readonly ttlMs: number | null
+  /** Whether calls wait between two rows. */
+  readonly isAsync?: boolean
 }
 class Program implements StatefulProcessor<{ k: string | null }, Event, { k: string | null; text: string }> {
   readonly #options: Options
@@ -138,7 +140,11 @@ class Program implements StatefulProcessor<{ k: string | null }, Event, { k: str
       timers: () => handle.listTimers(),
     }
   }
-  *handleInputRows({ k }: { k: string | null }, rows: readonly Event[], times: { getCurrentProcessingTimeInMs(): number }) {
+  handleInputRows({ k }: { k: string | null }, rows: readonly Event[], times: { getCurrentProcessingTimeInMs(): number }) {
+    const given = this.#eachRow(k, rows, times)
+    return this.#options.isAsync ? waiting(given) : given
+  }
+  *#eachRow(k: string | null, rows: readonly Event[], times: { getCurrentProcessingTimeInMs(): number }) {
     const { timeMode } = this.#options
     for (const row of rows) {
       const nowMs = timeMode === 'EventTime' ? row.second * 1000 : timeMode === 'ProcessingTime' ? times.getCurrentProcessingTimeInMs() : 0
@@ -146,7 +152,16 @@ class Program implements StatefulProcessor<{ k: string | null }, Event, { k: str
     }
   }
   handleExpiredTimer({ k }: { k: string | null }, _: unknown, info: { getExpiryTimeInMs(): number }) {
-    return [{ k, text: onTimer(this.#vars, info.getExpiryTimeInMs()) }]
+    const fire = () => [{ k, text: onTimer(this.#vars, info.getExpiryTimeInMs()) }]
+    return this.#options.isAsync ? nextTurn().then(fire) : fire()
+  }
+}
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+async function* waiting<T>(rows: Iterable<T>): AsyncGenerator<T> {
+  await nextTurn()
+  for (const row of rows) {
+    yield row
+    await Promise.resolve()
   }
 }
 
@@ -267,10 +282,16 @@ describe.each(providers)('state in %s', (provider) => {
     { timeMode: 'EventTime', ttlMs: null },
     { timeMode: 'ProcessingTime', ttlMs: null },
     { timeMode: 'ProcessingTime', ttlMs: 7000 },
+    { timeMode: 'EventTime', ttlMs: null, isAsync: true },
+    { timeMode: 'ProcessingTime', ttlMs: 7000, isAsync: true },
   ]
-  test.each(modes)('transformWithState is a fold: time mode $timeMode, TTL $ttlMs', { timeout: 300_000 }, async (options) => {
-    await holds(feed, (blocks) => check(blocks, options), runs, { share: 0.25 })
-  })
+  test.each(modes)(
+    'transformWithState is a fold: time mode $timeMode, TTL $ttlMs, asynchronous: $isAsync',
+    { timeout },
+    async (options) => {
+      await holds(feed, (blocks) => check(blocks, options), runs, { share: 0.25 })
+    },
+  )
 
   async function check(blocks: Feed, options: Options): Promise<void> {
     const input = new MemoryStream(await engine(), fields)
@@ -311,7 +332,7 @@ describe.each(providers)('state in %s', (provider) => {
   }
   const trigger = { kind: 'processing-time', intervalMs: 1000 } as const
 
-  test('flatMapGroupsWithState is a fold, with timeouts in processing time', { timeout: 300_000 }, async () => {
+  test('flatMapGroupsWithState is a fold, with timeouts in processing time', { timeout }, async () => {
     await holds(
       feed,
       async (blocks) => {

@@ -5,7 +5,7 @@ import { addData, multiAddData, processAllAvailable, type StreamAction, testStre
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -76,7 +76,7 @@ describe.each(providers)('%s', (provider) => {
   const kinds = ['inner', 'left', 'right', 'full', 'semi'] as const
   const cases = kinds.flatMap((how) => Object.entries(conditions).map(([name, condition]) => [how, name, condition] as const))
 
-  test.each(cases)('%s join by %s', { timeout: 600_000 }, async (how, _, condition) => {
+  test.each(cases)('%s join by %s', { timeout }, async (how, _, condition) => {
     const check = async (generated: Feed) => {
       const blocks = lifted(generated)
       const [left, right] = [new MemoryStream(engine(), fields), new MemoryStream(engine(), fields)]
