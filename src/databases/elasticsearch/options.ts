@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs'
+import { InvalidQueryError } from '../../base/errors.ts'
+import { Options } from '../../base/options.ts'
+import type { Schema } from '../../data/schema.ts'
+import { queryOptions } from '../../sinks/file-sink-options.ts'
+import type { SinkContext } from '../../sinks/sink.ts'
+import type { SearchConnection } from './http.ts'
+import { type IndexName, parseIndexName } from './index-name.ts'
+
+export interface SearchSinkOptions {
+  readonly connection: SearchConnection
+  readonly index: IndexName
+  /** Positions of the columns that a document's id is made of; empty where it is made of the whole row. */
+  readonly idColumns: readonly number[]
+  readonly versions: boolean
+  readonly createIndex: boolean
+  /** JSON of the settings of indices that are created. */
+  readonly settings: Readonly<Record<string, unknown>> | undefined
+  readonly textColumns: ReadonlySet<string>
+  readonly maxBulkBytes: number
+  readonly maxBulkRows: number
+  readonly refresh: string
+  readonly adoptOutput: boolean
+}
+
+const names = [
+  ...queryOptions,
+  'path',
+  'url',
+  'username',
+  'password',
+  'apiKey',
+  'tls.ca',
+  'tls.cert',
+  'tls.key',
+  'index',
+  'id',
+  'versions',
+  'createIndex',
+  'settings',
+  'textColumns',
+  'maxBulkBytes',
+  'maxBulkRows',
+  'refresh',
+  'adoptOutput',
+  'requestTimeout',
+  'maxRetries',
+  'retryDelay',
+]
+
+/** Checks options and schema. All errors are InvalidQueryError. */
+export function searchSinkOptions({ format, options: given, schema, outputMode }: SinkContext): SearchSinkOptions {
+  const options = new Options(`the ${format} sink`, given, names)
+  const idText = outputMode === 'update' ? options.required('id', ".option('id', 'user, window_start')") : options.text('id')
+  const refresh = options.text('refresh')?.toLowerCase() ?? 'false'
+  if (!['true', 'false', 'wait_for'].includes(refresh)) throw invalid('refresh', refresh, 'true, false or wait_for')
+  const textColumns = list(options.text('textColumns'))
+  columnsNamed('textColumns', textColumns, schema)
+  return {
+    connection: connectionOf(options),
+    index: parseIndexName(options.text('index') ?? options.text('path') ?? options.required('index', ".option('index', 'clicks')"), schema),
+    idColumns: columnsNamed('id', list(idText), schema),
+    versions: options.flag('versions', true),
+    createIndex: options.flag('createIndex', true),
+    settings: settingsOf(options.text('settings')),
+    textColumns: new Set(textColumns),
+    maxBulkBytes: options.bytes('maxBulkBytes', 1) ?? 8 * 2 ** 20,
+    maxBulkRows: options.wholeNumber('maxBulkRows', 1) ?? 5000,
+    refresh,
+    adoptOutput: options.flag('adoptOutput', false),
+  }
+}
+
+function invalid(name: string, value: string, expected: string): InvalidQueryError {
+  return new InvalidQueryError('INVALID_OPTION_VALUE', {
+    what: `${name} = ${JSON.stringify(value)} is not ${expected}`,
+    todo: `give ${expected}, or leave the option out`,
+  })
+}
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}
+function columnsNamed(option: string, columns: readonly string[], schema: Schema): number[] {
+  return columns.map((name) => {
+    const at = schema.indexOf(name)
+    if (at >= 0) return at
+    throw new InvalidQueryError('UNRESOLVED_COLUMN.WITH_SUGGESTION', {
+      what: `${option} names the column ${JSON.stringify(name)}, and the rows have ${schema.names.join(', ')}`,
+      todo: 'name columns of the rows',
+    })
+  })
+}
+function settingsOf(text: string | undefined): SearchSinkOptions['settings'] {
+  if (text === undefined) return undefined
+  try {
+    const settings: unknown = JSON.parse(text)
+    if (settings !== null && typeof settings === 'object' && !Array.isArray(settings)) return settings as Record<string, unknown>
+  } catch {
+    // told below
+  }
+  throw invalid('settings', text, 'a JSON object such as {"number_of_shards":3}')
+}
+
+function connectionOf(options: Options): SearchConnection {
+  const urls = list(options.text('url') ?? 'http://127.0.0.1:9200').map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (url && /^https?:$/.test(url.protocol)) return url
+    throw invalid('url', text.replace(/(:\/\/[^:/@]*):.*@/, '$1:…@'), 'a URL such as https://search:9200, or several of one cluster')
+  })
+  const [username, password, apiKey] = [options.text('username'), options.text('password'), options.text('apiKey')]
+  if (apiKey !== undefined && username !== undefined) {
+    throw new InvalidQueryError('INCOMPATIBLE_OPTIONS', { what: 'both apiKey and username were given', todo: 'leave one of them out' })
+  }
+  const own = urls[0]!
+  const user = username ?? decodeURIComponent(own.username)
+  const basic = `${user}:${password ?? decodeURIComponent(own.password)}`
+  const plain = urls.map((url) => new URL(`${url.protocol}//${url.host}${url.pathname}`))
+  const files = ['ca', 'cert', 'key'] as const
+  const tls = Object.fromEntries(
+    files.flatMap((name) => {
+      const path = options.text(`tls.${name}`)
+      return path === undefined ? [] : [[name, pem(`tls.${name}`, path)]]
+    }),
+  )
+  return {
+    urls: plain,
+    authorization: apiKey !== undefined ? `ApiKey ${apiKey}` : user === '' ? undefined : `Basic ${Buffer.from(basic).toString('base64')}`,
+    tls,
+    timeoutMs: options.durationMs('requestTimeout') ?? 60_000,
+    maxRetries: options.wholeNumber('maxRetries', 0) ?? 8,
+    retryDelayMs: options.durationMs('retryDelay') ?? 200,
+  }
+}
+function pem(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+      what: `${name} = ${path} can't be read`,
+      todo: 'give the path of a PEM file',
+      cause,
+    })
+  }
+}
