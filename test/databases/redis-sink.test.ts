@@ -319,7 +319,7 @@ describeRedis('Redis', () => {
     } finally {
       await own.end()
     }
-    const alone = await open({ structure: 'stream', stream: unique('wait'), waitReplicas: '1', connectTimeout: '20ms', maxRetries: '0' })
+    const alone = await open({ structure: 'stream', stream: unique('wait'), waitReplicas: '1', waitTimeout: '20ms', maxRetries: '0' })
     await expect(add(alone, 0, [row(1)])).rejects.toMatchObject({
       code: 'REDIS_UNAVAILABLE',
       message: expect.stringContaining('0 replicas'),

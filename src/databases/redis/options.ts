@@ -33,6 +33,7 @@ export interface RedisSinkOptions {
   readonly pieceRows: number
   readonly adoptOutput: boolean
   readonly waitReplicas: number
+  readonly waitTimeoutMs: number
   readonly maxRetries: number
   readonly retryDelayMs: number
 }
@@ -59,6 +60,7 @@ const names = [
   'pieceRows',
   'adoptOutput',
   'waitReplicas',
+  'waitTimeout',
   'maxRetries',
   'retryDelay',
 ]
@@ -97,6 +99,7 @@ export function redisSinkOptions({ options: given, schema, outputMode }: SinkCon
     pieceRows: options.wholeNumber('pieceRows', 1) ?? 1000,
     adoptOutput: options.flag('adoptOutput', false),
     waitReplicas: options.wholeNumber('waitReplicas', 0) ?? 0,
+    waitTimeoutMs: options.durationMs('waitTimeout') ?? 10_000,
     maxRetries: options.wholeNumber('maxRetries', 0) ?? 6,
     retryDelayMs: options.durationMs('retryDelay') ?? 200,
   }

@@ -123,9 +123,9 @@ export class RedisSink implements Sink {
   }
 
   async #waitForReplicas(send: Send): Promise<void> {
-    const { waitReplicas, connection } = this.#options
+    const { waitReplicas, waitTimeoutMs } = this.#options
     if (waitReplicas === 0) return
-    const have = Number(await send(['WAIT', String(waitReplicas), String(connection.connectTimeoutMs)]))
+    const have = Number(await send(['WAIT', String(waitReplicas), String(waitTimeoutMs)]))
     if (have >= waitReplicas) return
     throw new Error(`NOREPLICAS ${have} replicas have the batch, and waitReplicas = ${waitReplicas}`)
   }
