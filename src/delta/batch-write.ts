@@ -60,7 +60,7 @@ export const deltaBoundedSink: BoundedSink = {
     const access = accessTo(write.table, context.files, context.engine, () => context.clock.nowMs())
     const { state } = access
     await state.refresh()
-    if (write.transaction && hasTransaction(state, write.transaction)) return
+    if (write.transaction && hasTransaction(state, write.transaction)) return state.confirm()
     if (state.version >= 0 && write.mode === 'ignore') return
     if (state.version >= 0 && write.mode === 'errorifexists') throw exists(write.table)
     if (state.version >= 0 && write.mode === 'overwrite' && (write.replaceWhere !== undefined || write.dynamicPartitions))

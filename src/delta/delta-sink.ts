@@ -101,7 +101,10 @@ export class DeltaSink implements Sink {
 
   async addBatch({ batchId, rows, outputMode, plan }: SinkBatch): Promise<SinkCommit> {
     await this.#state.refresh()
-    if (this.#hasBatch(batchId)) return { status: 'already-committed', numOutputRows: -1 }
+    if (this.#hasBatch(batchId)) {
+      await this.#state.confirm()
+      return { status: 'already-committed', numOutputRows: -1 }
+    }
     this.#compactionDue = this.#options.autoCompact ?? this.#state.metadata?.configuration?.['delta.autoOptimize.autoCompact'] === 'true'
     if (outputMode === 'update') return this.#upsert(batchId, plan)
     const metadata = this.#metadata()

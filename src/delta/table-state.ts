@@ -38,6 +38,14 @@ export class TableState {
     }
   }
 
+  /**
+   * Makes the newest commit durable. Whoever wrote it may have been killed between giving it its name and syncing that, and who builds on it (by taking a batch
+   * for delivered) would be left alone with it when the power goes.
+   */
+  async confirm(): Promise<void> {
+    if (this.version >= 0) await this.#files.sync([commitPath(this.table, this.version)])
+  }
+
   async #load(): Promise<void> {
     const snapshot = await readSnapshot(this.#files, this.table).catch((error: unknown) => {
       if (error instanceof InvalidQueryError && error.code === 'DELTA_TABLE_NOT_FOUND') return null

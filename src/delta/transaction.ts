@@ -74,7 +74,10 @@ export async function changeTable(
   let retries = 0
   for (let attempt = 1; ; attempt++) {
     await state.refresh()
-    if (transaction && hasTransaction(state, transaction)) return { version: null, metrics: {}, wasThere: true, retries }
+    if (transaction && hasTransaction(state, transaction)) {
+      await state.confirm()
+      return { version: null, metrics: {}, wasThere: true, retries }
+    }
     const view = viewOf(state)
     const planned = await prepare(view)
     if (planned === null && transaction === null) return { version: null, metrics: {}, wasThere: false, retries }

@@ -26,6 +26,15 @@ describe('crashed, crashed again while it recovers, and without power at its end
   })
 })
 
+test('a run takes a batch for delivered by a commit whose name was not durable yet, and then the power goes', async () => {
+  const scenario = scenarios.find(({ name }) => name === 'windowed aggregation, append, into delta')!
+  const reference = await referenceOf(scenario)
+  const commits = new Set(reference.trace.filter(({ label }) => /_delta_log\/0*[12]\.json$/.test(label)).map(({ number }) => number))
+  const trials = trialsOf(scenario, reference).filter(({ point, again }) => commits.has(point.operation) && again === 'checkpoint/offsets')
+  expect(trials).toHaveLength(2)
+  for (const trial of trials) expect((await runTrial(scenario, reference, trial)).mismatch, JSON.stringify(trial)).toBeNull()
+})
+
 test('a real process that is killed twice', async () => {
   const { points, mismatches } = await killRounds(scenarios.slice(1, 2), 1, () => {})
   expect(mismatches).toEqual([])
