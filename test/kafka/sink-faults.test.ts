@@ -7,6 +7,7 @@ import { readTopic, valuesOf } from './read-topic.ts'
 import { describeKafka, sharedBroker, uniqueName } from './shared-broker.ts'
 import { keyed, openSink, type SinkRunOptions } from './sink-run.ts'
 import { createTopic, deleteTopic, openCluster } from './topics.ts'
+import { transaction } from './transactions.ts'
 
 /** Numbers of the protocol's requests. */
 const produce = 0
@@ -99,9 +100,10 @@ describeKafka('the Kafka sink when something fails', () => {
       })
       await expect(add(older, 1, meanwhile)).rejects.toThrow(FencedError)
       await expect(add(older, 1)).rejects.toThrow(FencedError)
-      expect(await add(newer!, 2)).toMatchObject({ status: 'committed' })
+      // which the older one did not disturb: it looked who owns the output, and let go
+      expect(await add(newer!, 2)).toMatchObject({ status: 'committed', metrics: { attempts: '1' } })
       await expect(add(older, 2)).rejects.toThrow(FencedError)
-      expect(await add(newer!, 3)).toMatchObject({ status: 'committed' })
+      expect(await add(newer!, 3)).toMatchObject({ status: 'committed', metrics: { attempts: '1' } })
       // an older run that comes back does not take over again
       await expect(open({ epoch: 1 })).rejects.toThrow(FencedError)
       expect(await add(newer!, 4)).toMatchObject({ status: 'committed' })
@@ -137,6 +139,27 @@ describeKafka('the Kafka sink when something fails', () => {
     const shorter = { ...options, 'kafka.transaction.timeout.ms': '300' }
     await expect(open({ epoch: 2, options: shorter })).rejects.toMatchObject({ code: 'KAFKA_TRANSACTION_TIMEOUT_TOO_SHORT' })
     await (await open({ epoch: 3 })).stop()
+  })
+
+  test("a token behind another query's open transaction is waited for, not overlooked", async () => {
+    const tokenTopic = uniqueName('shared-tokens')
+    const { open, add, values } = await output({ tokenTopic })
+    const first = await open({ epoch: 1 })
+    const other = await transaction(cluster, tokenTopic, ['of another query'], 'leave', 'other')
+    await add(first, 0)
+    await first.stop()
+    let isOpen = false
+    const opening = open({ epoch: 2 }).then((sink) => {
+      isOpen = true
+      return sink
+    })
+    await waitMs(300)
+    expect(isOpen).toBe(false)
+    await other.end('abort')
+    const second = await opening
+    expect(await add(second, 0)).toMatchObject({ status: 'already-committed' })
+    await second.stop()
+    expect(await values()).toEqual([0, 0])
   })
 
   test('a token that is gone: the start is refused, and can be told to go on', async () => {

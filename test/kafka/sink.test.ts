@@ -1,4 +1,4 @@
-import { millrace } from 'millrace'
+import { millrace, t } from 'millrace'
 import 'millrace/kafka'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RefusedRecord } from '../../src/data/side-rows.ts'
@@ -7,6 +7,7 @@ import { partitionOfKey } from '../../src/kafka/sink/partitioner.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
 import { type Compression, produce } from './produce.ts'
 import { readTopic, valuesOf } from './read-topic.ts'
+import { testUser } from './secure-listeners.ts'
 import { describeKafka, sharedBroker, uniqueName } from './shared-broker.ts'
 import { keyAndValue, keyed, openSink, rowsOf, schemaOf } from './sink-run.ts'
 import { createTopic, openCluster } from './topics.ts'
@@ -70,6 +71,49 @@ describeKafka('the Kafka sink', () => {
           expect(partition).toBe(partitionOfKey(bytes, 0, bytes.length, 3))
         }
       }
+    })
+
+    test('a batch is written whole or not at all', async () => {
+      const topic = await freshTopic(2)
+      await using engine = await millrace.local({ threads: 1, print: () => {} })
+      const rows = engine.createDataFrame([{ value: 'a' }, { value: 'b' }, { value: 'c' }], { value: t.string() })
+      const write = (options: Readonly<Record<string, string>>, mode: 'append' | 'overwrite' = 'append') =>
+        rows
+          .selectExpr('value', ...(options['topic'] ? [] : [`'${topic}' AS topic`]))
+          .write.format('kafka')
+          .mode(mode)
+          .options({ ...servers(), ...options })
+          .save()
+      await write({ topic })
+      await write({})
+      await write({ deliveryGuarantee: 'at-least-once', topic })
+      expect((await valuesOf(cluster, topic)).sort()).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'c', 'c', 'c'])
+      await expect(write({ topic }, 'overwrite')).rejects.toMatchObject({ code: 'UNSUPPORTED_SAVE_MODE' })
+      await expect(write({ topic: 'no-such-topic' })).rejects.toMatchObject({ code: 'KAFKA_UNKNOWN_TOPIC' })
+      const failing = rows.selectExpr(`IF(value = 'c', raise_error('no'), value) AS value`).write.format('kafka')
+      await expect(
+        failing
+          .mode('append')
+          .options({ ...servers(), topic })
+          .save(),
+      ).rejects.toThrow('no')
+      expect(await valuesOf(cluster, topic)).toHaveLength(9)
+    })
+
+    test('a login by SCRAM over TLS', async () => {
+      const topic = await freshTopic()
+      const { secure } = await sharedBroker()
+      const login = {
+        'kafka.bootstrap.servers': secure.saslTls,
+        'kafka.security.protocol': 'SASL_SSL',
+        'kafka.ssl.truststore.location': secure.caFile,
+        'kafka.sasl.mechanism': 'SCRAM-SHA-256',
+        'kafka.sasl.jaas.config': `org.apache.kafka.common.security.scram.ScramLoginModule required username="${testUser.name}" password="${testUser.password}";`,
+      }
+      const sink = await openSink({ options: { ...optionsFor(topic), ...login } })
+      await sink.addBatch({ batchId: 0, rows: keyed('secret'), outputMode: 'append' })
+      await sink.stop()
+      expect(await valuesOf(cluster, topic)).toEqual(['secret'])
     })
 
     test('all columns', async () => {

@@ -8,6 +8,7 @@ export async function transaction(
   topic: string,
   values: readonly string[],
   ending: Ending | 'leave',
+  key?: string,
 ): Promise<{ end(ending: Ending): Promise<void> }> {
   const { library } = cluster
   const id = `transaction-${randomUUID()}`
@@ -16,7 +17,13 @@ export async function transaction(
   const { producerId, producerEpoch } = await retry(() => cluster.request(coordinator, [library.initProducerIdV4.api], id, 60_000, -1n, -1))
   const added = [{ transactionalId: id, producerId, producerEpoch, verifyOnly: false, topics: [{ name: topic, partitions: [0] }] }]
   await retry(() => cluster.request(coordinator, [library.addPartitionsToTxnV5.api], added as never))
-  const messages = values.map((value) => ({ topic, partition: 0, value: Buffer.from(value), timestamp: BigInt(Date.now()) }))
+  const messages = values.map((value) => ({
+    topic,
+    partition: 0,
+    value: Buffer.from(value),
+    timestamp: BigInt(Date.now()),
+    ...(key !== undefined && { key: Buffer.from(key) }),
+  }))
   await retry(async () =>
     cluster.request(await cluster.leaderOf(topic, 0), [library.produceV9.api], -1, 30_000, messages as never, {
       transactionalId: id,

@@ -1,5 +1,5 @@
 import { InvalidQueryError } from '../../base/errors.ts'
-import type { Sink, SinkContext, SinkProvider } from '../../sinks/sink.ts'
+import type { BoundedWrite, Sink, SinkContext, SinkProvider } from '../../sinks/sink.ts'
 import { KafkaCluster } from '../cluster.ts'
 import { AtLeastOnceKafkaSink } from './at-least-once.ts'
 import { encodersOf, type SinkParts } from './delivery.ts'
@@ -11,15 +11,44 @@ import { GroupTokenStore } from './token-store.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { TopicTokenStore } from './topic-token-store.ts'
 
-/** `writeStream.format('kafka')`. */
+/** `writeStream.format('kafka')`, and `write.format('kafka')`. */
 export const kafkaSinkProvider: SinkProvider = {
   formats: ['kafka'],
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: false,
+  bounded: { modes: ['append', 'errorifexists'], write: writeBounded },
   async open(context) {
     const options = sinkOptions(context.options)
     return openKafkaSink(context, options, await KafkaCluster.open(options.connection))
   },
+}
+
+/**
+ * A batch is one transaction under an id of its own, so that read_committed consumers see all of it or nothing. Where rows name their topics and there is no
+ * tokenTopic, nothing could say afterwards whether it was committed: it is written at least once.
+ */
+async function writeBounded({ schema, options: given, withRows, random, ...write }: BoundedWrite): Promise<void> {
+  const told = Object.keys(given).map((name) => name.toLowerCase())
+  const hasPlace = ['topic', 'tokentopic', 'deliveryguarantee'].some((name) => told.includes(name))
+  const options = sinkOptions(hasPlace ? given : { ...given, deliveryGuarantee: 'at-least-once' })
+  const context: SinkContext = {
+    ...write,
+    schema,
+    options: given,
+    outputMode: 'append',
+    queryId: `batch-${random.uuid()}`,
+    queryName: null,
+    epoch: 1,
+    recovering: false,
+    checkFence: async () => {},
+    print: () => {},
+  }
+  const sink = await openKafkaSink(context, options, await KafkaCluster.open(options.connection))
+  try {
+    await withRows((rows) => sink.addBatch({ batchId: 0, rows, outputMode: 'append' }))
+  } finally {
+    await sink.stop()
+  }
 }
 
 /** The sink owns the cluster from here on. */
