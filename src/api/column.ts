@@ -289,3 +289,9 @@ function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   return typeof value === 'string' ? JSON.stringify(value) : `a ${Array.isArray(value) ? 'list' : typeof value}`
 }
+
+/** What a name in `select` and `col` stands for: a column, or with `*` and `a.*` all columns of the rows, of the relation a or of the struct a. */
+export function attributeOrStar(name: string): UnresolvedExpression {
+  if (name === '*') return { kind: 'star' }
+  return name.endsWith('.*') ? { kind: 'star', of: name.slice(0, -2) } : { kind: 'attribute', name }
+}

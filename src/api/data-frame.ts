@@ -42,7 +42,7 @@ import { numbered, sameSemantics, semanticHash, toSchema } from '../plan/reshape
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 import type { WatermarkOptions } from '../plan/watermark-options.ts'
 import type { EnginePort } from '../query/engine-port.ts'
-import { Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
+import { attributeOrStar, Column, columnExpression, columnsOf, namedExpressions } from './column.ts'
 import { type ExplainMode, explainText } from './explain-text.ts'
 import { boundOn, joinOn, joinType, keySets, seedOf } from './frame-arguments.ts'
 import type { DataFrame, Row, StreamFrame } from './frame-types.ts'
@@ -575,6 +575,5 @@ function aliased(items: readonly { readonly name: string; readonly expression: U
 
 /** A name (as Spark reads names: dots go into structs), '*', or a column. */
 function selectItem(item: unknown): UnresolvedExpression {
-  if (item === '*') return { kind: 'star' }
-  return typeof item === 'string' ? { kind: 'attribute', name: item } : columnExpression('an item of select or groupBy', item)
+  return typeof item === 'string' ? attributeOrStar(item) : columnExpression('an item of select or groupBy', item)
 }

@@ -33,6 +33,7 @@ import type { Ambiguous, Col, Expr, GeneratedColumns, N, Named, Num, Sorted, T, 
 import type { ExplainMode } from './explain-text.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Observation } from './observation.ts'
+import type { ItemNames, ItemOf, StarItem, StarName, StarNames } from './select-types.ts'
 import type { DeadLetterFrame, DeadLetterOptions, LateRowColumns, SideOutputs } from './side-output-types.ts'
 import type { StateFunctions } from './state-function-types.ts'
 import type { Kind, ModesOf, StreamState, WhyNot } from './stream-modes.ts'
@@ -152,26 +153,6 @@ type AfterJoin<L extends Kind, R extends Kind, JK> = L extends 'batch'
 type RightKeys<R, JK> = JK extends 'semi' | 'anti' ? never : keyof R
 type Opt<JK, Side extends 'L' | 'R'> = JK extends 'full' ? null : JK extends (Side extends 'L' ? 'right' : 'left') ? null : never
 
-/** The columns that an item of select stands for. */
-type ItemNames<I> = I extends string
-  ? I
-  : I extends Named<infer M, any>
-    ? M
-    : I extends GeneratedColumns<infer C>
-      ? keyof C & string
-      : never
-type ItemOf<I, P> = I extends string
-  ? never
-  : I extends Named<infer M, infer X>
-    ? P extends M
-      ? X
-      : never
-    : I extends GeneratedColumns<infer C>
-      ? P extends keyof C
-        ? C[P]
-        : never
-      : never
-
 type Name<S> = keyof S & string
 type SortKey<S> = Name<S> | Expr<any> | Sorted
 /** Names of columns that can be an event time. */
@@ -206,6 +187,10 @@ export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K>, ShapeOps<K>
   select<A extends readonly (Name<S> | Named<string, any> | GeneratedColumns<any>)[]>(
     ...columns: A
   ): Frame<{ [P in ItemNames<A[number]>]: P extends A[number] & keyof S ? S[P] : ItemOf<A[number], P> }, K>
+  /** As above, with `*` for all columns and `event.*` for all fields of a struct column, each a column of its own. */
+  select<const A extends readonly (Name<S> | StarName<S> | Named<string, any> | GeneratedColumns<any>)[]>(
+    ...columns: A
+  ): Frame<{ [P in StarNames<A[number], S>]: StarItem<A[number], P, S> }, K>
   select<R>(f: (c: Cols<S>) => { [P in keyof R]: Expr<R[P]> }): Frame<{ [P in keyof R]: R[P] }, K>
   drop<D extends Name<S>>(...columns: D[]): Frame<{ [P in keyof S as P extends D ? never : P]: S[P] }, K>
   withColumnRenamed<A extends Name<S>, const B extends string>(

@@ -1,5 +1,5 @@
 // Expected rows and texts are those of Spark 4.2.0.
-import { broadcast, MemoryStream, t } from 'millrace'
+import { broadcast, col, MemoryStream, t } from 'millrace'
 import { describe, expect, test, vi } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 import { code, columnsOf, ordered } from './rows.ts'
@@ -32,6 +32,26 @@ describe('names and shape', () => {
       ['item', 'string'],
       ['amount', 'int'],
     ])
+  })
+  test('select expands stars: all columns, a struct with its fields, a relation with its columns', async () => {
+    const place = t.struct({ lat: t.double(), deep: t.struct({ n: t.int() }) })
+    const events = engine().createDataFrame(
+      [
+        { id: 1, event: { lat: 1.5, deep: { n: 7 } } },
+        { id: 2, event: null },
+      ],
+      { id: t.int(), event: place.nullable() },
+    )
+    const expanded = events.select('id', 'event.*')
+    expect(columnsOf(expanded)).toEqual(['id int', 'lat double?', 'deep struct?'])
+    expect(await ordered(expanded.select('id', 'lat', 'deep.*'))).toEqual(['1 1.5 7', '2 null null'])
+    expect(events.select('event.deep.*' as never).columns).toEqual(['n'])
+    expect(events.select(col('event.*'), col('id').as('key')).columns).toEqual(['lat', 'deep', 'key'])
+    expect(events.select('*', 'event.*').columns).toEqual(['id', 'event', 'lat', 'deep'])
+    expect(events.alias('e').select('e.*' as never).columns).toEqual(['id', 'event'])
+    expect(await ordered(expanded)).toEqual(await ordered(events.selectExpr('id', 'event.*')))
+    expect(() => events.select('id.*' as never)).toThrow(code('CANNOT_RESOLVE_STAR_EXPAND'))
+    expect(() => events.select('nope.*' as never)).toThrow(code('CANNOT_RESOLVE_STAR_EXPAND'))
   })
   test('hints and partitions are checked and change nothing', async () => {
     const same = broadcast(sales())

@@ -1,6 +1,6 @@
 import type { Temporal } from 'temporal-polyfill'
 import type { InferRow } from '../../src/api/frame-types.ts'
-import { coalesce, col, length, lit, sum, upper, when } from '../../src/api/functions.ts'
+import { coalesce, col, count, length, lit, sum, upper, when, window } from '../../src/api/functions.ts'
 import { t } from '../../src/api/types.ts'
 import type { Decimal } from '../../src/data/decimal.ts'
 import { ads, clicks, engine, is, numbers, type perCampaign } from './queries.ts'
@@ -33,6 +33,24 @@ const asNamed = clicks.select('ad_id', col('price').cast('long').as('cents'))
 is<keyof InferRow<typeof asNamed>, 'ad_id' | 'cents'>(true)
 const spread = ads.select((c) => ({ ...c, n: length(c.ad_id) }))
 is<InferRow<typeof spread>, { ad_id: string; campaign_id: string; n: number }>(true)
+
+// --- all fields of a struct, all columns
+const expanded = clicks.select('ad_id', 'geo.*')
+is<InferRow<typeof expanded>, { ad_id: string; lat: number; lon: number }>(true)
+const everything = clicks.select('*', 'geo.*')
+is<keyof InferRow<typeof everything>, keyof InferRow<typeof clicks> | 'lat' | 'lon'>(true)
+const windowed = clicks.groupBy(({ event_time }) => ({ w: window(event_time, '1 minute') })).agg(() => ({ n: count() }))
+const ends = windowed.select('w.*', 'n', col('n').cast('int').as('m'))
+is<InferRow<typeof ends>, { start: Temporal.Instant; end: Temporal.Instant; n: bigint; m: number | null }>(true)
+const maybe = clicks.select((c) => ({ who: c.ad_id, at: when(c.price.gt(1), c.geo) }))
+const fromNull = maybe.select('who', 'at.*')
+is<InferRow<typeof fromNull>, { who: string; lat: number | null; lon: number | null }>(true)
+// @ts-expect-error a string has no fields
+clicks.select('ad_id.*')
+// @ts-expect-error no such column
+clicks.select('place.*')
+// @ts-expect-error the struct is one column of the result no more
+clicks.select('geo.*').select('geo')
 
 // --- operands
 // @ts-expect-error no arithmetic on strings

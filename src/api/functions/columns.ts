@@ -1,14 +1,14 @@
 /** Columns, constants, and any function by its name. */
 import { parseExpression } from '../../plan/sql/parse.ts'
-import { Column } from '../column.ts'
+import { attributeOrStar, Column } from '../column.ts'
 import type { Col, Literal, Operand, UntypedCol } from '../column-types.ts'
 import { literalOf } from '../literal.ts'
 import type { FromJs, TypeToken } from '../types.ts'
 import { call } from './call.ts'
 
-/** A column by name, `a.x` for a column x of the relation alias('a') or a field x of a. Not checked by the compiler. */
-export function col<const Name extends string>(name: Name): UntypedCol<Name> {
-  return new Column(name === '*' ? { kind: 'star' } : { kind: 'attribute', name }) as unknown as UntypedCol<Name>
+/** A column by name, `a.x` for a column x of the relation alias('a') or a field x of a; `*` and `a.*` for all of them. Not checked by the compiler. */
+export function col<const Name extends string>(name: Name): UntypedCol<Name extends `${string}*` ? string : Name> {
+  return new Column(attributeOrStar(name)) as unknown as UntypedCol<Name extends `${string}*` ? string : Name>
 }
 /** A constant; with a type, as that type: `lit(1, t.double())`. */
 export function lit<const V extends Literal>(value: V): Col<FromJs<V>>
