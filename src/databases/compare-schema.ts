@@ -51,6 +51,13 @@ export function planWrite(schema: Schema, shape: TableShape, wanted: Wanted, dia
   }
   const { key, onConflict, batchSize } = wanted
   const keyTakesNull = onConflict === 'error' ? true : keyOf(schema, shape, wanted).nullsAreEqual
+  const whyNot = onConflict === 'error' ? null : (dialect.whyNotByKey?.(shape, key) ?? null)
+  if (whyNot !== null) {
+    throw new InvalidQueryError('DATABASE_KEY_UNFIT', {
+      what: `rows of ${table} can't be told apart by ${key.join(', ')}: ${whyNot}`,
+      todo: 'change the table, or let the query create it',
+    })
+  }
   return { table: shape.table, columns, key, onConflict, keyTakesNull, batchSize }
 }
 

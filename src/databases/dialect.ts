@@ -64,6 +64,8 @@ export interface Dialect {
   readonly types: { readonly text: string; readonly key: string; readonly long: string }
   /** Whether a key of a table that is created takes nulls, and takes them as equal. Asked with a session, since it may go by the server's version. */
   readonly nullsInKeys: boolean
+  /** Why rows can't be told apart by these columns of a table, beyond what its keys say; null where they can. */
+  whyNotByKey?(shape: TableShape, key: readonly string[]): string | null
   faultOf(error: unknown): Fault
   /** What the server says, with its own code: `duplicate key value … (23505)`. */
   messageOf(error: unknown): string

@@ -6,8 +6,9 @@
 import type { Column, ColumnBatch, FixedColumn } from '../../data/column-batch.ts'
 import type { DataType } from '../../data/types.ts'
 import { jsonText, valueAt } from '../row-text.ts'
+import { Unfit } from '../time-text.ts'
 import { numericBytes } from './numeric.ts'
-import { arrayBytes, checkText, intervalBytes, jsonbBytes, postgresDays, postgresUs, Unfit } from './scalar-bytes.ts'
+import { arrayBytes, checkText, intervalBytes, jsonbBytes, postgresDays, postgresUs } from './scalar-bytes.ts'
 import { type ColumnForm, formOf } from './types.ts'
 
 /** What a column becomes: fixed in length and written from its own array, or bytes that are ready. */

@@ -3,6 +3,7 @@
 import { isYearMonth } from '../../data/intervals.ts'
 import type { DataType } from '../../data/types.ts'
 import { type Physical, toPhysical } from '../../data/values.ts'
+import { Unfit } from '../time-text.ts'
 import { numericBytes } from './numeric.ts'
 import { type BinaryForm, elementForm, elementOids } from './types.ts'
 
@@ -15,9 +16,6 @@ const firstDay = -2_451_545
 const endDay = 2_145_031_949
 const firstUs = -211_813_488_000_000_000n
 const endUs = 9_223_371_331_200_000_000n
-
-/** A value that no column of PostgreSQL holds. */
-export class Unfit extends Error {}
 
 export function postgresDays(days: number): number {
   const value = days - epochDays

@@ -1,6 +1,7 @@
 import { isDayTime, isInterval, isYearMonth } from '../../data/intervals.ts'
 import type { DataType } from '../../data/types.ts'
 import type { TableColumn } from '../dialect.ts'
+import { holdsVoid } from '../holds-void.ts'
 
 /** How a column's values cross in binary COPY. */
 export type BinaryForm =
@@ -76,20 +77,6 @@ export function elementForm(type: DataType): ColumnForm | undefined {
   if (typeof type !== 'string') return type.kind === 'decimal' ? { form: 'numeric', typeText: 'numeric' } : undefined
   return formOf(type)
 }
-function holdsVoid(type: DataType): boolean {
-  if (typeof type === 'string') return type === 'void'
-  switch (type.kind) {
-    case 'array':
-      return holdsVoid(type.element)
-    case 'map':
-      return holdsVoid(type.key) || holdsVoid(type.value)
-    case 'struct':
-      return type.fields.some((field) => holdsVoid(field.type))
-    default:
-      return false
-  }
-}
-
 /** Column types into which each of ours goes by assignment, losing nothing but digits behind a column's own precision. */
 const accepting: Readonly<Record<string, readonly string[]>> = {
   boolean: ['boolean'],
