@@ -55,16 +55,26 @@ export function cleanSelect({ schema }: ReadRequest, select: string): string {
 
 /** A column as a strict scan gives it: one of the files', or the text of a malformed record, which such a scan never has, since it fails there. */
 export type StrictColumn = FileColumn | { readonly kind: 'corrupt' }
-/** A value as it comes, or a text that our SQL parses and judges. */
-type FileColumn =
-  | { readonly kind: 'value'; readonly value: string }
-  | {
-      readonly kind: 'text'
-      readonly text: string
-      readonly parse: (text: string) => string
-      readonly name: string
-      readonly type: DataType
-    }
+/** A value as it comes, or one in which our SQL parses and judges texts. */
+type FileColumn = { readonly kind: 'value'; readonly value: string } | ParsedColumn
+interface ParsedColumn {
+  readonly kind: 'parsed'
+  /** The whole as the reader gives it; null where it is the one text itself. */
+  readonly whole: string | null
+  readonly texts: readonly ParsedText[]
+  /** The column, out of the whole and of what the texts came to. */
+  readonly build: (whole: string, values: readonly string[]) => string
+}
+export interface ParsedText {
+  readonly text: string
+  readonly parse: (text: string) => string
+  readonly name: string
+  readonly type: DataType
+}
+/** A column that is one text. */
+export function textColumn(text: ParsedText): ParsedColumn {
+  return { kind: 'parsed', whole: null, texts: [text], build: (_, [value]) => value! }
+}
 
 /**
  * A SELECT that raises where a text has no value. Texts, values and the comparison are three levels of SELECT, because an expression
@@ -84,11 +94,20 @@ export function strictSelect(columns: readonly StrictColumn[], from: string): st
 function strictValues(columns: readonly FileColumn[], from: string): string {
   if (columns.every(({ kind }) => kind === 'value'))
     return `SELECT ${columns.map((column, i) => `${(column as { value: string }).value} AS ${columnName(i)}`).join(', ')} FROM ${from}`
-  const list = (of: (column: FileColumn, i: number) => string) => columns.map(of).join(', ')
-  const texts = list((column, i) => (column.kind === 'text' ? `${column.text} AS t${i}` : `${column.value} AS v${i}`))
-  const values = list((column, i) => (column.kind === 'text' ? `t${i}, ${column.parse(`t${i}`)} AS v${i}` : `v${i}`))
-  const checked = list(
-    (column, i) => `${column.kind === 'text' ? guarded(`v${i}`, `t${i}`, column.type, column.name) : `v${i}`} AS ${columnName(i)}`,
-  )
+  const parsed = (column: FileColumn): readonly ParsedText[] => (column.kind === 'parsed' ? column.texts : [])
+  const list = (of: (column: FileColumn, i: number) => readonly string[]) => columns.flatMap(of).join(', ')
+  const whole = (column: FileColumn, i: number, as: string): readonly string[] => {
+    const value = column.kind === 'parsed' ? column.whole : column.value
+    return value === null ? [] : [as === 'texts' ? `${value} AS w${i}` : `w${i}`]
+  }
+  const texts = list((column, i) => [...whole(column, i, 'texts'), ...parsed(column).map(({ text }, k) => `${text} AS t${i}_${k}`)])
+  const values = list((column, i) => [
+    ...whole(column, i, 'values'),
+    ...parsed(column).flatMap(({ parse }, k) => [`t${i}_${k}`, `${parse(`t${i}_${k}`)} AS v${i}_${k}`]),
+  ])
+  const checked = list((column, i) => {
+    const judged = parsed(column).map(({ type, name }, k) => guarded(`v${i}_${k}`, `t${i}_${k}`, type, name))
+    return [`${column.kind === 'parsed' ? column.build(`w${i}`, judged) : `w${i}`} AS ${columnName(i)}`]
+  })
   return `SELECT ${checked} FROM (SELECT ${values} FROM (SELECT ${texts} FROM ${from}))`
 }

@@ -10,7 +10,7 @@
  */
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
-import { corruptColumn, mendedSelect, type StrictColumn, strictSelect } from './corrupt-records.ts'
+import { corruptColumn, mendedSelect, type StrictColumn, strictSelect, textColumn } from './corrupt-records.ts'
 import { type CsvDialect, type CsvRecord, csvDialect, parseCsvRecord } from './csv-records.ts'
 import { columnName } from './duck-types.ts'
 import { type Mender, mendedFields, mendFiles, originalPath, type ReadRecord } from './mend-files.ts'
@@ -42,7 +42,7 @@ export function readCsv(request: ReadRequest): FileScan {
     if (i === corrupt) return { kind: 'corrupt' }
     const text = textOf(quoteName(name))
     if (type === 'string') return { kind: 'value', value: options.flag('multiLine', false) ? text : oneLine(text, name) }
-    return { kind: 'text', text, parse: (text) => parseField(text, type, formats), name, type }
+    return textColumn({ text, parse: (text) => parseField(text, type, formats), name, type })
   })
   const names = ownFields(request).map(({ name }) => name)
   const paths = files.map((file) => file.path)

@@ -12,9 +12,18 @@
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
-import { cleanSelect, corruptColumn, type JudgedValue, mendedSelect, type StrictColumn, strictSelect } from './corrupt-records.ts'
+import {
+  cleanSelect,
+  corruptColumn,
+  type JudgedValue,
+  mendedSelect,
+  type StrictColumn,
+  strictSelect,
+  textColumn,
+} from './corrupt-records.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { groupByBuffer } from './json-buffers.ts'
+import { isParsed, nestedTexts, readType, wholeValue, withNestedValues } from './json-fields.ts'
 import { jsonMender } from './json-records.ts'
 import { leniencyOf } from './lenient-json.ts'
 import { type Mender, mendedFields, mendFiles, originalPath } from './mend-files.ts'
@@ -95,7 +104,7 @@ function compression({ options }: ReadRequest): string {
 function readColumns(request: ReadRequest, added: readonly string[]): string {
   const corrupt = corruptColumn(request.schema, request.options)
   const columns = request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) || i === corrupt ? [] : [`${quoteText(name)}: '${readType(type).replaceAll("'", "''")}'`],
+    isPartition(request, i) || i === corrupt ? [] : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
   )
   const all = [...columns, ...added]
   return `{${all.length > 0 ? all.join(', ') : `'\u0001': 'VARCHAR'`}}`
@@ -104,17 +113,9 @@ function readColumns(request: ReadRequest, added: readonly string[]): string {
 /** A column over mended records; the text of a malformed one is filled in above. */
 function mendedValue(column: StrictColumn): string {
   if (column.kind === 'corrupt') return 'NULL::VARCHAR'
-  return column.kind === 'text' ? column.parse(column.text) : column.value
-}
-
-/** How DuckDB's reader is to deliver a field: text where the value is parsed by our rules. */
-function readType(type: DataType): string {
-  return isParsed(type) ? 'VARCHAR' : duckType(type, 'TIMESTAMPTZ')
-}
-function isParsed(type: DataType): boolean {
-  // DuckDB takes a number to a decimal by way of a double
-  if (typeof type !== 'string') return type.kind === 'decimal'
-  return type === 'timestamp' || type === 'timestamp_ntz' || type === 'date' || type === 'binary' || type === 'void' || isInterval(type)
+  if (column.kind === 'value') return column.value
+  const values = column.texts.map(({ text, parse }) => parse(text))
+  return column.build(column.whole ?? '', values)
 }
 
 function columnsOf(request: ReadRequest): StrictColumn[] {
@@ -124,17 +125,21 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
     if (i === corrupt) return { kind: 'corrupt' }
     const column = quoteName(name)
-    if (isParsed(type)) return { kind: 'text', text: column, parse: (text) => parsed(text, type, formats), name, type }
-    return { kind: 'value', value: typeof type === 'string' ? column : `CAST(${column} AS ${duckType(type)})` }
+    const parse = (type: DataType) => (text: string) => parsed(text, type, formats)
+    if (isParsed(type)) return textColumn({ text: column, parse: parse(type), name, type })
+    const texts = nestedTexts(type, column, name).map((each) => ({ ...each, parse: parse(each.type) }))
+    const value = wholeValue(type, column)
+    return texts.length === 0
+      ? { kind: 'value', value }
+      : { kind: 'parsed', whole: value, texts, build: (whole, values) => withNestedValues(type, whole, values) }
   })
 }
 
 function judgedValues(request: ReadRequest): JudgedValue[] {
-  const formats = timeFormats(request.options)
-  return request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) || !isParsed(type) || type === 'void'
+  return columnsOf(request).flatMap((column) =>
+    column.kind !== 'parsed'
       ? []
-      : [{ text: quoteName(name), value: parsed(quoteName(name), type, formats) }],
+      : column.texts.filter(({ type }) => type !== 'void').map(({ text, parse }) => ({ text, value: parse(text) })),
   )
 }
 
@@ -150,7 +155,7 @@ function parsed(text: string, type: DataType, formats: TimeFormats): string {
     case 'binary':
       return `try(from_base64(${text}))`
     case 'void':
-      return 'NULL'
+      return 'NULL::INTEGER'
     default:
       return `try_cast(${text} AS ${duckType(type)})`
   }

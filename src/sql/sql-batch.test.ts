@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LocalFiles } from '../base/local-files.ts'
 import type { FileFormat, Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
-import { type DataType, struct } from '../data/types.ts'
+import { type DataType, type Field, struct } from '../data/types.ts'
 import { Decimal, rowsToColumns, Temporal } from '../data/values.ts'
 import { chooseRecordBytes } from './json-buffers.ts'
 import type { SqlBatch } from './sql-batch.ts'
@@ -150,6 +150,53 @@ describe('JSON files', () => {
     expect(await read('json', [file('a.json', `${line}\n{"s":null,"b":"?","d":1234567890123.455}`)], nested)).toEqual([
       [{ at: '2001-01-01T00:00:00Z', n: 5 }, ['a', null], [['k', 1.5]], [104, 105], '12345678901234567.89', '2001-02-03'],
       [null, null, null, null, '1234567890123.46', null],
+    ])
+  })
+  test('a field of a struct is parsed like a column', async () => {
+    const own = [
+      { name: 'at', type: 'timestamp' },
+      { name: 'local', type: 'timestamp_ntz' },
+      { name: 'day', type: 'date' },
+      { name: 'd', type: { kind: 'decimal', precision: 20, scale: 2 } },
+      { name: 'b', type: 'binary' },
+      { name: 'nothing', type: 'void' },
+    ].map((field) => ({ ...field, nullable: true })) as Field[]
+    const times = { kind: 'array', element: 'timestamp', containsNull: true } as const
+    const inner = struct([...own, { name: 'times', type: times, nullable: true }])
+    const nested = schemaOf({ s: struct([{ name: 'My "field"', type: inner, nullable: true }, ...own.slice(0, 1)]) })
+    const flat = schemaOf(Object.fromEntries(own.map(({ name, type }) => [name, type])))
+    const lines = [
+      '{"at":"2001-01-01T05:30+05:30","local":"2001-01-01T00:00","day":"2001-02-03","d":"12345678901234567.89","b":"aGk=","nothing":1}',
+      '{"at":"2001","d":1.5}',
+      '{"at":978307200,"local":null}',
+      '{"at":"2001-01-01 00:00:00.25-0130"}',
+      '{"at":"infinity"}',
+      '{"at":"no time","d":"7"}',
+      '{"day":"no day","at":"2001-01-01 00:00:00 Europe/Paris"}',
+    ]
+    const within = lines.map((line) => `{"s":{"My \\"field\\"":${line.slice(0, -1)},"times":["2001-01-01 00:00:00+01"]},"at":"2001-02"}}`)
+    const columns = (await read('json', [file('flat.json', lines.join('\n'))], flat)) as unknown[][]
+    const fields = await read('json', [file('a.json', [...within, '{"s":null}', '{"s":{"My \\"field\\"":null}}'].join('\n'))], nested)
+    expect(fields).toEqual([
+      ...columns.map((row) => {
+        const values = Object.fromEntries(own.map(({ name }, i) => [name, row[i]]))
+        return [{ 'My "field"': { ...values, times: ['2000-12-31T23:00:00Z'] }, at: '2001-02-01T00:00:00Z' }]
+      }),
+      [null],
+      [{ 'My "field"': null, at: null }],
+    ])
+    expect(columns[1]).toEqual(['2001-01-01T00:00:00Z', null, null, '1.50', null, null])
+  })
+  test('a field of a struct that is no time makes its record malformed, and follows timestampFormat', async () => {
+    const nested = schemaOf({ s: struct([{ name: 'at', type: 'timestamp', nullable: true }]), _corrupt_record: 'string' })
+    const lines = ['{"s":{"at":"2001-01-01 00:00:00"}}', '{"s":{"at":"02/01/2001"}}']
+    expect(await read('json', [file('a.json', lines.join('\n'))], nested)).toEqual([
+      [{ at: '2001-01-01T00:00:00Z' }, null],
+      [{ at: null }, lines[1]],
+    ])
+    expect(await read('json', [file('a.json', lines.join('\n'))], nested, { timestampFormat: 'dd/MM/yyyy' })).toEqual([
+      [{ at: null }, lines[0]],
+      [{ at: '2001-01-02T00:00:00Z' }, null],
     ])
   })
   test.each(['broken', '{"a":"zz"}', '{"t":"no time"}'])('FAILFAST stops at %s', async (line) => {
