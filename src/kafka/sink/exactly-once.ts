@@ -35,6 +35,8 @@ export class ExactlyOnceKafkaSink implements Sink {
   #transaction: Transaction | undefined
   /** As it was last read or written; undefined before this run has put its name into it. */
   #token: CommitToken | undefined
+  /** Once another run has the output, nothing more is asked of the brokers: it would disturb that run. */
+  #fenced: FencedError | undefined
   #hasWarned = false
   #isStopped = false
 
@@ -68,6 +70,7 @@ export class ExactlyOnceKafkaSink implements Sink {
 
   async addBatch(batch: SinkBatch): Promise<SinkCommit> {
     const { batchId } = batch
+    if (this.#fenced) throw this.#fenced
     this.#parts.topics.beginBatch()
     let sent: Delivered | undefined
     let attempts = 0
@@ -230,10 +233,11 @@ export class ExactlyOnceKafkaSink implements Sink {
   }
 
   #superseded(token: CommitToken): FencedError {
-    return new FencedError('KAFKA_PRODUCER_FENCED', {
+    this.#fenced = new FencedError('KAFKA_PRODUCER_FENCED', {
       what: `another run (epoch ${token.epoch}, ${token.run}) has taken over the output of this query: ${this.#parts.store.description} names it, and this one is epoch ${this.#context.epoch}`,
       todo: 'stop one of the two runs; where a checkpoint was copied or restored from a backup, give this query another transactionalIdPrefix',
     })
+    return this.#fenced
   }
 
   /** At a start: what the last batches took. */
