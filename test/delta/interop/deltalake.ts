@@ -1,0 +1,110 @@
+/**
+ * `npm run delta:interop`: tables written by Millrace are read by the Python package deltalake, and the other way round, with the same rows; both write to one table at the
+ * same time. Needs Python 3.10 or later; makes a venv in a cache folder once a machine (MILLRACE_DELTA_CACHE; MILLRACE_DELTA_PYTHON names a Python that has the packages).
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Engine, MemoryStream, millrace, t } from 'millrace'
+import { DeltaTable } from 'millrace/delta'
+import { feedOf, finish, Jobs, rowsOf, same } from './jobs.ts'
+import { makeTables } from './tables.ts'
+
+const packages = ['deltalake==1.6.6', 'pyarrow==26.0.1']
+
+function python(): string {
+  const given = process.env['MILLRACE_DELTA_PYTHON']
+  if (given) return given
+  const venv = join(
+    process.env['MILLRACE_DELTA_CACHE'] ?? join(homedir(), '.cache', 'millrace-delta'),
+    packages.join('-').replaceAll('=', ''),
+  )
+  const command = join(venv, 'bin', 'python')
+  if (existsSync(join(venv, 'done'))) return command
+  const run = (name: string, ...args: string[]) => {
+    const { status, stderr, error } = spawnSync(name, args, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${error?.message ?? stderr}`)
+  }
+  run('python3', '-m', 'venv', '--clear', venv)
+  run(command, '-m', 'pip', 'install', '-q', ...packages)
+  run('touch', join(venv, 'done'))
+  return command
+}
+
+async function readByDeltalake(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
+  for (const { name, path, feed } of await makeTables(engine, folder)) {
+    same(`deltalake reads ${name}`, await jobs.do('read', { path }), await rowsOf(engine, path))
+    if (feed) same(`deltalake reads the changes of ${name}`, await jobs.do('feed', { path }), await feedOf(engine, path))
+  }
+  const path = join(folder, 'streamed')
+  same('deltalake reads an older version', await jobs.do('read', { path, version: 10 }), await rowsOf(engine, path, { versionAsOf: '10' }))
+}
+
+async function writtenByDeltalake(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
+  const path = join(folder, 'python')
+  await jobs.do('make', { path })
+  same('Millrace reads what deltalake wrote', await rowsOf(engine, path), await jobs.do('read', { path }))
+  same('Millrace reads the changes that deltalake kept', await feedOf(engine, path), await jobs.do('feed', { path }))
+  const table = DeltaTable.forPath(engine, path)
+  await table.delete('id = 8')
+  // plain letters: deltalake does not decode the names of folders when it reads changes
+  const source = engine.createDataFrame(
+    [
+      { id: 7, city: 'cologne' },
+      { id: 20, city: null },
+    ],
+    { id: t.int(), city: t.string().nullable() },
+  )
+  await table.as('t').merge(source.alias('s'), 't.id = s.id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+  await table.optimize().executeCompaction()
+  same('deltalake reads its table after a delete, a merge and a compaction', await jobs.do('read', { path }), await rowsOf(engine, path))
+  same('and its changes', await jobs.do('feed', { path }), await feedOf(engine, path))
+}
+
+/** A stream, deltalake, and compactions write to one table; every row is there once. */
+async function concurrent(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
+  const path = join(folder, 'shared')
+  const batches = 40
+  const stream = new MemoryStream(engine, { id: t.int(), city: t.string().nullable() })
+  const query = await stream
+    .toDF()
+    .writeStream.option('checkpointLocation', join(folder, '.checkpoints', 'shared'))
+    .format('delta')
+    .start(path)
+  stream.addData({ id: 0, city: 'stream' })
+  await query.processAllAvailable()
+  let retries = 0
+  const ours = async () => {
+    for (let i = 1; i < batches; i++) {
+      stream.addData({ id: i, city: 'stream' })
+      await query.processAllAvailable()
+      retries += Number((query.lastProgress?.sink.metrics as any)?.numRetries ?? 0)
+      if (i % 10 === 0) await DeltaTable.forPath(engine, path).optimize().executeCompaction()
+    }
+  }
+  await Promise.all([ours(), jobs.do('append', { path, start: 1000, count: batches })])
+  await query.stop()
+  const expected = [
+    ...Array.from({ length: batches }, (_, i) => `{"city":"s:stream","id":"i:${i}"}`),
+    ...Array.from({ length: batches }, (_, i) => `{"city":"s:python","id":"i:${1000 + i}"}`),
+  ].sort()
+  same(`two writers at once, as Millrace reads it (${retries} commits of the stream came second)`, await rowsOf(engine, path), expected)
+  same('two writers at once, as deltalake reads it', await jobs.do('read', { path }), expected)
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'millrace-interop-'))
+await mkdir(folder, { recursive: true })
+const engine = await millrace.local()
+const jobs = new Jobs(python(), 'deltalake_jobs.py')
+try {
+  await readByDeltalake(engine, jobs, folder)
+  await writtenByDeltalake(engine, jobs, folder)
+  await concurrent(engine, jobs, folder)
+} finally {
+  jobs.end()
+  await engine.close()
+  await rm(folder, { recursive: true, force: true })
+}
+finish()
