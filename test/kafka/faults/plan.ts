@@ -68,7 +68,7 @@ function drawPlace(dice: Dice, kind: FaultKind, target: Target['kind']): Place {
   }
   const chance = dice.next()
   // the commit log is what a query writes after its transaction has ended
-  if (!isOfNetwork && chance < 0.1) return { kind: 'step', step: 'commit-log/write', when: 'before' }
-  if (chance < 0.15) return { kind: 'message', api: 'InitProducerId', side }
+  if (!isOfNetwork && chance < 0.05) return { kind: 'step', step: 'commit-log/write', when: 'before' }
+  if (isOfNetwork && chance < 0.1) return { kind: 'message', api: 'InitProducerId', side }
   return { kind: 'message', api: dice.pick(ofTransactions), side }
 }
