@@ -11,7 +11,7 @@ export interface Struck {
   /** `EndTxn answer`, `before sink/commit`. */
   readonly place: string
   readonly how: string
-  /** A transaction of the client was open then: something had been added, and the client did not know how it ended. */
+  /** A transaction of the client was open then: from the first request that adds to it until the client knows how it ended. */
   readonly inTransaction: boolean
   /** The worker was between the first step and the last of a batch then. */
   readonly inBatch: boolean
