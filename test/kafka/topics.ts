@@ -1,5 +1,5 @@
 import { ClientProperties } from '../../src/kafka/client-properties.ts'
-import { KafkaCluster } from '../../src/kafka/cluster.ts'
+import { errorsOf, KafkaCluster } from '../../src/kafka/cluster.ts'
 import { connectionOf } from '../../src/kafka/connection-options.ts'
 
 /** A cluster as a source with these options would open it. */
@@ -23,7 +23,16 @@ export async function createTopic(
     assignments: [],
     configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
   }
-  await cluster.request('any', [createTopicsV7.api], [topic], 30_000, false)
+  for (const deadlineMs = Date.now() + 30_000; ; ) {
+    try {
+      await cluster.request('any', [createTopicsV7.api], [topic], 30_000, false)
+      break
+    } catch (error) {
+      // a broker that has just come up has, for a moment, no brokers to put a topic on
+      if (!errorsOf(error).includes('INVALID_REPLICATION_FACTOR') || Date.now() > deadlineMs) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
   for (;;) {
     const found = (await cluster.metadata([name])).topics.get(name)
     if (found && found.partitions.size === partitions && [...found.partitions.values()].every(({ leader }) => leader >= 0)) return

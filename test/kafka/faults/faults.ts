@@ -129,8 +129,9 @@ export class Faults implements Interference {
   #dueAt({ api, clientId }: Request, side: 'request' | 'answer', { isInBatch }: WorkerProcess): Fault | undefined {
     const isInside = this.#clock === 'transactions' ? this.transactions.isOpen(clientId) : isInBatch
     return this.#due(
-      // where its own place does not come, it takes the next one inside
-      ({ place }, isOverdue) => (place.kind === 'message' && place.side === side && place.api === api) || (isOverdue && isInside),
+      ({ place }, isOverdue) =>
+        // where its own message does not come, it takes the next one inside
+        place.kind === 'message' && ((place.side === side && place.api === api) || (isOverdue && isInside)),
     )
   }
   #due(fits: (fault: Fault, isOverdue: boolean) => boolean): Fault | undefined {

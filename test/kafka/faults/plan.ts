@@ -43,7 +43,8 @@ export class Dice {
 
 /** Requests of a transaction. InitProducerId stands before it, and decides over the one before. */
 const ofTransactions: readonly Api[] = ['AddPartitionsToTxn', 'Produce', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn']
-const steps: readonly BatchStep[] = ['offset-log/write', 'batch/run', 'sink/commit', 'commit-log/write']
+/** Twice the one at which the output and the query's own logs disagree for a moment. */
+const steps: readonly BatchStep[] = ['offset-log/write', 'batch/run', 'sink/commit', 'sink/commit', 'commit-log/write']
 
 /** The faults of one round: a broker restart and a freeze in turn, mostly a kill, and four of the network. */
 export function drawFaults(dice: Dice, round: number, target: Target['kind'], batches: number): Fault[] {
