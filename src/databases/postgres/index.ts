@@ -1,7 +1,8 @@
 // The subpath export millrace/postgres: importing it makes the format `postgres` known to every engine of the process.
-import { registerSink } from '../../sinks/providers.ts'
+import { registerDatabase } from '../jdbc/register.ts'
+import { postgresServer } from './read-table.ts'
 import { postgresSinkProvider } from './sink.ts'
 
-registerSink(postgresSinkProvider)
+registerDatabase(postgresServer, postgresSinkProvider)
 
 export { postgresSinkProvider }

@@ -1,7 +1,8 @@
 // The subpath export millrace/sqlite: importing it makes the format `sqlite` known to every engine of the process.
-import { registerSink } from '../../sinks/providers.ts'
+import { registerDatabase } from '../jdbc/register.ts'
+import { sqliteServer } from './read-table.ts'
 import { sqliteSinkProvider } from './sink.ts'
 
-registerSink(sqliteSinkProvider)
+registerDatabase(sqliteServer, sqliteSinkProvider)
 
 export { sqliteSinkProvider }

@@ -76,6 +76,14 @@ export class SqliteSession implements Session {
     })
   }
 
+  /** The columns of a SELECT, with the types that they were declared with; an expression has none. */
+  columnsOf(sql: string): { readonly name: string; readonly declared: string }[] {
+    return this.#database
+      .prepare(sql)
+      .columns()
+      .map(({ name, type }) => ({ name, declared: type ?? '' }))
+  }
+
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await whenFree(this.#lock, () => this.#database.exec('BEGIN IMMEDIATE'))
     let result: T

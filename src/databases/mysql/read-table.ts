@@ -1,0 +1,95 @@
+import type { FieldPacket } from 'mysql2/promise'
+import { type DataType, decimal } from '../../data/types.ts'
+import type { JdbcServer, ReadColumn, TableReader } from '../jdbc/reader.ts'
+import { quoted } from '../table-name.ts'
+import { mysqlConnection, mysqlOptionNames } from './connection.ts'
+import { MySqlDatabase } from './session.ts'
+
+export const mysqlServer: JdbcServer = {
+  schemes: ['mysql', 'mariadb'],
+  module: 'millrace/mysql',
+  optionNames: mysqlOptionNames,
+  database: (options) => new MySqlDatabase(mysqlConnection(options)),
+  async open(options, sql): Promise<TableReader> {
+    const session = await new MySqlDatabase(mysqlConnection(options)).connect()
+    try {
+      const [, fields] = await session.client.query(`SELECT * FROM ${sql} LIMIT 0`)
+      const columns = fields.map(columnOf)
+      return {
+        columns,
+        async *rows(places, fetchSize) {
+          const list = places.map((place) => quoted(columns[place]!.name, '`')).join(', ') || '1'
+          const { rows } = await session.run(`SELECT ${list} FROM ${sql}`)
+          for (let from = 0; from < rows.length; from += fetchSize) yield rows.slice(from, from + fetchSize)
+        },
+        close: () => session.close(),
+      }
+    } catch (error) {
+      await session.close().catch(() => {})
+      throw error
+    }
+  },
+}
+
+const notNull = 1
+const unsigned = 32
+/** The number of the character set of bytes. */
+const binary = 63
+
+/** By the protocol's numbers of types. */
+function columnOf(field: FieldPacket): ReadColumn {
+  const {
+    name,
+    columnType,
+    type = columnType,
+    flags,
+    columnLength = 0,
+    decimals = 0,
+    characterSet,
+  } = field as FieldPacket & {
+    readonly columnType?: number
+    readonly columnLength?: number
+    readonly characterSet?: number
+  }
+  const isUnsigned = (Number(flags) & unsigned) !== 0
+  const wider = (signed: DataType, other: DataType): DataType => (isUnsigned ? other : signed)
+  const typeOf = (): DataType => {
+    switch (type) {
+      case 1:
+        return columnLength === 1 ? 'boolean' : wider('byte', 'short')
+      case 2:
+        return wider('short', 'int')
+      case 9:
+      case 13:
+        return 'int'
+      case 3:
+        return wider('int', 'long')
+      case 8:
+        return wider('long', decimal(20, 0))
+      case 4:
+        return 'float'
+      case 5:
+        return 'double'
+      case 0:
+      case 246: {
+        const precision = columnLength - (isUnsigned ? 0 : 1) - (decimals > 0 ? 1 : 0)
+        return precision <= 38 ? decimal(precision, decimals) : 'string'
+      }
+      case 10:
+        return 'date'
+      case 7:
+      case 12:
+        return 'timestamp'
+      case 249:
+      case 250:
+      case 251:
+      case 252:
+      case 253:
+      case 254:
+        return characterSet === binary ? 'binary' : 'string'
+      default:
+        return 'string'
+    }
+  }
+  return { name, type: typeOf(), nullable: (Number(flags) & notNull) === 0 }
+}
