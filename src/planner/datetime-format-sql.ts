@@ -12,7 +12,35 @@ export function formatTimeSql(time: string, pattern: string): string {
   const offset = fixedOffset(zone)
   const seconds = offset === undefined ? `((epoch_us(${local}) - epoch_us(${time})) // 1000000)` : String(offset)
   const texts = pieces.flatMap((piece) => pieceTexts(piece, { local, seconds, zone, pattern }))
-  return `CAST(CASE WHEN ${time} IS NOT NULL THEN ${texts.length === 0 ? "''" : texts.join(' || ')} END AS VARCHAR)`
+  const anyYear = `CASE WHEN ${time} IS NOT NULL THEN ${texts.length === 0 ? "''" : texts.join(' || ')} END`
+  const formats = pieces.map(strftimeFormat)
+  if (pieces.length === 0 || formats.includes(undefined)) return `CAST(${anyYear} AS VARCHAR)`
+  return `CASE WHEN ${local} BETWEEN ${fourDigitYears} THEN strftime(${local}, ${stringLiteral(formats.join(''))}) ELSE CAST(${anyYear} AS VARCHAR) END`
+}
+
+/** What DuckDB's own function surely writes as Java does, at several times the speed of pieces put together: years of four digits, and these fields. */
+const strftimeFields: Readonly<Record<string, string>> = {
+  yyyy: '%Y',
+  MM: '%m',
+  MMM: '%b',
+  MMMM: '%B',
+  dd: '%d',
+  EEE: '%a',
+  EEEE: '%A',
+  HH: '%H',
+  hh: '%I',
+  mm: '%M',
+  ss: '%S',
+  SSS: '%g',
+  SSSSSS: '%f',
+  a: '%p',
+}
+const fourDigitYears = "TIMESTAMP '1000-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+function strftimeFormat(piece: PatternPiece): string | undefined {
+  if (piece.kind === 'text') return piece.text.replaceAll('%', '%%')
+  if (piece.kind === 'field') return strftimeFields[piece.letter.repeat(piece.count)]
+  const inner = piece.pieces.map(strftimeFormat)
+  return inner.includes(undefined) ? undefined : inner.join('')
 }
 
 interface Formatted {

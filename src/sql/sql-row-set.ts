@@ -10,7 +10,7 @@ import type { SqlBatchRun } from './sql-batch-run.ts'
 import { checkWrite, writeOne, writeParts } from './write-files.ts'
 
 /**
- * A relation's rows. The first use runs it: `consume` and a write into one file keep nothing, since a sink does one of them and no more;
+ * A relation's rows. The first use runs it: `consume` and a write of files keep nothing, since a sink does one of them and no more;
  * every other use keeps the rows, as does any use after the first. (A caller that wants several writes gives a materialised relation.)
  */
 export class SqlRowSet implements RowSet {
@@ -71,7 +71,7 @@ export class SqlRowSet implements RowSet {
   async writeFiles(write: WriteFiles): Promise<WrittenFile[]> {
     checkWrite(this.schema, write)
     const inParts = write.partitionBy.length > 0 || write.bounds !== undefined
-    if (this.#used || inParts) await this.#keep()
+    if (this.#used) await this.#keep()
     this.#used = true
     const written = inParts
       ? await writeParts(this.#batch, this.#files, this.#relation, write)

@@ -94,7 +94,7 @@ export async function writeParts(batch: SqlBatchRun, files: Files, relation: Sql
   const sorted = batch.session.nextTable()
   const folders = keys.map((index, i) => `, nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
   const order = names.length > 0 ? ` ORDER BY ${names.join(', ')}` : ''
-  await batch.session.run(`CREATE TEMP TABLE ${sorted} AS SELECT *${folders.join('')} FROM ${relation.text}${order}`)
+  await batch.execute(relation, (query) => `CREATE TEMP TABLE ${sorted} AS SELECT *${folders.join('')} FROM ${query.text}${order}`)
   const cut = new FileCutter(write.bounds ?? {})
   const result: WrittenFile[] = []
   for (const { values, first, last } of await rangesOf(batch, sorted, names)) {
