@@ -368,6 +368,6 @@ describe('what is refused', () => {
   })
   test('no output', async () => {
     expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() }, () => undefined)).toThrow('outputs')
-    expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() })).toThrow('a undefined')
+    expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() })).toThrow('INVALID_FUNCTION: lateRows was given')
   })
 })
