@@ -330,6 +330,7 @@ describe('writeStream', () => {
     expect(() => rate.writeStream.foreachBatch('x' as never)).toThrow(code('INVALID_FUNCTION'))
     expect(asked.started.length).toBe(before)
   })
+  const context = { keepsDeadLetters: false, deadLetter: () => {} }
   test('foreachBatch gets a batch frame over the batch’s rows, and is waited for', async () => {
     const seen: unknown[] = []
     await rate.writeStream
@@ -339,14 +340,16 @@ describe('writeStream', () => {
       .start()
     expect(last().format).toBe('foreachBatch')
     const instance = last().instance as ForeachBatchInstance
-    await instance.call({ kind: 'local', relation: 'r', schema: parseDdl('value bigint') }, 7n)
+    await instance.call({ kind: 'local', relation: 'r', schema: parseDdl('value bigint') }, 7n, context)
     expect(seen).toEqual([7n, false, [{ value: 1n }]])
     await rate.writeStream
       .foreachBatch(() => {
         throw new Error('boom')
       })
       .start()
-    await expect((last().instance as ForeachBatchInstance).call({ kind: 'local', schema: parseDdl('a int') }, 0n)).rejects.toThrow('boom')
+    await expect((last().instance as ForeachBatchInstance).call({ kind: 'local', schema: parseDdl('a int') }, 0n, context)).rejects.toThrow(
+      'boom',
+    )
     await rate.writeStream
       .foreachBatch(() => {})
       .format('noop')

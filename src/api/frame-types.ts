@@ -9,6 +9,7 @@
  * - one level an operation: TypeScript stops at 100 nested mapped types (TS2589).
  */
 import type { ForeachWriter } from '../data/foreach-writer.ts'
+import type { ForeachBatchContext } from '../data/refusing-context.ts'
 import type { Schema } from '../data/schema.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import type { WatermarkOptions } from '../plan/watermark-options.ts'
@@ -477,7 +478,7 @@ export interface OutputWriter<S> {
   options(options: Readonly<Record<string, OptionValue>>): OutputWriter<S>
   partitionBy(...columns: Name<S>[]): OutputWriter<S>
   foreach(writer: ForeachWriter<Row<S>> | ((row: Row<S>) => unknown)): OutputWriter<S>
-  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): OutputWriter<S>
+  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint, context: ForeachBatchContext) => Promise<unknown> | void): OutputWriter<S>
 }
 
 /** When batches run: at multiples of an interval ('10 seconds', or milliseconds; 0: one after the other), until all that is there now is done, or once. */
@@ -492,8 +493,8 @@ export interface StreamWriter<S, Q extends StreamState, M extends OutputMode = '
   partitionBy(...columns: Name<S>[]): StreamWriter<S, Q, M>
   queryName(name: string): StreamWriter<S, Q, M>
   trigger(trigger: TriggerInput): StreamWriter<S, Q, M>
-  /** The function gets each batch's rows; with the same id again after a crash. The rows are gone when it has returned. */
-  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint) => Promise<unknown> | void): StreamWriter<S, Q, M>
+  /** The function gets each batch's rows; with the same id again after a crash. The rows are gone when it has returned. A row that it can't write it gives to context.deadLetter. */
+  foreachBatch(f: (rows: DataFrame<S>, batchId: bigint, context: ForeachBatchContext) => Promise<unknown> | void): StreamWriter<S, Q, M>
   /** The writer gets each batch's rows, one by one or all at once; a function alone is its `process`. See ForeachWriter for who is called when. */
   foreach(writer: ForeachWriter<Row<S>> | ((row: Row<S>) => unknown)): StreamWriter<S, Q, M>
   /**

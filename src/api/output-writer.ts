@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
+import type { ForeachBatchContext } from '../data/refusing-context.ts'
 import type { Row } from '../data/row-set.ts'
 import { isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import type { OutputSpec } from '../query/engine-port.ts'
@@ -29,7 +30,7 @@ export class OutputWriter {
   foreach(writer: ForeachWriter | ((row: Row) => unknown)): OutputWriter {
     return this.#with(this.#writer.foreach(writer))
   }
-  foreachBatch(f: (rows: unknown, batchId: bigint) => unknown): OutputWriter {
+  foreachBatch(f: (rows: unknown, batchId: bigint, context: ForeachBatchContext) => unknown): OutputWriter {
     return this.#with(this.#writer.foreachBatch(f))
   }
   /** The output under its name. */

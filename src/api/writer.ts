@@ -1,6 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
+import type { ForeachBatchContext } from '../data/refusing-context.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { deadLetterFields, lateRowFields } from '../data/side-rows.ts'
@@ -112,7 +113,7 @@ interface QuerySettings {
   readonly format: string
   readonly options: Options
   readonly partitionBy: readonly string[]
-  readonly foreachBatch?: (rows: unknown, batchId: bigint) => unknown
+  readonly foreachBatch?: (rows: unknown, batchId: bigint, context: ForeachBatchContext) => unknown
   readonly foreach?: ForeachWriter
   readonly outputs?: OutputsInstance
   readonly lateRows?: LateRowsOutput
@@ -169,7 +170,7 @@ export class QueryWriter {
   trigger(trigger: unknown): QueryWriter {
     return this.#with({ trigger: triggerOf(trigger) })
   }
-  foreachBatch(f: (rows: unknown, batchId: bigint) => unknown): QueryWriter {
+  foreachBatch(f: (rows: unknown, batchId: bigint, context: ForeachBatchContext) => unknown): QueryWriter {
     if (typeof f !== 'function')
       throw new InvalidQueryError('INVALID_FUNCTION', {
         what: `foreachBatch was given a value of type ${typeof f}`,
@@ -226,8 +227,8 @@ export class QueryWriter {
     const instance: ForeachBatchInstance | ForeachInstance | OutputsInstance | undefined =
       (foreachBatch && {
         kind: 'foreach-batch',
-        call: async (plan, batchId) => {
-          await foreachBatch(this.#frameOf(plan), batchId)
+        call: async (plan, batchId, context) => {
+          await foreachBatch(this.#frameOf(plan), batchId, context)
         },
       }) ??
       (foreach && { kind: 'foreach', writer: foreach }) ??

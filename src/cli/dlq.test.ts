@@ -88,6 +88,35 @@ test('a replay goes back into the source, and is read once', async () => {
   expect((await run('ls', join(folder, 'letters-string'))).out).toBe('0 dead letters\n')
 })
 
+test('rows that expressions and the sink refused go back as JSON lines, where that is asked for', async () => {
+  await writeFile(join(folder, 'in', 'a.json'), '{"id":1,"d":2}\n{"id":2,"d":0}\nno json\n{"id":9007199254740993,"d":1}\n')
+  const fields = { id: t.long(), d: t.int() }
+  const source = engine.readStream.schema(fields).name('events').json(join(folder, 'in'))
+  const query = await source
+    .selectExpr('id', 'd', '10 div d as share')
+    .writeStream.trigger({ availableNow: true })
+    .option('checkpointLocation', join(folder, 'checkpoint'))
+    .foreach((row) => {
+      if ((row as { id: bigint }).id > 5n) throw new Error('too large')
+    })
+    .deadLetters((letters) => letters.output.format('json').option('path', join(folder, 'letters')))
+    .start()
+  await query.awaitTermination()
+  const [letters, again] = [join(folder, 'letters'), join(folder, 'again')]
+  expect((await run('replay', letters, '--to', again)).out).toMatch(/a\.json: 1 records, written\n2 dead letters not replayed/)
+  const rows = await run('replay', letters, '--to', again, '--rows')
+  expect(rows.out).toMatch(/a\.json: 1 records, there already/)
+  expect(rows.out).toMatch(/-expression-rows\.json: 1 records, written/)
+  expect(rows.out).toMatch(/-sink-rows\.json: 1 records, written/)
+  const names = (await readdir(again)).filter((name) => name.endsWith('rows.json'))
+  const texts = await Promise.all(names.map((name) => readFile(join(again, name), 'utf8')))
+  expect(texts.sort()).toEqual(['{"id":2,"d":0}\n', '{"id":9007199254740993,"d":1,"share":10}\n'])
+  // as a source that reads JSON takes them
+  expect((await engine.read.json(join(again, '*rows.json'), fields).collect()).length).toBe(2)
+  const other = join(folder, 'other')
+  expect((await run('replay', letters, '--to', other, '--rows', '--json')).out).toContain('"notReplayed":0')
+})
+
 test('wrong usage, and a folder without letters', async () => {
   expect((await run('replay', folder)).err).toContain('needs --to')
   expect((await run('shwo', folder)).err).toContain('did you mean show')

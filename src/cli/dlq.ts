@@ -22,7 +22,8 @@ Commands:
 
 replay writes the records as they were read, under names that say which they are; a file that is there is not written again, so that a
 replay may be repeated. Put right what was wrong first: the schema, the program, or the records themselves, in the file that it wrote elsewhere.
-Rows that a function or the sink refused, and records of topics, have no file to go to; they are counted.
+Rows that an expression, a function or the sink refused have no file to go to: with --rows they are written as JSON lines, as they stood at that place of the query. Records of
+topics go back by a program: docs/late-and-broken-rows.md has it. What is not replayed is counted.
 
 Options:
   --batch <n>      only those of batch n
@@ -30,6 +31,7 @@ Options:
   --reason <code>  show: only those with this reason
   --last <n>       show: only the last n
   --to <folder>    replay: the folder that the source reads
+  --rows           replay: also rows that are no records of a file, as a JSON file for each batch, stage and source
   --header <line>  replay: the first line of each file (CSV with a header)
   --dry-run        replay: say what would be written, and write nothing
   --json           print JSON: ls and replay one object, show a line for each letter
@@ -44,7 +46,10 @@ Exit codes:
 const commands = {
   ls: { operands: ['the folder of the dead letters'], options: ['batch', 'source', 'json'] },
   show: { operands: ['the folder of the dead letters'], options: ['batch', 'source', 'reason', 'last', 'json'] },
-  replay: { operands: ['the folder of the dead letters'], options: ['batch', 'source', 'to', 'header', 'dry-run', 'json'] },
+  replay: {
+    operands: ['the folder of the dead letters'],
+    options: ['batch', 'source', 'to', 'rows', 'header', 'dry-run', 'json'],
+  },
 } as const
 
 /** `millrace dlq …`: returns the exit code. */
@@ -187,25 +192,42 @@ interface ReplayedFile {
   readonly status: 'written' | 'there already' | 'would be written'
 }
 
+/** What goes into one file: records of a file, or rows of a place; undefined for what can go into none. */
+function placeOf({ batchId, stage, source, file, topic, raw }: Letter, takesRows: boolean): readonly unknown[] | undefined {
+  if (raw === null) return undefined
+  if (stage === 'source' && file !== null) return [batchId, source, file]
+  return takesRows && stage !== 'source' && topic === null && isObject(raw) ? [batchId, stage, source] : undefined
+}
+function isObject(raw: Uint8Array): boolean {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(raw).toString())
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+  } catch {
+    return false
+  }
+}
+
 /** One file for each batch and file of origin, whatever else is asked for: so the name says what is in it, and it is written once. */
 async function replay(letters: readonly Letter[], { values }: Parsed, terminal: Terminal): Promise<void> {
   const groups = new Map<string, Letter[]>()
   let left = 0
   for (const letter of letters) {
-    if (letter.stage !== 'source' || letter.file === null || letter.raw === null) {
+    const place = placeOf(letter, values['rows'] === true)
+    if (place === undefined) {
       left++
       continue
     }
-    const key = JSON.stringify([letter.batchId, letter.source, letter.file])
+    const key = JSON.stringify(place)
     groups.set(key, [...(groups.get(key) ?? []), letter])
   }
   const files = new LocalFiles()
   const written: ReplayedFile[] = []
   for (const [key, group] of groups) {
-    const { batchId, file } = group[0]!
-    const name = `replayed-b${batchId}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}-${basename(file!).replace(/(\.gz|\.zst)$/, '')}`
+    const { batchId, file, stage } = group[0]!
+    const ending = file === null ? `${stage}-rows.json` : basename(file).replace(/(\.gz|\.zst)$/, '')
+    const name = `replayed-b${batchId}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}-${ending}`
     const path = join(resolve(String(values['to'])), extname(name) === '' ? `${name}.txt` : name)
-    const header = values['header'] === undefined ? [] : [Buffer.from(`${String(values['header'])}\n`)]
+    const header = values['header'] === undefined || file === null ? [] : [Buffer.from(`${String(values['header'])}\n`)]
     const content = Buffer.concat([...header, ...group.flatMap(({ raw }) => [Buffer.from(raw!), Buffer.from('\n')])])
     const isThere = (await files.stat(path)) !== undefined
     const status = isThere
@@ -219,6 +241,7 @@ async function replay(letters: readonly Letter[], { values }: Parsed, terminal: 
   }
   if (values['json']) return terminal.out(`${jsonLine({ files: written, notReplayed: left })}\n`)
   for (const { path, records, status } of written) terminal.out(`${path}: ${records} records, ${status}\n`)
-  if (left > 0) terminal.out(`${countText(left)} that no file source can take: see millrace dlq show\n`)
+  if (left > 0)
+    terminal.out(`${countText(left)} not replayed: see millrace dlq show, and millrace dlq --help for rows and records of topics\n`)
   if (written.length + left === 0) terminal.out('nothing to replay\n')
 }

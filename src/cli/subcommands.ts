@@ -27,7 +27,7 @@ const valued: Readonly<Record<string, 'text' | 'texts' | 'whole' | 'number'>> = 
   reason: 'text',
   header: 'text',
 }
-const flags = ['json', 'delete', 'dry-run', 'same-id', 'new-id', 'help'] as const
+const flags = ['json', 'delete', 'dry-run', 'rows', 'same-id', 'new-id', 'help'] as const
 
 /** `help`: the text of it is wanted; `wrong`: what is wrong with the command line. */
 export function parseSubcommand(

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
+import type { ForeachBatchContext } from '../data/refusing-context.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
@@ -43,7 +44,7 @@ export interface SinkInstance {
 /** The `instance` of foreachBatch: `call` gets a batch plan over the rows, valid until it returns. */
 export interface ForeachBatchInstance {
   readonly kind: 'foreach-batch'
-  call(plan: LogicalPlan, batchId: bigint): Promise<void>
+  call(plan: LogicalPlan, batchId: bigint, context: ForeachBatchContext): Promise<void>
 }
 /** The `instance` of foreach: the user's writer. */
 export interface ForeachInstance {

@@ -95,7 +95,9 @@ async function withPlans(provider: SinkProvider, context: SinkContext, { relatio
 
 function foreachBatch(instance: ForeachBatchInstance, schema: Schema, { relations }: BatchEnvironment) {
   let name = ''
-  const sink = foreachBatchSink((_rows, batchId) => instance.call({ kind: 'local', schema, relation: name }, BigInt(batchId)))
+  const sink = foreachBatchSink((_rows, batchId, context) =>
+    instance.call({ kind: 'local', schema, relation: name }, BigInt(batchId), context),
+  )
   const withRelation: WithRelation = (sql, relation, use) =>
     relations.with(sql, relation, (given) => {
       name = given

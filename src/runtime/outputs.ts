@@ -58,7 +58,7 @@ export async function openOutputs(
 function openOutput(spec: OutputSpec, context: SinkContext, memoryTables: unknown, providers: readonly SinkProvider[]): Promise<Sink> {
   const instance = spec.instance as ForeachBatchInstance | undefined
   if (instance?.kind === 'foreach-batch') {
-    return Promise.resolve(foreachBatchSink((_rows, batchId) => instance.call(spec.plan, BigInt(batchId))))
+    return Promise.resolve(foreachBatchSink((_rows, batchId, context) => instance.call(spec.plan, BigInt(batchId), context)))
   }
   return findProvider('sink', spec.format, providers).open({
     ...context,

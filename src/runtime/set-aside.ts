@@ -48,8 +48,10 @@ export class SetAside {
     if (!this.deadLetters) return
     await this.deadLetters.add('sink', null, refused)
     if (refused.length > 0) await this.checkLimits()
-    // a sink that does not count, or has kept an earlier delivery, leaves no account
-    if (numOutputRows >= 0) this.#sink = { at: 'sink', rowsIn: rows, rowsOn: numOutputRows, lateRows: 0, deadLetters: refused.length }
+    // a sink that does not count, or has kept an earlier delivery, leaves no account, but for what it refuses
+    if (numOutputRows < 0 && refused.length === 0) return
+    const rowsOn = numOutputRows >= 0 ? numOutputRows : rows - refused.length
+    this.#sink = { at: 'sink', rowsIn: rowsOn + refused.length, rowsOn, lateRows: 0, deadLetters: refused.length }
   }
 
   /** Delivers what was set aside: the last thing before the batch is done. */

@@ -1,18 +1,20 @@
 import { InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
+import { type ForeachBatchContext, Refusals } from '../data/refusing-context.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 
 /** The user's function: gets the rows, valid until it is done, and the batch id, by which it can tell a batch that is delivered again. */
-export type ForeachBatchFunction = (rows: RowSet, batchId: number) => Promise<void> | void
+export type ForeachBatchFunction = (rows: RowSet, batchId: number, context: ForeachBatchContext) => Promise<void> | void
 
 /** At least once: the batch that was running at a crash is delivered again under the same id, and the function decides what that means. */
 export function foreachBatchSink(call: ForeachBatchFunction): Sink {
   return {
     description: 'ForeachBatchSink',
     guarantee: 'at-least-once',
-    async addBatch({ batchId, rows }: SinkBatch): Promise<SinkCommit> {
+    async addBatch({ batchId, rows, keepsDeadLetters = false }: SinkBatch): Promise<SinkCommit> {
+      const context = new Refusals(keepsDeadLetters, batchId)
       try {
-        await call(rows, batchId)
+        await call(rows, batchId, context)
       } catch (cause) {
         // what the engine refused or failed at inside the function says best itself what to do
         if (cause instanceof MillraceError) throw cause
@@ -22,7 +24,8 @@ export function foreachBatchSink(call: ForeachBatchFunction): Sink {
           cause,
         })
       }
-      return { status: 'committed', numOutputRows: -1 }
+      const refused = context.done()
+      return { status: 'committed', numOutputRows: -1, ...(refused.length > 0 && { refused }) }
     },
     async stop() {},
   }

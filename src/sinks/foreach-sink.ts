@@ -1,5 +1,6 @@
 import { assert, InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
+import { rowJson } from '../data/refusing-context.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
@@ -58,7 +59,7 @@ class ForeachSink implements Sink {
         if (pending instanceof Promise) await pending
       } catch (error) {
         if (refused === null || !(error instanceof UserFunctionError)) throw error
-        refused.push({ reason: error.code, message: error.what, raw: new TextEncoder().encode(rowText(row)) })
+        refused.push({ reason: error.code, message: error.what, raw: new TextEncoder().encode(rowJson(row)) })
       }
     }
     return objects.length - (refused?.length ?? 0)
@@ -80,10 +81,6 @@ function inUserCode<T>(call: string, batchId: number, run: () => T | Promise<T>,
   }
 }
 
-function rowText(row: unknown): string {
-  return JSON.stringify(row, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? String(row)
-}
-
 const shownRow = 200
 
 function failed(call: string, batchId: number, cause: unknown, row: unknown): Error {
@@ -96,6 +93,6 @@ function failed(call: string, batchId: number, cause: unknown, row: unknown): Er
   })
 }
 function text(row: unknown): string {
-  const json = rowText(row)
+  const json = rowJson(row)
   return json.length > shownRow ? `${json.slice(0, shownRow)}…` : json
 }

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expr, MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
+import { expr, type ForeachBatchContext, MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
 
@@ -339,10 +339,56 @@ test('rows that the sink refuses: foreach goes on with the next', async () => {
     }),
   )
   expect(written).toEqual([1n, 3n])
-  expect(letters.map(({ reason, stage, raw }) => [reason, stage, text(raw)])).toEqual([
-    ['FOREACH_USER_FUNCTION_ERROR', 'sink', '{"n":"2"}'],
-  ])
+  expect(letters.map(({ reason, stage, raw }) => [reason, stage, text(raw)])).toEqual([['FOREACH_USER_FUNCTION_ERROR', 'sink', '{"n":2}']])
   expect(progresses[0]!.books!.at(-1)).toEqual({ at: 'sink', rowsIn: 3, rowsOn: 2, lateRows: 0, deadLetters: 1 })
+})
+
+describe('rows that a function of foreachBatch refuses', () => {
+  const numbers = () => {
+    const stream = new MemoryStream(engine(), { n: t.long() })
+    stream.addData(...[1n, 2n, 3n].map((n) => ({ n })))
+    return stream.toDF()
+  }
+  test('are letters with its reason and message, their JSON or their bytes', async () => {
+    const written: unknown[] = []
+    const { letters, progresses } = await run(numbers(), {}, (writer) =>
+      writer.foreachBatch(async (rows: any, _batchId: bigint, context: ForeachBatchContext) => {
+        for (const row of await rows.collect()) {
+          if (row.n === 1n) written.push(row.n)
+          else if (row.n === 2n) context.deadLetter(row, 'DUPLICATE_KEY', 'two is there')
+          else context.deadLetter(Uint8Array.of(0, 255), 'NOT_MINE')
+        }
+      }),
+    )
+    expect(written).toEqual([1n])
+    expect(letters.map(({ reason, message, stage, raw }) => [reason, message, stage, [...(raw as Uint8Array)]])).toEqual([
+      ['DUPLICATE_KEY', 'two is there', 'sink', [...Buffer.from('{"n":2}')]],
+      ['NOT_MINE', 'NOT_MINE', 'sink', [0, 255]],
+    ])
+    expect(progresses[0]!.books!.at(-1)).toEqual({ at: 'sink', rowsIn: 3, rowsOn: 1, lateRows: 0, deadLetters: 2 })
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 3, rowsOn: 1, lateRows: 0, deadLetters: 2 })
+  })
+  test('need deadLetters, a reason, and the time of the call', async () => {
+    const query = await numbers()
+      .writeStream.trigger({ availableNow: true })
+      .foreachBatch((_rows, _batchId, { keepsDeadLetters, deadLetter }) => {
+        expect(keepsDeadLetters).toBe(false)
+        deadLetter({ n: 5n }, 'DUPLICATE_KEY')
+      })
+      .start()
+    await expect(query.awaitTermination()).rejects.toMatchObject({
+      code: 'DEAD_LETTERS_NOT_KEPT',
+      message: expect.stringContaining('{"n":5}'),
+    })
+    const wrong = run(numbers(), {}, (writer) => writer.foreachBatch((_rows: any, _id: bigint, context: any) => context.deadLetter({}, '')))
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_DEAD_LETTER' })
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    let kept: ForeachBatchContext | undefined
+    await run(numbers(), {}, (writer) =>
+      writer.foreachBatch((_rows: any, _id: bigint, context: ForeachBatchContext) => void (kept = context)),
+    )
+    expect(() => kept!.deadLetter({}, 'LATE')).toThrow('INVALID_DEAD_LETTER')
+  })
 })
 
 describe('limits', () => {
