@@ -5,6 +5,7 @@ import type { Row, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import { parseDdl } from '../plan/schema-text.ts'
 import { checkpointPath, logFolder } from './log-files.ts'
+import { retentionMsOf } from './table-properties.ts'
 import type { TableState } from './table-state.ts'
 
 export type WriteRows = (schema: Schema, rows: readonly Row[], write: WriteFiles) => Promise<WrittenFile[]>
@@ -20,9 +21,6 @@ const checkpointSchema = parseDdl(
     'domainMetadata struct<domain: string, configuration: string, removed: boolean>',
   ].join(', '),
 )
-
-/** delta.deletedFileRetentionDuration: so long the log keeps removed files in mind. */
-const keepsRemovedMs = 7 * 24 * 3_600_000
 
 /** Writes the state as it stands, and then the hint where it is. What was there already is left. */
 export async function writeCheckpoint(files: Files, state: TableState, writeRows: WriteRows, nowMs: number): Promise<void> {
@@ -63,8 +61,10 @@ function rowsOf(state: TableState, nowMs: number): Row[] {
   for (const [domain, configuration] of state.domains) rows.push({ domainMetadata: { domain, configuration, removed: false } })
   for (const add of state.active.values())
     rows.push({ add: { ...add, partitionValues: map(add.partitionValues), tags: map(add.tags), dataChange: false } })
+  // so long VACUUM has to know when a file left the table
+  const keptSince = nowMs - retentionMsOf(metadata!)
   for (const remove of state.removed.values()) {
-    if ((remove.deletionTimestamp ?? 0) < nowMs - keepsRemovedMs) continue
+    if ((remove.deletionTimestamp ?? 0) < keptSince) continue
     rows.push({ remove: { ...remove, partitionValues: map(remove.partitionValues), dataChange: false } })
   }
   return rows

@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { bytesOf, durationMsOf } from '../base/quantities.ts'
+import type { Metadata } from './actions.ts'
 
 const flag = (value: string) => value === 'true' || value === 'false'
 const count = (value: string) => /^\d+$/.test(value) && Number(value) > 0
@@ -49,4 +50,11 @@ export function propertiesIn(owner: string, given: Readonly<Record<string, strin
 /** The options without properties. */
 export function optionsWithoutProperties(owner: string, given: Readonly<Record<string, string>>, known: readonly string[]): Options {
   return new Options(owner, Object.fromEntries(Object.entries(given).filter(([name]) => !name.toLowerCase().startsWith('delta.'))), known)
+}
+
+const weekMs = 7 * 24 * 3_600_000
+/** How long files stay that left the table: `delta.deletedFileRetentionDuration`, a week by default. */
+export function retentionMsOf(metadata: Metadata): number {
+  const given = metadata.configuration?.['delta.deletedFileRetentionDuration']
+  return (given === undefined ? undefined : durationMsOf(given.replace(/^interval\s+/i, ''))) ?? weekMs
 }

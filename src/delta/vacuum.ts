@@ -2,28 +2,21 @@
 import { basename, join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
-import { durationMsOf } from '../base/quantities.ts'
-import type { Metadata, RemoveFile } from './actions.ts'
+import type { RemoveFile } from './actions.ts'
 import { vectorPath } from './deletion-vector.ts'
 import { logFolder } from './log-files.ts'
 import { pathOf } from './paths.ts'
+import { retentionMsOf } from './table-properties.ts'
 import { type TableAccess, viewOf } from './transaction.ts'
 import { changeFolder } from './write-plan.ts'
 
 const hourMs = 3_600_000
-const weekMs = 168 * hourMs
 
 export interface VacuumOptions {
   /** Only says which files would go. */
   readonly dryRun?: boolean
   /** `false`: a retention of less than a week is taken, although readers of older versions and running writers may lose files. */
   readonly retentionDurationCheck?: boolean
-}
-
-/** How long files stay that left the table: `delta.deletedFileRetentionDuration`, a week by default. */
-export function retentionMsOf(metadata: Metadata): number {
-  const given = metadata.configuration?.['delta.deletedFileRetentionDuration']
-  return (given === undefined ? undefined : durationMsOf(given.replace(/^interval\s+/i, ''))) ?? weekMs
 }
 
 /** Gives the paths of the files that went. InvalidQueryError DELTA_VACUUM_RETENTION_PERIOD_TOO_SHORT, DELTA_VACUUM_RETENTION_PERIOD_NEGATIVE. */

@@ -1,8 +1,9 @@
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MemoryStream, t } from 'millrace'
+import { MemoryStream, millrace, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
 import { asText, deltaPlace } from './place.ts'
 
 const place = deltaPlace()
@@ -302,6 +303,26 @@ describe('vacuum', () => {
     await age(169)
     expect(await place.delta().vacuum()).toHaveLength(1)
     expect(await compact()).toEqual(['1 oslo 1'])
+  })
+  test('a longer retention of the table outlives its checkpoints', async () => {
+    await write(frame([1, 'oslo', 1]), { 'delta.deletedFileRetentionDuration': 'interval 30 days', 'delta.checkpointInterval': 1 })
+    await write(frame([2, 'oslo', 2]))
+    await place.delta().optimize().executeCompaction()
+    const days = (count: number) => millrace.local({ clock: { ...systemClock, nowMs: () => Date.now() + count * 24 * 3_600_000 } })
+    for (const [count, gone] of [
+      [10, 0],
+      [31, 2],
+    ] as const) {
+      const later = await days(count)
+      await later
+        .createDataFrame([{ id: count, city: null, n: null }], fields)
+        .write.format('delta')
+        .mode('append')
+        .save(place.table())
+      await age(24 * 365)
+      expect(await DeltaTable.forPath(later, place.table()).vacuum()).toHaveLength(gone)
+      await later.close()
+    }
   })
   test('a short retention is refused', async () => {
     await write(frame([1, 'oslo', 1]))
