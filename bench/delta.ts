@@ -31,7 +31,7 @@ const bench: Bench = async ({ say, short }) => {
       const select = `SELECT range AS id, 'shop-' || (hash(range) % 500) AS shop, (hash(range + 1) % 100000) / 100.0::DOUBLE AS price, make_timestamptz(1700000000000000 + range * 1000) AS at, md5(range::VARCHAR) AS note FROM range(${i * rowsPerFile}, ${(i + 1) * rowsPerFile})`
       await duck.run(`COPY (${select}) TO '${join(input, `${i}.parquet`)}' (FORMAT parquet)`)
     }
-    const seconds: { delta: number[]; duckdb: number[] } = { delta: [], duckdb: [] }
+    const took: { readonly delta: Took[]; readonly duckdb: Took[] } = { delta: [], duckdb: [] }
     for (let round = 0; round <= rounds; round++) {
       const folder = join(work, `round-${round}`)
       await mkdir(join(folder, 'bare'), { recursive: true })
@@ -56,17 +56,22 @@ const bench: Bench = async ({ say, short }) => {
       if (Number(written) !== rows) throw new Error(`${written} rows are in the table, and ${rows} were written`)
       await rm(folder, { recursive: true })
       say(
-        `round ${round}: ${rows} rows, DuckDB alone ${bare.toFixed(2)} s, into Delta ${delta.toFixed(2)} s${round === 0 ? ' (warm-up)' : ''}`,
+        `round ${round}: ${rows} rows, DuckDB alone ${bare.seconds.toFixed(2)} s (CPU ${bare.cpuSeconds.toFixed(2)}), into Delta ${delta.seconds.toFixed(2)} s (CPU ${delta.cpuSeconds.toFixed(2)})${round === 0 ? ' (warm-up)' : ''}`,
       )
       if (round === 0) continue
-      seconds.delta.push(delta)
-      seconds.duckdb.push(bare)
+      took.delta.push(delta)
+      took.duckdb.push(bare)
     }
-    const [delta, duckdb] = [median(seconds.delta), median(seconds.duckdb)]
+    const [delta, duckdb] = [took.delta, took.duckdb].map((rounds) => median(rounds.map(({ seconds }) => seconds))) as [number, number]
+    const [deltaCpu, duckdbCpu] = [took.delta, took.duckdb].map((rounds) => median(rounds.map(({ cpuSeconds }) => cpuSeconds))) as [
+      number,
+      number,
+    ]
     return {
       rowsPerSecond: Math.round(rows / delta),
       duckdbRowsPerSecond: Math.round(rows / duckdb),
       ratio: Number((duckdb / delta).toFixed(2)),
+      cpuRatio: Number((duckdbCpu / deltaCpu).toFixed(2)),
     }
   } finally {
     duck.closeSync()
@@ -76,10 +81,16 @@ const bench: Bench = async ({ say, short }) => {
 }
 export default bench
 
-async function timed(run: () => Promise<void>): Promise<number> {
-  const from = performance.now()
+interface Took {
+  readonly seconds: number
+  /** CPU time of this process, which other work on the machine does not lengthen. */
+  readonly cpuSeconds: number
+}
+async function timed(run: () => Promise<void>): Promise<Took> {
+  const [from, cpu] = [performance.now(), process.cpuUsage()]
   await run()
-  return (performance.now() - from) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds: (performance.now() - from) / 1000, cpuSeconds: (user + system) / 1e6 }
 }
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
