@@ -368,6 +368,8 @@ describe('what is refused', () => {
   })
   test('no output', async () => {
     expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() }, () => undefined)).toThrow('outputs')
-    expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() })).toThrow('INVALID_FUNCTION: lateRows was given')
+    expect(() => (windowed(seconds(engine())).writeStream as any).lateRows({ value: t.int() })).toThrow(
+      'INVALID_FUNCTION: lateRows was given',
+    )
   })
 })

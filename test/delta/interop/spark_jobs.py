@@ -16,6 +16,8 @@ spark = (
     .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
     .config("spark.sql.session.timeZone", "UTC")
     .config("spark.sql.shuffle.partitions", "2")
+    .config("spark.databricks.delta.snapshotPartitions", "1")
+    .config("spark.ui.showConsoleProgress", "false")
     .config("spark.ui.enabled", "false")
     .config("spark.driver.memory", "1g")
     .getOrCreate()
