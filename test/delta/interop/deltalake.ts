@@ -33,6 +33,19 @@ function python(): string {
   return command
 }
 
+/** The packages come from an index of their own: a machine that reaches none, or has no Python, skips this and says so. MILLRACE_DELTA_REQUIRED=1 fails instead. */
+function pythonOrNothing(): string | null {
+  try {
+    return python()
+  } catch (error) {
+    if (process.env['MILLRACE_DELTA_REQUIRED'] === '1') throw error
+    console.log(
+      `skipped: ${packages.join(', ')} can not be installed here (${error instanceof Error ? error.message.trim().slice(-500) : error})`,
+    )
+    return null
+  }
+}
+
 async function readByDeltalake(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
   for (const { name, path, feed } of await makeTables(engine, folder)) {
     same(`deltalake reads ${name}`, await jobs.do('read', { path }), await rowsOf(engine, path))
@@ -94,10 +107,12 @@ async function concurrent(engine: Engine, jobs: Jobs, folder: string): Promise<v
   same('two writers at once, as deltalake reads it', await jobs.do('read', { path }), expected)
 }
 
+const command = pythonOrNothing()
+if (command === null) process.exit(0)
 const folder = await mkdtemp(join(tmpdir(), 'millrace-interop-'))
 await mkdir(folder, { recursive: true })
 const engine = await millrace.local()
-const jobs = new Jobs(python(), 'deltalake_jobs.py')
+const jobs = new Jobs(command, 'deltalake_jobs.py')
 try {
   await readByDeltalake(engine, jobs, folder)
   await writtenByDeltalake(engine, jobs, folder)
