@@ -112,11 +112,12 @@ describeKafka('the Kafka sink when something fails', () => {
     })
 
     test('a transaction that ran out of time is made again; where it always does, the batch is too long', async () => {
-      const { open, add, topic } = await output({ ...more, 'kafka.transaction.timeout.ms': '300' })
+      const { open, add, topic } = await output({ ...more, 'kafka.transaction.timeout.ms': '700' })
       const sink = await open()
       let pauses = 1
-      const slowly = () => large(() => (pauses-- > 0 ? waitMs(1000) : Promise.resolve()))
-      expect(await add(sink, 0, slowly())).toMatchObject({ status: 'committed', metrics: { attempts: '2' } })
+      const slowly = () => large(() => (pauses-- > 0 ? waitMs(1500) : Promise.resolve()))
+      // on a busy machine an attempt that does not pause may be too slow as well
+      expect(await add(sink, 0, slowly())).toMatchObject({ status: 'committed', metrics: { attempts: expect.stringMatching(/^[2-9]$/) } })
       pauses = 9
       await expect(add(sink, 1, slowly())).rejects.toMatchObject({ code: 'KAFKA_TRANSACTION_TIMEOUT_TOO_SHORT' })
       await sink.stop()
