@@ -55,13 +55,15 @@ async function schemasOf(
   changelog: VersionFile | undefined,
   manifest: VersionFile | undefined,
 ): Promise<Map<StoreId, number> | undefined> {
+  // the load needs the manifest of a version, where there is one, and then may not need its changelog
+  if (manifest) return new Map((await readManifest(files, folder, queryId, manifest.version, manifest.epoch)).schemas)
   if (changelog) {
     const { version, epoch } = changelog
     const path = changelogPath(folder, version, epoch)
     const { schemas } = decodeChangelogHeader(await files.read(path), { path, queryId, epoch, version, keyGroups })
     return new Map(Object.entries(schemas).map(([id, schemaId]) => [/^\d+$/.test(id) ? Number(id) : (id as StoreId), schemaId]))
   }
-  return manifest && new Map((await readManifest(files, folder, queryId, manifest.version, manifest.epoch)).schemas)
+  return undefined
 }
 
 /** Operators, and behind them those of their stores that have a name. */
