@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { readPem } from '../pem.ts'
 import type { SearchConnection } from './http.ts'
 import { type IndexName, parseIndexName } from './index-name.ts'
 
@@ -122,7 +122,7 @@ function connectionOf(options: Options): SearchConnection {
   const tls = Object.fromEntries(
     files.flatMap((name) => {
       const path = options.text(`tls.${name}`)
-      return path === undefined ? [] : [[name, pem(`tls.${name}`, path)]]
+      return path === undefined ? [] : [[name, readPem(`tls.${name}`, path)]]
     }),
   )
   return {
@@ -132,16 +132,5 @@ function connectionOf(options: Options): SearchConnection {
     timeoutMs: options.durationMs('requestTimeout') ?? 60_000,
     maxRetries: options.wholeNumber('maxRetries', 0) ?? 8,
     retryDelayMs: options.durationMs('retryDelay') ?? 200,
-  }
-}
-function pem(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
-      what: `${name} = ${path} can't be read`,
-      todo: 'give the path of a PEM file',
-      cause,
-    })
   }
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'mysql2/promise'
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { Options } from '../../base/options.ts'
 import { parseServerUrl } from '../connection-url.ts'
+import { readPem } from '../pem.ts'
 
 export interface MySqlConnection {
   readonly client: ConnectionOptions
@@ -87,6 +87,6 @@ function tlsOf(options: Options): ConnectionOptions['ssl'] {
   return {
     rejectUnauthorized: mode !== 'require',
     verifyIdentity: mode === 'verify-full' || mode === 'true',
-    ...(path !== undefined && { ca: readFileSync(path, 'utf8') }),
+    ...(path !== undefined && { ca: readPem('sslRootCert', path) }),
   }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { Options } from '../../base/options.ts'
 import { parseServerUrl } from '../connection-url.ts'
+import { readPem } from '../pem.ts'
 
 /** How a server is reached. */
 export interface PostgresConnection {
@@ -107,16 +107,5 @@ function tlsOf(text: (name: string) => string | undefined): TlsOptions | false {
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
-  }
-}
-function readPem(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
-      what: `${name} names the file ${path}, which can't be read: ${(cause as Error).message}`,
-      todo: 'give the path of a PEM file',
-      cause,
-    })
   }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { readPem } from '../pem.ts'
 
 /** What a row becomes: a hash of its own, a string (its one value, or its JSON), or an entry of a stream. */
 export type Structure = 'hash' | 'string' | 'json' | 'stream'
@@ -161,7 +161,7 @@ function connectionOf(options: Options, cluster: boolean): RedisConnection {
   const tls = Object.fromEntries(
     files.flatMap((name) => {
       const path = options.text(`tls.${name}`)
-      return path === undefined ? [] : [[name, pem(`tls.${name}`, path)]]
+      return path === undefined ? [] : [[name, readPem(`tls.${name}`, path)]]
     }),
   )
   const [username, password] = [options.text('username'), options.text('password')]
@@ -174,16 +174,5 @@ function connectionOf(options: Options, cluster: boolean): RedisConnection {
     ...(password !== undefined && { password }),
     ...(database !== undefined && { database }),
     ...(Object.keys(tls).length > 0 && { tls }),
-  }
-}
-function pem(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
-      what: `${name} = ${path} can't be read`,
-      todo: 'give the path of a PEM file',
-      cause,
-    })
   }
 }
