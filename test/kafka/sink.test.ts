@@ -194,8 +194,9 @@ describeKafka('the Kafka sink', () => {
       expect(records.map(({ value }) => value).sort()).toEqual([...values, 'last'].sort())
       expect(Math.max(...batches)).toBeLessThanOrEqual(2000)
       expect(new Set(records.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]))
-      // a small batch goes to one partition
-      expect(records.filter(({ partition, offset }) => partition === 0 && offset < 20).length).toBeGreaterThan(10)
+      // a small batch goes to one partition; an attempt that failed has taken offsets before it
+      const offsets = records.filter(({ partition }) => partition === 0).map(({ offset }) => Number(offset))
+      expect(offsets.filter((offset) => offset < Math.min(...offsets) + 20).length).toBeGreaterThan(10)
     })
 
     test('many batches of one partition stay in order', async () => {
