@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
-    globalSetup: ['test/databases/global-setup.ts', 'test/kafka/global-setup.ts'],
+    globalSetup: ['test/servers/global-setup.ts'],
     pool: 'forks',
     execArgv: ['--conditions=millrace-source'],
     maxWorkers: 2,

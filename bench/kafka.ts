@@ -10,6 +10,7 @@ import 'millrace/kafka'
 import { Broker } from '../test/kafka/broker.ts'
 import { installBroker, whyNoBroker } from '../test/kafka/install.ts'
 import { createTopic, openCluster } from '../test/kafka/topics.ts'
+import { phasesOf } from './kafka/phases.ts'
 import { sparkRecordsPerSecond } from './kafka/spark.ts'
 import { copyRates, latencies } from './kafka/to-kafka.ts'
 import { type Ads, expectedCounts, makeAds, sendEvents } from './kafka-events.ts'
@@ -105,11 +106,7 @@ async function streamed(engine: Engine, bootstrap: string, ads: Ads, work: strin
   const startMs = performance.now()
   await query.awaitTermination()
   const ms = performance.now() - startMs
-  const phases: Record<string, number> = {}
-  for (const { durationMs } of query.recentProgress) {
-    for (const [phase, of] of Object.entries(durationMs)) phases[phase] = (phases[phase] ?? 0) + of
-  }
-  return { ms, batches: query.recentProgress.length, phases, counts }
+  return { ms, batches: query.recentProgress.length, phases: phasesOf(query), counts }
 }
 
 function check(counts: ReadonlyMap<string, bigint>, events: number): void {

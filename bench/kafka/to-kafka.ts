@@ -10,6 +10,7 @@ import { partitionKey } from '../../src/kafka/offsets.ts'
 import { decodeBatches, type RecordTarget } from '../../src/kafka/record-batch.ts'
 import { createTopic, openCluster } from '../../test/kafka/topics.ts'
 import type { LatencyOfRecords } from './driver.ts'
+import { phasesOf } from './phases.ts'
 
 /** Copies what lies in `from` several times; records a second of each after the first, which warms up. */
 export async function copyRates(
@@ -49,13 +50,9 @@ async function copyRate(engine: Engine, bootstrap: string, from: string, work: s
     const startMs = performance.now()
     await query.awaitTermination()
     const ms = performance.now() - startMs
-    const phases: Record<string, number> = {}
-    for (const { durationMs } of query.recentProgress) {
-      for (const [phase, of] of Object.entries(durationMs)) phases[phase] = (phases[phase] ?? 0) + of
-    }
     const copied = await countCommitted(cluster, to)
     if (copied !== events) throw new Error(`${copied} records were copied, and ${events} were there`)
-    return { rate: Math.round((events * 1000) / ms), ms: Math.round(ms), batches: query.recentProgress.length, phases }
+    return { rate: Math.round((events * 1000) / ms), ms: Math.round(ms), batches: query.recentProgress.length, phases: phasesOf(query) }
   } finally {
     await cluster.close()
   }

@@ -7,9 +7,9 @@ import 'millrace/postgres'
 import 'millrace/sqlite'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { uniqueName } from '../servers/shared-server.ts'
 import { describeMariaDb, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
 import { describePostgres, postgresUrl, sharedPostgres } from './postgres-server.ts'
-import { uniqueName } from './shared-server.ts'
 
 describePostgres('tables of PostgreSQL', () => suite('postgres', async () => `jdbc:${postgresUrl(await sharedPostgres())}`))
 describeMariaDb('tables of MariaDB', () => suite('mysql', async () => `jdbc:${mariaDbUrl(await sharedMariaDb())}`))

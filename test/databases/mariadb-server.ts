@@ -1,17 +1,17 @@
 import { join } from 'node:path'
 import mysql, { type Connection } from 'mysql2/promise'
+import { freePorts } from '../servers/free-ports.ts'
 import {
   describeServer,
   findProgram,
   folderFor,
-  freePort,
   type RunningServer,
   runProgram,
   sharedServer,
   startServer,
   unprivileged,
   waitFor,
-} from './shared-server.ts'
+} from '../servers/shared-server.ts'
 
 const install = findProgram('mariadb-install-db')
 const mariadbd = findProgram('mariadbd')
@@ -29,7 +29,7 @@ async function startMariaDb(folder: string): Promise<RunningServer> {
   const small = ['--innodb-buffer-pool-size=32M', '--innodb-log-file-size=8M', '--innodb-flush-log-at-trx-commit=0']
   const place = ['--no-defaults', `--datadir=${data}`]
   runProgram(install!, [...place, '--auth-root-authentication-method=normal', '--skip-test-db', `--tmpdir=${data}`, ...small], user)
-  const port = await freePort()
+  const port = (await freePorts(1))[0]!
   const server = startServer(
     mariadbd!,
     [

@@ -19,8 +19,8 @@ import { postgresConnection } from '../../src/databases/postgres/connection.ts'
 import { PostgresDatabase, type PostgresSession } from '../../src/databases/postgres/session.ts'
 import { sinkOptionsOf } from '../../src/databases/sink-options.ts'
 import type { SinkContext } from '../../src/sinks/sink.ts'
+import { type RunningServer, uniqueName } from '../servers/shared-server.ts'
 import { describePostgres, postgresClient, postgresUrl, sharedPostgres, startPostgres, stopPostgres } from './postgres-server.ts'
-import { type RunningServer, uniqueName } from './shared-server.ts'
 
 describePostgres('the PostgreSQL sink when something fails', () => {
   let server: RunningServer

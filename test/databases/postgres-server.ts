@@ -1,17 +1,17 @@
 import { join } from 'node:path'
 import pg from 'pg'
+import { freePorts } from '../servers/free-ports.ts'
 import {
   describeServer,
   findProgram,
   folderFor,
-  freePort,
   type RunningServer,
   runProgram,
   sharedServer,
   startServer,
   unprivileged,
   waitFor,
-} from './shared-server.ts'
+} from '../servers/shared-server.ts'
 
 const initdb = findProgram('initdb')
 const postgres = findProgram('postgres')
@@ -29,7 +29,7 @@ export async function startPostgres(folder: string, port?: number): Promise<Runn
   const log = `${folder}.log`
   if (port === undefined)
     runProgram(initdb!, ['--no-sync', '--auth=trust', '--username=millrace', '--encoding=UTF8', '--locale=C', '-D', data], user)
-  const chosen = port ?? (await freePort())
+  const chosen = port ?? (await freePorts(1))[0]!
   const settings = [
     'listen_addresses=127.0.0.1',
     `port=${chosen}`,

@@ -6,8 +6,9 @@ import 'millrace/postgres'
 import type pg from 'pg'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type RunningServer, uniqueName } from '../servers/shared-server.ts'
 import { describePostgres, postgresClient, postgresUrl, sharedPostgres } from './postgres-server.ts'
-import { type RunningServer, uniqueName } from './shared-server.ts'
+import { problemOf } from './problem-of.ts'
 
 describePostgres('the PostgreSQL sink', () => {
   let server: RunningServer
@@ -51,13 +52,6 @@ describePostgres('the PostgreSQL sink', () => {
     (await client.query({ text: `SELECT ${columns} FROM ${table} ORDER BY 1`, rowMode: 'array' })).rows
   const noteOf = async (table: string) =>
     (await client.query('SELECT * FROM millrace_batches WHERE table_name = $1', [`public.${table}`])).rows[0]
-  const problem = async (work: Promise<any>) => {
-    const query = await work.catch((error) => ({ awaitTermination: () => Promise.reject(error) }))
-    return query.awaitTermination().then(
-      () => undefined,
-      (error: unknown) => error as { code: string; message: string },
-    )
-  }
 
   test('a table is created, and batches are appended with their notes', async () => {
     const table = uniqueName('people')
@@ -301,7 +295,7 @@ describePostgres('the PostgreSQL sink', () => {
     const stream = new MemoryStream(engine, people)
     const query = await started(stream, plain, { change: (w) => w.option('key', 'name'), checkpoint: plain })
     stream.addData(...rows)
-    expect(await problem(query.processAllAvailable().then(() => query))).toMatchObject({
+    expect(await problemOf(query.processAllAvailable().then(() => query))).toMatchObject({
       code: 'DATABASE_ROW_REFUSED',
       message: expect.stringMatching(/duplicate key.*Key \(name\)=\(ann\).*the row is {"name":"ann","city":"c","age":3}/s),
     })
@@ -378,7 +372,7 @@ describePostgres('the PostgreSQL sink', () => {
     )
     const stream = new MemoryStream(engine, people)
     const codeOf = async (of: (frame: any) => any, change: (w: any) => any = (w) => w, name = table) => {
-      const found = await problem(started(stream, name, { of, change, checkpoint: uniqueName('c') }))
+      const found = await problemOf(started(stream, name, { of, change, checkpoint: uniqueName('c') }))
       return `${found?.code}: ${found?.message}`
     }
     const select =
@@ -430,7 +424,7 @@ describePostgres('the PostgreSQL sink', () => {
     stream.addData({ mood: 'bad', id: '11111111-2222-4333-8444-555555555555', doc: '{"a":1}', size: 3, code: 'abc' })
     await query.processAllAvailable()
     stream.addData({ mood: 'bad', id: '11111111-2222-4333-8444-555555555555', doc: '{"a":', size: 3, code: 'abc' })
-    const found = await problem(query.processAllAvailable().then(() => query))
+    const found = await problemOf(query.processAllAvailable().then(() => query))
     expect(found).toMatchObject({ code: 'DATABASE_ROW_REFUSED', message: expect.stringContaining('invalid input syntax for type json') })
     expect((await client.query(`SELECT * FROM ${schema}."Odd ""table"`)).rows).toEqual([
       { mood: 'bad', id: '11111111-2222-4333-8444-555555555555', doc: { a: 1 }, 'Größe %': 3, code: 'abc' },
@@ -449,12 +443,12 @@ describePostgres('the PostgreSQL sink', () => {
       await query.processAllAvailable()
       const again = () => {
         stream.addData({ name: `${checkpoint} again`, city: null, age: 1 })
-        return problem(query.processAllAvailable().then(() => query.stop().then(() => query)))
+        return problemOf(query.processAllAvailable().then(() => query.stop().then(() => query)))
       }
       return { query, again }
     }
     const first = await write('first')
-    expect(await problem(write('second').then(({ query }) => query))).toMatchObject({ code: 'SINK_OWNED_BY_ANOTHER_QUERY' })
+    expect(await problemOf(write('second').then(({ query }) => query))).toMatchObject({ code: 'SINK_OWNED_BY_ANOTHER_QUERY' })
     const third = await write('third', (w) => w.option('sharedTable', true))
     await third.query.stop()
     // the first one did not say that it shares
@@ -465,7 +459,7 @@ describePostgres('the PostgreSQL sink', () => {
     expect(await fourth.again()).toMatchObject({ code: 'CONCURRENT_STREAM_LOG_UPDATE' })
     expect(await fifth.again()).toBeUndefined()
     const both = (w: any) => w.option('sharedTable', true).option('adoptOutput', true)
-    expect(await problem(write('sixth', both).then(({ query }) => query))).toMatchObject({ code: 'INCOMPATIBLE_OPTIONS' })
+    expect(await problemOf(write('sixth', both).then(({ query }) => query))).toMatchObject({ code: 'INCOMPATIBLE_OPTIONS' })
   })
 
   test('a database that is older than the checkpoint is told, not written to', async () => {
@@ -481,6 +475,6 @@ describePostgres('the PostgreSQL sink', () => {
     await client.query(`DELETE FROM ${table} WHERE name <> 'a'`)
     stream.addData({ name: 'd', city: null, age: 1 })
     const again = await started(stream, table)
-    expect(await problem(again.processAllAvailable().then(() => again))).toMatchObject({ code: 'DATABASE_BATCHES_MISSING' })
+    expect(await problemOf(again.processAllAvailable().then(() => again))).toMatchObject({ code: 'DATABASE_BATCHES_MISSING' })
   })
 })

@@ -1,21 +1,21 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { createClient } from '@redis/client'
-import { describe, inject } from 'vitest'
-import { freePorts } from '../kafka/broker.ts'
-import { endWith } from '../kafka/end-with.ts'
+import { inject } from 'vitest'
+import { endWith } from '../servers/end-with.ts'
+import { freePorts } from '../servers/free-ports.ts'
+import { describeServer, findProgram } from '../servers/shared-server.ts'
 
-const program = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
-  .map((folder) => join(folder, 'redis-server'))
-  .find((path) => existsSync(path))
-if (!program && process.env['CI']) throw new Error('tests against Redis are required where CI is set: there is no redis-server')
-if (!program) console.warn('tests against Redis are left out: there is no redis-server (Debian: apt-get install redis-server)')
+const program = findProgram('redis-server')
 
 /** `describe` for tests against a real server: left out, with a message, on a machine that has none; required where CI is set. */
-export const describeRedis = describe.skipIf(!program)
+export const describeRedis = describeServer(
+  'Redis',
+  program ? undefined : 'there is no redis-server (Debian: apt-get install redis-server)',
+)
 
 export interface RedisServer {
   readonly port: number
@@ -33,7 +33,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
   const start = async () => {
     const common = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--loglevel', 'warning']
     const child = spawn(program!, [...common, ...settings], { stdio: 'ignore' })
-    endWith(inject('testRun'), child.pid!)
+    endWith(inject('servers').runner, child.pid!)
     await answering(port!, settings)
     return child
   }

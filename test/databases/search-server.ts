@@ -4,9 +4,10 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, inject } from 'vitest'
-import { freePorts } from '../kafka/broker.ts'
-import { endWith } from '../kafka/end-with.ts'
+import { inject } from 'vitest'
+import { endWith } from '../servers/end-with.ts'
+import { freePorts } from '../servers/free-ports.ts'
+import { describeServer } from '../servers/shared-server.ts'
 
 /**
  * A real OpenSearch for the tests: its jars come from Maven Central into a cache folder, once a machine, and a few lines of Java start a node, as its own integration tests do. Needs a JDK of
@@ -28,10 +29,7 @@ function whyNot(): string | undefined {
   if (!jarsAreThere() && spawnSync('mvn', ['-v']).status !== 0) return 'there is no mvn on this machine to fetch OpenSearch with'
   return undefined
 }
-const reason = whyNot()
-if (reason !== undefined && process.env['CI']) throw new Error(`tests against OpenSearch are required where CI is set: ${reason}`)
-if (reason !== undefined) console.warn(`tests against OpenSearch are left out: ${reason}`)
-export const describeSearch = describe.skipIf(reason !== undefined)
+export const describeSearch = describeServer('OpenSearch', whyNot())
 
 /** Into a folder of its own that is renamed when it is whole, so that two processes may do it at once. */
 function installJars(): void {
@@ -62,7 +60,7 @@ export async function startSearch(): Promise<SearchServer> {
   const log = openSync(join(folder, 'node.log'), 'w')
   const args = ['-Xms256m', '-Xmx512m', '-cp', join(jars, '*'), join(here, 'SearchNode.java'), folder, String(port), String(transport)]
   const child = spawn('java', args, { stdio: ['ignore', log, log] })
-  endWith(inject('testRun'), child.pid!)
+  endWith(inject('servers').runner, child.pid!)
   const url = `http://127.0.0.1:${port}`
   for (const deadlineMs = Date.now() + 120_000; ; ) {
     const answers = await fetch(url).then(

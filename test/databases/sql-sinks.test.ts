@@ -23,8 +23,9 @@ import { mysqlConnection, mysqlOptionNames } from '../../src/databases/mysql/con
 import { MySqlDatabase } from '../../src/databases/mysql/session.ts'
 import { sinkOptionNames, sinkOptionsOf } from '../../src/databases/sink-options.ts'
 import { sqliteDatabase } from '../../src/databases/sqlite/sink.ts'
+import { uniqueName } from '../servers/shared-server.ts'
 import { describeMariaDb, mariaDbClient, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
-import { uniqueName } from './shared-server.ts'
+import { problemOf } from './problem-of.ts'
 
 /** A server under test: where it is, and a look at its tables past Millrace. */
 interface Place {
@@ -108,13 +109,6 @@ function suite(open: () => Promise<Place>): void {
     (await place.query(`SELECT ${columns} FROM ${table} ORDER BY 1`)).map((row) =>
       row.map((value) => (value === null ? null : String(value))),
     )
-  const problem = async (work: Promise<any>) => {
-    const query = await work.catch((error) => ({ awaitTermination: () => Promise.reject(error) }))
-    return query.awaitTermination().then(
-      () => undefined,
-      (error: unknown) => error as { code: string; message: string },
-    )
-  }
 
   const numbers = new Schema([{ name: 'n', type: 'long', nullable: false }])
   runChecks(
@@ -307,7 +301,7 @@ function suite(open: () => Promise<Place>): void {
     const strict = new MemoryStream(engine, people)
     const failing = await started(strict, table, { checkpoint: 'strict', change: (w) => w.option('adoptOutput', true) })
     strict.addData(...rows)
-    expect(await problem(failing.processAllAvailable().then(() => failing))).toMatchObject({
+    expect(await problemOf(failing.processAllAvailable().then(() => failing))).toMatchObject({
       code: 'DATABASE_ROW_REFUSED',
       message: expect.stringContaining('{"name":"bob","city":"nowhere","age":2}'),
     })
@@ -320,7 +314,7 @@ function suite(open: () => Promise<Place>): void {
     const stream = new MemoryStream(engine, people)
     const codeOf = async (texts: string[], change: (w: any) => any = (w) => w, name = table) => {
       const of = (frame: any) => frame.selectExpr(...texts)
-      return (await problem(started(stream, name, { of, change, checkpoint: uniqueName('c') })))?.code
+      return (await problemOf(started(stream, name, { of, change, checkpoint: uniqueName('c') })))?.code
     }
     expect(await codeOf(['name', 'city'])).toBe('DATABASE_COLUMN_NOT_FOUND')
     expect(await codeOf(['name', 'age AS citty'])).toBe('DATABASE_COLUMN_TYPE_MISMATCH')
@@ -349,7 +343,7 @@ function suite(open: () => Promise<Place>): void {
     stream.addData({ name: 'ann', city: null, age: 1 })
     await first.processAllAvailable()
     await first.stop()
-    expect(await problem(started(stream, table, { checkpoint: 'second' }))).toMatchObject({ code: 'SINK_OWNED_BY_ANOTHER_QUERY' })
+    expect(await problemOf(started(stream, table, { checkpoint: 'second' }))).toMatchObject({ code: 'SINK_OWNED_BY_ANOTHER_QUERY' })
   })
 
   test('a process that is killed after the database’s commit: the batch counts once', async () => {

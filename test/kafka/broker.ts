@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endWith } from './end-with.ts'
+import { endWith } from '../servers/end-with.ts'
+import { freePorts } from '../servers/free-ports.ts'
 import { installBroker } from './install.ts'
 import { type SecureListeners, secureListeners } from './secure-listeners.ts'
 
@@ -206,15 +207,6 @@ export class Broker {
 
 const startFlags = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
 const throughputFlags = ['-Xms512m', '-Xmx1g', '-XX:+UseG1GC']
-
-/** Ports that were free just now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
 
 function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from './broker.ts'
-import { endWith } from './end-with.ts'
+import { endWith } from '../servers/end-with.ts'
+import { freePorts } from '../servers/free-ports.ts'
 import { installRegistry } from './install.ts'
 
 /** A schema registry that keeps what it has in memory, on loopback. */

@@ -9,8 +9,8 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Engine, MemoryStream, millrace, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
-import { feedOf, finish, Jobs, rowsOf, same } from './jobs.ts'
-import { makeTables } from './tables.ts'
+import { finish, Jobs, rowsOf, same } from './jobs.ts'
+import { readByOther, writtenByOther } from './steps.ts'
 
 const packages = ['deltalake==1.6.6', 'pyarrow==26.0.1']
 
@@ -44,36 +44,6 @@ function pythonOrNothing(): string | null {
     )
     return null
   }
-}
-
-async function readByDeltalake(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
-  for (const { name, path, feed } of await makeTables(engine, folder)) {
-    same(`deltalake reads ${name}`, await jobs.do('read', { path }), await rowsOf(engine, path))
-    if (feed) same(`deltalake reads the changes of ${name}`, await jobs.do('feed', { path }), await feedOf(engine, path))
-  }
-  const path = join(folder, 'streamed')
-  same('deltalake reads an older version', await jobs.do('read', { path, version: 10 }), await rowsOf(engine, path, { versionAsOf: '10' }))
-}
-
-async function writtenByDeltalake(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
-  const path = join(folder, 'python')
-  await jobs.do('make', { path })
-  same('Millrace reads what deltalake wrote', await rowsOf(engine, path), await jobs.do('read', { path }))
-  same('Millrace reads the changes that deltalake kept', await feedOf(engine, path), await jobs.do('feed', { path }))
-  const table = DeltaTable.forPath(engine, path)
-  await table.delete('id = 8')
-  // plain letters: deltalake does not decode the names of folders when it reads changes
-  const source = engine.createDataFrame(
-    [
-      { id: 7, city: 'cologne' },
-      { id: 20, city: null },
-    ],
-    { id: t.int(), city: t.string().nullable() },
-  )
-  await table.as('t').merge(source.alias('s'), 't.id = s.id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
-  await table.optimize().executeCompaction()
-  same('deltalake reads its table after a delete, a merge and a compaction', await jobs.do('read', { path }), await rowsOf(engine, path))
-  same('and its changes', await jobs.do('feed', { path }), await feedOf(engine, path))
 }
 
 /** A stream, deltalake, and compactions write to one table; every row is there once. */
@@ -114,8 +84,9 @@ await mkdir(folder, { recursive: true })
 const engine = await millrace.local()
 const jobs = new Jobs(command, 'deltalake_jobs.py')
 try {
-  await readByDeltalake(engine, jobs, folder)
-  await writtenByDeltalake(engine, jobs, folder)
+  await readByOther('deltalake', engine, jobs, folder)
+  // plain letters: deltalake does not decode the names of folders when it reads changes
+  await writtenByOther('deltalake', engine, jobs, join(folder, 'python'), { gone: 8, changed: 7, city: 'cologne' })
   await concurrent(engine, jobs, folder)
 } finally {
   jobs.end()

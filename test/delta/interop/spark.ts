@@ -8,39 +8,12 @@ import { join } from 'node:path'
 import { type Engine, MemoryStream, millrace, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
 import { feedOf, finish, Jobs, rowsOf, same } from './jobs.ts'
-import { makeTables } from './tables.ts'
+import { readByOther, writtenByOther } from './steps.ts'
 
-async function readBySpark(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
-  for (const { name, path, feed } of await makeTables(engine, folder)) {
-    same(`Spark reads ${name}`, await jobs.do('read', { path }), await rowsOf(engine, path))
-    if (feed) same(`Spark reads the changes of ${name}`, await jobs.do('feed', { path }), await feedOf(engine, path))
-  }
-  const path = join(folder, 'streamed')
-  same('Spark reads an older version', await jobs.do('read', { path, version: 10 }), await rowsOf(engine, path, { versionAsOf: '10' }))
-  const changed = join(folder, 'changed')
-  await jobs.do('change', { path: changed })
-  same('Millrace reads its table after Spark changed it', await rowsOf(engine, changed), await jobs.do('read', { path: changed }))
-  same('and its changes', await feedOf(engine, changed), await jobs.do('feed', { path: changed }))
-}
-
-async function writtenBySpark(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
-  const path = join(folder, 'spark')
-  await jobs.do('make', { path })
-  same('Millrace reads what Spark wrote', await rowsOf(engine, path), await jobs.do('read', { path }))
-  same('Millrace reads the changes that Spark kept', await feedOf(engine, path), await jobs.do('feed', { path }))
-  const table = DeltaTable.forPath(engine, path)
-  await table.delete('id = 7')
-  const source = engine.createDataFrame(
-    [
-      { id: 6, city: 'köln' },
-      { id: 20, city: null },
-    ],
-    { id: t.int(), city: t.string().nullable() },
-  )
-  await table.as('t').merge(source.alias('s'), 't.id = s.id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
-  await table.optimize().executeCompaction()
-  same('Spark reads its table after a delete, a merge and a compaction', await jobs.do('read', { path }), await rowsOf(engine, path))
-  same('and its changes', await jobs.do('feed', { path }), await feedOf(engine, path))
+async function changedBySpark(engine: Engine, jobs: Jobs, path: string): Promise<void> {
+  await jobs.do('change', { path })
+  same('Millrace reads its table after Spark changed it', await rowsOf(engine, path), await jobs.do('read', { path }))
+  same('and its changes', await feedOf(engine, path), await jobs.do('feed', { path }))
 }
 
 /** A stream, Spark, and compactions write to one table; every row is there once. */
@@ -81,8 +54,9 @@ const engine = await millrace.local()
 const jobs = new Jobs(process.env['SPARK_PYTHON'] ?? 'python3', 'spark_jobs.py')
 try {
   console.log(await jobs.answer('start'))
-  await readBySpark(engine, jobs, folder)
-  await writtenBySpark(engine, jobs, folder)
+  await readByOther('Spark', engine, jobs, folder)
+  await changedBySpark(engine, jobs, join(folder, 'changed'))
+  await writtenByOther('Spark', engine, jobs, join(folder, 'spark'), { gone: 7, changed: 6, city: 'köln' })
   await concurrent(engine, jobs, folder)
 } finally {
   jobs.end()

@@ -11,9 +11,9 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { describe, inject } from 'vitest'
+import { endWith } from './end-with.ts'
 
 /** A server that runs, as test files tell each other of it. */
 export interface RunningServer {
@@ -24,7 +24,7 @@ export interface RunningServer {
 
 /** The server of that name of this test run, started by the first file that asks for it and ended after the last (global-setup.ts). */
 export async function sharedServer<S extends { readonly pid: number }>(name: string, start: (folder: string) => Promise<S>): Promise<S> {
-  const { folder } = inject('databases')
+  const { folder } = inject('servers')
   const noted = join(folder, `${name}.json`)
   if (!existsSync(noted) && isFirst(join(folder, `${name}-claimed`))) {
     try {
@@ -51,8 +51,8 @@ export function describeServer(server: string, whyNot: string | undefined) {
 
 let names = 0
 /** A name that no other test of the run has: `clicks_8231_4`. */
-export function uniqueName(stem: string): string {
-  return `${stem}_${process.pid}_${++names}`
+export function uniqueName(stem: string, between = '_'): string {
+  return [stem, process.pid, ++names].join(between)
 }
 
 /** A program on the PATH, or where Debian keeps servers. */
@@ -89,9 +89,8 @@ export function startServer(command: string, args: readonly string[], log: strin
   const server = spawn(command, args, { ...user, detached: true, stdio: ['ignore', output, output], cwd: '/' })
   closeSync(output)
   server.unref()
-  const guard = `while kill -0 "$1" 2>/dev/null && kill -0 "$2" 2>/dev/null; do sleep 2; done; kill -9 "$2" 2>/dev/null; kill -0 "$1" 2>/dev/null || { sleep 1; rm -rf "$3"; }`
-  const { runner, folder } = inject('databases')
-  spawn('sh', ['-c', guard, 'guard', String(runner), String(server.pid), folder], { detached: true, stdio: 'ignore' }).unref()
+  const { runner, folder } = inject('servers')
+  endWith(runner, server.pid!, folder)
   return server
 }
 
@@ -105,17 +104,6 @@ export function runProgram(command: string, args: readonly string[], user: { uid
   })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`)
   return stdout
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 /** Until `ready` no longer throws. */

@@ -5,15 +5,15 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the test files of a run find the database servers that they share, and the process that they end with. */
-    databases: { readonly folder: string; readonly runner: number }
+    /** Where the test files of a run find the servers that they share, and the process of the whole run, which no server outlives. */
+    servers: { readonly folder: string; readonly runner: number }
   }
 }
 
 /** Costs nothing where no test asks for a server: shared-server.ts starts them, and here they are ended. */
 export default function setup(project: TestProject): () => Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-databases-'))
-  project.provide('databases', { folder, runner: process.pid })
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-servers-'))
+  project.provide('servers', { folder, runner: process.pid })
   return async () => {
     for (const name of readdirSync(folder).filter((each) => each.endsWith('.json'))) {
       const { pid } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid?: number }
