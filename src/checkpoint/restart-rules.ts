@@ -238,22 +238,22 @@ export const restartRules = {
     pattern: 'replay',
   },
   'value-added': {
-    change: 'a join stores a nullable column more, or one with a value in stateDefaults',
+    change: 'a join or the state of (flat)mapGroupsWithState has a nullable column more, or one with a value in stateDefaults',
     verdict: 'migrated',
     because: 'rows that were stored before have null, or the default, in it',
   },
   'value-dropped': {
-    change: 'a join stores a column less',
+    change: 'a join or the state of (flat)mapGroupsWithState has a column less',
     verdict: 'migrated',
     because: 'nobody reads it any more',
   },
   'value-widened': {
-    change: 'what an aggregate or a join keeps has a wider type',
+    change: 'what an aggregate, a join or a function with state keeps has a wider type',
     verdict: 'migrated',
     because: 'the new type holds every old value exactly',
   },
   'value-renamed': {
-    change: 'a join stores a column of another name in the place of one of the same type',
+    change: 'a join or the state of (flat)mapGroupsWithState has a column of another name in the place of one of the same type',
     verdict: 'refused',
     because: 'a new name of the same column can not be told from a new column',
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
