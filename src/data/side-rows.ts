@@ -33,9 +33,13 @@ export function sourcePlace(source: string): string {
   return `source ${source}`
 }
 
+/** What the books call the pairs of a join begins so. */
+const pairsPlace = 'expressions over pairs of '
+
 /**
  * All places of a batch as one line. Rows in are those that the sources gave. Of what came to each place behind them only what was set aside there counts: it is the
- * same rows, or what the query's own operators made of them. A row that they filtered went on; of several that they made of one, each that is set aside counts as one.
+ * same rows, or what the query's own operators made of them. A row that they filtered went on; of several that they made of one, each that is set aside counts as one, and a pair that a join
+ * sets aside as a row that came in.
  */
 export function balanceOf(places: readonly Account[], inputRows: ReadonlyMap<string, number>): Balance {
   const sources = new Set([...inputRows.keys()].map(sourcePlace))
@@ -44,7 +48,12 @@ export function balanceOf(places: readonly Account[], inputRows: ReadonlyMap<str
   // sources that set nothing aside have no books
   const booked = new Set(places.map(({ at }) => at))
   const others = [...inputRows].reduce((total, [source, rows]) => total + (booked.has(sourcePlace(source)) ? 0 : rows), 0)
-  const cameThere = sum(behind, ({ rowsIn }) => rowsIn) - others
+  // a pair of rows is none of them: both of its rows have gone on
+  const made = sum(
+    behind.filter(({ at }) => at.startsWith(pairsPlace)),
+    ({ deadLetters }) => deadLetters,
+  )
+  const cameThere = sum(behind, ({ rowsIn }) => rowsIn) - others - made
   return {
     rowsIn: sum(places, ({ rowsIn }) => rowsIn) - cameThere,
     rowsOn: sum(places, ({ rowsOn }) => rowsOn) - cameThere,

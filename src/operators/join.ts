@@ -14,7 +14,7 @@ import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-store.ts'
 import { distinctKeys } from './distinct-keys.ts'
 import { withLate } from './late.ts'
-import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
+import type { BatchWatermarks, Rows, RowsApart, StepContext, StepResult, StepSql } from './step.ts'
 import { takeIds, takeKeys } from './take.ts'
 
 /** A join as the planner describes it (planner/streaming-plan.ts). */
@@ -25,6 +25,7 @@ export interface JoinStep {
   readonly stores: readonly { readonly name: string; readonly schema: StateSchema }[]
   readonly pairsSql: string
   readonly pairsSchema: Schema
+  readonly pairsApart: RowsApart | null
   readonly schema: Schema
 }
 export interface JoinSideStep {
@@ -173,7 +174,11 @@ interface PairInputs {
 
 /** The pairs as relations that together hold each once. Other joins than inner know the rows of both sides by number, in the last two columns (semi: one). */
 async function findPairs(step: JoinStep, sql: StepSql, { left, right, storedLeft, storedRight }: PairInputs): Promise<Rows | null> {
-  const join = (a: Rows, b: Rows) => sql.fragment(step.pairsSql, [a, b], step.pairsSchema)
+  const join = (a: Rows, b: Rows) => {
+    const pairs = sql.fragment(step.pairsSql, [a, b], step.pairsSchema)
+    if (step.pairsApart) sql.splitWhereItFails(pairs, step.pairsApart)
+    return pairs
+  }
   const parts: Rows[] = []
   if (left.live) {
     if (step.how === 'semi') {

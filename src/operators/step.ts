@@ -7,10 +7,20 @@ export interface Rows {
   readonly schema: Schema
 }
 
+/** A SELECT over ⟦0⟧, ⟦1⟧ … as two: `allSql` makes rows of its inputs, `restSql` computes each of them by itself. The first form that can be run counts. */
+export interface RowsApart {
+  /** What the books call the rows. */
+  readonly place: string
+  readonly schema: Schema
+  readonly forms: readonly { readonly allSql: string; readonly restSql: string }[]
+}
+
 /** What a step asks of the SQL engine; sql/'s SqlBatch is one. Texts hold ⟦0⟧, ⟦1⟧ … for the inputs, and the batch's parameters. */
 export interface StepSql {
   /** Rows that are not computed before somebody needs them. */
   fragment(sql: string, inputs: readonly Rows[], schema: Schema): Rows
+  /** Says how rows of a fragment that fails can be set aside one by one: sql/sql-batch.ts. */
+  splitWhereItFails(rows: Rows, apart: RowsApart): void
   /** Computes rows that are used more than once. */
   materialize(rows: Rows): Promise<Rows>
   /** Runs a SELECT whose first column is key_id (UHUGEINT); the others are as the schema says. */

@@ -7,18 +7,17 @@ import type { Select } from './select-sql.ts'
 export function observedRows(plan: Observe, needed: Needed, c: Compilation): Select {
   const expressions = plan.metrics.map(({ expression }) => expression)
   const { node, positions } = fragmentOf(plan.input, readBy(expressions, needed), c.boundary)
-  const aggregate: Aggregate = {
-    kind: 'aggregate',
-    input: plan.input,
-    keys: [],
-    aggregates: plan.metrics,
-    schema: new Schema(plan.metrics.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable }))),
-  }
   const ofNode: Boundary = (inner, _needed, own) => (inner === plan.input ? readInput(own, node, positions) : undefined)
-  const metrics = fragmentOf(aggregate, allColumns(aggregate.schema), ofNode).node
+  const metricsNode = (metrics: Observe['metrics']) => {
+    const schema = new Schema(metrics.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable })))
+    const aggregate: Aggregate = { kind: 'aggregate', input: plan.input, keys: [], aggregates: metrics, schema }
+    return fragmentOf(aggregate, allColumns(schema), ofNode).node
+  }
+  const metrics = metricsNode(plan.metrics)
+  const each = plan.metrics.map((metric) => ({ name: metric.name, metric: metricsNode([metric]) }))
   return readInput(
     c,
-    { kind: 'observe', input: node, metrics, name: plan.name, schema: node.schema, observed: plan.observed ?? null },
+    { kind: 'observe', input: node, metrics, each, name: plan.name, schema: node.schema, observed: plan.observed ?? null },
     positions,
   )
 }

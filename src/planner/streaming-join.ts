@@ -10,6 +10,7 @@ import { eventTimeKey, type JoinSide, rangeBound } from '../plan/state-watermark
 import { castSql, fieldSql } from './cast-sql.ts'
 import { expressionSql } from './expression-sql.ts'
 import { type JoinColumn, joinLayout } from './join-layout.ts'
+import { type StoredColumn as PairColumn, type Pairs, pairsApart, pairsSql } from './join-pairs.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateInput, neededForLate } from './late-rows.ts'
 import type { Needed } from './plan-sql.ts'
@@ -44,19 +45,22 @@ export function planJoin(plan: Join, needed: Needed, planning: StatefulPlanning)
   const lagMs = Math.max(0, ...lags)
   const late = [left.late, right.late].filter((each) => each !== undefined)
   const numbers: Field[] = how === 'inner' || how === 'cross' ? [] : [numberField, ...(isLeftOnly ? [] : [numberField])]
+  const [operatorId, operatorName] = [planning.nextOperatorId(), 'symmetricHashJoin']
+  const pairs: Pairs = { plan, keys, others, left, right, numbers: numbers.length }
   const node: StatefulJoin = {
     kind: 'join',
     how: how === 'cross' ? 'inner' : how,
     inputs: [left.input, right.input],
-    operatorId: planning.nextOperatorId(),
-    operatorName: 'symmetricHashJoin',
+    operatorId,
+    operatorName,
     stores: [
       { name: 'left', schema: left.state },
       { name: 'right', schema: right.state },
     ],
     left: { ...left.step, unmatchedSql: keepsUnmatched(plan, 'left') ? unmatchedSql([left.values('t0'), nulls(right)]) : null },
     right: { ...right.step, unmatchedSql: keepsUnmatched(plan, 'right') ? unmatchedSql([nulls(left), right.values('t0')]) : null },
-    pairsSql: pairsSql(plan, keys, others, left, right, numbers.length),
+    pairsSql: pairsSql(pairs),
+    pairsApart: pairsApart(pairs, `pairs of ${operatorName} ${operatorId}`),
     pairsSchema: new Schema([...shown, ...numbers]),
     outputMode: planning.outputMode(),
     schema: new Schema(shown),
@@ -95,12 +99,8 @@ interface Condition {
   readonly output: readonly JoinColumn[]
   readonly timeKey: number | undefined
 }
-/** A column, or a key's expression, as it lies in the rows of a side: a window is two columns, its start and its end. */
-interface StoredColumn {
-  readonly at: number
+interface StoredColumn extends PairColumn {
   readonly parts: readonly StateColumn[]
-  /** The value over the rows of that name. */
-  readonly value: (rows: string) => string
 }
 interface PlannedSide {
   readonly input: StatefulJoin['inputs'][number]
@@ -308,35 +308,6 @@ function sideStep(stored: StoredColumns, state: StateSchema, { cell, keys, late,
     columns: width,
     hasFlag,
   }
-}
-
-/** The rows of ⟦0⟧ (left) with those of ⟦1⟧ that belong to them, and behind them, unless the join is inner, their numbers. */
-function pairsSql(
-  plan: Join,
-  keys: readonly JoinKey[],
-  others: readonly Expression[],
-  left: PlannedSide,
-  right: PlannedSide,
-  numbers: number,
-): string {
-  const leftCount = plan.left.schema.fields.length
-  const equal = keys.flatMap(({ nullSafe }, i) =>
-    left.keys[i]!.parts.map(
-      (_, part) => `t0.c${left.keys[i]!.at + part} ${nullSafe ? 'IS NOT DISTINCT FROM' : '='} t1.c${right.keys[i]!.at + part}`,
-    ),
-  )
-  const column = (index: number) => (index < leftCount ? left.column(index).value('t0') : right.column(index - leftCount).value('t1'))
-  const both = others
-    .filter((part) => sideOf(part, leftCount) === undefined || !isDeterministic(part))
-    .map((part) => expressionSql(part, { column }))
-  const isSemi = plan.how === 'semi'
-  const numberOf = (side: PlannedSide, rows: string) => `${rows}.c${side.step.columns}`
-  const list = [
-    ...left.values('t0'),
-    ...(isSemi ? [] : right.values('t1')),
-    ...[numberOf(left, 't0'), numberOf(right, 't1')].slice(0, numbers),
-  ]
-  return `SELECT ${listOf(list)} FROM ⟦0⟧ AS t0 ${isSemi ? 'SEMI JOIN' : 'JOIN'} ⟦1⟧ AS t1 ON ${[...equal, ...both].join(' AND ')}`
 }
 
 /** Rows of one side with nulls for the other. */

@@ -100,6 +100,8 @@ export interface ObserveStep {
   readonly schema: Schema
   readonly name: string
   readonly metrics: PhysicalNode
+  /** Each of them for itself, by its name: for a batch in which one has no value. */
+  readonly each: readonly { readonly name: string; readonly metric: PhysicalNode }[]
   readonly observed: Observed | null
 }
 
@@ -239,6 +241,18 @@ export interface StatefulJoin extends StatefulStep {
    *  left and the right row (semi: of the left row; inner: none). */
   readonly pairsSql: string
   readonly pairsSchema: Schema
+  /**
+   * The same as two SELECTs, where the condition reads both sides of a pair and may have no value for one. `allSql`: all that belong together by the keys and by what can't
+   * fail, with the stored columns of both sides and, unnamed, their numbers; `restSql` over ⟦0⟧ (those pairs): what pairsSql gives.
+   */
+  readonly pairsApart: RowsApart | null
+}
+/** The first form whose `allSql` does not fail counts. */
+export interface RowsApart {
+  /** What the books call the pairs. */
+  readonly place: string
+  readonly schema: Schema
+  readonly forms: readonly { readonly allSql: string; readonly restSql: string }[]
 }
 export interface StatefulJoinSide {
   /** SELECT over ⟦0⟧ (the input) giving the stored columns; unless the join is inner the number of the row in the batch; and with `hasFlag` a byte: 0 the row

@@ -1,4 +1,4 @@
-import { assert } from '../base/errors.ts'
+import { assert, InvalidQueryError } from '../base/errors.ts'
 import type { Column } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
@@ -13,6 +13,7 @@ import {
   type FutureRows,
   inputsOfNode,
   isStateful,
+  type ObserveStep,
   type PhysicalNode,
   type SourceRows,
   type StatefulNode,
@@ -50,6 +51,7 @@ export interface EvaluationContext {
   readonly deadLetters?: DeadLetters | undefined
   /** A source's name, and which of its columns say where a row comes from. */
   readonly originOf?: (node: SourceRows) => Place['source']
+  readonly warn?: (text: string) => void
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
@@ -127,9 +129,7 @@ export class Evaluation {
       }
       case 'observe': {
         const input = await this.relationOf(node.input)
-        const [metrics] = await sql.rowSet(await this.relationOf(node.metrics)).toObjects()
-        assert(metrics, 'an aggregation without keys gives one row')
-        this.record.observed.set(node.name, { metrics, observed: node.observed })
+        this.record.observed.set(node.name, { metrics: await this.#metrics(node), observed: node.observed })
         return input
       }
       case 'user-calls':
@@ -139,6 +139,32 @@ export class Evaluation {
       default:
         return this.#step(node)
     }
+  }
+
+  /** What was observed. Where rows that can't be computed go on to be dead letters, a metric that has no value is null: rows are none the worse for it. */
+  async #metrics({ name, metrics, each }: ObserveStep): Promise<Row> {
+    const { deadLetters, warn } = this.#context
+    try {
+      return await this.#onlyRow(metrics)
+    } catch (error) {
+      if (!deadLetters || !(error instanceof InvalidQueryError)) throw error
+    }
+    const found: Record<string, unknown> = {}
+    for (const one of each) {
+      try {
+        found[one.name] = (await this.#onlyRow(one.metric))[one.name]
+      } catch (error) {
+        if (!(error instanceof InvalidQueryError)) throw error
+        found[one.name] = null
+        warn?.(`the metric ${one.name} of observe('${name}') has no value in this batch, and is null: ${error.code}: ${error.what}`)
+      }
+    }
+    return found
+  }
+  async #onlyRow(node: PhysicalNode): Promise<Row> {
+    const [row] = await this.#context.sql.rowSet(await this.relationOf(node)).toObjects()
+    assert(row, 'an aggregation without keys gives one row')
+    return row
   }
 
   /** What is stamped further ahead of the batch's timestamp than is allowed is set aside before it can move the watermark. */
@@ -181,7 +207,7 @@ export class Evaluation {
 
   /** Rows that an expression has no value for. Where more of a relation are found later, its books are one. */
   async #takeFailed(failed: FailedRows, letters: DeadLetters): Promise<void> {
-    const place = this.#places.get(failed.of) ?? { at: 'rows between' }
+    const place = this.#places.get(failed.of) ?? { at: failed.place ?? 'rows between' }
     const account = await takeFailedRows(this.#context.sql, failed, place, letters)
     const { books } = this.record
     const at = this.#failedOf.get(failed.of)

@@ -443,6 +443,7 @@ export class MicroBatchExecution {
       sql,
       lateRows: setAside?.lateRows,
       deadLetters: setAside?.deadLetters,
+      warn: this.#parts.warn,
       originOf: ({ source }) => ({ name: source, origin: sources.get(source)!.originColumns ?? [] }),
       stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),

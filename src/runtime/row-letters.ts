@@ -25,7 +25,7 @@ export async function takeFailedRows(
   return { at: `expressions over ${at}`, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
-/** Letters of the rows of which something is said, each with its JSON, or with what the columns of `origin` say of it. */
+/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the columns of `origin` say of it. */
 export async function lettersOf(
   sql: SqlBatch,
   rows: Relation,
@@ -40,7 +40,8 @@ export async function lettersOf(
   )
   const all = await sql.withColumns(rows, width, columns)
   const cell = (name: string) => (origin.includes(name) ? `t0.c${names.indexOf(name)}` : 'NULL')
-  const json = `encode(CAST(json_object(${names.map((name, i) => `'${name.replaceAll("'", "''")}', t0.c${i}`).join(', ')}) AS VARCHAR))`
+  const cells = names.flatMap((name, i) => (name === '' ? [] : [`'${name.replaceAll("'", "''")}', t0.c${i}`]))
+  const json = `encode(CAST(json_object(${cells.join(', ')}) AS VARCHAR))`
   const list = [
     `t0.c${width}`,
     `t0.c${width + 1}`,

@@ -39,7 +39,9 @@ export class StateUpkeep {
   }
 
   /** The engine as steps with state see it: rows come when the upkeep is through too. */
-  beside(sql: SqlBatch): Pick<SqlBatch, 'fragment' | 'materialize' | 'keyedColumns' | 'release' | 'columnsAt' | 'load'> {
+  beside(
+    sql: SqlBatch,
+  ): Pick<SqlBatch, 'fragment' | 'splitWhereItFails' | 'materialize' | 'keyedColumns' | 'release' | 'columnsAt' | 'load'> {
     const both = async <T>(rows: Promise<T>): Promise<T> => {
       if (this.#isDone) return rows
       const [got] = await Promise.allSettled([rows, this.#whenIdle()])
@@ -48,6 +50,7 @@ export class StateUpkeep {
     }
     return {
       fragment: (text, inputs, schema) => sql.fragment(text, inputs, schema),
+      splitWhereItFails: (rows, apart) => sql.splitWhereItFails(rows, apart),
       materialize: (rows) => both(sql.materialize(rows)),
       keyedColumns: (text, inputs, schema) => both(sql.keyedColumns(text, inputs, schema)),
       release: (rows) => sql.release(rows),

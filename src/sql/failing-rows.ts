@@ -39,7 +39,7 @@ function isCheck(relation: SqlRelation, checks: RowChecks): boolean {
   return [...checks.values()].some((each) => each.has(relation))
 }
 
-function inputsFirst(root: SqlRelation): SqlRelation[] {
+export function inputsFirst(root: SqlRelation): SqlRelation[] {
   const seen = new Set<SqlRelation>()
   const found: SqlRelation[] = []
   const visit = (relation: SqlRelation): void => {

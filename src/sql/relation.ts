@@ -3,7 +3,7 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Result } from './bindings.ts'
 import type { FileScan } from './read-request.ts'
-import type { Relation } from './sql-batch.ts'
+import type { Relation, RowsApart } from './sql-batch.ts'
 import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
 
 /** Where a relation's rows are. A SELECT becomes a table when it is materialised, for all who hold the relation. */
@@ -25,6 +25,10 @@ export class SqlRelation implements Relation {
   rowWise: readonly number[] = []
   /** SELECTs over ⟦0⟧ that compute what the steps above compute of each row. */
   readonly checks: string[] = []
+  /** What stands for the SELECT where it fails. */
+  apart: RowsApart | undefined
+  /** What the books call rows that are no node's of the plan. */
+  place: string | undefined
   /** The rows, where a prefetch has them already. */
   fetched: Result | undefined
   constructor(schema: Schema, form: Form) {

@@ -10,7 +10,7 @@ import { ArrayPool } from './array-pool.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
-import { findFailedRows, readBeside, rowChecks } from './failing-rows.ts'
+import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-rows.ts'
 import { scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
@@ -23,7 +23,7 @@ import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
-import type { EventTimeStats, FailedRowsTaker, Relation, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
+import type { EventTimeStats, FailedRowsTaker, Relation, RowsApart, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
 import { SqlRowSet } from './sql-row-set.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
 
@@ -171,6 +171,10 @@ export class SqlBatchRun implements SqlBatch {
   }
   checkRows(relation: Relation, sql: string): void {
     SqlRelation.of(relation).checks.push(this.#fillParameters(sql))
+  }
+  splitWhereItFails(relation: Relation, { place, schema, forms }: RowsApart): void {
+    const filled = forms.map(({ allSql, restSql }) => ({ allSql: this.#fillParameters(allSql), restSql: this.#fillParameters(restSql) }))
+    SqlRelation.of(relation).apart = { place, schema, forms: filled }
   }
   keepFailedRows(taker: FailedRowsTaker): void {
     this.#failedRows = taker
@@ -404,10 +408,10 @@ export class SqlBatchRun implements SqlBatch {
   async #setFailedRowsAside(relation: SqlRelation, error: unknown): Promise<boolean> {
     const taker = this.#failedRows
     if (!taker || !(error instanceof InvalidQueryError)) return false
+    let any = await this.#splitFailing(relation)
     const all = rowChecks(relation)
     const bases = [...all.keys()].filter((base) => base !== relation)
     for (const used of [...bases, ...readBeside(all)]) if (used.form.kind !== 'table') await this.#makeTable(used)
-    let any = false
     for (const base of bases) {
       const aside = bases.filter((other) => other !== base)
       const found = await findFailedRows(this.session, base, all.get(base)!, aside, (count) => taker.mayFail(count))
@@ -418,9 +422,41 @@ export class SqlBatchRun implements SqlBatch {
       base.form = table(found.others, numberOf(await this.session.run(`SELECT count(*) FROM ${found.others}`)))
       base.fetched = undefined
       const rows = new SqlRelation(base.schema, table(found.failed, found.errors.length))
-      await taker.take({ of: base, rowsIn: found.rowsIn, rowsOn: base.form.rows!, rows, errors: found.errors })
+      const place = base.place === undefined ? {} : { place: base.place }
+      await taker.take({ of: base, rowsIn: found.rowsIn, rowsOn: base.form.rows!, rows, errors: found.errors, ...place })
     }
     return any
+  }
+  /** Of the SELECTs that a statement runs, those that fail and can be split are. Gives whether there were any. */
+  async #splitFailing(relation: SqlRelation): Promise<boolean> {
+    let any = false
+    for (const used of inputsFirst(relation)) {
+      const { apart, form } = used
+      if (apart === undefined || form.kind !== 'select' || !(await this.#fails(`EXPLAIN (ANALYZE, FORMAT json) ${used.select}`))) continue
+      for (const { allSql, restSql } of apart.forms) {
+        const name = this.session.nextTable()
+        const all = new SqlRelation(apart.schema, { kind: 'select', sql: allSql, inputs: form.inputs })
+        if (await this.#fails(`CREATE TEMP TABLE ${name} AS ${all.select}`)) continue
+        all.form = { kind: 'table', name, rows: numberOf(await this.session.run(`SELECT count(*) FROM ${name}`)) }
+        all.place = apart.place
+        used.form = { kind: 'select', sql: restSql, inputs: [all] }
+        used.rowWise = [0]
+        used.apart = undefined
+        any = true
+        break
+      }
+    }
+    return any
+  }
+  /** Whether a statement fails on what the rows hold. */
+  async #fails(statement: string): Promise<boolean> {
+    try {
+      await this.session.run(statement)
+      return false
+    } catch (error) {
+      if (error instanceof InvalidQueryError) return true
+      throw error
+    }
   }
 
   async #makeTable(relation: SqlRelation): Promise<void> {

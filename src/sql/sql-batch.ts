@@ -46,6 +46,8 @@ export interface SqlBatch {
    * row is computed by itself, where rows that fail may be set aside.
    */
   fragment(sql: string, inputs: readonly Relation[], schema: Schema, rowWise?: readonly number[]): Relation
+  /** Says what stands for a fragment, which is not row by row, where it fails and rows that fail may be set aside. */
+  splitWhereItFails(relation: Relation, apart: RowsApart): void
   /** Says what else is computed of each row of a relation, as a SELECT over ⟦0⟧: where it fails for a row, that is set aside as the rows of fragments are. */
   checkRows(relation: Relation, sql: string): void
   /** From now on rows for which an expression has no value (a cast, a division by zero: ANSI mode) are taken out, and the statement is run again without them; else that ends the query. */
@@ -81,8 +83,18 @@ export interface SqlBatch {
   /** Drops what the batch made. */
   close(): Promise<void>
 }
+/** A SELECT as two: the first makes rows (pairs of a join), the second computes each of them by itself. */
+export interface RowsApart {
+  /** What the books call the rows. */
+  readonly place: string
+  readonly schema: Schema
+  /** Tried in order until the first SELECT of one does not fail: `allSql` over ⟦0⟧ … (the fragment's inputs), `restSql` over ⟦0⟧ (those rows). */
+  readonly forms: readonly { readonly allSql: string; readonly restSql: string }[]
+}
 /** Rows of a relation for which an expression has no value. */
 export interface FailedRows {
+  /** What the books call the place, where the rows are no node's of the plan. */
+  readonly place?: string
   /** The relation that they were taken out of. */
   readonly of: Relation
   readonly rowsIn: number
