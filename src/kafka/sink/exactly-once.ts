@@ -52,7 +52,7 @@ export class ExactlyOnceKafkaSink implements Sink {
     await store.check()
     await this.#trying('the output was taken over', async () => {
       await this.#openSession()
-      const found = await store.read(true)
+      const found = await store.read(this.#session!)
       this.#checkTimeout(found)
       const token = { ...(found ?? { batchId: -1, slowestMs: 0 }), epoch: this.#context.epoch, run: this.#run }
       if (found !== null && found.epoch > token.epoch) throw this.#superseded(found)
@@ -176,7 +176,7 @@ export class ExactlyOnceKafkaSink implements Sink {
   async #recover(): Promise<void> {
     await this.#context.checkFence()
     await this.#openSession()
-    const token = await this.#parts.store.read(true)
+    const token = await this.#parts.store.read(this.#session!)
     if (token?.run !== this.#run) {
       this.#session = undefined
       throw token === null ? this.#tokenMissing(this.#token!.batchId + 1, -1) : this.#superseded(token)
@@ -187,7 +187,7 @@ export class ExactlyOnceKafkaSink implements Sink {
   /** Looks whether a newer run has taken over, without disturbing it. A transaction that ran out of time is fenced too. */
   async #checkOwner(): Promise<void> {
     await this.#context.checkFence()
-    const token = await this.#parts.store.read(false)
+    const token = await this.#parts.store.read(null)
     if (token === null || token.run === this.#run) return
     if (this.#token !== undefined || token.epoch > this.#context.epoch) throw this.#superseded(token)
   }

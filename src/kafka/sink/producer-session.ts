@@ -69,6 +69,8 @@ export class ProducerSession implements BatchProducer {
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly isTransactional: boolean
+  /** Partitions in which no transaction of an earlier session hangs. */
+  readonly checked = new Set<string>()
   readonly #sequences = new Map<string, number>()
   constructor(producerId: bigint, producerEpoch: number, isTransactional: boolean) {
     this.producerId = producerId

@@ -1,6 +1,7 @@
 import type { KafkaCluster } from '../cluster.ts'
 import { type CommitToken, decodeToken, encodeToken } from './commit-token.ts'
-import type { Coordinators } from './producer-session.ts'
+import { whyUnstable } from './hanging.ts'
+import type { Coordinators, ProducerSession } from './producer-session.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Where a query's commit token stands. */
@@ -12,10 +13,10 @@ export interface TokenStore {
   /** Finds out before the first batch whether a token can be kept. InvalidQueryError. */
   check(): Promise<void>
   /**
-   * The last one that was committed; null where there is none. `waits`: until the outcome of every transaction that is under way is written,
-   * without which the answer may be of before.
+   * The last one that was committed; null where there is none. With a session this waits until the outcome of every transaction that was under way when the
+   * session was opened is written; without one the answer may be of before. InvalidQueryError KAFKA_TRANSACTION_HANGING.
    */
-  read(waits: boolean): Promise<CommitToken | null>
+  read(session: ProducerSession | null): Promise<CommitToken | null>
   /** Makes its place part of the transaction; before anything is sent in it, since a broker takes nothing while its coordinator is busy. */
   prepare(transaction: Transaction): Promise<void>
   /** Writes it in the transaction. */
@@ -44,15 +45,20 @@ export class GroupTokenStore implements TokenStore {
 
   async check(): Promise<void> {}
 
-  async read(waits: boolean): Promise<CommitToken | null> {
+  async read(session: ProducerSession | null): Promise<CommitToken | null> {
     const { offsetFetchV9, offsetFetchV8 } = this.#cluster.library
     const versions = [offsetFetchV9.api, offsetFetchV8.api]
     const asked = [
       { groupId: this.#group, memberId: null, memberEpoch: -1, topics: [{ name: this.#topic, partitionIndexes: [0] }] },
     ] as never
-    const answer = await this.#cluster.retrying(`${this.description} was asked for`, () =>
-      this.#coordinators.call('group', this.#group, (broker) => this.#cluster.requestIn('group', broker, versions, asked, waits)),
-    )
+    const waits = session !== null
+    const answer = await this.#cluster
+      .retrying(`${this.description} was asked for`, () =>
+        this.#coordinators.call('group', this.#group, (broker) => this.#cluster.requestIn('group', broker, versions, asked, waits)),
+      )
+      .catch(async (error: unknown) => {
+        throw waits ? await whyUnstable(this.#cluster, this.#coordinators, this.#group, error) : error
+      })
     const found = answer.groups[0]?.topics[0]?.partitions[0]
     if (!found || found.committedOffset < 0n) return null
     return decodeToken(found.metadata ?? '', this.description)

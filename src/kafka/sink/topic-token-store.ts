@@ -7,8 +7,9 @@ import { partitionKey } from '../offsets.ts'
 import { decodeBatches, type RecordTarget } from '../record-batch.ts'
 import { BatchBuilder, type Encoders } from './batch-builder.ts'
 import { type CommitToken, decodeToken, encodeToken } from './commit-token.ts'
+import { checkNoneHangs } from './hanging.ts'
 import { produceTo } from './produce-request.ts'
-import { definiteCode } from './producer-session.ts'
+import { definiteCode, type ProducerSession } from './producer-session.ts'
 import type { TokenStore } from './token-store.ts'
 import { topicConfigs } from './topic-directory.ts'
 import type { Transaction } from './transaction.ts'
@@ -46,11 +47,12 @@ export class TopicTokenStore implements TokenStore {
     })
   }
 
-  async read(waits: boolean): Promise<CommitToken | null> {
+  async read(session: ProducerSession | null): Promise<CommitToken | null> {
+    if (session !== null) await checkNoneHangs(this.#cluster, this.#key, session, [{ topic: this.#topic, partition: 0 }])
     const doing = `${this.description} was read`
     return this.#cluster.retrying(doing, async () => {
       const leader = await this.#cluster.leaderOf(this.#topic, 0)
-      const [from, until] = [await this.#offset(leader, -2n), await this.#offset(leader, -1n, waits)]
+      const [from, until] = [await this.#offset(leader, -2n), await this.#offset(leader, -1n, session !== null)]
       const text = await this.#lastBetween(leader, from, until)
       return text === null ? null : decodeToken(text, this.description)
     })

@@ -1,5 +1,6 @@
 import type { BrokerAddress, KafkaCluster } from '../cluster.ts'
 import { partitionKey } from '../offsets.ts'
+import { checkNoneHangs } from './hanging.ts'
 import type { Coordinators, ProducerSession } from './producer-session.ts'
 
 /** One transaction. Requests are of versions that every broker from 2.8 on speaks and that a client may send (AddPartitionsToTxn from version 4 on is for brokers among themselves). */
@@ -23,7 +24,7 @@ export class Transaction {
     return this.#startedMs === undefined ? 0 : performance.now() - this.#startedMs
   }
 
-  /** Makes partitions part of it; must come before anything is written to them. */
+  /** Makes partitions part of it; must come before anything is written to them. InvalidQueryError KAFKA_TRANSACTION_HANGING. */
   async addPartitions(partitions: Iterable<{ readonly topic: string; readonly partition: number }>): Promise<void> {
     const missing = new Map<string, Set<number>>()
     for (const { topic, partition } of partitions) {
@@ -37,7 +38,11 @@ export class Transaction {
     const { producerId, producerEpoch } = this.session
     const { addPartitionsToTxnV3 } = this.#cluster.library
     const asked = [{ transactionalId: this.transactionalId, producerId, producerEpoch, verifyOnly: false, topics }]
-    await this.#atCoordinator((broker) => this.#cluster.requestIn('transaction', broker, [addPartitionsToTxnV3.api], asked))
+    const places = topics.flatMap(({ name, partitions: own }) => own.map((partition) => ({ topic: name, partition })))
+    await Promise.all([
+      this.#atCoordinator((broker) => this.#cluster.requestIn('transaction', broker, [addPartitionsToTxnV3.api], asked)),
+      checkNoneHangs(this.#cluster, this.transactionalId, this.session, places),
+    ])
     for (const { name, partitions: own } of topics) for (const partition of own) this.#added.add(partitionKey(name, partition))
   }
 
