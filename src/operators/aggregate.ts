@@ -4,6 +4,7 @@ import type { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
 import { loadAll } from './load-all.ts'
+import { isOverflow, rowsThatOverflow, type SumRowsStep } from './rows-that-overflow.ts'
 import type { BatchWatermarks, StepContext, StepResult } from './step.ts'
 import { takeKeys } from './take.ts'
 
@@ -13,11 +14,13 @@ export interface AggregateStep {
   readonly stores: readonly { readonly schema: StateSchema }[]
   readonly outputMode: 'append' | 'update' | 'complete'
   readonly schema: Schema
+  readonly sums: SumRowsStep | null
 }
 
 /** One batch of an aggregation: partial aggregates in SQL, the rest here. */
-export async function runAggregate(step: AggregateStep, { sql, inputs, store, watermarks }: StepContext): Promise<StepResult> {
-  const partial = await sql.keyedColumns(step.partialSql, inputs, step.schema)
+export async function runAggregate(step: AggregateStep, context: StepContext): Promise<StepResult> {
+  const { sql, store, watermarks } = context
+  const partial = await partialOf(step, context)
   const startMs = performance.now()
   const { eventTime } = step.stores[0]!.schema
   const spec = { outputMode: step.outputMode, eventTimeKey: eventTime !== null && 'key' in eventTime ? eventTime.key : null }
@@ -26,6 +29,23 @@ export async function runAggregate(step: AggregateStep, { sql, inputs, store, wa
   // the state has copied what it keeps
   sql.release(partial)
   return { output: await loadAll(sql, output, step.schema), metrics: { ...metrics, updatesMs } }
+}
+
+/** The batch's groups. Where dead letters are kept, rows that take a sum out of its type are set aside first. */
+async function partialOf(step: AggregateStep, { sql, inputs, store, watermarks, setRowsAside }: StepContext): Promise<KeyedBatch> {
+  const { sums, partialSql, schema } = step
+  if (sums === null || !setRowsAside) return sql.keyedColumns(partialSql, inputs, schema)
+  try {
+    const partial = await sql.keyedColumns(partialSql, inputs, schema)
+    if (store().sumsFit(partial, sums.columns)) return partial
+    sql.release(partial)
+  } catch (error) {
+    if (!isOverflow(error)) throw error
+  }
+  const rows = await sql.materialize(inputs[0]!)
+  const refused = await rowsThatOverflow(sums, sql, rows, store(), watermarks)
+  const others = refused.size === 0 ? rows : await setRowsAside(rows, refused)
+  return sql.keyedColumns(sums.partialSql, [others], schema)
 }
 
 export interface AggregateResult {

@@ -59,8 +59,16 @@ export interface StepContext {
   readonly batchTimestampMs: number
   /** Whose batch it is; of a table the ids are zero. */
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
+  /** Sets rows of a relation aside, by their number in it, with what is said of each, and gives the others; absent where dead letters are not kept. */
+  readonly setRowsAside?: (rows: Rows, refused: ReadonlyMap<number, RowError>) => Promise<Rows>
   /** The table of initial states, of a step that has one: read in the first batch only. */
   readonly initialState: () => Promise<Rows>
+}
+
+/** Why a row can't be computed. */
+export interface RowError {
+  readonly code: string
+  readonly what: string
 }
 
 /** What a step did, for progress. */

@@ -13,6 +13,7 @@ import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns,
 import { newNames, renderSelect, type Select, selectFrom, windowBound } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { LateInput, PhysicalNode, StatefulAggregate, StatefulSession } from './streaming-plan.ts'
+import { sumsOf } from './sum-rows.ts'
 
 /** An aggregation as a step with state, and how the user's columns are made of its keys and accumulators. */
 export interface PlannedAggregate {
@@ -70,6 +71,16 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     operatorId,
     operatorName: 'stateStoreSave',
     partialSql: partialSql(select, keys, partials, inner),
+    sums: sumsOf(
+      { plan, input: inner.inputs[0]!, positions: positions(), keyCount: parts.length, values, partials, isJudged, lineageOf },
+      () =>
+        partialSql(
+          select,
+          keys,
+          partials.map((one) => (one.mayOverflow ? { ...one, settle: one.mayOverflow.settleOrNull } : one)),
+          inner,
+        ),
+    ),
     rowChecks: [rowCheckSql(plan, select, keys, scope)],
     stores: [
       {
@@ -168,7 +179,7 @@ function lateGroupedRows(
 export interface PlannedAccumulators {
   readonly values: readonly StateValue[]
   /** In the order of `values`: a SQL aggregate over a batch's rows, and the value of the column from it. */
-  readonly partials: readonly { readonly partial: string; readonly settle: (sql: string) => string }[]
+  readonly partials: readonly PartialSql[]
   /** What an aggregate gives, from the columns of `values`. */
   readonly value: (call: unknown, cells: readonly string[]) => string
   readonly aggregates: readonly StateAggregate[]
@@ -212,7 +223,12 @@ export function planAccumulators(
   return { values, partials, value, aggregates }
 }
 
-type Partials = { readonly partial: string; readonly settle: (sql: string) => string }[]
+interface PartialSql {
+  readonly partial: string
+  readonly settle: (sql: string) => string
+  readonly mayOverflow?: LoweredAggregate['accumulators'][number]['mayOverflow']
+}
+type Partials = PartialSql[]
 
 /** Where the accumulator stands in the state; the same one of another aggregate is shared. */
 function addAccumulator(
@@ -240,7 +256,7 @@ function addAccumulator(
     merge,
     ...(lineage !== undefined && { lineage }),
   })
-  partials.push({ partial: one.partial, settle })
+  partials.push({ partial: one.partial, settle, ...(one.mayOverflow && { mayOverflow: one.mayOverflow }) })
   return values.length - 1
 }
 
@@ -290,7 +306,7 @@ function partialSql(
   select: Select,
   keys: ReturnType<typeof groupedRows>['keys'],
   partials: PlannedAccumulators['partials'],
-  c: Compilation,
+  c: Pick<Compilation, 'names'>,
 ): string {
   const grouped = keys.flatMap((key) => key.grouped)
   const inner = groupBySql(

@@ -186,6 +186,19 @@ export interface StatefulAggregate extends StatefulStep {
   readonly partialSql: string
   /** Whether this is an aggregation without keys, which has a row even where no input came. */
   readonly global: boolean
+  /** How rows are found that take a sum out of its type; null where no sum can leave it. */
+  readonly sums: SumRows | null
+}
+export interface SumRows {
+  /** SELECT over ⟦0⟧ giving, for each row and each group that it belongs to: key_id, the number of the row from 0, whether the group is late (⟦late⟧), and what the row
+   *  adds to each of the sums. */
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  /** Where those sums stand among the columns of the state, and what they are called. */
+  readonly columns: readonly number[]
+  readonly names: readonly string[]
+  /** As partialSql, with null for a sum that has left its type. */
+  readonly partialSql: string
 }
 
 /**

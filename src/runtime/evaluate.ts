@@ -4,7 +4,7 @@ import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { Account } from '../data/side-rows.ts'
-import type { BatchWatermarks, StepMetrics, StepSql } from '../operators/step.ts'
+import type { BatchWatermarks, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import {
@@ -26,7 +26,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import { callKeepingLetters, callsText } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
-import { type Place, takeFailedRows } from './row-letters.ts'
+import { type Place, setRowsAside, takeFailedRows } from './row-letters.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
@@ -75,6 +75,8 @@ export class Evaluation {
   readonly #readers: Map<PhysicalNode, number>
   /** Where the rows of relations are from. */
   readonly #places = new Map<Relation, Place>()
+  /** Steps that have set rows aside. */
+  readonly #refusedBy = new Set<StatefulNode>()
   /** Where the books of rows that expressions have failed for stand. */
   readonly #failedOf = new Map<Relation, number>()
   constructor(root: PhysicalNode, context: EvaluationContext) {
@@ -215,11 +217,21 @@ export class Evaluation {
     else this.#failedOf.set(failed.of, books.push(account) - 1)
   }
 
+  /** Rows that a step can't take. */
+  async #setRowsAside(node: StatefulNode, rows: Rows, refused: ReadonlyMap<number, RowError>, letters: DeadLetters): Promise<Relation> {
+    const { source } = this.#places.get(rows) ?? {}
+    this.#refusedBy.add(node)
+    const at = `sums of ${node.operatorName} ${node.operatorId}`
+    const { others, account } = await setRowsAside(this.#context.sql, rows, refused, { at, source }, letters)
+    this.record.books.push(account)
+    return others
+  }
+
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, storeIfThere, isDeleted, watermarks, batchTimestampMs, salt, query } = this.#context
+    const { stepSql, store, storeIfThere, isDeleted, watermarks, batchTimestampMs, salt, query, deadLetters } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
-    if (this.#context.deadLetters) this.#checkRows(node, inputs)
+    if (deadLetters) this.#checkRows(node, inputs)
     const late = await this.#setAside(node, inputs)
     const { output, metrics } = await runStep(node, {
       sql: stepSql,
@@ -232,8 +244,10 @@ export class Evaluation {
       salt,
       query,
       initialState: () => this.#initialState(node),
+      ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
     })
-    if (late) checkLateCount(node, late, metrics)
+    // a row that was set aside may have been late for another window
+    if (late && !this.#refusedBy.has(node)) checkLateCount(node, late, metrics)
     const count = late ?? (await this.#countLate(node, inputs, metrics))
     this.record.steps.set(node.operatorId, count ? withLateCount(metrics, count) : metrics)
     return output

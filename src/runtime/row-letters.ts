@@ -25,6 +25,30 @@ export async function takeFailedRows(
   return { at: `expressions over ${at}`, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
+/** Takes rows of a relation, by their number in it, to the dead letters, and gives the others. */
+export async function setRowsAside(
+  sql: SqlBatch,
+  rows: Relation,
+  refused: ReadonlyMap<number, { readonly code: string; readonly what: string }>,
+  { at, source }: Place,
+  letters: DeadLetters,
+): Promise<{ readonly others: Relation; readonly account: Account }> {
+  letters.mayTake(refused.size)
+  const { length: rowsIn } = await sql.columnsAt(rows, [])
+  const each = Array.from({ length: rowsIn }, (_, row) => refused.get(row))
+  const deadLetters = await letters.take('expression', source?.name ?? null, await lettersOf(sql, rows, each, source?.origin))
+  const width = rows.schema.fields.length
+  const flags = rowsToColumns(
+    flagSchema,
+    each.map((said) => ({ refused: said !== undefined })),
+  )
+  const list = rows.schema.fields.map((_, i) => `t0.c${i}`).join(', ') || '1 AS c0'
+  const flagged = await sql.withColumns(rows, width, flags)
+  const others = await sql.materialize(sql.fragment(`SELECT ${list} FROM ⟦0⟧ AS t0 WHERE NOT t0.c${width}`, [flagged], rows.schema))
+  const { length: rowsOn } = await sql.columnsAt(others, [])
+  return { others, account: { at, rowsIn, rowsOn, lateRows: 0, deadLetters } }
+}
+
 /** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the columns of `origin` say of it. */
 export async function lettersOf(
   sql: SqlBatch,
@@ -56,6 +80,7 @@ export async function lettersOf(
   return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE t0.c${width} IS NOT NULL`, [all], letterSchema)
 }
 
+const flagSchema = new Schema([{ name: 'refused', type: 'boolean', nullable: false }])
 const saidSchema = new Schema([
   { name: 'reason', type: 'string', nullable: true },
   { name: 'message', type: 'string', nullable: true },

@@ -146,6 +146,10 @@ export class LocalStateStore implements KeptStore, LocalStore {
     this.#fetch(batch.keyIds, batch.rows.length)
     return this.#memory.merge(batch, collect)
   }
+  sumsFit(batch: KeyedBatch, columns: readonly number[]): boolean {
+    this.#fetch(batch.keyIds, batch.rows.length)
+    return this.#memory.sumsFit(batch, columns)
+  }
   insert(batch: KeyedBatch): Uint32Array {
     this.#fetch(batch.keyIds, batch.rows.length)
     return this.#memory.insert(batch)

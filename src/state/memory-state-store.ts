@@ -48,6 +48,7 @@ import {
   sortedRowsBytes,
 } from './row-sort.ts'
 import type { FoundKeyedRows, KeyedBatch } from './state-store.ts'
+import { sumsFit } from './sum-overflow.ts'
 
 /** Some rows of one group. */
 interface GroupRows {
@@ -168,6 +169,13 @@ export class MemoryStateStore implements KeptStore {
     const parts: Picked[] = []
     forEachPart(this.#sorted, this.groups, length, (group, from, to) => parts.push({ group, at, places, from, to }))
     return gatherBatch(this.rowSchema, this.layout, distinct, parts)
+  }
+
+  sumsFit({ keyIds, rows }: KeyedBatch, columns: readonly number[]): boolean {
+    const ids = signed(keyIds)
+    const sorted = (this.#sorted = sortByGroup(ids, rows.length, this.keyGroups, this.#sorted))
+    const sums = columns.map((c) => ({ layout: this.layout.columns[c]!, source: sourceColumn(rows.columns[c]!) }))
+    return sumsFit(this.groups, ids, rows.length, sorted, sums)
   }
 
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number } {

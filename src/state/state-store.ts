@@ -33,6 +33,9 @@ export interface StateStore {
   /** Folds rows in by key and returns the touched rows as they now stand, a row a distinct key in the order of their first coming, in the physical
    *  columns of the StateSchema. With `collect` false (who only needs their number) the batch that comes back has that length and no columns. */
   merge(batch: KeyedBatch, collect?: boolean): ColumnBatch
+  /** Whether merge could add these columns (longs or decimals, by their place in the schema) of every row: it fails where a sum leaves its type. Changes
+   *  nothing; the batch has a row a key. */
+  sumsFit(batch: KeyedBatch, columns: readonly number[]): boolean
   /** Removes the rows whose event time is <= `watermarkUs` (microseconds) and returns them if `collect`, else an empty batch; `removed` counts them. */
   evict(watermarkUs: bigint, collect: boolean): { readonly rows: ColumnBatch; readonly removed: number }
   /** A lower bound of the event times (microseconds), by a few milliseconds; null: no row has one. A store that can't tell has no such method. */

@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { expr, MemoryStream, type QueryProgress, type Row, t } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { holds, timeout } from '../oracle/property.ts'
 import { useEngine } from './harness.ts'
 
 const engine = useEngine({ print: () => {} })
@@ -52,6 +54,7 @@ async function keep(frame: any, outputMode = 'append') {
   }
 }
 const parse = (raw: unknown) => JSON.parse(Buffer.from(raw as Uint8Array).toString())
+const byKey = (rows: readonly Row[]) => [...rows].sort((a, b) => Number(a['k']) - Number(b['k']))
 const byText = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).sort()
 
 describe('conditions between two streams', () => {
@@ -154,6 +157,161 @@ describe('conditions between two streams', () => {
     addRight(1, 3)
     const query = await frame('inner').writeStream.format('noop').trigger({ availableNow: true }).start()
     await expect(query.awaitTermination()).rejects.toMatchObject({ code: 'CAST_INVALID_INPUT' })
+  })
+})
+
+describe('sums that overflow', () => {
+  const most = 2n ** 63n - 1n
+  const longs = () => {
+    const stream = new MemoryStream(engine(), { id: t.int(), k: t.int(), n: t.long().nullable() })
+    return {
+      stream,
+      add: (...rows: [id: number, k: number, n: bigint | null][]) => stream.addData(...rows.map(([id, k, n]) => ({ id, k, n }))),
+    }
+  }
+  const ids = (letters: readonly { row: { id: number } }[]) => letters.map(({ row }) => row.id)
+
+  test('in a batch and over the state: the rows that no longer fit are letters, and the sum stays', async () => {
+    const { stream, add } = longs()
+    const frame = stream
+      .toDF()
+      .groupBy('k')
+      .agg(() => ({ total: expr('sum(n)') as never, rows: expr('count(id)') as never }))
+    const { step, stop, restart } = await keep(frame, 'update')
+    const first = await step(() => add([1, 1, most], [2, 1, 9n], [3, 1, -5n], [4, 2, 7n], [5, 1, null]))
+    expect(byKey(first.rows)).toEqual([
+      { k: 1, total: most - 5n, rows: 3n },
+      { k: 2, total: 7n, rows: 1n },
+    ])
+    expect(ids(first.letters)).toEqual([2])
+    expect(first.letters[0]!.reason).toBe('ARITHMETIC_OVERFLOW')
+    expect(first.progress.books!.at(-1)).toEqual({ at: 'sums of stateStoreSave 0', rowsIn: 5, rowsOn: 4, lateRows: 0, deadLetters: 1 })
+    await restart()
+    const second = await step(() => add([6, 1, 6n], [7, 2, -8n], [8, 1, 5n]))
+    expect(byKey(second.rows)).toEqual([
+      { k: 1, total: most, rows: 4n },
+      { k: 2, total: -1n, rows: 2n },
+    ])
+    expect(ids(second.letters)).toEqual([6])
+    // what fits as a whole is added, whatever it is on the way
+    const third = await step(() => add([9, 1, 1n], [10, 1, -1n]))
+    expect([third.letters, byKey(third.rows)]).toEqual([[], [{ k: 1, total: most, rows: 6n }]])
+    const fourth = await step(() => add([11, 2, -most - 1n]))
+    expect([ids(fourth.letters), fourth.rows]).toEqual([[11], []])
+    await stop()
+  })
+
+  test('decimals, means of decimals and filters; without keys in complete mode', async () => {
+    const stream = new MemoryStream(engine(), { id: t.int(), d: t.decimal(28, 0), e: t.decimal(38, 0) })
+    const big = '9'.repeat(28)
+    const frame = stream
+      .toDF()
+      .groupBy()
+      .agg(() => ({
+        mean: expr('avg(d) filter (where id % 2 = 0)') as never,
+        sum: expr('sum(cast(e as decimal(28, 0))) filter (where id < 100)') as never,
+      }))
+    const { step, stop } = await keep(frame, 'complete')
+    const { rows, letters } = await step(() => stream.addData({ id: 2, d: big, e: '1' }, { id: 4, d: '1', e: '2' }))
+    expect(letters).toEqual([])
+    expect(rows).toHaveLength(1)
+    await stop()
+  })
+
+  test('sliding windows: a row that does not fit one of them is in none', async () => {
+    const stream = new MemoryStream(engine(), { id: t.int(), at: t.timestamp(), n: t.long() })
+    const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second))
+    const frame = stream
+      .toDF()
+      .withWatermark('at', '1 second')
+      .groupBy(expr("window(at, '10 seconds', '5 seconds')").alias('w') as never)
+      .agg(() => ({ total: expr('sum(n)') as never, last: expr('max(id)') as never }))
+      .selectExpr('cast(w.end as long) % 60 as ends', 'total')
+    const { step, stop } = await keep(frame, 'append')
+    const first = await step(() =>
+      stream.addData(
+        { id: 1, at: at(11), n: most },
+        { id: 2, at: at(16), n: 20n },
+        { id: 3, at: at(21), n: 4n },
+        { id: 4, at: at(18), n: -9n },
+      ),
+    )
+    const last = await step(() => stream.addData({ id: 9, at: at(59), n: 0n }))
+    expect(ids(first.letters)).toEqual([2])
+    expect([...first.rows, ...last.rows].sort((a, b) => Number(a['ends']) - Number(b['ends']))).toEqual([
+      { ends: 15n, total: most },
+      { ends: 20n, total: most - 9n },
+      { ends: 25n, total: -5n },
+      { ends: 30n, total: 4n },
+    ])
+    await stop()
+  })
+
+  test('late groups are no matter; what an expression over the result has no value for is one', async () => {
+    const stream = new MemoryStream(engine(), { id: t.int(), at: t.timestamp(), n: t.long() })
+    const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second))
+    const frame = stream
+      .toDF()
+      .withWatermark('at', '1 second')
+      .groupBy(expr("window(at, '10 seconds')").alias('w') as never)
+      .agg(() => ({ total: expr('sum(n)') as never, last: expr('max(id)') as never }))
+      .selectExpr('cast(w.end as long) % 60 as ends', 'total')
+    const { step, stop } = await keep(frame, 'append')
+    await step(() => stream.addData({ id: 1, at: at(31), n: 1n }))
+    const late = await step(() =>
+      stream.addData({ id: 2, at: at(1), n: most }, { id: 3, at: at(2), n: most }, { id: 4, at: at(32), n: 2n }),
+    )
+    expect(late.letters).toEqual([])
+    const last = await step(() => stream.addData({ id: 9, at: at(59), n: 0n }))
+    expect(last.rows).toEqual([{ ends: 40n, total: 3n }])
+    await stop()
+  })
+
+  test('over any rows: what is not a letter is in the sums, and only where a sum would not fit are there letters', {
+    timeout,
+  }, async () => {
+    const value = fc.oneof(fc.constantFrom(most, -most - 1n, most / 2n, -most / 2n), fc.bigInt(-20n, 20n), fc.constant(null))
+    const row = fc.record({ k: fc.integer({ min: 1, max: 3 }), n: value })
+    const seen = { letters: 0, kept: 0, batches: 0 }
+    await holds(
+      fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+      async (batches) => {
+        const { stream, add } = longs()
+        const frame = stream
+          .toDF()
+          .groupBy(expr("window(timestamp_seconds(k * 5), '10 seconds', '5 seconds')").alias('w') as never)
+          .agg(() => ({ total: expr('sum(n)') as never, last: expr('max(id)') as never }))
+          .selectExpr('cast(cast(w.end as long) div 5 - 1 as int) as g', 'total')
+        const { step, stop } = await keep(frame, 'update')
+        try {
+          const model = new Map<number, bigint>()
+          const shown = new Map<number, bigint | null>()
+          let id = 0
+          for (const batch of batches) {
+            const given = batch.map(({ k, n }) => [++id, k, n] as [number, number, bigint | null])
+            const groups = (k: number) => [k, k + 1]
+            const whole = new Map(model)
+            for (const [, k, n] of given) for (const g of groups(k)) whole.set(g, (whole.get(g) ?? 0n) + (n ?? 0n))
+            const { rows, letters } = await step(() => add(...given))
+            const out = new Set(ids(letters as never))
+            for (const [own, k, n] of given) if (!out.has(own)) for (const g of groups(k)) model.set(g, (model.get(g) ?? 0n) + (n ?? 0n))
+            for (const { g, total } of rows as { g: number; total: bigint | null }[]) shown.set(g, total)
+            for (const total of model.values()) expect(total <= most && total >= -most - 1n).toBe(true)
+            expect(out.size > 0).toBe([...whole.values()].some((total) => total > most || total < -most - 1n))
+            seen.letters += out.size
+            seen.kept += given.length - out.size
+            seen.batches++
+          }
+          for (const [g, total] of shown) expect(total ?? 0n).toBe(model.get(g) ?? 0n)
+        } finally {
+          await stop()
+          await rm(join(folder, 'checkpoint'), { recursive: true })
+        }
+      },
+      12,
+    )
+    expect(seen.letters).toBeGreaterThan(0)
+    expect(seen.kept).toBeGreaterThan(0)
   })
 })
 

@@ -280,14 +280,15 @@ describe('expressions', () => {
     expect(letters.map(({ reason }) => reason).sort()).toEqual(['CAST_INVALID_INPUT', 'DIVIDE_BY_ZERO'])
   })
 
-  test('a sum that overflows is no row’s fault, and what fails without a row is none either', async () => {
+  test('the row that a sum has no room for; what fails without a row is nobody’s fault', async () => {
     const stream = new MemoryStream(engine(), { n: t.long() })
     stream.addData({ n: 2n ** 62n }, { n: 2n ** 62n })
     const sum = stream
       .toDF()
       .groupBy()
       .agg(expr('sum(n)').alias('total') as never)
-    await expect(run(sum, {}, (writer) => writer.outputMode('complete'))).rejects.toMatchObject({ code: 'ARITHMETIC_OVERFLOW' })
+    const { rows, letters } = await run(sum, {}, (writer) => writer.outputMode('complete'))
+    expect([rows, letters.length]).toEqual([[{ total: 2n ** 62n }], 1])
     await rm(join(folder, 'checkpoint'), { recursive: true })
     const other = new MemoryStream(engine(), { n: t.int() })
     other.addData({ n: 1 })

@@ -14,6 +14,13 @@ export interface Accumulator {
   readonly partial: string
   /** The value of the column, from what `partial` gave; computed a group, not a row. */
   readonly settle?: (partial: string) => string
+  /** Of a sum that may leave its type, which `settle` and merging are errors for. */
+  readonly mayOverflow?: {
+    /** What a single row adds, in the column's type. */
+    readonly row: string
+    /** As `settle`, and null where the sum has left the type. */
+    readonly settleOrNull: (partial: string) => string
+  }
 }
 /** An aggregate as accumulators, and its value from them. */
 export interface LoweredAggregate {
@@ -40,6 +47,8 @@ export interface AggregateInput {
   readonly distinct: string
   /** A SQL aggregate over the rows of the call's own FILTER, and of these conditions. */
   readonly over: (aggregate: string, ...conditions: readonly string[]) => string
+  /** A value of those rows, null for others. */
+  readonly given: (value: string) => string
 }
 
 /** `window`: the OVER clause, for an aggregate over a window of rows. */
@@ -50,6 +59,7 @@ export function aggregateInput(call: AggregateCall, args: readonly string[], fil
     x: args[0] ?? '1',
     type: call.args[0]?.type ?? 'int',
     distinct: call.distinct ? 'DISTINCT ' : '',
+    given: (value) => (filter === undefined ? value : `CASE WHEN ${filter} THEN ${value} END`),
     over(aggregate, ...conditions) {
       const all = filter === undefined ? conditions : [filter, ...conditions]
       return all.length === 0

@@ -103,7 +103,10 @@ function lowerSum(a: AggregateInput, to: DataType, onOverflow: OnOverflow): Lowe
     }
   }
   const partial = a.over(`sum(${a.x})`)
-  if (onOverflow === 'raise') return one({ type: to, nullable: true, merge: 'sum', partial, settle: (sql) => narrow(sql, to, onOverflow) })
+  if (onOverflow === 'raise') {
+    const mayOverflow = { row: `CAST(${a.given(a.x)} AS ${sqlType(to)})`, settleOrNull: (sql: string) => narrow(sql, to, 'null') }
+    return one({ type: to, nullable: true, merge: 'sum', partial, settle: (sql) => narrow(sql, to, onOverflow), mayOverflow })
+  }
   const wide = isDecimal(to) ? decimal(38, to.scale) : decimal(38, 0)
   return one({ type: wide, nullable: true, merge: 'sum', partial, settle: (sql) => `CAST(${sql} AS ${sqlType(wide)})` }, ([s]) =>
     narrow(s!, to, 'null'),
