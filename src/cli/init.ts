@@ -109,6 +109,7 @@ export function projectFiles(name: string): Readonly<Record<string, string>> {
       "import { addData, checkNewAnswer, testStream } from 'millrace/testing'",
       "import { click, clicksPerPage } from './query.ts'",
       '',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
       'const at = (time: string) => new Date(`2026-01-01T${time}Z`)',
       '',
       "test('a window comes out once the watermark has passed it', async () => {",

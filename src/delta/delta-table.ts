@@ -62,6 +62,7 @@ export class DeltaTable {
   }
 
   /** The rows as they are when they are asked for. */
+  // biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
   async toDF(): Promise<DataFrame<any>> {
     const { table, metadata } = await this.#snapshot()
     const scan = batchScan({ format: 'delta', options: {}, paths: [table], schema: columnsOfTable({ table, metadata }) })
@@ -69,11 +70,13 @@ export class DeltaTable {
   }
 
   /** What was done to the table, newest first; as far back as its log goes, or the last `limit` commits. */
+  // biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
   async history(limit?: number): Promise<DataFrame<any>> {
     await this.#snapshot()
     return dataFrameOf(this.#engine, localRelation(rowsToColumns(historySchema, await historyRows(this.#engine.files, this.#table, limit))))
   }
   /** One row: id, columns of partitions, files, bytes, properties, protocol. */
+  // biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
   async detail(): Promise<DataFrame<any>> {
     return dataFrameOf(this.#engine, localRelation(rowsToColumns(detailSchema, [detailRow(await this.#snapshot())])))
   }
@@ -88,6 +91,7 @@ export class DeltaTable {
   }
 
   /** Begins a merge: `table.alias('t').merge(rows.alias('s'), 't.id = s.id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()`. */
+  // biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
   merge(source: DataFrame<any>, condition: Condition): DeltaMergeBuilder {
     const { userFunctions: functions } = this.#engine
     return new DeltaMergeBuilder({ access: this.#access(), functions, alias: this.#alias, source, condition })

@@ -12,10 +12,13 @@ import { asCondition } from '../plan/named-columns.ts'
 import { columnRef, resolveExpression, sameName } from '../plan/resolve.ts'
 import { parseCondition, parseExpression } from '../plan/sql/parse.ts'
 
+// biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
 type Columns = Record<string, any>
 /** SQL text, a column, or a function of the table's columns (in a merge: and of the source's). */
+// biome-ignore lint/suspicious/noExplicitAny: expressions of every type
 export type Condition = string | Expr<any> | ((target: Columns, source: Columns) => Expr<any>)
 /** New values by column: SQL text, a column, or another value that is a literal. */
+// biome-ignore lint/suspicious/noExplicitAny: expressions of every type
 export type Values = Readonly<Record<string, string | Expr<any> | Literal>>
 export type ValuesOf = Values | ((target: Columns, source: Columns) => Values)
 

@@ -50,6 +50,7 @@ interface Setup {
   readonly access: TableAccess
   readonly functions: NamedUserFunctions
   readonly alias: string | null
+  // biome-ignore lint/suspicious/noExplicitAny: columns of a table that is known at run time
   readonly source: DataFrame<any>
   readonly condition: Condition
 }

@@ -102,7 +102,6 @@ function isNumber(type: DataType): boolean {
 }
 /** ASCII: compared in the same order by everybody. */
 function isPlain(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what is meant
   return /^[\x00-\x7f]*$/.test(text)
 }
 

@@ -16,7 +16,6 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 /** Starts a query whose rows and letters are kept; each step adds data, and what came of it is given. */
-// biome-ignore lint/suspicious/noExplicitAny: frames of every shape
 async function keep(frame: any, outputMode = 'append') {
   const rows: Row[] = []
   const letters: Row[] = []
@@ -24,9 +23,7 @@ async function keep(frame: any, outputMode = 'append') {
     frame.writeStream
       .outputMode(outputMode)
       .option('checkpointLocation', join(folder, 'checkpoint'))
-      // biome-ignore lint/suspicious/noExplicitAny: see above
       .foreachBatch(async (found: any) => void rows.push(...(await found.collect())))
-      // biome-ignore lint/suspicious/noExplicitAny: see above
       .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))))
       .start()
   let query = await start()

@@ -3,7 +3,6 @@ import { type Engine, expr, MemoryStream, t } from 'millrace'
 import { seconds } from './harness.ts'
 
 /** DataFrames made from SQL texts, whose columns the compiler does not know. */
-// biome-ignore lint/suspicious/noExplicitAny: see above
 type Untyped = any
 type How = 'inner' | 'left' | 'right' | 'full' | 'semi'
 

@@ -158,7 +158,6 @@ describe('inner joins', () => {
 
   inModes('F7: a stream with itself', async (outputMode) => {
     const input = seconds(engine())
-    // biome-ignore lint/suspicious/noExplicitAny: columns by text
     const side = (name: string) => input.toDF().selectExpr('value % 5 AS key', `value AS ${name}`) as any
     await testStream(side('a').join(side('b'), 'key'), { outputMode }, [
       addData(input, ...rows(1, 2)),
@@ -171,7 +170,6 @@ describe('inner joins', () => {
 
   test('F8: three streams', async () => {
     const [a, b, c] = [seconds(engine()), seconds(engine()), seconds(engine())]
-    // biome-ignore lint/suspicious/noExplicitAny: columns by text
     const side = (input: typeof a, name: string, by: number) =>
       input.toDF().selectExpr(`value AS ${name}Key`, `value * ${by} AS ${name}Value`) as any
     const joined = side(a, 'left', 2)
@@ -221,7 +219,6 @@ describe('inner joins', () => {
     inModes(`a null-safe key that may be null on the ${name}`, async (outputMode) => {
       const nullable = () => new MemoryStream(engine(), { value: t.int().nullable() })
       const [left, right] = [nullable(), nullable()]
-      // biome-ignore lint/suspicious/noExplicitAny: columns by text
       const side = (input: ReturnType<typeof nullable>, prefix: string, by: number) =>
         input.toDF().selectExpr(`value AS ${prefix}Key`, `value * ${by} AS ${prefix}Value`) as any
       const joined = side(left, 'left', 2)
@@ -241,7 +238,6 @@ describe('inner joins', () => {
       .alias('l')
       .join(keyedStream(right, 'right', 3).alias('r'), () => expr('l.key = r.key AND leftTime = rightTime'))
       .selectExpr('l.key', 'leftValue', 'rightValue')
-    // biome-ignore lint/suspicious/noExplicitAny: columns by text
     const all = (single.toDF().selectExpr('value AS key', 'value AS leftValue', 'value AS rightValue') as any).union(joined)
     await testStream(all, [
       multiAddData([single, rows(11, 12)], [left, rows(11, 13, 14)], [right, rows(13, 14, 16)]),
@@ -326,7 +322,6 @@ test('I6: a left outer join below an aggregation over windows', async () => {
   const fields = { at: t.timestamp(), v: t.string() }
   const [left, right] = [new MemoryStream(engine(), fields), new MemoryStream(engine(), fields)]
   const row = (time: string, v: string) => ({ at: new Date(`2024-02-10T${time}Z`), v })
-  // biome-ignore lint/suspicious/noExplicitAny: columns by text
   const side = (input: typeof left, name: string) =>
     (input.toDF() as any).selectExpr(`at AS ${name}Time`, `v AS ${name}V`).withWatermark(`${name}Time`, '0 seconds')
   const counted = side(left, 'left')

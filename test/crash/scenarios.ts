@@ -479,7 +479,7 @@ export const scenarios: readonly Scenario[] = [
           .start(out(place)),
       ),
     output: (place) => place.engine.read.json(out(place), { one: t.int() }).collect(),
-    expected: (place) => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
+    expected: () => Promise.resolve(Array.from({ length: limited }, () => ({ one: 1 }))),
   },
   ...deltaScenarios({ windowed, windowedTable, perKey, checkpoint, out, untilDone, availableNow, fiveFiles }),
   ...migrationScenarios({ fields, perKey, checkpoint, untilDone, intoBatchFiles, latestByKey, fiveFiles }),

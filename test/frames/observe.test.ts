@@ -62,7 +62,10 @@ describe('observe in a batch', () => {
   })
   test('what stands below is computed once, though metrics and rows both read it', async () => {
     let calls = 0
-    const counted = udf((x: number | null) => (calls++, x), t.int().nullable())
+    const counted = udf((x: number | null) => {
+      calls++
+      return x
+    }, t.int().nullable())
     const seen = new Observation()
     const frame = sales()
       .select(({ amount }) => ({ x: counted(amount) }))

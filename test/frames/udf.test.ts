@@ -19,7 +19,11 @@ const next = udf((amount: number | null, _shop: string) => (amount === null ? nu
 /** A function that writes down what it is called with. */
 function counted() {
   const calls: unknown[] = []
-  return { calls, f: udf((x: number | null) => (calls.push(x), x), t.int().nullable(), { name: 'counted' }) }
+  const note = (x: number | null) => {
+    calls.push(x)
+    return x
+  }
+  return { calls, f: udf(note, t.int().nullable(), { name: 'counted' }) }
 }
 
 describe('udf in a batch', () => {

@@ -230,12 +230,16 @@ function simple(
 function groups(input: LogicalPlan, keys: readonly E[], sets: readonly (readonly E[])[], read: readonly E[]): Grouped {
   const { fields } = input.schema
   const calls: E[] = []
+  const below = (e: E): E => {
+    collect(e)
+    return e
+  }
   const collect = (e: E): void => {
     if (e.kind === 'over') {
-      mapUnresolved(e.call, (child) => (collect(child), child))
+      mapUnresolved(e.call, below)
       return [...e.partitionBy, ...e.orderBy].forEach(collect)
     }
-    if (!isAggregateCall(e)) mapUnresolved(e, (child) => (collect(child), child))
+    if (!isAggregateCall(e)) mapUnresolved(e, below)
     else if (!calls.some((call) => unresolvedText(call) === unresolvedText(e))) calls.push(e)
   }
   read.forEach(collect)

@@ -138,6 +138,7 @@ function floatOf(text: string): number {
 }
 
 function family<S>(name: string, seedType: DataType, hash: Hash<S>): readonly Kernel[] {
+  // biome-ignore lint/suspicious/noExplicitAny: values of the type that is named beside it
   const fold = (kind: string, type: DataType, step: (seed: S, value: any) => S): Kernel =>
     kernel(`${name}_${kind}`, [seedType, type], seedType, (seed: S, value: unknown) => (value === null ? seed : step(seed, value)), {
       seesNulls: true,

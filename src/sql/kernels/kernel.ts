@@ -12,6 +12,7 @@ export interface Kernel {
   /** Also called where an argument is null; otherwise null gives null. */
   readonly seesNulls?: boolean
   /** One row. May throw a KernelError. */
+  // biome-ignore lint/suspicious/noExplicitAny: arguments of every type
   readonly run: (...args: any[]) => unknown
 }
 
