@@ -10,6 +10,12 @@ export type SourceBatch = BatchRows & {
   /** Records that the source could not make rows of, where the query keeps dead letters (SourceContext.keepsDeadLetters); they are not among the rows. */
   readonly refused?: readonly RefusedRecord[]
 }
+/** A field of a struct: `column` is its place in the source's schema, `path` the names from there. */
+export interface FieldRead {
+  readonly column: number
+  readonly path: readonly string[]
+}
+
 type BatchRows =
   /** Files for DuckDB to read with the schema of the source; `options` under Spark's names; `path` is
    *  what the source reads, and folders `name=value` below it are columns. */
@@ -18,6 +24,8 @@ type BatchRows =
       readonly format: ReadFormat
       readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly modifiedMs: number }[]
       readonly options: Readonly<Record<string, string>>
+      /** Fields of structs that are wanted as columns behind the source's own; nobody reads others than `columns` of all these. */
+      readonly needed?: { readonly columns: ReadonlySet<number>; readonly fields: readonly FieldRead[] }
     }
   /** Rows as JavaScript objects (any accepted input form of each type). */
   | { readonly kind: 'objects'; readonly rows: readonly Row[] }

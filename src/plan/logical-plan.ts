@@ -1,6 +1,7 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
+import type { FieldRead } from '../data/source-batch.ts'
 import type { StateFunction } from '../data/state-function.ts'
 import type { Expression, NamedExpression, SortOrder, UserCall, WindowCall } from './expression.ts'
 import type { GeneratorName } from './generators.ts'
@@ -49,6 +50,8 @@ export interface StreamScan extends Node {
   readonly instance?: unknown
   /** Fields of the JSON objects in one of the source's columns; they stand in `schema` behind the source's own columns. */
   readonly json?: { readonly column: number; readonly fields: Schema }
+  /** Fields of its structs, as columns that stand in `schema` behind the source's own. */
+  readonly fields?: readonly FieldRead[]
 }
 /** Files or another bounded table. */
 export interface BatchScan extends Node {

@@ -6,6 +6,7 @@ import {
   isStateful,
   type PhysicalNode,
   type PlannedStore,
+  type SourceRows,
   type StatefulGroups,
   type StatefulNode,
   type StreamingPlan,
@@ -43,10 +44,16 @@ function nodeLines(node: PhysicalNode, seen: Map<PhysicalNode, number>): string[
   ]
 }
 
+function fieldsText({ fields, columns, schema }: SourceRows): string {
+  if (!fields) return ''
+  const read = fields.filter((_, i) => columns.has(schema.fields.length - fields.length + i))
+  return `, single fields: ${read.map(({ column, path }) => [schema.names[column], ...path].join('.')).join(', ')}`
+}
+
 function titleOf(node: PhysicalNode): string {
   switch (node.kind) {
     case 'source':
-      return `Source ${node.source}${node.json ? `, which parses JSON: ${node.json.fields.names.join(', ')}` : ''}`
+      return `Source ${node.source}${node.json ? `, which parses JSON: ${node.json.fields.names.join(', ')}` : ''}${fieldsText(node)}`
     case 'scan':
       return `Scan ${node.scan.format} ${node.scan.paths.join(', ')}`
     case 'local':

@@ -3,6 +3,7 @@ import 'millrace/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { planOf } from '../api/data-frame.ts'
 import { optimize } from '../plan/rules.ts'
+import { noAbilities } from './source-abilities.ts'
 import { planStreaming } from './streaming.ts'
 import { inputsOfNode, type PhysicalNode, type SourceRows } from './streaming-plan.ts'
 
@@ -23,7 +24,9 @@ const parsed = (options?: object) => from_json(col('value').cast('string') as ne
 
 /** The fields that the source is asked for, and its own columns that are read; null where it gives the texts. */
 function asked(frame: any, timeZone = 'UTC'): { fields: readonly string[]; columns: number[] } | null {
-  const plan = planStreaming(optimize(planOf(frame)), 'append', timeZone, { parsed: () => ['value'] })
+  const plan = planStreaming(optimize(planOf(frame)), 'append', timeZone, {
+    abilities: { ...noAbilities, parsesJson: () => ['value'] },
+  })
   const sources: SourceRows[] = []
   const visit = (node: PhysicalNode) => (node.kind === 'source' ? sources.push(node) : inputsOfNode(node).forEach(visit))
   visit(plan.root)

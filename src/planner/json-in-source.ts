@@ -9,9 +9,9 @@ import type { Expression } from '../plan/expression.ts'
 import { isDeterministic, mapChildren, someExpression } from '../plan/expression-tree.ts'
 import { inputsOf, type LogicalPlan, type Project, type StreamScan } from '../plan/logical-plan.ts'
 import { withInputs } from '../plan/rules.ts'
+import type { SourceAbilities } from './source-abilities.ts'
 
-/** Which columns of a source hold texts that it can parse, by its format. */
-export type ParsedColumns = (format: string) => readonly string[]
+type ParsedColumns = SourceAbilities['parsesJson']
 
 /** The same plan, with the fields read by the sources where that is possible. `isUtc`: times without a zone are in UTC, as in files. */
 export function readJsonInSources(plan: LogicalPlan, parsedColumns: ParsedColumns, isUtc: boolean): LogicalPlan {

@@ -1,5 +1,6 @@
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
+import type { FieldRead } from '../data/source-batch.ts'
 import type { StateFunction } from '../data/state-function.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
@@ -51,6 +52,8 @@ export interface SourceRows {
   readonly columns: ReadonlySet<number>
   /** Fields of the JSON objects in one of the source's columns: those columns of `schema` that stand behind the source's own. */
   readonly json?: { readonly column: number; readonly fields: Schema }
+  /** Fields of the source's structs: those columns of `schema` that stand behind the source's own. */
+  readonly fields?: readonly FieldRead[]
 }
 
 /** The rows of a bounded table, read anew in each batch. */

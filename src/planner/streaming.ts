@@ -15,10 +15,12 @@ import {
   type StreamScan,
   type Watermark,
 } from '../plan/logical-plan.ts'
-import { type ParsedColumns, readJsonInSources } from './json-in-source.ts'
+import { readFieldsInSources } from './fields-in-source.ts'
+import { readJsonInSources } from './json-in-source.ts'
 import { futureRows, neededForLate, timeOf } from './late-rows.ts'
 import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
+import { noAbilities, type SourceAbilities } from './source-abilities.ts'
 import type { Lineages, StatefulPlanning } from './stateful-planning.ts'
 import { aggregateRows, distinctAsAggregate, planAggregate } from './streaming-aggregate.ts'
 import { dedupeColumns, planDedupe } from './streaming-dedupe.ts'
@@ -41,22 +43,22 @@ import { inTimeZone } from './time-zone.ts'
 /** What a plan is made for. */
 export interface PlanningOptions {
   readonly lateColumns?: readonly Field[] | null
-  readonly parsed?: ParsedColumns
+  readonly abilities?: SourceAbilities
   readonly lineages?: Lineages
 }
 
 /**
  * What a micro-batch of the query does, by a plan to which the rules of plan/rules.ts have been applied (where a filter stands decides which
- * rows move the watermark). `lateColumns`: what the side output of late rows takes of each; `lineages`: which accumulators must be kept apart; `parsed`: columns of JSON texts that a source
- * parses itself. InvalidQueryError for plans that the engine can't run as a stream.
+ * rows move the watermark). `lateColumns`: what the side output of late rows takes of each; `lineages`: which accumulators must be kept apart; `abilities`: what sources can do
+ * themselves. InvalidQueryError for plans that the engine can't run as a stream.
  */
 export function planStreaming(
   plan: LogicalPlan,
   outputMode: OutputMode,
   timeZone = 'UTC',
-  { lateColumns = null, parsed = () => [], lineages = new Map() }: PlanningOptions = {},
+  { lateColumns = null, abilities = noAbilities, lineages = new Map() }: PlanningOptions = {},
 ): StreamingPlan {
-  const read = readJsonInSources(plan, parsed, timeZone === 'UTC')
+  const read = readFieldsInSources(readJsonInSources(plan, abilities.parsesJson, timeZone === 'UTC'), abilities)
   return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages).plan())
 }
 
@@ -101,8 +103,15 @@ function numberSources(plan: LogicalPlan): Sources {
         })
       }
       const columns = new Set<number>()
-      const rows: SourceRows = { kind: 'source', source: name, schema: node.schema, columns, ...(node.json && { json: node.json }) }
-      sources.set(node.token, { planned: { name, scan: withoutJson(node) }, rows, columns })
+      const rows: SourceRows = {
+        kind: 'source',
+        source: name,
+        schema: node.schema,
+        columns,
+        ...(node.json && { json: node.json }),
+        ...(node.fields && { fields: node.fields }),
+      }
+      sources.set(node.token, { planned: { name, scan: asAsked(node) }, rows, columns })
     }
     inputsOf(node).forEach(visit)
   }
@@ -110,10 +119,10 @@ function numberSources(plan: LogicalPlan): Sources {
   return sources
 }
 /** The source as the user asked for it. */
-function withoutJson(scan: StreamScan): StreamScan {
-  if (!scan.json) return scan
-  const { json, ...own } = scan
-  return { ...own, schema: new Schema(scan.schema.fields.slice(0, -json.fields.fields.length)) }
+function asAsked(scan: StreamScan): StreamScan {
+  const { json, fields, ...own } = scan
+  const added = (json?.fields.fields.length ?? 0) + (fields?.length ?? 0)
+  return added === 0 ? scan : { ...own, schema: new Schema(scan.schema.fields.slice(0, -added)) }
 }
 /** `needed` is added to what the plan reads of the source. */
 function sourceRows(sources: Sources, scan: StreamScan, needed: Needed): SourceRows {

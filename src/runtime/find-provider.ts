@@ -1,6 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { refusedFormats } from '../data/file-options.ts'
-import type { ParsedColumns } from '../planner/json-in-source.ts'
+import type { SourceAbilities } from '../planner/source-abilities.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 
 /** The provider that answers to a format's name, in any case of letters. InvalidQueryError DATA_SOURCE_NOT_FOUND names those there are. */
@@ -17,7 +17,12 @@ export function findProvider<P extends { readonly formats: readonly string[] }>(
   })
 }
 
-/** Which columns of JSON texts the sources parse themselves. */
-export function parsedColumns(providers: readonly SourceProvider[]): ParsedColumns {
-  return (format) => providers.find((each) => each.formats.includes(format.toLowerCase()))?.parsesJson ?? []
+/** What the sources of a query can do themselves. Where it keeps dead letters, whole records are judged. */
+export function sourceAbilities(providers: readonly SourceProvider[], keepsDeadLetters = false): SourceAbilities {
+  const providerOf = (format: string) => providers.find((each) => each.formats.includes(format.toLowerCase()))
+  return {
+    parsesJson: (format) => providerOf(format)?.parsesJson ?? [],
+    givesFields: ({ format, schema, options, instance }) =>
+      !keepsDeadLetters && instance === undefined && (providerOf(format)?.givesFields?.(format, schema, options) ?? false),
+  }
 }

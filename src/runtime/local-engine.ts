@@ -28,7 +28,7 @@ import { SqlEngine } from '../sql/sql-engine.ts'
 import { boundedOf } from './bounded-tables.ts'
 import { EngineConf } from './engine-conf.ts'
 import { explainQuery } from './explained-query.ts'
-import { findProvider, parsedColumns } from './find-provider.ts'
+import { findProvider, sourceAbilities } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { planQuery } from './plan-query.ts'
 import { holdRows, runBatch } from './run-batch.ts'
@@ -151,7 +151,9 @@ export class LocalEngine implements EnginePort {
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {
     const optimized = optimize(plan)
     return isStreaming(plan)
-      ? explainStreamingPlan(planStreaming(optimized, outputMode, this.#timeZone, { parsed: parsedColumns(this.#current.sourceProviders) }))
+      ? explainStreamingPlan(
+          planStreaming(optimized, outputMode, this.#timeZone, { abilities: sourceAbilities(this.#current.sourceProviders) }),
+        )
       : explainBatchPlan(planBatch(optimized, this.#timeZone))
   }
 

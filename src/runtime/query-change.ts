@@ -5,7 +5,7 @@ import { readOnlyFiles } from '../base/read-only-files.ts'
 import { type CheckpointInspection, inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts'
 import { keyGroupsKey, timeZoneKey } from '../checkpoint/pinned-conf.ts'
 import { optimize } from '../plan/rules.ts'
-import type { ParsedColumns } from '../planner/json-in-source.ts'
+import { noAbilities, type SourceAbilities } from '../planner/source-abilities.ts'
 import type { Lineages } from '../planner/stateful-planning.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
@@ -26,13 +26,13 @@ export interface QueryChange {
   readonly operators: readonly OperatorMatch[]
 }
 
-/** Plans a query for a checkpoint. Reads only. `parsed`: as for planStreaming. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
+/** Plans a query for a checkpoint. Reads only. `abilities`: as for planStreaming. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
 export async function planForCheckpoint(
   spec: StartQuery,
   folder: string,
   conf: Conf,
   files: Files,
-  parsed: ParsedColumns = () => [],
+  abilities: SourceAbilities = noAbilities,
 ): Promise<QueryChange> {
   const looks = readOnlyFiles(files)
   const found = await inspectCheckpoint(looks, folder)
@@ -40,7 +40,7 @@ export async function planForCheckpoint(
   const timeZone = pinned?.[timeZoneKey] ?? conf.text(timeZoneKey)
   const logical = optimize(spec.plan)
   const lateColumns = spec.lateRows?.columns ?? null
-  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns, parsed })
+  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns, abilities })
   if (!found || found.nextBatchId === 0) return { plan, found, operators: [] }
   const keyGroups = Number(pinned?.[keyGroupsKey] ?? conf.text(keyGroupsKey))
   const stored = await readStoredStores({
@@ -58,7 +58,7 @@ export async function planForCheckpoint(
     ),
   ) satisfies Lineages
   return {
-    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages, parsed }),
+    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages, abilities }),
     found,
     operators,
   }
@@ -71,10 +71,10 @@ export async function planForStart(
   conf: Conf,
   files: Files,
   planned: StreamingPlan,
-  parsed: ParsedColumns,
+  abilities: SourceAbilities,
 ): Promise<QueryChange> {
   try {
-    return await planForCheckpoint(spec, folder, conf, files, parsed)
+    return await planForCheckpoint(spec, folder, conf, files, abilities)
   } catch (error) {
     if (!(error instanceof CorruptCheckpointError)) throw error
     return { plan: planned, found: undefined, operators: [] }

@@ -26,6 +26,7 @@ import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { checkStreaming } from '../plan/unsupported.ts'
 import { explainStreamingPlan } from '../planner/explain-physical.ts'
+import type { SourceAbilities } from '../planner/source-abilities.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { StartQuery, Trigger } from '../query/engine-port.ts'
@@ -44,7 +45,7 @@ import { version } from '../version.ts'
 import { readTable } from './bounded-tables.ts'
 import type { Conf } from './conf.ts'
 import type { ExecutionParts } from './execution-parts.ts'
-import { findProvider, parsedColumns } from './find-provider.ts'
+import { findProvider, sourceAbilities } from './find-provider.ts'
 import { LocalQuery } from './local-query.ts'
 import { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
@@ -84,6 +85,7 @@ export interface QueryEnvironment {
 export interface PreparedQuery {
   readonly options: QueryOptions
   readonly environment: QueryEnvironment
+  readonly abilities: SourceAbilities
   readonly plan: StreamingPlan
   readonly sinkFormat: SinkFormat
 }
@@ -100,15 +102,15 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   }
   checkStreaming(spec.plan, spec.outputMode)
   const lateColumns = spec.lateRows?.columns ?? null
-  const parsed = parsedColumns(environment.sourceProviders)
+  const abilities = sourceAbilities(environment.sourceProviders, spec.deadLetters !== undefined)
   const timeZone = environment.conf.text('spark.sql.session.timeZone')
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, { lateColumns, parsed })
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, { lateColumns, abilities })
   if (spec.lateRows) checkLateRows(plan)
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const sideSpecs = sideSpecsOf(spec)
   checkSideOutputs(sideSpecs, environment.sinkProviders)
   const allowsTemporaryCheckpoint = sinkFormat.allowsTemporaryCheckpoint && allowTemporaryCheckpoint(sideSpecs, environment.sinkProviders)
-  return { options, environment, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
+  return { options, environment, abilities, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
 }
 
 function sideSpecsOf({ lateRows, deadLetters }: StartQuery): SideSpecs {
@@ -126,7 +128,7 @@ function checkLateRows(plan: StreamingPlan): void {
 
 /** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
 export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
-  const { options, environment, plan: planned, sinkFormat } = prepareQuery(spec, engine)
+  const { options, environment, abilities, plan: planned, sinkFormat } = prepareQuery(spec, engine)
   const { conf, manager, random, files } = environment
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)
@@ -135,7 +137,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const change = await planForStart(spec, location.folder, conf, files, planned, parsedColumns(environment.sourceProviders))
+    const change = await planForStart(spec, location.folder, conf, files, planned, abilities)
     const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, change, location.folder, environment)
     const { plan } = change
     opened.push({ stop: () => checkpoint.close() })

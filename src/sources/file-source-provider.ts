@@ -20,6 +20,16 @@ export const fileSourceProvider: SourceProvider = {
       todo: `say what the files hold: .schema({ id: t.long(), … }).${name}(path). A schema taken from the files that happen to be there would change with them`,
     })
   },
+  // a malformed value of a field that nobody reads must not be passed over where the whole record is judged
+  givesFields(format, schema, options) {
+    const option = (name: string) => Object.entries(options).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+    const corruptColumn = option('columnNameOfCorruptRecord') ?? '_corrupt_record'
+    return (
+      format.toLowerCase() === 'json' &&
+      (option('mode') ?? 'PERMISSIVE').toUpperCase() === 'PERMISSIVE' &&
+      !schema.names.some((name) => name.toLowerCase() === corruptColumn.toLowerCase())
+    )
+  },
   open: openFileSource,
 }
 

@@ -13,7 +13,7 @@ import { FileLister, type FoundFile } from './file-lister.ts'
 import { type FileSourceOptions, fileSourceOptions } from './file-source-options.ts'
 import type { SourceContext } from './provider.ts'
 import { SeenFiles } from './seen-files.ts'
-import { boundOf, type Offset, type ReadLimit, type Source } from './source.ts'
+import { boundOf, type Offset, type ReadLimit, type RowsNeeded, type Source } from './source.ts'
 
 /*
  * New files of a folder. The log in the checkpoint's `sources/<name>/` is the order in which they are read: entry n lists the files that
@@ -129,11 +129,18 @@ class FileSource implements Source {
     return this.#log.latestId > from ? offsetOf(this.#log.latestId) : start
   }
 
-  async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
+  async rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch> {
     const entries: FileLogEntry[] = []
     for (let id = logOffsetOf(start) + 1; id <= logOffsetOf(end); id++) entries.push(...(await this.#entriesOf(id)))
     const files = await this.#present(entries)
-    return { kind: 'files', format: this.#format, files, options: this.#options.format }
+    const { columns, fields } = needed ?? {}
+    return {
+      kind: 'files',
+      format: this.#format,
+      files,
+      options: this.#options.format,
+      ...(columns && fields && { needed: { columns, fields } }),
+    }
   }
 
   async commit(end: Offset): Promise<void> {

@@ -13,6 +13,8 @@ export interface SourceProvider {
   schemaOf(format: string, userSchema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
   /** Columns that hold JSON texts as bytes, of which it can give fields as columns of their own (RowsNeeded.json). */
   readonly parsesJson?: readonly string[]
+  /** Whether it can give fields of its structs as columns of their own (RowsNeeded.fields), and nothing depends on what the other fields hold. */
+  givesFields?(format: string, schema: Schema, options: Readonly<Record<string, string>>): boolean
   /** Where the format can be read as a bounded table too: `read.format(name).load()`. Files are none of these. */
   readonly bounded?: {
     /** Checks the options, a path among them, and gives the columns. */

@@ -1,5 +1,5 @@
 import type { Schema } from '../data/schema.ts'
-import type { SourceBatch } from '../data/source-batch.ts'
+import type { FieldRead, SourceBatch } from '../data/source-batch.ts'
 
 /** A position in a source: any plain JSON value. The source alone gives it meaning; equality is equality of canonical JSON. */
 export type Offset = unknown
@@ -26,6 +26,8 @@ export interface RowsNeeded {
   readonly columns: ReadonlySet<number>
   /** Instead of a column of JSON texts, some fields of the objects that they hold (sources with `parsesJson`). */
   readonly json?: { readonly column: number; readonly fields: Schema }
+  /** Fields of structs that are wanted as columns behind the source's own (sources with `givesFields`). */
+  readonly fields?: readonly FieldRead[]
 }
 
 /**

@@ -8,7 +8,7 @@ import { readBinary } from './read-binary.ts'
 import { readCsv } from './read-csv.ts'
 import { readJson } from './read-json.ts'
 import { readParquet } from './read-parquet.ts'
-import type { FileScan, InputFile, ReadRequest } from './read-request.ts'
+import type { FieldsNeeded, FileScan, InputFile, ReadRequest } from './read-request.ts'
 import { readText } from './read-text.ts'
 import { quoteName } from './sql-text.ts'
 
@@ -18,14 +18,15 @@ export async function scanFiles(
   schema: Schema,
   options: Readonly<Record<string, string>>,
   partitions: readonly string[],
+  needed?: FieldsNeeded,
 ): Promise<FileScan> {
   checkNames(schema)
   checkCompression(format, files)
-  const request: ReadRequest = { files, schema, options: new FormatOptions(options), partitions }
+  const request: ReadRequest = { files, schema, options: new FormatOptions(options), partitions, needed }
   if (files.length === 0) return { select: emptySelect(schema), files, count: { kind: 'table' } }
   const scan = await readFormat(format, request)
   if (!request.options.flag('ignoreCorruptFiles', false)) return scan
-  return { ...scan, over: (some) => scanFiles(format, some, schema, { ...options, ignoreCorruptFiles: 'false' }, partitions) }
+  return { ...scan, over: (some) => scanFiles(format, some, schema, { ...options, ignoreCorruptFiles: 'false' }, partitions, needed) }
 }
 
 /**
@@ -39,13 +40,21 @@ export async function scanSource(
   options: Readonly<Record<string, string>>,
   partitions: readonly string[],
   keepsDeadLetters: boolean,
+  needed?: FieldsNeeded,
 ): Promise<FileScan> {
   const own = new FormatOptions(options)
   const corruptColumn = own.text('columnNameOfCorruptRecord') ?? '_corrupt_record'
-  if (!keepsDeadLetters) return scanFiles(format, files, schema, options, partitions)
+  if (!keepsDeadLetters) return scanFiles(format, files, schema, options, partitions, needed)
   const decidesFiles = own.text('ignoreCorruptFiles') !== undefined
   const decidesRecords = own.text('mode') !== undefined || schema.names.includes(corruptColumn)
-  const scan = await scanFiles(format, files, schema, decidesFiles ? options : { ...options, ignoreCorruptFiles: 'true' }, partitions)
+  const scan = await scanFiles(
+    format,
+    files,
+    schema,
+    decidesFiles ? options : { ...options, ignoreCorruptFiles: 'true' },
+    partitions,
+    needed,
+  )
   return decidesRecords ? scan : withLetters(scan)
 }
 function withLetters(scan: FileScan): FileScan {

@@ -29,7 +29,7 @@ import { leniencyOf } from './lenient-json.ts'
 import { type Mender, mendedFields, mendFiles, originalPath } from './mend-files.ts'
 import { parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
-import { type FileScan, hiveArgument, isPartition, partitionValue, type ReadRequest } from './read-request.ts'
+import { type FileScan, hiveArgument, isPartition, ownCount, partitionValue, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 import { encodingOf } from './text-records.ts'
 
@@ -65,7 +65,7 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
   const { schema, options, files } = request
   const whole = options.flag('multiLine', false)
   const corrupt = corruptColumn(schema, options)
-  const own = new Schema(schema.fields.filter((_, i) => i !== corrupt && !isPartition(request, i)))
+  const own = new Schema(schema.fields.filter((_, i) => i !== corrupt && i < ownCount(request) && !isPartition(request, i)))
   const mend = jsonMender(own, leniencyOf(options), whole)
   const judged = judgedValues(request)
   const mender: Mender = {
@@ -104,7 +104,9 @@ function compression({ options }: ReadRequest): string {
 function readColumns(request: ReadRequest, added: readonly string[]): string {
   const corrupt = corruptColumn(request.schema, request.options)
   const columns = request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) || i === corrupt ? [] : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
+    isPartition(request, i) || i === corrupt || i >= ownCount(request)
+      ? []
+      : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
   )
   const all = [...columns, ...added]
   return `{${all.length > 0 ? all.join(', ') : `'\u0001': 'VARCHAR'`}}`
@@ -124,15 +126,24 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
   return request.schema.fields.map(({ name, type }, i): StrictColumn => {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
     if (i === corrupt) return { kind: 'corrupt' }
-    const column = quoteName(name)
-    const parse = (type: DataType) => (text: string) => parsed(text, type, formats)
-    if (isParsed(type)) return textColumn({ text: column, parse: parse(type), name, type })
-    const texts = nestedTexts(type, column, name).map((each) => ({ ...each, parse: parse(each.type) }))
-    const value = wholeValue(type, column)
-    return texts.length === 0
-      ? { kind: 'value', value }
-      : { kind: 'parsed', whole: value, texts, build: (whole, values) => withNestedValues(type, whole, values) }
+    const { needed } = request
+    if (needed && !needed.columns.has(i)) return { kind: 'value', value: `NULL::${duckType(type)}` }
+    if (needed === undefined || i < ownCount(request)) return valueColumn(quoteName(name), name, type, formats)
+    const { column, path } = needed.fields[i - ownCount(request)]!
+    const own = request.schema.names[column]!
+    const field = `${quoteName(own)}${path.map((each) => `[${quoteText(each)}]`).join('')}`
+    return valueColumn(field, [own, ...path].join('.'), type, formats)
   })
+}
+/** A value of the files, by the SQL that reads it and what messages call it. */
+function valueColumn(column: string, name: string, type: DataType, formats: TimeFormats): StrictColumn {
+  const parse = (type: DataType) => (text: string) => parsed(text, type, formats)
+  if (isParsed(type)) return textColumn({ text: column, parse: parse(type), name, type })
+  const texts = nestedTexts(type, column, name).map((each) => ({ ...each, parse: parse(each.type) }))
+  const value = wholeValue(type, column)
+  return texts.length === 0
+    ? { kind: 'value', value }
+    : { kind: 'parsed', whole: value, texts, build: (whole, values) => withNestedValues(type, whole, values) }
 }
 
 function judgedValues(request: ReadRequest): JudgedValue[] {

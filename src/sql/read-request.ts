@@ -1,5 +1,6 @@
 /** What a reader of one file format is asked and answers, and the columns that come from folders, which all formats treat alike. */
 import type { Schema } from '../data/schema.ts'
+import type { SourceBatch } from '../data/source-batch.ts'
 import { columnName, duckType } from './duck-types.ts'
 import type { FormatOptions, ParseMode } from './options.ts'
 import type { ScanSignature } from './profile.ts'
@@ -44,6 +45,14 @@ export interface ReadRequest {
   readonly options: FormatOptions
   /** Columns of the schema that come from folders `name=value/`. */
   readonly partitions: readonly string[]
+  /** Where fields of structs stand in the schema behind the files' own columns: those fields, and which of the own columns are read. JSON only. */
+  readonly needed?: FieldsNeeded | undefined
+}
+export type FieldsNeeded = NonNullable<Extract<SourceBatch, { kind: 'files' }>['needed']>
+
+/** How many columns of the schema are the files' own. */
+export function ownCount({ schema, needed }: ReadRequest): number {
+  return schema.fields.length - (needed?.fields.length ?? 0)
 }
 
 /** The argument that turns folder names into columns, or keeps DuckDB from doing so by itself. */

@@ -98,6 +98,7 @@ export class SqlBatchRun implements SqlBatch {
           batch.options,
           partitionsOf(batch.files, base, schema),
           keepsDeadLetters,
+          batch.needed,
         )
         const relation = await this.#fileRelation(schema, scan, name)
         const known = scan.count.kind === 'known' ? scan.count.rows : undefined
