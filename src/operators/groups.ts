@@ -46,6 +46,7 @@ export async function runGroups(step: GroupsStep, context: StepContext): Promise
           ...shared,
           function: f,
           store: context.store(),
+          checkMemory: context.checkMemory,
           keyColumns: step.keys.length,
           timedOutBeforeMs: f.timeout === 'NoTimeout' ? null : f.timeout === 'EventTimeTimeout' ? watermarkMs : batchTimestampMs,
           keysOf: (batch) => keysOf(step, batch),
@@ -62,10 +63,14 @@ export async function closeGroups(step: GroupsStep): Promise<void> {
   await run?.close()
 }
 
-function processorOf(step: GroupsStep, f: ProcessorFunction, { store, storeIfThere, isDeleted, salt }: StepContext): ProcessorRun {
+function processorOf(
+  step: GroupsStep,
+  f: ProcessorFunction,
+  { store, storeIfThere, isDeleted, checkMemory, salt }: StepContext,
+): ProcessorRun {
   const known = running.get(step)
   if (known) return known
-  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, isDeleted, salt })
+  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, isDeleted, checkMemory, salt })
   running.set(step, run)
   return run
 }

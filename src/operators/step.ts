@@ -52,6 +52,8 @@ export interface StepContext {
   readonly storeIfThere: (name: string) => StateStore | null
   /** Whether the checkpoint had such a store and this start has left it out, since the plan deletes it. */
   readonly isDeleted: (name: string) => boolean
+  /** After changes of many keys, where more are to come: throws where the state takes more memory than it may. */
+  readonly checkMemory: () => void
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
   readonly watermarks: BatchWatermarks

@@ -41,6 +41,8 @@ export interface EvaluationContext {
   /** A relation that the engine made under a name (foreachBatch). */
   readonly relation: (name: string) => Relation
   readonly store: (operatorId: number, name?: string) => StateStore
+  /** Throws where the state takes more memory than it may. */
+  readonly checkMemory: () => void
   readonly watermarks: (operatorId: number) => BatchWatermarks
   /** Where late rows go; absent where nobody asked for them. */
   readonly lateRows?: LateRows | undefined
@@ -228,7 +230,7 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, storeIfThere, isDeleted, watermarks, batchTimestampMs, salt, query, deadLetters } = this.#context
+    const { stepSql, store, storeIfThere, isDeleted, checkMemory, watermarks, batchTimestampMs, salt, query, deadLetters } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     if (deadLetters) this.#checkRows(node, inputs)
@@ -239,6 +241,7 @@ export class Evaluation {
       store: (name) => store(node.operatorId, name),
       storeIfThere: (name) => storeIfThere(node.operatorId, name),
       isDeleted: (name) => isDeleted(node.operatorId, name),
+      checkMemory,
       watermarks: watermarks(node.operatorId),
       batchTimestampMs,
       salt,
@@ -246,6 +249,8 @@ export class Evaluation {
       initialState: () => this.#initialState(node),
       ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
     })
+    // another step may follow, and rows are computed before the commit looks
+    checkMemory()
     // a row that was set aside may have been late for another window
     if (late && !this.#refusedBy.has(node)) checkLateCount(node, late, metrics)
     const count = late ?? (await this.#countLate(node, inputs, metrics))
@@ -308,6 +313,7 @@ export class Evaluation {
         store: (name = 'default') => stores.get(name)!,
         storeIfThere: () => null,
         isDeleted: () => false,
+        checkMemory: () => {},
         watermarks: { lateUs: null, evictionUs: null },
         batchTimestampMs,
         salt,

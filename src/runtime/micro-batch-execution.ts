@@ -469,6 +469,7 @@ export class MicroBatchExecution {
         })
       },
       store: (operatorId, name) => this.#upkeep!.store(operatorId, name),
+      checkMemory: () => this.#state!.checkMemory(),
       isDeleted: (operatorId, name) => this.#state!.hasDeleted(operatorId, name),
       storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
       salt: this.#parts.salt,

@@ -76,6 +76,7 @@ async function evaluate<T>(
       },
       storeIfThere: () => null,
       isDeleted: () => false,
+      checkMemory: () => {},
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
     })

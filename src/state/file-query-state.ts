@@ -5,7 +5,7 @@ import { encodeChangelog, type SectionPlace } from './changelog.ts'
 import type { LoadedState } from './load-state.ts'
 import type { LocalDatabase } from './local-database.ts'
 import { writeManifest } from './manifest.ts'
-import { MemoryGuard } from './memory-guard.ts'
+import type { MemoryGuard } from './memory-guard.ts'
 import { changelogPath, type StoreId, storeIdOf } from './state-files.ts'
 import type { MaintainedStore, StateMaintenance } from './state-maintenance.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
@@ -23,6 +23,8 @@ export interface Opened {
   readonly maintenance: StateMaintenance
   readonly loaded: LoadedState
   readonly database: LocalDatabase | null
+  /** Null where the provider keeps to its memory by itself. */
+  readonly guard: MemoryGuard | null
   /** Whether versions below are to be left out by every load to come. */
   readonly begins: boolean
   /** Stores that the version had and the query deletes, by what the plan calls them. */
@@ -50,12 +52,12 @@ export class FileQueryState implements QueryState {
     settings: StateSettings,
     operators: ReadonlyMap<StoreId, OpenOperator>,
     names: ReadonlyMap<StoreId, StoreId>,
-    { maintenance, loaded, database, begins, deleted }: Opened,
+    { maintenance, loaded, database, guard, begins, deleted }: Opened,
   ) {
     this.#begins = begins
     this.#deleted = deleted
     this.#database = database
-    this.#guard = settings.provider.kind === 'memory' ? new MemoryGuard(settings.provider) : null
+    this.#guard = guard
     this.#settings = settings
     this.#operators = operators
     this.#names = names
@@ -67,7 +69,7 @@ export class FileQueryState implements QueryState {
     this.#version = settings.version
     this.#baseEpoch = loaded.epochs.get(settings.version) ?? 0
     this.#baseCrc = loaded.changelogCrc
-    this.#checkMemory()
+    this.checkMemory()
   }
 
   store(operatorId: number, name = 'default'): StateStore {
@@ -91,7 +93,7 @@ export class FileQueryState implements QueryState {
   async commit(): Promise<StateCommit> {
     const { files, folder, epoch, clock, checkFence } = this.#settings
     const startMs = clock.monotonicMs()
-    this.#checkMemory()
+    this.checkMemory()
     this.#database?.settle()
     const version = this.#version + 1
     this.#encode(version)
@@ -167,7 +169,7 @@ export class FileQueryState implements QueryState {
     for (const { store } of this.#operators.values()) store.clear()
   }
 
-  #checkMemory(): void {
+  checkMemory(): void {
     if (this.#guard === null) return
     const { memoryUsedBytes, numRows } = this.metrics
     this.#guard.check(memoryUsedBytes, numRows)

@@ -8,6 +8,7 @@ import { type ChangelogHeader, decodeChangelog } from './changelog.ts'
 import type { LoadingStore } from './loading-store.ts'
 import type { LocalDatabase, LocalVersion } from './local-database.ts'
 import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf } from './manifest.ts'
+import type { MemoryGuard } from './memory-guard.ts'
 import { decodeSnapshot } from './snapshot-file.ts'
 import { damagedFile, foreignFile, missingChangelog, missingSnapshot } from './state-errors.ts'
 import { changelogPath, type StoreId, type VersionFile, versionFiles } from './state-files.ts'
@@ -35,14 +36,14 @@ const readAhead = 4
 
 /**
  * With a local database only what it lacks is read. `isThere`: false where the version has no state at all, since the query had none until then. `beginAt`: begin
- * with the snapshots of this version and no newer ones.
+ * with the snapshots of this version and no newer ones. `guard` is asked after each file.
  */
 export async function loadState(
   settings: StateSettings,
   targets: ReadonlyMap<StoreId, LoadingStore>,
   database: LocalDatabase | null,
   isThere: boolean,
-  beginAt?: number,
+  { beginAt, guard }: { readonly beginAt?: number; readonly guard?: MemoryGuard | null } = {},
 ): Promise<LoadedState> {
   const { files, folder, version } = settings
   const [changelogs, manifests, ...others] = await Promise.all(
@@ -67,9 +68,10 @@ export async function loadState(
     const epochs = new Map([[version, epoch ?? settings.epoch]])
     return { ...found, manifest: manifest?.version === version ? manifest : null, epochs, changelogCrc: undefined, tail: [] }
   }
-  if (manifest !== null && start === 0) await loadSnapshots(settings, manifest, targets)
+  const hasLoaded = () => guard?.check(sumOf(targets, 'memoryUsedBytes'), sumOf(targets, 'numRows'), { isLoading: true })
+  if (manifest !== null && start === 0) await loadSnapshots(settings, manifest, targets, hasLoaded)
   const from = manifest === null ? 0 : exactThrough(manifest)
-  const { epochs, tail } = await replayChangelogs(settings, from, start, manifest, targets, found.changelogs, database)
+  const { epochs, tail } = await replayChangelogs(settings, from, start, manifest, targets, found.changelogs, database, hasLoaded)
   const changelogCrc = await crcOfChangelog(settings, epochs)
   if (database !== null && start !== version) {
     // snapshots alone may have led to a version whose changelog is gone: then the database serves this run and no other
@@ -96,7 +98,18 @@ async function newestManifest(
   return null
 }
 
-async function loadSnapshots(settings: StateSettings, manifest: Manifest, targets: ReadonlyMap<StoreId, LoadingStore>): Promise<void> {
+function sumOf(targets: ReadonlyMap<StoreId, LoadingStore>, what: 'memoryUsedBytes' | 'numRows'): number {
+  let sum = 0
+  for (const target of targets.values()) sum += target[what]
+  return sum
+}
+
+async function loadSnapshots(
+  settings: StateSettings,
+  manifest: Manifest,
+  targets: ReadonlyMap<StoreId, LoadingStore>,
+  hasLoaded: () => void,
+): Promise<void> {
   const manifestPath = join(settings.folder, `manifests/${manifest.version}-${manifest.epoch}`)
   // an operator that the query has no more leaves its state behind
   const snapshots = [...snapshotsOf(manifest)].filter(({ operatorId, schemaId }) => targets.get(operatorId)?.reads(schemaId))
@@ -110,6 +123,7 @@ async function loadSnapshots(settings: StateSettings, manifest: Manifest, target
     (file, content) => {
       const ranges = manifest.operators.get(file.operatorId)!.filter((range) => range.file === file)
       putSnapshot(settings, file, content, targets.get(file.operatorId)!, ranges)
+      hasLoaded()
     },
   )
 }
@@ -170,6 +184,7 @@ async function replayChangelogs(
   targets: ReadonlyMap<StoreId, LoadingStore>,
   changelogs: readonly VersionFile[],
   database: LocalDatabase | null,
+  hasLoaded: () => void,
 ): Promise<Pick<LoadedState, 'epochs' | 'tail'>> {
   const { files, folder, version, epochOf, queryId, keyGroups } = settings
   const epochs = new Map<number, number>()
@@ -207,6 +222,7 @@ async function replayChangelogs(
       if (wanted.subarray(firstGroup, lastGroup + 1).includes(1))
         targets.get(operatorId)!.in(header.schemas[operatorId]!).apply(changes, wanted)
     }
+    hasLoaded()
     if (start > 0) {
       database?.noteCommit({ version: v, epoch, changelogCrc: before.crc })
       database?.settle()

@@ -63,6 +63,12 @@ export class LoadingStore {
     else if (schemaId > this.#schemaId) this.#moveTo(schemaId)
     return this.#store!
   }
+  get numRows(): number {
+    return this.#store?.numRows ?? 0
+  }
+  get memoryUsedBytes(): number {
+    return this.#store?.memoryUsedBytes ?? 0
+  }
   /** Undefined where the load has met nothing of the store. */
   get schemaId(): number | undefined {
     return this.#schemaId

@@ -64,3 +64,45 @@ test('a batch that goes past the limit is not committed, and a state that is pas
   await expect(open(1, 100_000)).rejects.toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
   expect((await open(1, 10_000_000)).metrics.numRows).toBe(10_000)
 })
+
+test('it is looked at within a batch, and while a state is loaded: nobody waits until it is whole', async () => {
+  const schema: StateSchema = { keys: [{ name: 'id', type: 'int', nullable: false }], values: [], eventTime: null }
+  const files = new MemoryFiles()
+  const open = (version: number, limitBytes?: number) =>
+    openQueryState({
+      files,
+      folder: '/checkpoint/state',
+      queryId: 'query-1',
+      epoch: version + 1,
+      version,
+      epochOf: async () => undefined,
+      operators: [{ operatorId: 0, name: 'dedupe', schema }],
+      keyGroups: 4,
+      partitions: 1,
+      checkFence: async () => {},
+      clock: new ManualClock(0),
+      provider: { kind: 'memory', warn, ...(limitBytes === undefined ? {} : { limitBytes }) },
+    })
+  const rows = (from: number, count: number) =>
+    keyed(
+      schema,
+      Array.from({ length: count }, (_, id) => ({ id: from + id })),
+    )
+  const limited = await open(0, 300_000)
+  limited.store(0).insert(rows(0, 1000))
+  limited.checkMemory()
+  expect(told).toEqual([])
+  limited.store(0).insert(rows(1000, 19_000))
+  expect(() => limited.checkMemory()).toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
+
+  // ten changelogs of 2,000 keys: what is told is the size at which the load stopped, not that of all of them
+  for (let version = 0; version < 10; version++) {
+    const state = await open(version)
+    state.store(0).insert(rows(version * 2000, 2000))
+    await state.commit()
+    await state.close()
+  }
+  const error = await open(10, 300_000).catch((thrown: { code: string; what: string }) => thrown)
+  expect(error).toMatchObject({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED', what: expect.stringContaining('it was not loaded to its end') })
+  expect(Number(/of (\d+) rows/.exec((error as { what: string }).what)![1])).toBeLessThan(20_000)
+})

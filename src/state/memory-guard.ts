@@ -22,13 +22,13 @@ export class MemoryGuard {
     this.#settings = settings
   }
 
-  /** To be asked before a batch's state is written: what it throws leaves the batch uncommitted. */
-  check(usedBytes: number, rows: number): void {
+  /** To be asked while a batch runs or a state is loaded: what it throws leaves the batch uncommitted. */
+  check(usedBytes: number, rows: number, { isLoading = false } = {}): void {
     const { limitBytes, warn } = this.#settings
     if (limitBytes === undefined) return
     if (usedBytes > limitBytes) {
       throw new InvalidQueryError('STATE_STORE_MEMORY_LIMIT_REACHED', {
-        what: `the state of ${rows} rows takes ${text(usedBytes)} of memory, and its limit (millrace.stateStore.memoryLimit) is ${text(limitBytes)}; the batch was not committed`,
+        what: `the state of ${rows} rows takes ${text(usedBytes)} of memory, and its limit (millrace.stateStore.memoryLimit) is ${text(limitBytes)}; ${isLoading ? 'it was not loaded to its end' : 'the batch was not committed'}`,
         todo: wayOut,
       })
     }

@@ -9,6 +9,7 @@ import { LocalDatabase } from './local-database.ts'
 import { LocalStateStore } from './local-state-store.ts'
 import type { StateChange } from './match-columns.ts'
 import { matchState, type OperatorMatch, refusedChanges, type StoreMatch } from './match-state.ts'
+import { MemoryGuard } from './memory-guard.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { foreignFile } from './state-errors.ts'
 import { type StoreId, schemaName, storeIdOf } from './state-files.ts'
@@ -35,9 +36,10 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
   const kept = new Map(stores.map(({ id, schema }, place) => [id, storeOf(schema, place, settings)]))
   const loading = new Map(stores.map((store) => [store.id, loadingStore(store, stored.get(store.id), kept.get(store.id)!, settings)]))
   const database = localDatabase(settings, kept, loading)
+  const guard = settings.provider.kind === 'memory' ? new MemoryGuard(settings.provider) : null
   try {
     const isThere = [...stored.values()].some(({ isCurrent }) => isCurrent)
-    const loaded = await loadState(settings, loading, database, isThere)
+    const loaded = await loadState(settings, loading, database, isThere, { guard })
     const operators = new Map(
       stores.map((store) => {
         const isNew = settings.version > 0 && stored.get(store.id)?.isCurrent !== true
@@ -50,7 +52,7 @@ export async function openQueryState(options: OpenState): Promise<QueryState> {
     const maintenance = new StateMaintenance(settings, operators, loaded, [...stored.keys()])
     // a query that had no state before this version: nothing before it is ever to be read
     const begins = settings.version > 0 && !isThere && loaded.manifest === null
-    return new FileQueryState(settings, operators, names, { maintenance, loaded, database, begins, deleted })
+    return new FileQueryState(settings, operators, names, { maintenance, loaded, database, guard, begins, deleted })
   } catch (error) {
     await database?.close()
     throw error

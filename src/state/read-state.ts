@@ -112,7 +112,7 @@ async function loadInto(
   const salt = (await location.saltOf?.()) ?? ''
   // a load passes over stores that nobody asks for
   const held = new Map(wanted.map((store) => [store.id, loadingStore(store, version, salt)]))
-  await loadState(settings, held, null, true, snapshotVersion)
+  await loadState(settings, held, null, true, { ...(snapshotVersion !== undefined && { beginAt: snapshotVersion }) })
   return held
 }
 function loadingStore({ id, schema, schemas, keyGroups }: StoredStore, version: number, salt: string): LoadingStore {

@@ -80,6 +80,8 @@ export interface QueryState {
   hasStore(operatorId: number, name: string): boolean
   /** Whether the version that was loaded had such a store and the query has deleted it (StateOperator.deletes). */
   hasDeleted(operatorId: number, name: string): boolean
+  /** In the middle of a batch: warns where the state comes near the memory that it may take, and throws STATE_STORE_MEMORY_LIMIT_REACHED above it. Cheap. */
+  checkMemory(): void
   /** Writes state/changelog for `version + 1` durably. The stores then stand at that version. */
   commit(): Promise<StateCommit>
   /** Tells that batch `version - 1` is committed by this epoch, so that snapshots of that version may be trusted; and lets a slice (at most a few ms on

@@ -61,6 +61,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
       store: (name) => stores.get(name)!,
       storeIfThere: (name) => stores.get(name) ?? null,
       isDeleted: () => false,
+      checkMemory: () => {},
       salt: '',
     })
   }

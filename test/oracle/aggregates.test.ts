@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { Column, expressionOf } from '../../src/api/column.ts'
 import { functionFamilies } from '../../src/plan/functions.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { confOf, holds, providers, type Restart, restarts, restartWith, timeout } from './property.ts'
 
 const { t, col, count, MemoryStream } = api
 const fields = {
@@ -193,7 +193,7 @@ function checkPicks(rows: readonly Record<string, unknown>[], all: readonly Row[
   }
 }
 
-function actionsOf(input: Any, blocks: readonly { rows: readonly Row[]; restart: number }[]): StreamAction[] {
+function actionsOf(input: Any, blocks: readonly { rows: readonly Row[]; restart: Restart | null }[]): StreamAction[] {
   return blocks.flatMap(({ rows, restart }) => [addData(input, ...(rows as Any)), processAllAvailable(), ...restartWith(restart)])
 }
 function finally_(check: (test: StreamTest) => Promise<void>): StreamAction {
@@ -208,7 +208,7 @@ function finally_(check: (test: StreamTest) => Promise<void>): StreamAction {
 const newest = (rows: readonly Record<string, unknown>[]) => [...new Map(rows.map((one) => [one['k'], one])).values()]
 
 describe.each(providers)('%s', (provider) => {
-  const engine = useEngine({ conf: { [providerKey]: provider } })
+  const engine = useEngine({ conf: confOf(provider) })
 
   describe.each([
     ['by key', ['k'], {}],

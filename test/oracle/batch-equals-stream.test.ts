@@ -5,7 +5,7 @@ import { addData, checkAnswer, processAllAvailable, type StreamAction, type Stre
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { confOf, holds, providers, type Restart, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -29,7 +29,7 @@ const fields = { k: t.string().nullable(), at: t.timestamp().nullable(), v: t.lo
 const instant = (second: number | null) => (second === null ? null : new Date(second * 1000))
 const toRow = ({ k, at, v }: Event) => ({ k, at: instant(at), v: v === null ? null : BigInt(v) })
 
-function lifted(blocks: Feed): { rows: Event[]; restart: number }[] {
+function lifted(blocks: Feed): { rows: Event[]; restart: Restart | null }[] {
   let base = 0
   return blocks.map(({ rows, lift, restart }) => {
     base += lift
@@ -63,7 +63,7 @@ function batchOver(events: readonly Event[], engine: Engine) {
 
 function actionsOf(
   input: { addData(...rows: ReturnType<typeof toRow>[]): unknown },
-  blocks: readonly { rows: readonly Event[]; restart: number }[],
+  blocks: readonly { rows: readonly Event[]; restart: Restart | null }[],
 ): StreamAction[] {
   return blocks.flatMap(({ rows, restart }) => [addData(input, ...rows.map(toRow)), processAllAvailable(), ...restartWith(restart)])
 }
@@ -83,13 +83,13 @@ function same(actual: readonly Record<string, unknown>[], expected: readonly Rec
 }
 
 describe.each(providers)('%s', (provider) => {
-  const engine = useEngine({ conf: { [providerKey]: provider } })
+  const engine = useEngine({ conf: confOf(provider) })
 
   test('append: every closed window once, with exactly the rows in time', { timeout }, async () => {
     await holds(
       feed,
       async (generated) => {
-        const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: 0 }
+        const closing = { rows: [{ k: 'closing', at: 100_000, v: 0 }], restart: null }
         const blocks = [...lifted(generated), closing]
         const input = new MemoryStream(engine(), fields)
         const expected = await batchOver(inTime(blocks, 10, 15), engine()).collect()

@@ -6,7 +6,7 @@ import { addData, processAllAvailable, type StreamAction, type StreamTest, testS
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { confOf, holds, providers, type Restart, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -23,7 +23,7 @@ const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 12 }), lift
   maxLength: 7,
 })
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
-type Block = { readonly rows: readonly Event[]; readonly restart: number }
+type Block = { readonly rows: readonly Event[]; readonly restart: Restart | null }
 function lifted(blocks: Feed): Block[] {
   let base = 0
   return blocks.map(({ rows, lift, restart }) => {
@@ -81,7 +81,7 @@ async function runs(
 }
 
 describe.each(providers)('%s', (provider) => {
-  const engine = useEngine({ conf: { [providerKey]: provider } })
+  const engine = useEngine({ conf: confOf(provider) })
 
   /** The stream against the fold, and (where no row is late) the fold against the batch. */
   async function compare(

@@ -1,8 +1,10 @@
 /** What the property tests of this folder share: how many runs, from which seed, over which providers of state, and the count of what was run. */
 import { appendFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { millrace } from 'millrace'
-import { type StartStreamOptions, type StreamAction, startStream, stopStream } from 'millrace/testing'
+import { editCheckpoint, type StartStreamOptions, type StreamAction, startStream, stopStream } from 'millrace/testing'
 
 /** `npm run oracle` sets these; a failure prints the seed and the path to it. */
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
@@ -31,16 +33,43 @@ export async function holds<T>(
   if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details), { cause: details.errorInstance })
 }
 
-/** Whether the query is restarted after a block, and then with how many partitions: a restart may change them. 0: it is not. */
-export const restarts = (mostPartitions = 16): fc.Arbitrary<number> => fc.oneof(fc.constant(0), fc.integer({ min: 1, max: mostPartitions }))
-export function restartWith(partitions: number, options: Omit<StartStreamOptions, 'options'> = {}): StreamAction[] {
-  if (partitions === 0) return []
-  return [stopStream(), startStream({ ...options, options: { 'spark.sql.shuffle.partitions': String(partitions) } })]
+/** How a query goes on after a restart. */
+export interface Restart {
+  readonly partitions: number
+  /** From then on each batch takes snapshots, and the files that they make needless go. */
+  readonly snapshots: boolean
+  /** On another machine, so to speak: without the database that RocksDB has beside the checkpoint. */
+  readonly elsewhere: boolean
+}
+/** Whether the query is restarted after a block, and how; null: it is not. */
+export function restarts(mostPartitions = 16): fc.Arbitrary<Restart | null> {
+  const restart = fc.record({ partitions: fc.integer({ min: 1, max: mostPartitions }), snapshots: fc.boolean(), elsewhere: fc.boolean() })
+  return fc.option(restart, { freq: 2 })
+}
+export function restartWith(restart: Restart | null, options: Omit<StartStreamOptions, 'options'> = {}): StreamAction[] {
+  if (restart === null) return []
+  const forgets = editCheckpoint((folder) => rm(join(folder, 'local'), { recursive: true, force: true }))
+  return [
+    stopStream(),
+    ...(restart.elsewhere ? [forgets] : []),
+    startStream({
+      ...options,
+      options: { 'spark.sql.shuffle.partitions': String(restart.partitions), ...(restart.snapshots && snapshotsAlways) },
+    }),
+  ]
+}
+const snapshotsAlways = {
+  'spark.sql.streaming.stateStore.maintenanceInterval': '0ms',
+  'millrace.stateStore.changelogTailBytes': '1',
+  'spark.sql.streaming.minBatchesToRetain': '2',
 }
 
 export const providerKey = 'spark.sql.streaming.stateStore.providerClass'
 /** The providers of state that this installation has. */
 export const providers: readonly string[] = await available(['memory', 'rocksdb'])
+
+/** With a number of key groups by the seed: in few of them different keys meet, as they do in many with many keys. */
+export const confOf = (provider: string) => ({ [providerKey]: provider, 'millrace.keyGroups': seed % 2 === 0 ? '16' : '128' })
 
 async function available(names: readonly string[]): Promise<string[]> {
   const found: string[] = []

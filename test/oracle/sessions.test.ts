@@ -6,7 +6,7 @@ import { addData, processAllAvailable, type StreamAction, testStream } from 'mil
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { confOf, holds, providers, type Restart, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -26,7 +26,7 @@ const feed = fc.array(fc.record({ rows: fc.array(event, { maxLength: 9 }), lift:
   maxLength: 7,
 })
 type Feed = typeof feed extends fc.Arbitrary<infer T> ? T : never
-type Block = { readonly rows: readonly Event[]; readonly restart: number }
+type Block = { readonly rows: readonly Event[]; readonly restart: Restart | null }
 
 /** Event time is on the rise, with a scatter of 20 seconds. */
 function lifted(blocks: Feed): Block[] {
@@ -120,13 +120,13 @@ function actionsOf(input: MemoryStream<Untyped>, blocks: readonly Block[]): Stre
 const isData = (row: Record<string, unknown>) => row['k'] !== 'closing'
 
 describe.each(providers)('%s', (provider) => {
-  const engine = useEngine({ conf: { [providerKey]: provider } })
+  const engine = useEngine({ conf: confOf(provider) })
 
   test.each(Object.keys(gapTexts) as Gap[])('append, nothing late, %s', { timeout }, async (gap) => {
     await holds(
       feed,
       async (generated) => {
-        const blocks = [...lifted(generated), { rows: [closing], restart: 0 }]
+        const blocks = [...lifted(generated), { rows: [closing], restart: null }]
         const rows = blocks.flatMap((block) => block.rows)
         const list = new SessionList()
         for (const row of rows) if (isInSession(gap, row)) list.add(row, gapOf(gap, row))
@@ -153,7 +153,7 @@ describe.each(providers)('%s', (provider) => {
     await holds(
       feed,
       async (generated) => {
-        const blocks = [...lifted(generated), { rows: [closing], restart: 0 }]
+        const blocks = [...lifted(generated), { rows: [closing], restart: null }]
         const list = new SessionList()
         let watermark = 0
         for (const { rows } of blocks) {

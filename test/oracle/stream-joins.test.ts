@@ -5,7 +5,7 @@ import { addData, multiAddData, processAllAvailable, type StreamAction, testStre
 import { describe, expect, test } from 'vitest'
 import { differenceOfRows } from '../../src/testing/compare-rows.ts'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { confOf, holds, providers, restarts, restartWith, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -72,7 +72,7 @@ const conditions = {
 }
 
 describe.each(providers)('%s', (provider) => {
-  const engine = useEngine({ conf: { [providerKey]: provider } })
+  const engine = useEngine({ conf: confOf(provider) })
   const kinds = ['inner', 'left', 'right', 'full', 'semi'] as const
   const cases = kinds.flatMap((how) => Object.entries(conditions).map(([name, condition]) => [how, name, condition] as const))
 

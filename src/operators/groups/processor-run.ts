@@ -43,6 +43,8 @@ export interface ProcessorPlace {
   readonly storeIfThere: (name: string) => StateStore | null
   /** Whether such a variable was there and is gone with this start. */
   readonly isDeleted: (name: string) => boolean
+  /** StepContext.checkMemory */
+  readonly checkMemory: () => void
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
 }
@@ -239,6 +241,7 @@ export class ProcessorRun {
   #flush(): void {
     for (const variable of this.#variables.values()) variable.flush()
     this.#timers.flush()
+    this.#place.checkMemory()
   }
 
   /** Expired values leave the stores by their calendars. */

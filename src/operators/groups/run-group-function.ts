@@ -12,6 +12,8 @@ import { Breather, type CallPlace, type CollectedRows, callFailed, isThenable, k
 export interface GroupFunctionBatch {
   readonly function: GroupFunction
   readonly store: StateStore
+  /** StepContext.checkMemory */
+  readonly checkMemory: () => void
   readonly keyColumns: number
   readonly groups: RowGroups
   /** States to begin with, in the first batch. */
@@ -116,9 +118,13 @@ class GroupFunctionRun {
       const pause = this.#breather.pause()
       if (pause) await pause
       // cells of rows that were taken out are written back by the last flush only
-      if (!hasTimedOut && (index + 1) % flushEvery === 0) this.#rows.flush()
+      if (!hasTimedOut && (index + 1) % flushEvery === 0) this.#flush()
     }
+    this.#flush()
+  }
+  #flush(): void {
     this.#rows.flush()
+    this.#batch.checkMemory()
   }
 
   #call(key: Row, rows: Row[], cell: Cell, hasTimedOut: boolean): undefined | Promise<void> {
