@@ -1,12 +1,18 @@
 /**
  * Which rows make a statement fail. A statement that fails tells that some row has no value under an expression, and not which. The statement is a tree of SELECTs,
- * and most of them compute each row by itself: those are run over halves of the rows that they read, and over halves of the halves that fail, down to single
- * rows. That costs about 2 log2(rows) statements for each row that is found, and nothing in a batch without one. What is found does not depend on the order of rows.
+ * and most of them compute each row by itself. Where that is one SELECT over the rows, or one over one, DuckDB says in one statement which rows may fail (try-select.ts), and one more for each of them
+ * says whether and why. Others (generators, joins with tables, chains of SELECTs) are run over halves of the rows that they read, and over halves of the halves that fail, down to single rows: about
+ * 2 log2(rows) statements for each. Nothing of it costs anything in a batch without such a row, and what is found does not depend on the order of rows.
  */
-import { InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError, MillraceError } from '../base/errors.ts'
+import type { FixedColumn } from '../data/column-batch.ts'
+import { Schema } from '../data/schema.ts'
+import type { Result } from './bindings.ts'
+import { readColumns } from './read-vectors.ts'
 import { SqlRelation } from './relation.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
+import { tryExpression } from './try-select.ts'
 
 /** What computes each row of a relation by itself: each SELECT reads it, through others of the kind. */
 export type RowChecks = ReadonlyMap<SqlRelation, ReadonlySet<SqlRelation>>
@@ -78,47 +84,140 @@ export async function findFailedRows(
   const rows = session.nextTable()
   await session.run(`CREATE TEMP TABLE ${rows} AS SELECT * FROM ${base.text}`)
   const rowsIn = numberOf(await session.run(`SELECT count(*) FROM ${rows}`))
-  const failed: number[] = []
-  const errors: InvalidQueryError[] = []
+  const own = [...checks]
+  let found: Found | null
   try {
     for (const relation of aside) relation.form = { kind: 'table', name: `(SELECT * FROM ${relation.text} LIMIT 0)`, rows: 0 }
-    const errorIn = async (from: number, to: number): Promise<InvalidQueryError | null> => {
-      base.form = { kind: 'table', name: `(SELECT * FROM ${rows} WHERE rowid >= ${from} AND rowid < ${to})`, rows: undefined }
-      for (const check of checks) {
-        try {
-          // ANALYZE computes every column of every row and throws them away
-          await session.run(`EXPLAIN (ANALYZE, FORMAT json) ${check.select}`)
-        } catch (error) {
-          if (error instanceof InvalidQueryError) return error
-          throw error
-        }
-      }
-      return null
-    }
-    const search = async (from: number, to: number, known: InvalidQueryError | null): Promise<void> => {
-      const error = known ?? (await errorIn(from, to))
-      if (error === null) return
-      if (to - from === 1) {
-        failed.push(from)
-        errors.push(error)
-        return mayFail(failed.length)
-      }
-      const middle = (from + to) >> 1
-      const first = await errorIn(from, middle)
-      if (first) await search(from, middle, first)
-      // where the first half is well, it is the second that fails; of one row it must be known why
-      await search(middle, to, first === null && to - middle > 1 ? error : null)
-    }
-    if ((await errorIn(0, 0)) === null) await search(0, rowsIn, null)
+    const parts = new RowParts(session, base, rows, own)
+    if ((await parts.errorIn(0, 0)) !== null) return null
+    const suspects = await suspectRows(session, base, rows, own)
+    found = suspects === null ? null : await errorsOf(parts, suspects, mayFail)
+    if (found === null || found.rows.length === 0) found = await byHalves(parts, rowsIn, mayFail)
   } finally {
     ;[base, ...aside].forEach((relation, i) => {
       relation.form = before[i]!
     })
   }
-  if (failed.length === 0) return null
+  if (found.rows.length === 0) return null
   const [bad, good] = [session.nextTable(), session.nextTable()]
-  const list = `(SELECT unnest([${failed.join(', ')}]::BIGINT[]) AS n)`
+  const list = `(SELECT unnest([${found.rows.join(', ')}]::BIGINT[]) AS n)`
   await session.run(`CREATE TEMP TABLE ${bad} AS SELECT r.* FROM ${rows} AS r WHERE r.rowid IN ${list} ORDER BY r.rowid`)
   await session.run(`CREATE TEMP TABLE ${good} AS SELECT r.* FROM ${rows} AS r WHERE r.rowid NOT IN ${list} ORDER BY r.rowid`)
-  return { failed: bad, others: good, rowsIn, errors }
+  return { failed: bad, others: good, rowsIn, errors: found.errors }
 }
+
+/** Rows by their number, with the error of each. */
+interface Found {
+  readonly rows: readonly number[]
+  readonly errors: readonly InvalidQueryError[]
+}
+
+/** Runs checks over parts of a table. */
+class RowParts {
+  readonly #session: Session
+  readonly #base: SqlRelation
+  readonly #table: string
+  readonly #checks: readonly SqlRelation[]
+  /** Of each check over the rows from $1 up to $2; prepared, a statement costs a third. */
+  #prepared: ((from: number, to: number) => Promise<unknown>)[] | undefined
+  constructor(session: Session, base: SqlRelation, table: string, checks: readonly SqlRelation[]) {
+    this.#session = session
+    this.#base = base
+    this.#table = table
+    this.#checks = checks
+  }
+
+  /** Null where no check fails. */
+  async errorIn(from: number, to: number): Promise<InvalidQueryError | null> {
+    const few = to > from && to - from <= fewRows
+    if (few) this.#prepared ??= await this.#prepareAll()
+    for (const [i, check] of this.#checks.entries()) {
+      try {
+        if (few) await this.#prepared![i]!(from, to)
+        else {
+          this.#standFor(String(from), String(to))
+          // ANALYZE computes every column of every row and throws them away
+          await this.#session.run(`EXPLAIN (ANALYZE, FORMAT json) ${check.select}`)
+        }
+      } catch (error) {
+        if (error instanceof InvalidQueryError) return error
+        throw error
+      }
+    }
+    return null
+  }
+  #standFor(from: string, to: string): void {
+    this.#base.form = { kind: 'table', name: `(SELECT * FROM ${this.#table} WHERE rowid >= ${from} AND rowid < ${to})`, rows: undefined }
+  }
+  async #prepareAll() {
+    this.#standFor('$1', '$2')
+    const statements: ((from: number, to: number) => Promise<unknown>)[] = []
+    for (const check of this.#checks) statements.push(await this.#session.prepareRange(check.select))
+    return statements
+  }
+}
+/** Rows of so few are computed and looked at no further. */
+const fewRows = 1024
+
+/** All rows for which a check may fail, by one statement; null where the checks are not of a kind for which that can be said. */
+async function suspectRows(
+  session: Session,
+  base: SqlRelation,
+  table: string,
+  checks: readonly SqlRelation[],
+): Promise<readonly number[] | null> {
+  const tries: string[] = []
+  for (const { form } of checks) {
+    const text = form.kind === 'select' && form.inputs.length === 1 && form.inputs[0] === base ? tryExpression(form.sql) : null
+    if (text === null) return null
+    tries.push(text)
+  }
+  const list = tries.map((text, i) => `, ${text} AS k${i}`).join('')
+  const failed = tries.map((_, i) => `k${i} IS NULL`).join(' OR ')
+  let result: Result
+  try {
+    result = await session.run(`SELECT r AS c0 FROM (SELECT t0.rowid AS r${list} FROM ${table} AS t0) WHERE ${failed} ORDER BY r`)
+  } catch (error) {
+    // a function that TRY does not take: an error of ours, since nobody wrote the statement
+    if (error instanceof MillraceError) return null
+    throw error
+  }
+  const { columns, length } = readColumns(result, numberSchema)
+  return Array.from((columns[0] as FixedColumn).data as BigInt64Array, Number).slice(0, length)
+}
+
+/** Those of the rows that do fail, each with its error. */
+async function errorsOf(parts: RowParts, suspects: readonly number[], mayFail: (found: number) => void): Promise<Found> {
+  const rows: number[] = []
+  const errors: InvalidQueryError[] = []
+  for (const row of suspects) {
+    const error = await parts.errorIn(row, row + 1)
+    if (error === null) continue
+    rows.push(row)
+    errors.push(error)
+    mayFail(rows.length)
+  }
+  return { rows, errors }
+}
+
+async function byHalves(parts: RowParts, rowsIn: number, mayFail: (found: number) => void): Promise<Found> {
+  const rows: number[] = []
+  const errors: InvalidQueryError[] = []
+  const search = async (from: number, to: number, known: InvalidQueryError | null): Promise<void> => {
+    const error = known ?? (await parts.errorIn(from, to))
+    if (error === null) return
+    if (to - from === 1) {
+      rows.push(from)
+      errors.push(error)
+      return mayFail(rows.length)
+    }
+    const middle = (from + to) >> 1
+    const first = await parts.errorIn(from, middle)
+    if (first) await search(from, middle, first)
+    // where the first half is well, it is the second that fails; of one row it must be known why
+    await search(middle, to, first === null && to - middle > 1 ? error : null)
+  }
+  await search(0, rowsIn, null)
+  return { rows, errors }
+}
+const numberSchema = new Schema([{ name: 'n', type: 'long', nullable: false }])

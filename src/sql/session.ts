@@ -34,7 +34,18 @@ export class Session {
     return this.#statement(sql, () => this.#connection.runAgain(sql))
   }
 
-  #statement(sql: string, run: () => Promise<Result>): Promise<Result> {
+  /** A SELECT with the parameters $1 and $2, BIGINTs, that runs many times. */
+  async prepareRange(sql: string): Promise<(from: number, to: number) => Promise<Result>> {
+    const statement = await this.#statement(sql, () => bindings.prepare(this.#connection.native, sql))
+    return (from, to) =>
+      this.#statement(sql, () => {
+        bindings.bind_int64(statement, 1, BigInt(from))
+        bindings.bind_int64(statement, 2, BigInt(to))
+        return bindings.execute_prepared(statement)
+      })
+  }
+
+  #statement<T = Result>(sql: string, run: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       if (this.#broken) throw this.#broken.error
       try {

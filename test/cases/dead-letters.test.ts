@@ -310,6 +310,32 @@ describe('expressions', () => {
     })
   })
 
+  test('hundreds of poison rows, with errors of all kinds', async () => {
+    const values = Array.from({ length: 800 }, (_, i) =>
+      i % 4 === 0 ? `x${i}` : i % 4 === 1 ? '0' : i % 4 === 2 ? '2147483647' : String(i),
+    )
+    const frame = texts(...values)
+      .toDF()
+      .selectExpr('n', '12 div cast(s as int) as share', 'cast(s as int) + 1 as next')
+      .where('next <> 4')
+    const { rows, letters, progresses } = await run(frame)
+    expect(rows).toHaveLength(200 - 1)
+    const reasons = ['CAST_INVALID_INPUT', 'DIVIDE_BY_ZERO', 'ARITHMETIC_OVERFLOW']
+    expect(letters.map(({ reason, raw }) => [String(reason).replace('BINARY_', ''), JSON.parse(text(raw)).n])).toEqual(
+      values.flatMap((_, n) => (n % 4 === 3 ? [] : [[reasons[n % 4], n]])),
+    )
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 800, rowsOn: 200, lateRows: 0, deadLetters: 600 })
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    // what no single statement can tell is found by halves
+    const some = await run(
+      texts(...values.slice(0, 80))
+        .toDF()
+        .selectExpr('explode(split(s, ",")) as s')
+        .selectExpr('12 div cast(s as int) as share'),
+    )
+    expect([some.rows.length, some.letters.length]).toEqual([40, 40])
+  })
+
   test('many rows, few of them poison; without dead letters the query ends as ever', async () => {
     const values = Array.from({ length: 20_000 }, (_, i) => (i % 4999 === 17 ? `x${i}` : String(i)))
     const { rows, letters } = await run(
