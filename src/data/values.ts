@@ -32,7 +32,7 @@ import { Decimal } from './decimal.ts'
 import { durationOf, intervalOfDuration, isInterval, isYearMonth } from './intervals.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
-import { type DataType, type DecimalType, type IntervalType, type MapType, type StructType, typeText } from './types.ts'
+import { type DataType, type DecimalType, type Field, type IntervalType, type MapType, type StructType, typeText } from './types.ts'
 
 export { Temporal } from 'temporal-polyfill'
 export { Decimal } from './decimal.ts'
@@ -48,16 +48,23 @@ export type Physical = number | bigint | string | Uint8Array | readonly unknown[
 export function rowsToColumns(schema: Schema, rows: readonly Row[]): ColumnBatch {
   for (let i = 0; i < rows.length; i++)
     if (typeof rows[i] !== 'object' || rows[i] === null || Array.isArray(rows[i])) throw notARow(rows, i)
-  const columns = schema.fields.map(({ name, type, nullable }): Column => {
-    const place: Place = { index: 0, column: name }
-    try {
-      if (columnKind(type) === 'bytes') return bytesColumn(name, type, nullable, rows, place)
-      return columnKind(type) === 'fixed' ? fixedColumn(name, type, nullable, rows, place) : valuesColumn(name, type, nullable, rows, place)
-    } catch (error) {
-      throw error instanceof WrongValue ? invalidValue(error, `rows[${place.index}].${name}`) : error
-    }
+  const columns = schema.fields.map((field) => {
+    const values: unknown[] = new Array(rows.length)
+    for (let i = 0; i < rows.length; i++) values[i] = rows[i]![field.name]
+    return valuesToColumn(field, values)
   })
   return { schema, length: rows.length, columns }
+}
+
+/** One column of values in any of the forms that its type accepts. Errors as of rowsToColumns. */
+export function valuesToColumn({ name, type, nullable }: Field, values: readonly unknown[]): Column {
+  const place: Place = { index: 0 }
+  try {
+    if (columnKind(type) === 'bytes') return bytesColumn(type, nullable, values, place)
+    return columnKind(type) === 'fixed' ? fixedColumn(type, nullable, values, place) : valuesColumn(type, nullable, values, place)
+  } catch (error) {
+    throw error instanceof WrongValue ? invalidValue(error, `rows[${place.index}].${name}`) : error
+  }
 }
 
 /** Columns become rows in the public forms; every row has every column, null for null. */
@@ -101,37 +108,36 @@ export function fromPhysical(type: DataType, physical: Physical): unknown {
   }
 }
 
+/** Where a value stands that its type can't hold. */
 interface Place {
   index: number
-  readonly column: string
 }
 
-function fixedColumn(name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): FixedColumn {
-  const data = fixedArray(type, rows.length)
+function fixedColumn(type: DataType, nullable: boolean, given: readonly unknown[], place: Place): FixedColumn {
+  const data = fixedArray(type, given.length)
   const valid =
     data instanceof BigInt64Array
       ? type === 'long'
-        ? fillLongs(data, name, nullable, rows, place)
-        : fillBigints(data, name, type, nullable, rows, place)
-      : fillNumbers(data, name, type, nullable, rows, place)
+        ? fillLongs(data, nullable, given, place)
+        : fillBigints(data, type, nullable, given, place)
+      : fillNumbers(data, type, nullable, given, place)
   return { kind: 'fixed', type, data, valid }
 }
 
 function fillNumbers(
   data: Exclude<FixedArray, BigInt64Array>,
-  name: string,
   type: DataType,
   nullable: boolean,
-  rows: readonly Row[],
+  given: readonly unknown[],
   place: Place,
 ): Uint8Array | null {
   let valid: Uint8Array | null = null
   const range = typeof type === 'string' ? integerRange[type] : undefined
   const plain = type === 'double' || type === 'float'
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < given.length; i++) {
     place.index = i
-    const value = rows[i]![name]
-    if (value == null) valid = markNull(valid, i, rows.length, nullable)
+    const value = given[i]
+    if (value == null) valid = markNull(valid, i, given.length, nullable)
     else if (
       typeof value === 'number' &&
       (plain || (range !== undefined && Number.isInteger(value) && value >= -range - 1 && value <= range))
@@ -143,35 +149,28 @@ function fillNumbers(
 }
 
 /** Numbers go in by halves: BigInt(value) would cost an allocation a row. */
-function fillLongs(data: BigInt64Array, name: string, nullable: boolean, rows: readonly Row[], place: Place): Uint8Array | null {
+function fillLongs(data: BigInt64Array, nullable: boolean, given: readonly unknown[], place: Place): Uint8Array | null {
   let valid: Uint8Array | null = null
   const halves = new Int32Array(data.buffer)
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < given.length; i++) {
     place.index = i
-    const value = rows[i]![name]
-    if (value == null) valid = markNull(valid, i, rows.length, nullable)
+    const value = given[i]
+    if (value == null) valid = markNull(valid, i, given.length, nullable)
     else if (typeof value === 'number' && Number.isSafeInteger(value)) putSafeInteger(halves, i, value)
     else data[i] = physicalOf('long', value) as bigint
   }
   return valid
 }
 
-function fillBigints(
-  data: BigInt64Array,
-  name: string,
-  type: DataType,
-  nullable: boolean,
-  rows: readonly Row[],
-  place: Place,
-): Uint8Array | null {
+function fillBigints(data: BigInt64Array, type: DataType, nullable: boolean, given: readonly unknown[], place: Place): Uint8Array | null {
   let valid: Uint8Array | null = null
   const halves = new Int32Array(data.buffer)
   const isTime = type === 'timestamp' || type === 'timestamp_ntz'
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < given.length; i++) {
     place.index = i
-    const value = rows[i]![name]
+    const value = given[i]
     if (value == null) {
-      valid = markNull(valid, i, rows.length, nullable)
+      valid = markNull(valid, i, given.length, nullable)
       continue
     }
     if (isTime && value instanceof Date) {
@@ -201,15 +200,15 @@ function markNull(valid: Uint8Array | null, index: number, length: number, nulla
   return marked
 }
 
-function bytesColumn(name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): BytesColumn {
+function bytesColumn(type: DataType, nullable: boolean, given: readonly unknown[], place: Place): BytesColumn {
   let valid: Uint8Array | null = null
-  const values: (string | Uint8Array)[] = new Array(rows.length)
+  const values: (string | Uint8Array)[] = new Array(given.length)
   const absent = type === 'string' ? '' : new Uint8Array(0)
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < given.length; i++) {
     place.index = i
-    const value = rows[i]![name]
+    const value = given[i]
     if (value == null) {
-      valid = markNull(valid, i, rows.length, nullable)
+      valid = markNull(valid, i, given.length, nullable)
       values[i] = absent
     } else values[i] = type === 'string' && typeof value === 'string' ? value : (physicalOf(type, value) as string | Uint8Array)
   }
@@ -244,11 +243,11 @@ export function joinBytes(parts: readonly Uint8Array[]): { offsets: Uint32Array;
   return { offsets, heap }
 }
 
-function valuesColumn(name: string, type: DataType, nullable: boolean, rows: readonly Row[], place: Place): Column {
-  const values: unknown[] = new Array(rows.length)
-  for (let i = 0; i < rows.length; i++) {
+function valuesColumn(type: DataType, nullable: boolean, given: readonly unknown[], place: Place): Column {
+  const values: unknown[] = new Array(given.length)
+  for (let i = 0; i < given.length; i++) {
     place.index = i
-    const value = rows[i]![name]
+    const value = given[i]
     if (value == null && !nullable) throw nullNotAllowed()
     values[i] = value == null ? null : physicalOf(type, value)
   }

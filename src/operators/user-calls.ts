@@ -1,9 +1,8 @@
 import { MillraceError, UserFunctionError } from '../base/errors.ts'
 import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray } from '../data/column-batch.ts'
-import { Schema } from '../data/schema.ts'
 import { typeText } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
-import { columnValues, rowsToColumns } from '../data/values.ts'
+import { columnValues, valuesToColumn } from '../data/values.ts'
 
 /** A call whose arguments are columns of a batch. */
 export interface CallOverColumns {
@@ -45,38 +44,35 @@ async function callRows(
 ): Promise<Column> {
   const { function: f } = call
   const values = args.map((column) => columnValues(column, length))
-  const results: { value: unknown }[] = new Array(length)
+  const results: unknown[] = new Array(length)
   const rowArgs = (row: number) => values.map((column) => column[row])
   const { concurrency } = f.body as { readonly concurrency: number }
   const pending = new Set<Promise<void>>()
-  const refuse = (row: number, error: unknown): { value: unknown } => {
+  const refuse = (row: number, error: unknown): null => {
     if (failed === null || !(error instanceof UserFunctionError)) throw error
     failed.set(row, error)
-    return { value: null }
+    return null
   }
+  const callRow = rowCall(f, values)
   for (let row = 0; row < length; row++) {
     if (row > 0 && row % rowsATurn === 0) await new Promise((resolve) => setImmediate(resolve))
-    const given = rowArgs(row)
-    if (f.skipNulls && given.some((value) => value === null)) {
-      results[row] = { value: null }
+    if (f.skipNulls && hasNull(values, row)) {
+      results[row] = null
       continue
     }
     let result: unknown
     try {
-      result = resultOf(call, given)
-    } catch (error) {
-      results[row] = refuse(row, error)
+      result = callRow(row)
+    } catch (cause) {
+      results[row] = refuse(row, thrown(call, rowArgs(row), cause))
       continue
     }
     if (!isThenable(result)) {
-      results[row] = { value: result }
+      results[row] = result
       continue
     }
-    const settled = settle(call, given, result)
-      .then(
-        (value) => ({ value }),
-        (error: unknown) => refuse(row, error),
-      )
+    const settled = settle(call, rowArgs(row), result)
+      .catch((error: unknown) => refuse(row, error))
       .then((value) => {
         results[row] = value
         pending.delete(settled)
@@ -97,18 +93,24 @@ async function callRows(
   return resultColumn(call, results, rowArgs, true)
 }
 
-function resultOf(call: CallOverColumns, args: readonly unknown[]): unknown {
-  try {
-    return call.function.body.call(...args)
-  } catch (cause) {
-    throw failed(call, args, cause)
-  }
+/** The function of a row's number: a list of arguments a row costs as much as a short function. */
+function rowCall({ body }: UserFunction, values: readonly (readonly unknown[])[]): (row: number) => unknown {
+  const call = body.call as (...args: unknown[]) => unknown
+  const [first, second] = values
+  if (values.length === 1) return (row) => call(first![row])
+  if (values.length === 2) return (row) => call(first![row], second![row])
+  return (row) => call(...values.map((column) => column[row]))
 }
+function hasNull(values: readonly (readonly unknown[])[], row: number): boolean {
+  for (const column of values) if (column[row] === null) return true
+  return false
+}
+
 async function settle(call: CallOverColumns, args: readonly unknown[], result: PromiseLike<unknown>): Promise<unknown> {
   try {
     return await result
   } catch (cause) {
-    throw failed(call, args, cause)
+    throw thrown(call, args, cause)
   }
 }
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -117,19 +119,18 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 function resultColumn(
   call: CallOverColumns,
-  results: readonly { value: unknown }[],
+  results: readonly unknown[],
   rowArgs: (row: number) => readonly unknown[],
   nullable: boolean,
 ): Column {
   const { name, returnType } = call.function
-  const schema = new Schema([{ name: 'value', type: returnType, nullable }])
   try {
-    return rowsToColumns(schema, results).columns[0]!
+    return valuesToColumn({ name: 'value', type: returnType, nullable }, results)
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     const row = Number(/rows\[(\d+)\]/.exec(error.what)?.[1] ?? 0)
     throw new UserFunctionError('UDF_RETURN_TYPE', {
-      what: `the user function ${callText(call, rowArgs(row))} gave ${shown(results[row]?.value)}, which is no ${nullable ? '' : 'non-null '}${typeText(returnType)}: ${error.what.replace(/rows\[\d+\]\.value/, 'the result')}`,
+      what: `the user function ${callText(call, rowArgs(row))} gave ${shown(results[row])}, which is no ${nullable ? '' : 'non-null '}${typeText(returnType)}: ${error.what.replace(/rows\[\d+\]\.value/, 'the result')}`,
       todo: `return what the type of ${name} says, or declare another type; .nullable() allows null`,
       cause: error,
     })
@@ -148,7 +149,7 @@ async function callOnce(
   try {
     result = await body(...args.map((column) => vectorOf(column, length)), length)
   } catch (cause) {
-    throw failed(call, [], cause, `${length} rows`)
+    throw thrown(call, [], cause, `${length} rows`)
   }
   return columnOf(call, result, length)
 }
@@ -180,13 +181,13 @@ function columnOf(call: CallOverColumns, result: unknown, length: number): Colum
       throw wrongResult(call, `a ${(values as object).constructor.name} for values of type ${typeText(type)}`)
     return { kind: 'fixed', type, data: values as unknown as FixedArray, valid }
   }
-  const rows = Array.from({ length }, (_, i) => ({ value: valid !== null && valid[i] === 0 ? null : values[i] }))
-  return resultColumn(call, rows, () => [], nullable)
+  const results = Array.from({ length }, (_, i) => (valid !== null && valid[i] === 0 ? null : values[i]))
+  return resultColumn(call, results, () => [], nullable)
 }
 
 // ---- errors
 
-function failed(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): UserFunctionError {
+function thrown(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): UserFunctionError {
   return new UserFunctionError('FAILED_EXECUTE_UDF', {
     what: `the user function ${over === undefined ? callText(call, args) : `${call.function.name} over ${over}`} threw: ${bounded(cause instanceof Error ? cause.message : String(cause), 500)}`,
     todo: 'see the cause; the batch is not committed, and is run again when the query is started again',

@@ -1,5 +1,6 @@
 import { assert } from '../base/errors.ts'
-import type { AggregateCall, Expression, Lambda, SessionWindow, TimeWindow } from '../plan/expression.ts'
+import type { DataType, DecimalType } from '../data/types.ts'
+import type { AggregateCall, Cast, Expression, Lambda, SessionWindow, TimeWindow } from '../plan/expression.ts'
 import { castSql, fieldSql } from './cast-sql.ts'
 import { functionSql, type SqlArgument, type SqlLambda } from './function-sql.ts'
 import { literalSql } from './sql-text.ts'
@@ -31,8 +32,10 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
       return literalSql(e.value, e.type)
     case 'column':
       return scope.column(e.index)
-    case 'cast':
-      return castSql(sql(e.input), e.input.type, e.type, e.mode)
+    case 'cast': {
+      const input = narrowedProduct(e) ?? e.input
+      return castSql(sql(input), input.type, e.type, e.mode)
+    }
     case 'field':
       return fieldSql(sql(e.input), e.field)
     case 'call':
@@ -71,6 +74,19 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
       assert(scope.window, 'a time window stands where none may be')
       return scope.window(e)
   }
+}
+
+/** The product under a cast as one of the cast's own type, where each of its values fits: Spark gives a product of decimals one digit more than it can have. */
+function narrowedProduct({ input, type: to }: Cast): Expression | undefined {
+  if (input.kind !== 'call' || input.name !== '*') return undefined
+  const [a, b] = input.args.map((arg) => arg.type)
+  const { type } = input
+  if (!isDecimal(a) || !isDecimal(b) || !isDecimal(to) || !isDecimal(type) || a.precision + b.precision > 38) return undefined
+  const scale = a.scale + b.scale
+  return scale === type.scale && scale === to.scale && a.precision + b.precision <= to.precision ? { ...input, type: to } : undefined
+}
+function isDecimal(type: DataType | undefined): type is DecimalType {
+  return typeof type === 'object' && type.kind === 'decimal'
 }
 
 function variableKey(level: number, index: number): string {
