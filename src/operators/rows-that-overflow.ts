@@ -67,6 +67,7 @@ function leaveOut(
   for (;;) {
     const failing = failingGroups(sums, order, groupOf, rowOf, groups, out)
     if (failing.size === 0) return out
+    // what the batch has added to each group so far
     const running = sums.map(() => new Map<number, bigint>())
     for (let from = 0, to = 0; from < order.length; from = to) {
       const row = rowOf(order[from]!)
@@ -89,10 +90,10 @@ function failingGroups(
 ): Set<number> {
   const failing = new Set<number>()
   for (const { type, stands, added } of sums) {
-    const totals = Array.from({ length: groups }, (_, group) => stands(group))
+    const totals = new Array<bigint>(groups).fill(0n)
     for (const entry of order) if (!out.has(rowOf(entry))) totals[groupOf[entry]!]! += added(entry)
     totals.forEach((total, group) => {
-      if (leavesRange(type, total)) failing.add(group)
+      if (leavesRange(type, total) || leavesRange(type, stands(group) + total)) failing.add(group)
     })
   }
   return failing
@@ -100,11 +101,12 @@ function failingGroups(
 
 function doesNotFit(sums: readonly Sum[], running: readonly Map<number, bigint>[], entry: number, group: number): RowError | undefined {
   for (const [s, { name, type, stands, added }] of sums.entries()) {
-    const now = running[s]!.get(group) ?? stands(group)
-    if (!leavesRange(type, now + added(entry))) continue
+    const now = running[s]!.get(group) ?? 0n
+    // what a batch adds is a sum of its own before it meets the state's
+    if (!leavesRange(type, now + added(entry)) && !leavesRange(type, stands(group) + now + added(entry))) continue
     return {
       code: 'ARITHMETIC_OVERFLOW',
-      what: `the sum "${name}" of the row's group leaves the range of ${typeText(type)}: it stands at ${now}, with ${added(entry)} to add${inUnits(type)}`,
+      what: `the sum "${name}" of the row's group leaves the range of ${typeText(type)}: it stands at ${stands(group) + now}, ${now} of it from this batch, with ${added(entry)} to add${inUnits(type)}`,
     }
   }
   return undefined
@@ -113,7 +115,7 @@ function inUnits(type: Column['type']): string {
   return typeof type !== 'string' && type.kind === 'decimal' && type.scale > 0 ? ` (in units of the last of ${type.scale} digits)` : ''
 }
 function add(sums: readonly Sum[], running: readonly Map<number, bigint>[], entry: number, group: number): void {
-  for (const [s, { stands, added }] of sums.entries()) running[s]!.set(group, (running[s]!.get(group) ?? stands(group)) + added(entry))
+  for (const [s, { added }] of sums.entries()) running[s]!.set(group, (running[s]!.get(group) ?? 0n) + added(entry))
 }
 
 /** What the state has of each of the groups; 0 where that is nothing. */
