@@ -22,6 +22,8 @@ export interface BatchNote {
   readonly rows: number
   /** What the table refused of this batch. */
   readonly refused: readonly RefusedRecord[]
+  /** Whether it goes on under another name (withOwnName), and is to go. */
+  readonly isTaken?: boolean
 }
 /** The run that asks. */
 export interface Run {
@@ -29,6 +31,21 @@ export interface Run {
   readonly queryName: string | null
   readonly epoch: number
 }
+/**
+ * The notes as they are for an output of a query that has several. Releases that gave all outputs one name have left a note under the query's id alone, and so has the query
+ * where it had one output: the first output that finds it goes on from there.
+ */
+export function withOwnName(notes: readonly BatchNote[], queryId: string, output: string | undefined): readonly BatchNote[] {
+  const own = `${queryId}/${output}`
+  const old = notes.find((note) => note.queryId === queryId)
+  if (output === undefined || !old || notes.some((note) => note.queryId === own)) return notes
+  return [...notes.filter((note) => note !== old), { ...old, isTaken: true }, { ...old, queryId: own }]
+}
+/** The query's id without the name of an output. */
+function queryOf(id: string): string {
+  return id.split('/')[0]!
+}
+
 /** What to do about a table that other queries have written to. */
 export type Sharing = 'own' | 'shared' | 'adopt'
 
@@ -42,8 +59,12 @@ export function decideClaim(
   const own = notes.find(({ queryId }) => queryId === run.queryId)
   if (own && own.epoch > run.epoch) throw superseded(own, run, table)
   const others = notes.filter(({ queryId }) => queryId !== run.queryId)
-  if (sharing === 'shared') return { forget: [] }
-  const writer = others.find(({ batchId }) => batchId >= 0)
+  const taken = others.filter(({ isTaken }) => isTaken).map(({ queryId }) => queryId)
+  if (sharing === 'shared') return { forget: taken }
+  // two outputs of one start: the other one has claimed the table a moment ago
+  const sister = others.find(({ queryId, epoch }) => epoch === run.epoch && queryOf(queryId) === queryOf(run.queryId))
+  if (sister) throw twoOutputs(sister, run, table)
+  const writer = others.find(({ batchId, isTaken }) => batchId >= 0 && !isTaken)
   if (writer && sharing === 'own') throw ownedByAnother(writer, run, table)
   return { forget: others.map(({ queryId }) => queryId) }
 }
@@ -99,13 +120,14 @@ export class BatchNotes {
     await session.run(`CREATE TABLE IF NOT EXISTS ${quotedTable(notesTable, quote)} (${columns.join(', ')})`)
   }
 
-  /** Reads and locks the notes about the table; where it is shared, only the query's own, so that queries don't wait for each other. */
-  async lock(session: Session, queryId: string): Promise<BatchNote[]> {
+  /** Reads and locks the notes about the table; where it is shared, only those under these names, so that queries don't wait for each other. */
+  async lock(session: Session, ...queryIds: readonly string[]): Promise<BatchNote[]> {
     const { dialect } = session
-    const own = this.#isShared ? ` AND query_id = ${dialect.parameter(2)}` : ''
+    const names = [...new Set(queryIds)]
+    const own = this.#isShared ? ` AND query_id IN (${names.map((_, i) => dialect.parameter(i + 2)).join(', ')})` : ''
     const { rows } = await session.run(
       `SELECT version, query_id, query_name, epoch, batch_id, num_rows, refused FROM ${this.#notesTable} WHERE table_name = ${dialect.parameter(1)}${own} ORDER BY query_id${dialect.lockClause}`,
-      this.#isShared ? [this.#table, queryId] : [this.#table],
+      this.#isShared ? [this.#table, ...names] : [this.#table],
     )
     return rows.map((row) => this.#noteOf(row))
   }
@@ -183,6 +205,14 @@ function ownedByAnother(writer: BatchNote, run: Run, table: string): InvalidQuer
   return new InvalidQueryError('SINK_OWNED_BY_ANOTHER_QUERY', {
     what: `the table ${table} holds the output of query ${writer.queryId}${name} up to its batch ${writer.batchId}, and this is query ${run.queryId}`,
     todo: 'give this query a table of its own; or set sharedTable = true in both where both are to write there, or adoptOutput = true once where the other one is over',
+  })
+}
+
+function twoOutputs({ queryId }: BatchNote, run: Run, table: string): InvalidQueryError {
+  const names = [queryId, run.queryId].map((id) => quoted(id.slice(queryOf(id).length + 1) || 'the query itself'))
+  return new InvalidQueryError('OUTPUTS_SHARE_DESTINATION', {
+    what: `two outputs of the query go into the table ${table}: ${names.join(' and ')}`,
+    todo: 'give each a table of its own; or set sharedTable = true in both where their rows are to lie together',
   })
 }
 

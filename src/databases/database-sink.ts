@@ -1,6 +1,6 @@
 import { assert } from '../base/errors.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext } from '../sinks/sink.ts'
-import { type BatchNote, BatchNotes, decideBatch, decideClaim, nameInNotes, type Run } from './batch-notes.ts'
+import { type BatchNote, BatchNotes, decideBatch, decideClaim, nameInNotes, type Run, withOwnName } from './batch-notes.ts'
 import { newColumns, planWrite } from './compare-schema.ts'
 import { createTable } from './create-table.ts'
 import type { Database, Session, WritePlan } from './dialect.ts'
@@ -23,7 +23,8 @@ export class DatabaseSink implements Sink {
     this.#context = context
     this.#options = options
     this.#connection = new Reconnecting(database, options.retries, context.clock)
-    this.#run = { queryId: context.queryId, queryName: context.queryName, epoch: context.epoch }
+    const { queryId, output, queryName, epoch } = context
+    this.#run = { queryId: output === undefined ? queryId : `${queryId}/${output}`, queryName, epoch }
     this.description = `DatabaseSink[${database.address}/${tableText(options.table)}]`
   }
 
@@ -54,7 +55,8 @@ export class DatabaseSink implements Sink {
     this.#notes = notes
     await BatchNotes.create(session, notesTable)
     await session.transaction(async () => {
-      const there = await notes.lock(session, this.#run.queryId)
+      const { queryId, output } = this.#context
+      const there = withOwnName(await notes.lock(session, this.#run.queryId, queryId), queryId, output)
       const { forget } = decideClaim(there, this.#run, sharing, name)
       for (const queryId of forget) await notes.forget(session, queryId)
       const own = there.find(({ queryId }) => queryId === this.#run.queryId)

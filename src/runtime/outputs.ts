@@ -1,4 +1,5 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { absolutePath } from '../data/file-uri.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { ForeachBatchInstance, OutputSpec, OutputsInstance } from '../query/engine-port.ts'
@@ -29,6 +30,36 @@ export function checkOutputs({ outputs }: OutputsInstance, outputMode: string, p
         todo: 'leave partitionBy out, or write files',
       })
     }
+  }
+}
+
+/** Where the outputs of a query go, side outputs included. */
+export interface Destination {
+  /** What errors call it. */
+  readonly name: string
+  readonly format: string
+  readonly options: Readonly<Record<string, string>>
+}
+
+/** Refuses two outputs with one folder: each would take the batches of the other, whose log it reads, for its own. InvalidQueryError OUTPUTS_SHARE_DESTINATION. */
+export function checkDestinations(destinations: readonly Destination[], providers: readonly SinkProvider[]): void {
+  const taken = new Map<string, Destination>()
+  for (const destination of destinations) {
+    const { name, format, options } = destination
+    const [path, txnAppId] = ['path', 'txnappid'].map(
+      (wanted) => Object.entries(options).find(([key]) => key.toLowerCase() === wanted)?.[1],
+    )
+    if (path === undefined || !findProvider('sink', format, providers).heedsPartitionBy) continue
+    // a Delta table keeps applications apart
+    const key = JSON.stringify([absolutePath(path), txnAppId])
+    const other = taken.get(key)
+    if (other) {
+      throw new InvalidQueryError('OUTPUTS_SHARE_DESTINATION', {
+        what: `two outputs of the query go into the folder ${path}: ${other.name} and ${name}`,
+        todo: 'give each a folder of its own, or make one output of the two with union; of a Delta table with a txnAppId of its own for each',
+      })
+    }
+    taken.set(key, destination)
   }
 }
 

@@ -29,7 +29,7 @@ import { explainStreamingPlan } from '../planner/explain-physical.ts'
 import type { SourceAbilities } from '../planner/source-abilities.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
-import type { StartQuery, Trigger } from '../query/engine-port.ts'
+import type { OutputsInstance, StartQuery, Trigger } from '../query/engine-port.ts'
 import { ProgressHistory } from '../query/progress-history.ts'
 import type { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
@@ -50,6 +50,7 @@ import { LocalQuery } from './local-query.ts'
 import { MicroBatchExecution } from './micro-batch-execution.ts'
 import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
+import { checkDestinations, type Destination } from './outputs.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import { planForStart, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
@@ -109,10 +110,19 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const sideSpecs = sideSpecsOf(spec)
   checkSideOutputs(sideSpecs, environment.sinkProviders)
+  checkDestinations(destinationsOf(spec, sideSpecs), environment.sinkProviders)
   const allowsTemporaryCheckpoint = sinkFormat.allowsTemporaryCheckpoint && allowTemporaryCheckpoint(sideSpecs, environment.sinkProviders)
   return { options, environment, abilities, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
 }
 
+function destinationsOf(spec: StartQuery, sides: SideSpecs): Destination[] {
+  const instance = spec.instance as OutputsInstance | undefined
+  const own = instance?.kind === 'outputs' ? instance.outputs : [{ ...spec, name: 'the query itself' }]
+  return [
+    ...own,
+    ...Object.entries(sides).flatMap(([side, { outputs }]) => outputs.map((each) => ({ ...each, name: `${side}.${each.name}` }))),
+  ]
+}
 function sideSpecsOf({ lateRows, deadLetters }: StartQuery): SideSpecs {
   return { ...(lateRows && { lateRows }), ...(deadLetters && { deadLetters }) }
 }

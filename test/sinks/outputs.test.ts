@@ -31,6 +31,30 @@ function events() {
 }
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000)
 
+test('two outputs with one folder are refused, however it is written; side outputs too', async () => {
+  const { frame } = events()
+  const start = (paths: Record<string, [format: string, path: string]>, letters?: string) => {
+    const writer = frame.writeStream
+      .option('checkpointLocation', join(folder(), 'cp'))
+      // biome-ignore lint/suspicious/noExplicitAny: names that the compiler does not know
+      .outputs(
+        (rows) =>
+          Object.fromEntries(
+            Object.entries(paths).map(([name, [format, path]]) => [name, rows.output.format(format).option('path', path)]),
+          ) as any,
+      )
+    return (letters === undefined ? writer : writer.deadLetters((found) => found.output.format('json').option('path', letters))).start()
+  }
+  const place = folder()
+  const refused = (names: string) => ({ code: 'OUTPUTS_SHARE_DESTINATION', message: expect.stringContaining(names) })
+  await expect(start({ a: ['json', join(place, 'x')], b: ['parquet', join(place, 'y', '..', 'x')] })).rejects.toMatchObject(
+    refused('a and b'),
+  )
+  await expect(start({ a: ['json', join(place, 'x')] }, `file://${join(place, 'x')}`)).rejects.toMatchObject(refused('a and deadLetters.'))
+  const query = await start({ a: ['json', join(place, 'x')], b: ['json', join(place, 'x', 'b')] }, join(place, 'z'))
+  await query.stop()
+})
+
 test('several sinks get what each asks for of one reading', async () => {
   const { stream, frame } = events()
   let calls = 0
