@@ -39,10 +39,9 @@ export class Transaction {
     const { addPartitionsToTxnV3 } = this.#cluster.library
     const asked = [{ transactionalId: this.transactionalId, producerId, producerEpoch, verifyOnly: false, topics }]
     const places = topics.flatMap(({ name, partitions: own }) => own.map((partition) => ({ topic: name, partition })))
-    await Promise.all([
-      this.#atCoordinator((broker) => this.#cluster.requestIn('transaction', broker, [addPartitionsToTxnV3.api], asked)),
-      checkNoneHangs(this.#cluster, this.transactionalId, this.session, places),
-    ])
+    // first: a partition that is part of the transaction would get its outcome, which need not be that of what hangs there
+    await checkNoneHangs(this.#cluster, this.transactionalId, this.session, places)
+    await this.#atCoordinator((broker) => this.#cluster.requestIn('transaction', broker, [addPartitionsToTxnV3.api], asked))
     for (const { name, partitions: own } of topics) for (const partition of own) this.#added.add(partitionKey(name, partition))
   }
 
