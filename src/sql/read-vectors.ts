@@ -28,12 +28,26 @@ export interface Chunk {
   readonly rows: number
 }
 
-/** All rows of a materialised result, whose columns from number `first` on have the types of `schema`; with a pool, in memory of that. */
-export function readColumns(result: Result, schema: Schema, first = 0, pool?: ArrayPool): ColumnBatch {
+/** All rows of a materialised result, whose columns have the types of `schema`. */
+export function readColumns(result: Result, schema: Schema): ColumnBatch {
+  return columnsOf(result, chunksOf(result), schema, 0)
+}
+
+/** As readColumns, of a result with a column before those of the schema: UHUGEINT without nulls, which comes as four words a row, most significant first. */
+export function readKeyedColumns(
+  result: Result,
+  schema: Schema,
+  pool: ArrayPool,
+): { readonly keyIds: Uint32Array; readonly rows: ColumnBatch } {
+  // each look at a result's chunks copies them
+  const chunks = chunksOf(result)
+  return { keyIds: readKeyIds(result, chunks, pool), rows: columnsOf(result, chunks, schema, 1, pool) }
+}
+
+function columnsOf(result: Result, { chunks, length }: Chunks, schema: Schema, first: number, pool?: ArrayPool): ColumnBatch {
   const found = bindings.column_count(result)
   assert(found === schema.fields.length + first, `the statement gives ${found - first} columns, and the plan says ${schema.fields.length}`)
   schema.fields.forEach(({ type, name }, i) => checkType(bindings.column_logical_type(result, i + first), type, name))
-  const { chunks, length } = chunksOf(result)
   return { schema, length, columns: schema.fields.map(({ type }, i) => readColumn(chunks, i + first, type, length, pool)) }
 }
 
@@ -43,11 +57,9 @@ export function readChunk(chunk: DataChunk, schema: Schema): ColumnBatch {
   return { schema, length: rows, columns: schema.fields.map(({ type }, i) => readColumn([{ chunk, rows }], i, type, rows)) }
 }
 
-/** The first column, UHUGEINT, as four words a row, most significant first. No row may be null. */
-export function readKeyIds(result: Result, pool?: ArrayPool): Uint32Array {
+function readKeyIds(result: Result, { chunks, length }: Chunks, pool: ArrayPool): Uint32Array {
   const id = bindings.get_type_id(bindings.column_logical_type(result, 0)) as number
   assert(id === typeId.uhugeint, `key_id came out with DuckDB's type number ${id} instead of UHUGEINT`)
-  const { chunks, length } = chunksOf(result)
   const words = arrayOf(Uint32Array, 4 * length, pool)
   let to = 0
   for (const { chunk, rows } of chunks) {
@@ -65,7 +77,11 @@ export function readKeyIds(result: Result, pool?: ArrayPool): Uint32Array {
   return words
 }
 
-function chunksOf(result: Result): { chunks: Chunk[]; length: number } {
+interface Chunks {
+  readonly chunks: readonly Chunk[]
+  readonly length: number
+}
+function chunksOf(result: Result): Chunks {
   const chunks: Chunk[] = []
   let length = 0
   const count = bindings.result_chunk_count(result)
@@ -148,7 +164,7 @@ function expandNulls(bits: Uint8Array | null, valid: Uint8Array | null, at: numb
 function readBytes(chunks: readonly Chunk[], index: number, type: DataType, length: number, pool?: ArrayPool): BytesColumn {
   const offsets = arrayOf(Uint32Array, length + 1, pool)
   offsets[0] = 0
-  const heap = new Heap(length * 12, pool)
+  const heap = new Heap(textBytes(chunks, index) + longestChunk(chunks) * inlineBytes, pool)
   let valid: Uint8Array | null = null
   let at = 0
   for (const { chunk, rows } of chunks) {
@@ -159,6 +175,24 @@ function readBytes(chunks: readonly Chunk[], index: number, type: DataType, leng
     at += rows
   }
   return { kind: 'bytes', type, offsets, heap: heap.bytes.subarray(0, heap.end), valid }
+}
+
+/** How many bytes a column's values have. Growing on the way would copy them about once more, and leave as much for the collector of garbage. */
+function textBytes(chunks: readonly Chunk[], index: number): number {
+  let bytes = 0
+  for (const { chunk, rows } of chunks) {
+    const vector = bindings.data_chunk_get_vector(chunk, index)
+    const bits = nullBits(vector, rows)
+    const values = bindings.vector_get_data(vector, rows * 16)
+    const words = new Uint32Array(values.buffer, values.byteOffset, rows * 4)
+    for (let i = 0; i < rows; i++) if (bits === null || ((bits[i >> 3]! >> (i & 7)) & 1) === 1) bytes += words[4 * i]!
+  }
+  assert(bytes <= 0xffffffff, 'a column of one batch holds over 4 GiB of text')
+  return bytes
+}
+/** The rows of the longest chunk: room is kept ahead for that many short values. */
+function longestChunk(chunks: readonly Chunk[]): number {
+  return chunks.reduce((most, { rows }) => Math.max(most, rows), 0)
 }
 
 /** Bytes that grow. */

@@ -18,7 +18,7 @@ import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { tableFilesSelect } from './read-table-files.ts'
-import { readChunk, readColumns, readKeyIds } from './read-vectors.ts'
+import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
 import { numberOf } from './scalars.ts'
@@ -233,7 +233,7 @@ export class SqlBatchRun implements SqlBatch {
   ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }> {
     const query = SqlRelation.of(this.fragment(sql, inputs, schema))
     const result = await this.select(query)
-    return { keyIds: readKeyIds(result, columnMemory), rows: readColumns(result, schema, 1, columnMemory) }
+    return readKeyedColumns(result, schema, columnMemory)
   }
 
   release({ keyIds, rows }: { readonly keyIds: Uint32Array; readonly rows: ColumnBatch }): void {
