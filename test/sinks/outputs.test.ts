@@ -36,7 +36,6 @@ test('two outputs with one folder are refused, however it is written; side outpu
   const start = (paths: Record<string, [format: string, path: string]>, letters?: string) => {
     const writer = frame.writeStream
       .option('checkpointLocation', join(folder(), 'cp'))
-      // biome-ignore lint/suspicious/noExplicitAny: names that the compiler does not know
       .outputs(
         (rows) =>
           Object.fromEntries(
