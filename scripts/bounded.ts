@@ -8,9 +8,11 @@ import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { millrace } from 'millrace'
 import { boundedConf, boundedSteps, type Growth, growthOf, mostRows, rocksdbBytes, runBounded, type Size } from '../test/oracle/bounded.ts'
-import { providers } from '../test/oracle/property.ts'
+import { providers } from '../test/oracle/providers.ts'
 
 const batches = Number(process.env['MILLRACE_BOUNDED_BATCHES'] ?? 1000)
+/** The one row of a limit takes many batches to fill a write buffer of RocksDB, after which its journal begins anew. */
+const batchesOf = (step: string) => (step === 'limit' ? 6 * batches : batches)
 const words = process.argv.slice(2)
 // the same bytes, without waiting for a disk
 const folder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
@@ -38,15 +40,15 @@ async function run(provider: string, name: string, title: string): Promise<Growt
     sizes.push(size)
     if (performance.now() - toldMs < progressMs) return
     toldMs = performance.now()
-    console.log(`  ${title}: ${size.batch + 1} of ${batches} batches`)
+    console.log(`  ${title}: ${size.batch + 1} of ${batchesOf(name)} batches`)
   }
-  await runBounded({ engine, name, batches, sees, each: 5, folder, countsJournal: true })
+  await runBounded({ engine, name, batches: batchesOf(name), sees, each: 5, folder, countsJournal: true })
   await engine.close()
   return growthOf(sizes)
 }
 
 function isFlat(provider: string, name: string, { rows, memoryBytes, diskBytes }: Growth): boolean {
-  const memory = provider === 'rocksdb' ? rocksdbBytes : memoryBytes[0] * 1.1
+  const memory = provider === 'rocksdb' ? rocksdbBytes : memoryBytes[0] * 1.1 + 4096
   return rows[1] <= Math.min(rows[0], mostRows(name)) && memoryBytes[1] <= memory && diskBytes[1] <= diskBytes[0] * 1.1 + 16_384
 }
 

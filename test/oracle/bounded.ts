@@ -5,7 +5,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Engine, expr, MemoryStream, t } from 'millrace'
-import { providerKey } from './property.ts'
+import { providerKey } from './providers.ts'
 
 const rowsEach = 40
 /** A batch's events; a watermark of 10 seconds is half of that. */

@@ -3,8 +3,12 @@ import { appendFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { millrace } from 'millrace'
 import { editCheckpoint, type StartStreamOptions, type StreamAction, startStream, stopStream } from 'millrace/testing'
+import { expect } from 'vitest'
+import { delayCalls } from './delays.ts'
+import { providerKey, providers } from './providers.ts'
+
+export { providerKey, providers }
 
 /** `npm run oracle` sets these; a failure prints the seed and the path to it. */
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
@@ -30,7 +34,11 @@ export async function holds<T>(
   const details = await fc.check(fc.asyncProperty(arbitrary, check), { numRuns, seed, endOnFailure: asFound })
   const report = process.env['MILLRACE_ORACLE_REPORT']
   if (report !== undefined) appendFileSync(report, `${details.numRuns}\n`)
-  if (details.failed) throw new Error(await fc.asyncDefaultReportMessage(details), { cause: details.errorInstance })
+  if (!details.failed) return
+  const text = await fc.asyncDefaultReportMessage(details)
+  // what a long run has found must not go with the terminal
+  if (report !== undefined) appendFileSync(`${report}-failed`, `${expect.getState().currentTestName}\n${text}\n\n`)
+  throw new Error(text, { cause: details.errorInstance })
 }
 
 /** How a query goes on after a restart. */
@@ -64,24 +72,8 @@ const snapshotsAlways = {
   'spark.sql.streaming.minBatchesToRetain': '2',
 }
 
-export const providerKey = 'spark.sql.streaming.stateStore.providerClass'
-/** The providers of state that this installation has. */
-export const providers: readonly string[] = await available(['memory', 'rocksdb'])
-
 /** With a number of key groups by the seed: in few of them different keys meet, as they do in many with many keys. */
 export const confOf = (provider: string) => ({ [providerKey]: provider, 'millrace.keyGroups': seed % 2 === 0 ? '16' : '128' })
 
-async function available(names: readonly string[]): Promise<string[]> {
-  const found: string[] = []
-  for (const name of names) {
-    try {
-      const engine = await millrace.local({ threads: 1, conf: { [providerKey]: name } })
-      await engine.close()
-      found.push(name)
-    } catch (error) {
-      if (!(error as { code?: string }).code?.startsWith('INVALID_CONF_VALUE')) throw error
-    }
-  }
-  return found
-}
+if (process.env['MILLRACE_ORACLE_DELAYS'] === 'true') delayCalls()
 console.log(`oracle tests: seed ${seed}, providers ${providers.join(', ')}`)
