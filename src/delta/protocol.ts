@@ -41,7 +41,8 @@ export function checkWritable(table: string, protocol: Protocol, metadata: Metad
   checkReadable(table, protocol)
   const { minWriterVersion, writerFeatures } = protocol
   if (!(minWriterVersion >= 1 && minWriterVersion <= newestWriter)) throw newerProtocol(table, 'writer', minWriterVersion, newestWriter)
-  const features = minWriterVersion < 7 ? legacyFeatures(minWriterVersion, metadata) : (writerFeatures ?? [])
+  const features =
+    minWriterVersion < 7 ? legacyFeatures(minWriterVersion, metadata) : [...(writerFeatures ?? []), ...invariantsIn(metadata)]
   refuse('DELTA_UNSUPPORTED_FEATURES_FOR_WRITE', table, 'writing', features, writable)
 }
 
@@ -49,12 +50,17 @@ export function checkWritable(table: string, protocol: Protocol, metadata: Metad
 function legacyFeatures(version: number, { configuration, schemaString }: Metadata): string[] {
   const used: string[] = []
   const set = (key: string) => configuration?.[key]
-  if (version >= 2 && schemaString.includes('"delta.invariants"')) used.push('invariants (expressions in the schema)')
+  if (version >= 2) used.push(...invariantsIn({ schemaString }))
   if (version >= 3 && Object.keys(configuration ?? {}).some((key) => key.startsWith('delta.constraints.'))) used.push('checkConstraints')
   if (version >= 4 && schemaString.includes('"delta.generationExpression"')) used.push('generatedColumns')
   if (version >= 5 && (set('delta.columnMapping.mode') ?? 'none') !== 'none') used.push('columnMapping')
   if (version >= 6 && schemaString.includes('"delta.identity.')) used.push('identityColumns')
   return used
+}
+
+/** The feature alone asks nothing; an expression in the schema does. */
+function invariantsIn({ schemaString }: Pick<Metadata, 'schemaString'>): string[] {
+  return schemaString.includes('"delta.invariants"') ? ['invariants (expressions in the schema)'] : []
 }
 
 function refuse(code: string, table: string, verb: string, features: readonly string[], known: ReadonlySet<string>): void {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import mysql, { type Connection } from 'mysql2/promise'
+import { certificatesFor } from '../servers/certificates.ts'
 import { freePorts } from '../servers/free-ports.ts'
 import {
   describeServer,
@@ -29,6 +30,7 @@ async function startMariaDb(folder: string): Promise<RunningServer> {
   const small = ['--innodb-buffer-pool-size=32M', '--innodb-log-file-size=8M', '--innodb-flush-log-at-trx-commit=0']
   const place = ['--no-defaults', `--datadir=${data}`]
   runProgram(install!, [...place, '--auth-root-authentication-method=normal', '--skip-test-db', `--tmpdir=${data}`, ...small], user)
+  const tls = certificatesFor(folder, user)
   const port = (await freePorts(1))[0]!
   const server = startServer(
     mariadbd!,
@@ -39,6 +41,9 @@ async function startMariaDb(folder: string): Promise<RunningServer> {
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
       `--tmpdir=${data}`,
+      `--ssl-ca=${tls.ca}`,
+      `--ssl-cert=${tls.cert}`,
+      `--ssl-key=${tls.key}`,
       ...small,
     ],
     log,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import pg from 'pg'
+import { certificatesFor } from '../servers/certificates.ts'
 import { freePorts } from '../servers/free-ports.ts'
 import {
   describeServer,
@@ -29,6 +30,7 @@ export async function startPostgres(folder: string, port?: number): Promise<Runn
   const log = `${folder}.log`
   if (port === undefined)
     runProgram(initdb!, ['--no-sync', '--auth=trust', '--username=millrace', '--encoding=UTF8', '--locale=C', '-D', data], user)
+  const tls = certificatesFor(folder, user)
   const chosen = port ?? (await freePorts(1))[0]!
   const settings = [
     'listen_addresses=127.0.0.1',
@@ -37,6 +39,9 @@ export async function startPostgres(folder: string, port?: number): Promise<Runn
     'fsync=off',
     'shared_buffers=64MB',
     'max_connections=50',
+    'ssl=on',
+    `ssl_cert_file=${tls.cert}`,
+    `ssl_key_file=${tls.key}`,
   ]
   const server = startServer(postgres!, ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], log, user)
   await waitFor(

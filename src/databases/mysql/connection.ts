@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'mysql2/promise'
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { Options } from '../../base/options.ts'
@@ -44,7 +45,7 @@ export function mysqlConnection(options: Options): MySqlConnection {
   const database = options.text('database') ?? url?.database
   const user = options.text('user') ?? url?.user
   const password = options.text('password') ?? url?.password
-  const ssl = tlsOf(options)
+  const ssl = tlsOf(options, host)
   const collation = options.text('keyCollation')?.toLowerCase() ?? 'binary'
   if (collation !== 'binary' && collation !== 'any') {
     throw new InvalidQueryError('INVALID_OPTION_VALUE', {
@@ -74,7 +75,7 @@ export function mysqlConnection(options: Options): MySqlConnection {
   }
 }
 
-function tlsOf(options: Options): ConnectionOptions['ssl'] {
+function tlsOf(options: Options, host: string): ConnectionOptions['ssl'] {
   const mode = options.text('ssl')?.toLowerCase() ?? 'disable'
   if (mode === 'disable' || mode === 'false') return undefined
   if (!['require', 'verify-ca', 'verify-full', 'true'].includes(mode)) {
@@ -83,10 +84,18 @@ function tlsOf(options: Options): ConnectionOptions['ssl'] {
       todo: 'give one of them; true is verify-full',
     })
   }
+  const verifyIdentity = mode === 'verify-full' || mode === 'true'
+  if (verifyIdentity && isIP(host) !== 0) {
+    // the package compares the certificate with the name "localhost" then
+    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+      what: `ssl = ${mode} compares the name of the server with its certificate, and ${host} is an address, of which the package mysql2 does not look at the certificate`,
+      todo: 'give the host by its name; or ssl = verify-ca, which looks at the authority only',
+    })
+  }
   const path = options.text('sslRootCert')
   return {
     rejectUnauthorized: mode !== 'require',
-    verifyIdentity: mode === 'verify-full' || mode === 'true',
+    verifyIdentity,
     ...(path !== undefined && { ca: readPem('sslRootCert', path) }),
   }
 }

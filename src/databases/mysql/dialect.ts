@@ -53,10 +53,15 @@ const row = new Set([1048, 1062, 1264, 1265, 1292, 1364, 1366, 1367, 1406, 1451,
 
 function faultOf(error: unknown): Fault {
   const { code, errno = 0, sqlState = '', fatal, message = '' } = error as MySqlError
-  if (access.has(errno)) return 'access'
+  if (access.has(errno) || code === 'HANDSHAKE_NO_SSL_SUPPORT' || isOfTheCertificate(code, message)) return 'access'
   if (transient.has(errno) || /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|EAI_AGAIN|ENOTFOUND|PROTOCOL_)/.test(code ?? ''))
     return 'transient'
   if (fatal || /closed state|Connection lost|connection is closed/i.test(message)) return 'transient'
   if (row.has(errno) || /^(22|23|45)/.test(sqlState)) return 'row'
   return sqlState === '' ? 'foreign' : 'other'
+}
+
+/** What Node says of a certificate that it does not trust, or of one for another name: it does not pass. */
+function isOfTheCertificate(code: string | undefined, message: string): boolean {
+  return (code === 'HANDSHAKE_SSL_ERROR' || code?.startsWith('ERR_TLS_') === true) && /certificate|altnames|self.signed/i.test(message)
 }
