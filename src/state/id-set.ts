@@ -13,11 +13,17 @@ export class IdSet {
 
   /** Whether it was not there. */
   add(a: number, b: number, c: number, d: number): boolean {
-    if (this.#size * 10 >= this.#used.length * 6) this.#grow()
+    if (this.#size * 10 >= this.#used.length * 6) this.#resize(Math.max(64, this.#used.length * 2))
     const place = this.#placeOf(a, b, c, d)
     if (this.#used[place] === 1) return false
     this.#put(place, a, b, c, d)
     return true
+  }
+
+  /** Makes room for so many more. */
+  reserve(count: number): void {
+    const needed = Math.ceil((this.#size + count) / 0.6) + 1
+    if (needed > this.#used.length) this.#resize(Math.max(64, this.#used.length * 2, needed))
   }
 
   has(a: number, b: number, c: number, d: number): boolean {
@@ -53,9 +59,8 @@ export class IdSet {
     this.#used[place] = 1
     this.#size++
   }
-  #grow(): void {
+  #resize(size: number): void {
     const [words, used] = [this.#words, this.#used]
-    const size = Math.max(64, used.length * 2)
     this.#words = new Int32Array(4 * size)
     this.#used = new Uint8Array(size)
     this.#size = 0

@@ -11,7 +11,8 @@ import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { IdSet } from './id-set.ts'
 import type { KeptStore, StateChanges } from './kept-store.ts'
-import { createKeyGroup, enterRows, forgetChanges, type KeyGroup, noteRemovedId, settleChanged } from './key-group.ts'
+import { createKeyGroup, enterRows, forgetChanges, type KeyGroup, noteRemovedId, reserveGroup, settleChanged } from './key-group.ts'
+import { orderByGroup, sortByIdentity } from './key-order.ts'
 import { fetchRows, type LocalDatabase } from './local-database.ts'
 import { LocalKeys, prefixBytes, rowKeyBytes, timeKeyBytes } from './local-keys.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
@@ -143,7 +144,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   // ---- what operators do -------------------------------------------------------------------------------------------------------------------
 
   merge(batch: KeyedBatch, collect = true): ColumnBatch {
-    this.#fetch(batch.keyIds, batch.rows.length)
+    this.#fetch(batch.keyIds, batch.rows.length, true)
     return this.#memory.merge(batch, collect)
   }
   sumsFit(batch: KeyedBatch, columns: readonly number[]): boolean {
@@ -151,11 +152,11 @@ export class LocalStateStore implements KeptStore, LocalStore {
     return this.#memory.sumsFit(batch, columns)
   }
   insert(batch: KeyedBatch): Uint32Array {
-    this.#fetch(batch.keyIds, batch.rows.length)
+    this.#fetch(batch.keyIds, batch.rows.length, true)
     return this.#memory.insert(batch)
   }
   put(batch: KeyedBatch): void {
-    this.#fetch(batch.keyIds, batch.rows.length)
+    this.#fetch(batch.keyIds, batch.rows.length, true)
     this.#memory.put(batch)
   }
   get(ids: Uint32Array): FoundKeyedRows {
@@ -248,22 +249,24 @@ export class LocalStateStore implements KeptStore, LocalStore {
     return rows
   }
 
-  /** Brings the rows with these identities into memory, where there are any. */
-  #fetch(ids: Uint32Array, count: number): void {
+  /** Brings the rows with these identities into memory, where there are any; `wanted`: of these key groups. `makesRows`: there will be rows with all of them. */
+  #fetch(ids: Uint32Array, count: number, makesRows = false, wanted: Uint8Array | null = null): void {
     this.#settled()
     const isEmpty = this.#unknownRows() === 0
+    this.#known.reserve(count)
     let waiting = 0
-    const numbers = new Uint32Array(fetchRows)
+    const numbers = new Uint32Array(isEmpty ? 0 : count)
+    const newlyKnown = new Uint32Array(this.keyGroups)
     for (let i = 0, at = 0; i < count; i++, at += 4) {
+      if (wanted !== null && wanted[ids[at]! % this.keyGroups] === 0) continue
       if (!this.#known.add(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!)) continue
-      if (isEmpty || (this.#numbersRise && rowNumberAt(ids, at) >= this.#firstFreshRow)) continue
-      numbers[waiting++] = i
-      if (waiting === fetchRows) {
-        this.#fetchPiece(ids, numbers)
-        waiting = 0
-      }
+      newlyKnown[ids[at]! % this.keyGroups]!++
+      if (!isEmpty && !(this.#numbersRise && rowNumberAt(ids, at) >= this.#firstFreshRow)) numbers[waiting++] = i
     }
-    if (waiting > 0) this.#fetchPiece(ids, numbers.subarray(0, waiting))
+    if (makesRows) for (const group of this.#memory.groups) reserveGroup(group, group.rows + newlyKnown[group.number]!)
+    if (waiting === 0) return
+    const ordered = orderByGroup(ids, numbers.subarray(0, waiting), this.keyGroups)
+    for (let from = 0; from < waiting; from += fetchRows) this.#fetchPiece(ids, ordered.subarray(from, from + fetchRows))
   }
   #fetchPiece(ids: Uint32Array, numbers: Uint32Array): void {
     if (this.#fetchKeys.length === 0) {
@@ -418,8 +421,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
 
   apply(changes: StateChanges, wanted: Uint8Array | null): void {
     const { keyIds, rows } = changes.upserts
-    this.#fetch(changes.removed, changes.removed.length / 4)
-    this.#fetch(keyIds, rows.length)
+    this.#fetch(changes.removed, changes.removed.length / 4, false, wanted)
+    this.#fetch(keyIds, rows.length, true, wanted)
     this.#noteStale(this.#memory.get(wanted === null ? changes.removed : this.#idsIn(changes.removed, wanted)))
     this.#memory.applyAsChanges(changes, wanted)
     this.#countRowNumbers(keyIds, rows.length)
@@ -497,12 +500,17 @@ export class LocalStateStore implements KeptStore, LocalStore {
     const times = new TimeLists()
     for (const key of this.#spentTimes) batch._del(key, noOptions)
     for (const group of this.#memory.groups) {
-      for (let at = 0; at < 4 * group.removedCount; at += 4) batch._del(this.#keys.row(group.removed, at), noOptions)
+      const { stride } = group.layout
+      const gone = Uint32Array.from({ length: group.removedCount }, (_, k) => 4 * k)
+      sortByIdentity(group.removed, gone)
+      for (const at of gone) batch._del(this.#keys.row(group.removed, at), noOptions)
       const count = settleChanged(group)
+      const starts = group.changed.slice(0, count)
+      for (let k = 0; k < count; k++) starts[k]! *= stride
+      sortByIdentity(group.words, starts)
       for (let k = 0; k < count; k++) {
-        const slot = group.changed[k]!
-        const at = slot * group.layout.stride
-        const value = this.#encoder.encode(group, slot)
+        const at = starts[k]!
+        const value = this.#encoder.encode(group, at / stride)
         batch._put(this.#keys.row(group.words, at), value, noOptions)
         bytes += rowKeyBytes + value.length
         if (this.#timesMove || (group.words[at + statusWord]! & loaded) === 0) times.add(group, at)

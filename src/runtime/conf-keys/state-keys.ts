@@ -62,7 +62,9 @@ export const stateKeys: ConfTable = {
   'spark.sql.streaming.stateStore.rocksdb.maxOpenFiles': idle(binding),
   'spark.sql.streaming.stateStore.rocksdb.allowFAllocate': idle(binding),
   'spark.sql.streaming.stateStore.rocksdb.resetStatsOnLoad': idle('counts are those of the run'),
-  'spark.sql.streaming.stateStore.rocksdb.compression': idle('levels below the first two are compressed with zstd'),
+  'spark.sql.streaming.stateStore.rocksdb.compression': idle(
+    'rows are not compressed: they are written and read often, and stay on the machine',
+  ),
   'spark.sql.streaming.stateStore.rocksdb.formatVersion': idle(
     'the files of RocksDB are a cache of this machine and never read by another release',
   ),
