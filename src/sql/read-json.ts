@@ -44,7 +44,14 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
     return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
   }
   const { selects, signatures } = await strictSelects(request, files)
-  return { select: selects.join(' UNION ALL '), files, count: { kind: 'profile', signatures }, mending }
+  return { select: selects.join(' UNION ALL '), files, estimatedRows: estimateOf(files), count: { kind: 'profile', signatures }, mending }
+}
+
+const recordBytes = 256
+const compressed = 8
+function estimateOf(files: ReadRequest['files']): number {
+  const bytes = files.reduce((sum, { path, sizeBytes }) => sum + (/\.(gz|zst)$/.test(path) ? compressed : 1) * sizeBytes, 0)
+  return Math.ceil(bytes / recordBytes)
 }
 
 async function strictSelects(request: ReadRequest, files: ReadRequest['files']) {

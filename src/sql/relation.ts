@@ -2,6 +2,7 @@ import { assert } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Result } from './bindings.ts'
+import { noRows } from './estimate.ts'
 import type { FileScan } from './read-request.ts'
 import type { Relation, RowsApart } from './sql-batch.ts'
 import { countPlaceholders, fillPlaceholders } from './sql-text.ts'
@@ -42,18 +43,30 @@ export class SqlRelation implements Relation {
 
   /** What stands for the relation behind FROM. */
   get text(): string {
-    return this.form.kind === 'table' ? this.form.name : `(${this.select})`
+    return this.#textBeside(false)
   }
   /** A SELECT of its rows. */
   get select(): string {
+    return this.#selectBeside(false)
+  }
+
+  /** `isJoined`: whether a join above has to choose which of its sides it keeps in memory. */
+  #textBeside(isJoined: boolean): string {
+    return this.form.kind === 'table' ? this.form.name : `(${this.#selectBeside(isJoined)})`
+  }
+  #selectBeside(isJoined: boolean): string {
     const { form } = this
     switch (form.kind) {
       case 'table':
         return `SELECT * FROM ${form.name}`
-      case 'files':
-        return form.scan.select
-      case 'select':
-        return fillPlaceholders(form.sql, (name) => form.inputs[Number(name)]!.text)
+      case 'files': {
+        const { select, estimatedRows } = form.scan
+        return isJoined && estimatedRows !== undefined ? `${select} UNION ALL ${noRows(this.schema, estimatedRows)}` : select
+      }
+      case 'select': {
+        const joins = isJoined || / JOIN /.test(form.sql)
+        return fillPlaceholders(form.sql, (name) => form.inputs[Number(name)]!.#textBeside(joins))
+      }
     }
   }
 }

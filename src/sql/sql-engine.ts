@@ -5,6 +5,7 @@ import { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
 import { Connection } from './connection.ts'
 import { sqlError } from './errors.ts'
+import { registerEstimate } from './estimate.ts'
 import { withPartitions } from './infer-partitions.ts'
 import { inferenceSelect, primitivesAsString, schemaOf } from './infer-schema.ts'
 import { registerKernels } from './kernels/register.ts'
@@ -50,6 +51,7 @@ export class SqlEngine {
     const connection = await bindings.connect(engine.#database)
     await bindings.query(connection, `SET GLOBAL TimeZone = 'UTC'`)
     engine.#rows.register(connection)
+    registerEstimate(connection)
     registerKernels(connection)
     bindings.disconnect_sync(connection)
     return engine
