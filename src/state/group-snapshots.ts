@@ -20,6 +20,11 @@ export class GroupSnapshots {
   readonly #version: Float64Array
   /** The last version that changed the group. */
   readonly #changed: Float64Array
+  /**
+   * The first version that changed it since its snapshot; 0: none. No changelog below it is needed for the group, and earlier manifests have said so: those
+   * changelogs may be gone. So what `ranges` says of a group never goes back, however old its snapshot is.
+   */
+  readonly #firstChange: Float64Array
   /** Rows that changelogs name since the snapshot. */
   readonly #pending: Float64Array
   /** The groups of the running round that have not been taken yet. */
@@ -31,6 +36,7 @@ export class GroupSnapshots {
     this.#file = new Array<SnapshotFile | null>(store.keyGroups).fill(null)
     this.#version = new Float64Array(store.keyGroups)
     this.#changed = new Float64Array(store.keyGroups)
+    this.#firstChange = new Float64Array(store.keyGroups)
     this.#pending = new Float64Array(store.keyGroups)
     this.#due = new Uint8Array(store.keyGroups)
   }
@@ -46,6 +52,7 @@ export class GroupSnapshots {
     for (let g = 0; g < this.#version.length; g++) {
       if (this.#version[g] === version) continue
       this.#changed[g] = version
+      this.#firstChange[g] = this.#version[g]! + 1
       this.#pending[g] = Infinity // how much is not known; a snapshot is worth it
     }
   }
@@ -58,6 +65,7 @@ export class GroupSnapshots {
   beginMigrated(version: number): void {
     this.#version.fill(-1)
     this.#changed.fill(version)
+    this.#firstChange.fill(1)
     this.#pending.fill(Infinity)
   }
   /** Whether rows that were migrated are in no snapshot yet. */
@@ -71,6 +79,7 @@ export class GroupSnapshots {
       const rows = this.store.changesIn(g)
       if (rows === 0) continue
       this.#changed[g] = version
+      if (this.#firstChange[g] === 0) this.#firstChange[g] = version
       this.#pending[g]! += rows
     }
   }
@@ -112,13 +121,15 @@ export class GroupSnapshots {
   settled({ firstGroup, lastGroup }: SnapshotUnit, version: number, file: SnapshotFile | null): void {
     this.#file.fill(file, firstGroup, lastGroup + 1)
     this.#version.fill(version, firstGroup, lastGroup + 1)
+    // while the file was written the group may have changed once more
+    for (let g = firstGroup; g <= lastGroup; g++) this.#firstChange[g] = this.#changed[g]! > version ? version + 1 : 0
   }
 
   /** For a manifest of `version`. */
   ranges(version: number): GroupRange[] {
     const ranges: { first: number; last: number; through: number; file: SnapshotFile | null }[] = []
     for (let g = 0; g < this.#version.length; g++) {
-      const through = this.#changed[g]! > this.#version[g]! ? this.#version[g]! : version
+      const through = this.#firstChange[g] === 0 ? version : this.#firstChange[g]! - 1
       const file = this.#file[g]!
       const last = ranges.at(-1)
       if (last && last.through === through && last.file === file) last.last = g
