@@ -1,4 +1,5 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Condition } from '../data/condition.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Schema } from '../data/schema.ts'
 import type { FieldRead } from '../data/source-batch.ts'
@@ -61,6 +62,8 @@ export interface BatchScan extends Node {
   readonly paths: readonly string[]
   /** A table that lives in this process, in place of one that is found by its format. */
   readonly instance?: unknown
+  /** What is asked of its rows anyway, above: its source may leave out those for which one of these is not true. */
+  readonly conditions?: readonly Condition[]
 }
 /** Rows that the program gave. `batch` may also be a relation that the engine made for this batch (foreachBatch), named in `relation`. */
 export interface LocalRelation extends Node {

@@ -19,6 +19,7 @@ import { joinKeys } from './join-keys.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { shareEqualNodes } from './share-nodes.ts'
+import { tellConditions } from './source-conditions.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
 
 /** Gives the plan, or another that means the same. Looks at the top of the plan only. */
@@ -29,7 +30,7 @@ export function optimize(plan: LogicalPlan): LogicalPlan {
   let current = everywhere(plan, leaveOutNullKeys)
   for (let round = 0; round < 100; round++) {
     const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
-    if (next === current) return shareEqualNodes(everywhere(current, extractUserCalls), withInputs)
+    if (next === current) return shareEqualNodes(everywhere(everywhere(current, tellConditions), extractUserCalls), withInputs)
     current = next
   }
   assert(false, 'the rules of the plan do not come to an end')

@@ -22,7 +22,9 @@ export async function readTable(
   const bounded = boundedOf(sourceProviders, scan.format)
   if (bounded) {
     const [path] = scan.paths
-    return sql.rows(await bounded.read(path === undefined ? scan.options : { ...scan.options, path }, { columns }), scan.schema)
+    const { schema, conditions } = scan
+    const needed = { columns, schema, ...(conditions && { conditions }) }
+    return sql.rows(await bounded.read(path === undefined ? scan.options : { ...scan.options, path }, needed), schema)
   }
   return scanStateTable(scan, sql, files)
 }

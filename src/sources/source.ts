@@ -1,3 +1,4 @@
+import type { Condition } from '../data/condition.ts'
 import type { Schema } from '../data/schema.ts'
 import type { FieldRead, SourceBatch } from '../data/source-batch.ts'
 
@@ -28,6 +29,10 @@ export interface RowsNeeded {
   readonly json?: { readonly column: number; readonly fields: Schema }
   /** Fields of structs that are wanted as columns behind the source's own (sources with `givesFields`). */
   readonly fields?: readonly FieldRead[]
+  /** Of a bounded table: the schema that the query knows it by, to which the positions belong. */
+  readonly schema?: Schema
+  /** Of a bounded table: rows for which one of these is not true are not wanted, and may be left out. */
+  readonly conditions?: readonly Condition[]
 }
 
 /**

@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Decimal, type Engine, MemoryStream, millrace, t } from 'millrace'
+import { col, Decimal, type Engine, MemoryStream, millrace, t } from 'millrace'
 import 'millrace/mysql'
 import 'millrace/postgres'
 import 'millrace/sqlite'
+import pg from 'pg'
 import { Temporal } from 'temporal-polyfill'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { MySqlSession } from '../../src/databases/mysql/session.ts'
+import { SqliteSession } from '../../src/databases/sqlite/session.ts'
 import { uniqueName } from '../servers/shared-server.ts'
 import { describeMariaDb, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
 import { describePostgres, postgresUrl, sharedPostgres } from './postgres-server.ts'
@@ -14,6 +17,33 @@ import { describePostgres, postgresUrl, sharedPostgres } from './postgres-server
 describePostgres('tables of PostgreSQL', () => suite('postgres', async () => `jdbc:${postgresUrl(await sharedPostgres())}`))
 describeMariaDb('tables of MariaDB', () => suite('mysql', async () => `jdbc:${mariaDbUrl(await sharedMariaDb())}`))
 describe('tables of SQLite', () => suite('sqlite', async (folder) => `jdbc:sqlite:${join(folder, 'shop.db')}`))
+
+/** The statements that reads of tables send from now on. */
+function spyOnReads(format: string): string[] {
+  const asked: string[] = []
+  const note = (statement: unknown) => {
+    const sql =
+      typeof statement === 'string'
+        ? statement
+        : ((statement as { sql?: string; text?: string })?.sql ?? (statement as { text?: string })?.text)
+    if (sql) asked.push(sql)
+  }
+  if (format === 'postgres') {
+    const { query } = pg.Client.prototype
+    vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: unknown, ...args: unknown[]) {
+      note(args[0])
+      return (query as any).apply(this, args)
+    } as any)
+    return asked
+  }
+  const session: any = format === 'mysql' ? MySqlSession : SqliteSession
+  const { run } = session.prototype
+  vi.spyOn(session.prototype, 'run').mockImplementation(function (this: unknown, ...args: unknown[]) {
+    note(args[0])
+    return run.apply(this, args)
+  } as any)
+  return asked
+}
 
 function suite(format: string, open: (folder: string) => Promise<string>): void {
   let place: string
@@ -27,7 +57,10 @@ function suite(format: string, open: (folder: string) => Promise<string>): void 
   beforeEach(async () => {
     engine = await millrace.local()
   })
-  afterEach(() => engine.close())
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    await engine.close()
+  })
 
   const read = (options: Record<string, string>) =>
     engine.read
@@ -144,6 +177,138 @@ function suite(format: string, open: (folder: string) => Promise<string>): void 
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
+  })
+
+  /** What is written is found again whatever is asked of it; and what the server was asked for. */
+  test('conditions go to the server, and mean the same there', async () => {
+    const schema = {
+      n: t.int(),
+      l: t.long().nullable(),
+      d: t.decimal(10, 2).nullable(),
+      s: t.string().nullable(),
+      day: t.date().nullable(),
+      at: t.timestamp().nullable(),
+      f: t.double().nullable(),
+    }
+    const texts = ['a', 'A', 'a ', 'ä', "it's \\ \n", '', 'é']
+    const rows = Array.from({ length: 40 }, (_, i) => ({
+      n: i - 20,
+      l: i % 7 === 0 ? null : BigInt(i) * 1_000_000_000_000n,
+      d: i % 5 === 0 ? null : Decimal.from(`${i - 20}.${String(i).padStart(2, '0')}`),
+      s: i % 9 === 0 ? null : texts[i % texts.length]!,
+      day: i % 6 === 0 ? null : `2026-01-${String((i % 28) + 1).padStart(2, '0')}`,
+      at: i % 4 === 0 ? null : `2026-01-01T00:00:${String(i).padStart(2, '0')}.00000${i % 10}Z`,
+      f: i % 3 === 0 ? null : i / 7,
+    }))
+    const table = uniqueName('conditions')
+    const here = engine.createDataFrame(rows as any, schema)
+    await write(here, table, 'errorifexists')
+    const there = await read({ dbtable: table })
+    const atServer = (condition: any) => (there as any).where(condition).select('n').collect()
+    const asked = spyOnReads(format)
+    const conditions: [condition: any, isPushed: boolean][] = [
+      ['n > 3', true],
+      ['3 >= n and n <> 2', true],
+      ['n in (1, 2, -5) or l is null', true],
+      ['l > 5000000000000', true],
+      ['n > 2147483648', true],
+      ['d >= 1.5', format !== 'sqlite'],
+      ['d = -19.01', format !== 'sqlite'],
+      ["s = 'a'", true],
+      [String.raw`s = 'it\'s \\ \n'`, true],
+      ["s in ('A', '')", true],
+      ["s <> 'a'", false],
+      ["s > 'a'", false],
+      ['s is not null and n < 0', true],
+      ["day = date'2026-01-05'", format !== 'sqlite'],
+      ["day < date'2026-01-05' and n > 0", true],
+      [col('at').gt(new Date('2026-01-01T00:00:11Z')), format !== 'sqlite'],
+      ['f > 0.5', false],
+      ['n * 2 > 10', false],
+      ['not (n > 3)', false],
+      ['n > 3 or f > 1', false],
+      ['n % 2 = 0 and n > 3', true],
+    ]
+    for (const [condition, isPushed] of conditions) {
+      asked.length = 0
+      const found = (await atServer(condition)).map(({ n }: any) => Number(n)).sort((a: number, b: number) => a - b)
+      const expected = ((await (here as any).where(condition).select('n').collect()) as any[]).map(({ n }) => n).sort((a, b) => a - b)
+      expect([condition, found]).toEqual([condition, expected])
+      expect([condition, asked.some((sql) => sql.includes(' WHERE ('))]).toEqual([condition, isPushed])
+    }
+    asked.length = 0
+    expect(await ((await read({ dbtable: table, pushDownPredicate: 'false' })) as any).where('n > 15').select('n').collect()).toHaveLength(
+      4,
+    )
+    expect(asked.some((sql) => sql.includes(' WHERE ('))).toBe(false)
+    vi.restoreAllMocks()
+  })
+
+  test('a schema that was given is held against the table before the first row', async () => {
+    const table = uniqueName('given')
+    await write(
+      engine.createDataFrame(
+        [
+          { a: 'x', b: 1n },
+          { a: null, b: 2n },
+        ] as any,
+        { a: t.string().nullable(), b: t.long() },
+      ),
+      table,
+      'errorifexists',
+    )
+    const given = (schema: any) =>
+      (engine.read.format('jdbc').options({ url, dbtable: table }).schema(schema).load() as any).orderBy('b').collect()
+    // by name, whatever the order
+    expect(await given({ b: t.long(), a: t.string().nullable() })).toEqual([
+      { b: 1n, a: 'x' },
+      { b: 2n, a: null },
+    ])
+    expect(await codeOf(given({ b: t.string() }))).toBe('DATABASE_SCHEMA_MISMATCH')
+    expect(await codeOf(given({ b: t.long(), c: t.long().nullable() }))).toBe('DATABASE_SCHEMA_MISMATCH')
+    expect(await codeOf(given({ b: t.long(), a: t.string() }))).toBe('NOT_NULL_ASSERT_VIOLATION')
+  })
+
+  test('parts, each by its own connection, hold every row once; a statement begins each session', async () => {
+    const table = uniqueName('parts')
+    const rows = Array.from({ length: 100 }, (_, i) => ({ n: i === 50 ? null : BigInt(i), s: `${i}` }))
+    await write(engine.createDataFrame(rows as any, { n: t.long().nullable(), s: t.string() }), table, 'errorifexists')
+    const parts = { partitionColumn: 'n', lowerBound: '10', upperBound: '60', numPartitions: '4' }
+    const asked = spyOnReads(format)
+    const sorted = async (options: Record<string, string>) =>
+      ((await ((await read({ dbtable: table, ...options })) as any).collect()) as any[]).map(({ s }) => Number(s)).sort((a, b) => a - b)
+    expect(await sorted(parts)).toEqual(rows.map((_, i) => i))
+    expect(asked.filter((sql) => sql.includes(' WHERE ('))).toHaveLength(4)
+    asked.length = 0
+    expect(await sorted({ ...parts, upperBound: '12' })).toHaveLength(100)
+    expect(asked.filter((sql) => sql.includes(' WHERE ('))).toHaveLength(2)
+    expect(await ((await read({ dbtable: table, ...parts })) as any).where('n >= 20 and n < 25').count()).toBe(5)
+    vi.restoreAllMocks()
+    for (const [options, code] of [
+      [{ partitionColumn: 'n' }, 'MISSING_OPTION'],
+      [{ lowerBound: '1' }, 'MISSING_OPTION'],
+      [{ ...parts, partitionColumn: 'm' }, 'INVALID_OPTION_VALUE'],
+      [{ ...parts, partitionColumn: 's' }, 'INVALID_OPTION_VALUE'],
+      [{ ...parts, lowerBound: '99' }, 'INVALID_OPTION_VALUE'],
+      [{ ...parts, lowerBound: 'x' }, 'INVALID_OPTION_VALUE'],
+      [{ fetchsize: '-1' }, 'INVALID_OPTION_VALUE'],
+    ] as const)
+      expect([options, await codeOf(sorted(options as any))]).toEqual([options, code])
+    const byQuery = async () => ((await read({ query: `SELECT * FROM ${table}`, ...parts })) as any).collect()
+    expect(await codeOf(byQuery())).toBe('INCOMPATIBLE_OPTIONS')
+    const init = { postgres: "SET application_name = 'begun'", mysql: "SET @begun = 'begun'", sqlite: 'CREATE TEMP TABLE begun (b TEXT)' }[
+      format
+    ]!
+    const seen = {
+      postgres: "SELECT current_setting('application_name') AS b",
+      mysql: 'SELECT @begun AS b',
+      sqlite: 'SELECT count(*) AS b FROM begun',
+    }[format]!
+    expect(String(((await ((await read({ query: seen, sessionInitStatement: init })) as any).collect()) as any[])[0].b)).toBe(
+      format === 'sqlite' ? '0' : 'begun',
+    )
+    expect(await codeOf(read({ dbtable: table, sessionInitStatement: 'NO STATEMENT' }))).toBe('DATABASE_STATEMENT_FAILED')
+    expect(await codeOf(read({ dbtable: table, pushDownAggregate: 'true' }))).toBe('UNSUPPORTED_OPTION')
   })
 
   test('what can’t be read is said plainly', async () => {

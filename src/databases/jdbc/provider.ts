@@ -4,6 +4,7 @@ import { Options } from '../../base/options.ts'
 import type { ColumnBatch } from '../../data/column-batch.ts'
 import { Schema } from '../../data/schema.ts'
 import type { SourceBatch } from '../../data/source-batch.ts'
+import type { Field } from '../../data/types.ts'
 import { rowsToColumns } from '../../data/values.ts'
 import type { SourceProvider } from '../../sources/provider.ts'
 import type { RowsNeeded } from '../../sources/source.ts'
@@ -11,12 +12,37 @@ import { withoutPassword } from '../connection-url.ts'
 import { databaseError } from '../errors.ts'
 import { parseTableName, quotedTable } from '../table-name.ts'
 import { readCell } from './cells.ts'
+import { whereOf } from './conditions.ts'
+import { matchColumns } from './match-columns.ts'
+import { partitionNames, partitionsOf } from './partitions.ts'
 import { type JdbcServer, jdbcServers, type TableReader } from './reader.ts'
 
-/** What of Spark's options is taken: those of partitions say how a cluster shares the work, and there is one process. */
-export const readOptionNames = ['path', 'dbtable', 'query', 'fetchsize', 'refreshInterval', 'pushDownPredicate', 'driver']
-const partitionNames = ['partitionColumn', 'lowerBound', 'upperBound', 'numPartitions']
-const refused = { customSchema: 'cast the columns in the query', prepareQuery: 'write it into the option query' }
+/** What of Spark's options is taken. */
+export const readOptionNames = [
+  'path',
+  'dbtable',
+  'query',
+  'fetchsize',
+  'refreshInterval',
+  'pushDownPredicate',
+  'sessionInitStatement',
+  ...partitionNames,
+  'driver',
+]
+const refused = {
+  customSchema: 'cast the columns in the query',
+  prepareQuery: 'write it into the option query',
+  hint: 'write it into the option query',
+  queryTimeout: 'PostgreSQL has statementTimeout',
+  pushDownAggregate: 'aggregates are computed here; write them into the option query',
+  pushDownLimit: 'limits are applied here; write them into the option query',
+  pushDownOffset: 'offsets are applied here; write them into the option query',
+  pushDownTableSample: 'samples are taken here; write them into the option query',
+  preferTimestampNTZ: 'the type comes from the column; cast it in the query',
+  isolationLevel: 'reads see what is committed',
+  keytab: 'Kerberos is not supported',
+  principal: 'Kerberos is not supported',
+}
 
 type Given = Readonly<Record<string, string>>
 
@@ -26,7 +52,7 @@ export function tableProvider(formats: readonly string[], server: JdbcServer | n
     const found = server ?? serverOf(given)
     return {
       found,
-      options: new Options(`the ${formats[0]} table`, given, [...readOptionNames, ...partitionNames, ...found.optionNames], refused),
+      options: new Options(`the ${formats[0]} table`, given, [...readOptionNames, ...found.optionNames], refused),
     }
   }
   return {
@@ -41,7 +67,7 @@ export function tableProvider(formats: readonly string[], server: JdbcServer | n
       read(given, needed) {
         const { found, options } = of(given)
         return refreshed(options.durationMs('refreshInterval'), given, needed, () =>
-          withReader(found, options, (reader) => readRows(reader, needed, options.wholeNumber('fetchsize', 1) ?? 10_000)),
+          withReader(found, options, (reader) => readRows(reader, needed, options, (use) => withReader(found, options, use))),
         )
       },
     },
@@ -71,7 +97,7 @@ async function withReader<T>(server: JdbcServer, options: Options, use: (reader:
   const { dialect, address } = server.database(options)
   let reader: TableReader | undefined
   try {
-    reader = await server.open(options, selected(options, dialect.quote))
+    reader = await server.open(options, selected(options, dialect.quote), options.text('sessionInitStatement'))
     return await use(reader)
   } catch (error) {
     if (error instanceof MillraceError || dialect.faultOf(error) === 'foreign') throw error
@@ -104,16 +130,44 @@ function schemaOf({ columns }: TableReader): Schema {
   return new Schema(columns)
 }
 
-async function readRows(reader: TableReader, needed: RowsNeeded, fetchSize: number): Promise<SourceBatch> {
-  const places = [...needed.columns].filter((place) => place < reader.columns.length).sort((a, b) => a - b)
-  const columns = places.map((place) => reader.columns[place]!)
-  const schema = new Schema(columns)
-  const batches: ColumnBatch[] = []
-  for await (const rows of reader.rows(places, fetchSize)) {
-    const objects = rows.map((row) => Object.fromEntries(columns.map((column, i) => [column.name, readCell(column, row[i])])))
-    batches.push(rowsToColumns(schema, objects))
+async function readRows(reader: TableReader, needed: RowsNeeded, options: Options, another: WithReader): Promise<SourceBatch> {
+  const known = needed.schema ?? schemaOf(reader)
+  const found = matchColumns(known, reader)
+  const where = options.flag('pushDownPredicate', true) ? whereOf(needed.conditions ?? [], found, reader) : undefined
+  const parts = partitionsOf(options, reader)
+  const places = [...needed.columns].filter((place) => place < known.fields.length).sort((a, b) => a - b)
+  const columns = places.map((place) => known.fields[place]!)
+  // 0 leaves it to the driver in Spark
+  const fetchSize = options.wholeNumber('fetchsize', 0) || 10_000
+  const readPart = async (from: TableReader, part: string | undefined): Promise<ColumnBatch[]> => {
+    const conditions = [where, part].filter((each) => each !== undefined).map((each) => `(${each})`)
+    const rows = from.rows(
+      places.map((place) => found[place]!),
+      fetchSize,
+      conditions.length === 0 ? undefined : conditions.join(' AND '),
+    )
+    const schema = new Schema(columns)
+    const batches: ColumnBatch[] = []
+    for await (const some of rows) {
+      const objects = some.map((row) =>
+        Object.fromEntries(columns.map((column, i) => [column.name, notNull(column, readCell(column, row[i]))])),
+      )
+      batches.push(rowsToColumns(schema, objects))
+    }
+    return batches
   }
-  return { kind: 'columns', batches, positions: places }
+  const [first, ...others] = parts.length === 0 ? [undefined] : parts
+  const read = await Promise.all([readPart(reader, first), ...others.map((part) => another((own) => readPart(own, part)))])
+  return { kind: 'columns', batches: read.flat(), positions: places }
+}
+type WithReader = (use: (reader: TableReader) => Promise<ColumnBatch[]>) => Promise<ColumnBatch[]>
+
+function notNull({ name, nullable }: Field, value: unknown): unknown {
+  if (value !== null || nullable) return value
+  throw new InvalidQueryError('NOT_NULL_ASSERT_VIOLATION', {
+    what: `column ${name} of the table holds a null, and the schema that was given says that it has none`,
+    todo: `declare the column nullable: ${name}: t.….nullable(), or leave such rows out in the option query`,
+  })
 }
 
 interface Kept {
@@ -131,7 +185,12 @@ function refreshed(
   if (intervalMs === undefined || intervalMs === 0) return read()
   const nowMs = systemClock.monotonicMs()
   for (const [key, { untilMs }] of kept) if (untilMs <= nowMs) kept.delete(key)
-  const key = JSON.stringify([Object.entries(given).sort(), [...needed.columns].sort()])
+  const key = JSON.stringify([
+    Object.entries(given).sort(),
+    [...needed.columns].sort(),
+    needed.conditions ?? null,
+    needed.schema?.fields ?? null,
+  ])
   const there = kept.get(key)
   if (there) return there.rows
   const rows = read()

@@ -1,4 +1,5 @@
 import type { FieldPacket } from 'mysql2/promise'
+import type { ConditionValue } from '../../data/condition.ts'
 import { type DataType, decimal } from '../../data/types.ts'
 import type { JdbcServer, ReadColumn, TableReader } from '../jdbc/reader.ts'
 import { quoted } from '../table-name.ts'
@@ -10,18 +11,21 @@ export const mysqlServer: JdbcServer = {
   module: 'millrace/mysql',
   optionNames: mysqlOptionNames,
   database: (options) => new MySqlDatabase(mysqlConnection(options)),
-  async open(options, sql): Promise<TableReader> {
+  async open(options, sql, before): Promise<TableReader> {
     const session = await new MySqlDatabase(mysqlConnection(options)).connect()
     try {
+      if (before !== undefined) await session.run(before)
       const [, fields] = await session.client.query(`SELECT * FROM ${sql} LIMIT 0`)
       const columns = fields.map(columnOf)
       return {
         columns,
-        async *rows(places, fetchSize) {
+        async *rows(places, fetchSize, where) {
           const list = places.map((place) => quoted(columns[place]!.name, '`')).join(', ') || '1'
-          const { rows } = await session.run(`SELECT ${list} FROM ${sql}`)
+          const { rows } = await session.run(`SELECT ${list} FROM ${sql}${where === undefined ? '' : ` WHERE ${where}`}`)
           for (let from = 0; from < rows.length; from += fetchSize) yield rows.slice(from, from + fetchSize)
         },
+        cell: ({ name }) => quoted(name, '`'),
+        literal,
         close: () => session.close(),
       }
     } catch (error) {
@@ -33,6 +37,8 @@ export const mysqlServer: JdbcServer = {
 
 const notNull = 1
 const unsigned = 32
+const enumeration = 256
+const set = 2048
 /** The number of the character set of bytes. */
 const binary = 63
 
@@ -91,5 +97,16 @@ function columnOf(field: FieldPacket): ReadColumn {
         return 'string'
     }
   }
-  return { name, type: typeOf(), nullable: (Number(flags) & notNull) === 0 }
+  const found = typeOf()
+  const isNumber = found !== 'string' && [0, 1, 2, 3, 8, 9, 246].includes(type!) && found !== 'boolean'
+  const isText = found === 'string' && [252, 253, 254].includes(type!) && (Number(flags) & (enumeration | set)) === 0
+  // collations take more texts for equal than there are, which is no matter where rows are left out
+  const compares = isNumber || found === 'date' || found === 'timestamp' ? 'order' : isText ? 'equality' : undefined
+  return { name, type: found, nullable: (Number(flags) & notNull) === 0, ...(compares && { compares }) }
+}
+
+function literal({ kind, text }: ConditionValue): string | null {
+  if (kind === 'number') return text
+  // as bytes: no mode of the server changes what they mean
+  return kind === 'text' ? `_utf8mb4 X'${Buffer.from(text).toString('hex')}'` : `'${text}'`
 }

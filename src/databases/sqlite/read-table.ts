@@ -9,19 +9,25 @@ export const sqliteServer: JdbcServer = {
   module: 'millrace/sqlite',
   optionNames: sqliteOptionNames,
   database: (options) => sqliteDatabase(options, systemClock),
-  async open(options, sql): Promise<TableReader> {
+  async open(options, sql, before): Promise<TableReader> {
     const session = await sqliteDatabase(options, systemClock).connect()
     try {
-      const columns = session
-        .columnsOf(`SELECT * FROM ${sql}`)
-        .map(({ name, declared }): ReadColumn => ({ name, type: typeOf(declared), nullable: true }))
+      if (before !== undefined) await session.run(before)
+      const columns = session.columnsOf(`SELECT * FROM ${sql}`).map(({ name, declared }): ReadColumn => {
+        const type = typeOf(declared)
+        const compares = type === 'string' ? 'equality' : type === 'long' ? 'order' : undefined
+        return { name, type, nullable: true, ...(compares && { compares }) }
+      })
       return {
         columns,
-        async *rows(places, fetchSize) {
+        async *rows(places, fetchSize, where) {
           const list = places.map((place) => cell(columns[place]!)).join(', ') || '1'
-          const { rows } = await session.run(`SELECT ${list} FROM ${sql}`)
+          const { rows } = await session.run(`SELECT ${list} FROM ${sql}${where === undefined ? '' : ` WHERE ${where}`}`)
           for (let from = 0; from < rows.length; from += fetchSize) yield rows.slice(from, from + fetchSize)
         },
+        cell,
+        literal: ({ kind, text }) =>
+          kind === 'number' ? text : kind === 'text' && !text.includes('\0') ? `'${text.replaceAll("'", "''")}'` : null,
         close: () => session.close(),
       }
     } catch (error) {
