@@ -13,6 +13,7 @@ import { LostRanges } from './lost-ranges.ts'
 import { OffsetReader } from './offset-reader.ts'
 import { countBetween, offsetJson, offsetsOf, type PartitionOffsets, partitionOf, proRata, topicOf } from './offsets.ts'
 import { readRanges } from './read-ranges.ts'
+import { kafkaOrigin } from './schema.ts'
 import type { KafkaSourceOptions, Subscription } from './source-options.ts'
 
 /** How often the cluster is asked for new topics and partitions, at most. */
@@ -23,7 +24,7 @@ export class KafkaSource implements Source {
   readonly schema: Schema
   readonly description: string
   readonly readLimit: ReadLimit
-  readonly originColumns = ['topic', 'partition', 'offset', 'value']
+  readonly originColumns = kafkaOrigin
   readonly #context: SourceContext
   readonly #options: KafkaSourceOptions
   readonly #cluster: KafkaCluster

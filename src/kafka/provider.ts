@@ -3,13 +3,14 @@ import { refuseSchema } from '../sources/refuse-schema.ts'
 import { readBounded } from './bounded.ts'
 import { KafkaCluster } from './cluster.ts'
 import { KafkaSource } from './kafka-source.ts'
-import { kafkaSchema } from './schema.ts'
+import { kafkaOrigin, kafkaSchema } from './schema.ts'
 import { sourceOptions } from './source-options.ts'
 
 /** `readStream.format('kafka')`. */
 export const kafkaSourceProvider: SourceProvider = {
   formats: ['kafka'],
   parsesJson: ['value'],
+  originColumns: kafkaOrigin,
   schemaOf(_format, userSchema, given) {
     refuseSchema('kafka', userSchema)
     return kafkaSchema(sourceOptions(given, 'stream').includeHeaders)

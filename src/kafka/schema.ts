@@ -30,3 +30,6 @@ const headers: Field = {
 export function kafkaSchema(includeHeaders: boolean): Schema {
   return new Schema(includeHeaders ? [...fields, headers] : fields)
 }
+
+/** The columns that say where a record is, and its bytes. */
+export const kafkaOrigin: readonly string[] = ['topic', 'partition', 'offset', 'value']

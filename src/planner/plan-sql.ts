@@ -49,6 +49,7 @@ import { batchGroupsRows } from './streaming-groups.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 import { userCallsRows } from './user-calls-step.ts'
 import { windowFunctionsSql } from './window-functions-sql.ts'
+import type { OriginOf } from './with-origin.ts'
 
 export type Needed = ReadonlySet<number>
 
@@ -67,7 +68,11 @@ interface RowWise {
   /** Whether all nodes above the one that is being compiled work row by row. */
   isSo: boolean
 }
-export type Boundary = (plan: LogicalPlan, needed: Needed, compilation: Compilation) => Select | undefined
+export interface Boundary {
+  (plan: LogicalPlan, needed: Needed, compilation: Compilation): Select | undefined
+  /** Where dead letters are kept. */
+  readonly originOf?: OriginOf
+}
 
 export function allColumns(schema: Schema): Needed {
   return new Set(schema.fields.keys())

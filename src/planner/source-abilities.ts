@@ -6,5 +6,7 @@ export interface SourceAbilities {
   readonly parsesJson: (format: string) => readonly string[]
   /** Whether a source gives single fields of its structs: then nobody sees what the others hold. */
   readonly givesFields: (scan: StreamScan) => boolean
+  /** Where dead letters are kept: the columns of a source that say where a row comes from. */
+  readonly originColumns: (format: string) => readonly string[]
 }
-export const noAbilities: SourceAbilities = { parsesJson: () => [], givesFields: () => false }
+export const noAbilities: SourceAbilities = { parsesJson: () => [], givesFields: () => false, originColumns: () => [] }

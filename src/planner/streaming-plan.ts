@@ -87,6 +87,8 @@ export interface UserCallsStep {
   readonly input: PhysicalNode
   readonly schema: Schema
   readonly kept: number
+  /** Where the rows of the input come from, where dead letters are kept: columns of it behind the arguments, by the source's names. */
+  readonly origin?: { readonly source: string; readonly columns: ReadonlyMap<string, number> }
   readonly calls: readonly {
     readonly function: UserFunction
     /** Where the arguments lie in the input. */

@@ -39,6 +39,7 @@ import {
 } from './streaming-plan.ts'
 import { planSession } from './streaming-session.ts'
 import { inTimeZone } from './time-zone.ts'
+import type { OriginOf } from './with-origin.ts'
 
 /** What a plan is made for. */
 export interface PlanningOptions {
@@ -59,7 +60,7 @@ export function planStreaming(
   { lateColumns = null, abilities = noAbilities, lineages = new Map() }: PlanningOptions = {},
 ): StreamingPlan {
   const read = readFieldsInSources(readJsonInSources(plan, abilities.parsesJson, timeZone === 'UTC'), abilities)
-  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages).plan())
+  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages, abilities).plan())
 }
 
 /** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
@@ -155,12 +156,23 @@ class StreamPlanner {
   /** Nodes of the plan that stand in it twice are planned once; the key also says which columns are read. */
   readonly #done = new Map<LogicalPlan, Map<string, unknown>>()
 
-  constructor(plan: LogicalPlan, outputMode: OutputMode, lateColumns: readonly Field[] | null, lineages: Lineages) {
+  constructor(
+    plan: LogicalPlan,
+    outputMode: OutputMode,
+    lateColumns: readonly Field[] | null,
+    lineages: Lineages,
+    { originColumns }: SourceAbilities,
+  ) {
     this.#plan = plan
     this.#lineages = lineages
     this.#outputMode = outputMode
     this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
+    const originOf: OriginOf = (scan) => {
+      const columns = originColumns(scan.format)
+      return columns.length === 0 ? null : { source: this.#sources.get(scan.token)!.planned.name, columns }
+    }
+    this.#boundary = Object.assign((...node: Parameters<Boundary>) => this.#read(...node), { originOf })
   }
 
   plan(): StreamingPlan {
@@ -175,7 +187,8 @@ class StreamPlanner {
     }
   }
 
-  readonly #boundary: Boundary = (plan, needed, c) => {
+  readonly #boundary: Boundary
+  #read(plan: LogicalPlan, needed: Needed, c: Compilation): Select | undefined {
     switch (plan.kind) {
       case 'stream-scan':
         return readInput(c, sourceRows(this.#sources, plan, needed))

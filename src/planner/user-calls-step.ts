@@ -6,6 +6,7 @@ import { columnRef } from '../plan/resolve.ts'
 import { type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
+import { withOrigin } from './with-origin.ts'
 
 type Step = { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] }
 /** The steps of each planning: a node that stands in the plan twice, and of which the same columns are read, is one step. */
@@ -47,15 +48,23 @@ function userCallsStep(plan: UserCalls, needed: Needed, c: Compilation): Step {
     ...Array.from(args.values(), ({ expression }) => ({ name: expressionText(expression), expression })),
   ]
   if (columns.length === 0) columns.push({ name: 'row', expression: { kind: 'literal', value: true, type: 'boolean', nullable: false } }) // the rows still count
+  const origin = c.boundary.originOf === undefined ? null : withOrigin(plan.input, c.boundary.originOf)
+  const firstOfOrigin = columns.length
+  for (const index of origin?.columns.values() ?? [])
+    columns.push({ name: '', expression: columnRef(origin!.plan.schema.fields[index]!, index) })
   const project: Project = {
     kind: 'project',
-    input: plan.input,
+    input: origin?.plan ?? plan.input,
     columns,
     schema: new Schema(columns.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable }))),
   }
   const input = fragmentOf(project, new Set(columns.keys()), c.boundary).node
   const schema = new Schema([...kept.map((i) => fields[i]!), ...calls.map(({ at }) => plan.schema.fields[at]!)])
-  const step = { kind: 'user-calls', input, schema, kept: kept.length, calls: placed } as const
+  const places = origin && new Map([...origin.columns.keys()].map((name, i) => [name, firstOfOrigin + i]))
+  const step = {
+    ...({ kind: 'user-calls', input, schema, kept: kept.length, calls: placed } as const),
+    ...(places && { origin: { source: origin.source, columns: places } }),
+  }
   const positions = plan.schema.fields.map((_, i) => {
     const own = kept.indexOf(i)
     if (own >= 0) return own

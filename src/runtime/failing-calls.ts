@@ -9,7 +9,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
 import { lettersOf } from './row-letters.ts'
 
-/** As Evaluation's user calls, but a row for which a function fails becomes a dead letter: its JSON as it stood before the call. */
+/** As Evaluation's user calls, but a row for which a function fails becomes a dead letter: its JSON as it stood before the call, or what its source says of where it is from. */
 export async function callKeepingLetters(
   sql: SqlBatch,
   node: UserCallsStep,
@@ -30,7 +30,7 @@ export async function callKeepingLetters(
     sql.withColumns(input, kept, { schema, length, columns: added })
   const computed = failed.size === 0 ? await results(columns, new Schema(fields), node.kept) : await withoutFailed()
   const rowsOn = failed.size === 0 ? length : await countRows(sql, computed)
-  const deadLetters = failed.size === 0 ? 0 : await letters.take('function', null, await failedRows())
+  const deadLetters = failed.size === 0 ? 0 : await letters.take('function', node.origin?.source ?? null, await failedRows())
   return { rows: computed, account: { at: callsText(node), rowsIn: length, rowsOn, lateRows: 0, deadLetters } }
 
   async function withoutFailed(): Promise<Relation> {
@@ -47,7 +47,7 @@ export async function callKeepingLetters(
 
   function failedRows(): Promise<Relation> {
     const said = Array.from({ length }, (_, row) => failed.get(row))
-    return lettersOf(sql, input, said)
+    return lettersOf(sql, input, said, node.origin?.columns)
   }
 }
 

@@ -21,7 +21,11 @@ export async function takeFailedRows(
 ): Promise<Account> {
   const said = errors.map(({ code, what }) => ({ code, what }))
   await sql.columnsAt(rows, [])
-  const deadLetters = await letters.take('expression', source?.name ?? null, await lettersOf(sql, rows, said, source?.origin))
+  const deadLetters = await letters.take(
+    'expression',
+    source?.name ?? null,
+    await lettersOf(sql, rows, said, placesOf(rows, source?.origin)),
+  )
   return { at: `expressions over ${at}`, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
@@ -36,7 +40,11 @@ export async function setRowsAside(
   letters.mayTake(refused.size)
   const { length: rowsIn } = await sql.columnsAt(rows, [])
   const each = Array.from({ length: rowsIn }, (_, row) => refused.get(row))
-  const deadLetters = await letters.take('expression', source?.name ?? null, await lettersOf(sql, rows, each, source?.origin))
+  const deadLetters = await letters.take(
+    'expression',
+    source?.name ?? null,
+    await lettersOf(sql, rows, each, placesOf(rows, source?.origin)),
+  )
   const width = rows.schema.fields.length
   const flags = rowsToColumns(
     flagSchema,
@@ -49,12 +57,17 @@ export async function setRowsAside(
   return { others, account: { at, rowsIn, rowsOn, lateRows: 0, deadLetters } }
 }
 
-/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the columns of `origin` say of it. */
+/** Where those columns stand among a relation's. */
+function placesOf({ schema }: Relation, origin: readonly string[] = []): ReadonlyMap<string, number> {
+  return new Map(origin.map((name) => [name, schema.indexOf(name)] as const).filter(([, place]) => place >= 0))
+}
+
+/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the columns of `origin` (their places, by the names that letters have) say of it. */
 export async function lettersOf(
   sql: SqlBatch,
   rows: Relation,
   said: readonly ({ readonly code: string; readonly what: string } | undefined)[],
-  origin: readonly string[] = [],
+  origin: ReadonlyMap<string, number> = new Map(),
 ): Promise<Relation> {
   const { fields, names } = rows.schema
   const width = fields.length
@@ -63,7 +76,7 @@ export async function lettersOf(
     said.map((each) => ({ reason: each?.code ?? null, message: each?.what ?? null })),
   )
   const all = await sql.withColumns(rows, width, columns)
-  const cell = (name: string) => (origin.includes(name) ? `t0.c${names.indexOf(name)}` : 'NULL')
+  const cell = (name: string) => (origin.has(name) ? `t0.c${origin.get(name)}` : 'NULL')
   const cells = names.flatMap((name, i) => (name === '' ? [] : [`'${name.replaceAll("'", "''")}', t0.c${i}`]))
   const json = `encode(CAST(json_object(${cells.join(', ')}) AS VARCHAR))`
   const list = [
@@ -74,7 +87,7 @@ export async function lettersOf(
     `CAST(${cell('topic')} AS VARCHAR)`,
     `CAST(${cell('partition')} AS INTEGER)`,
     `CAST(${cell('offset')} AS BIGINT)`,
-    origin.includes('value') ? cell('value') : json,
+    origin.has('value') ? cell('value') : json,
   ]
   const text = list.map((sql, i) => `${sql} AS c${i}`).join(', ')
   return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE t0.c${width} IS NOT NULL`, [all], letterSchema)

@@ -11,6 +11,8 @@ export interface SourceProvider {
   /** The schema, where the format fixes it (rate: timestamp, value) — called while the query is written. Where the user has to give
    *  one and did not: InvalidQueryError. Also checks option names and values. */
   schemaOf(format: string, userSchema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
+  /** Source.originColumns of its sources. */
+  readonly originColumns?: readonly string[]
   /** Columns that hold JSON texts as bytes, of which it can give fields as columns of their own (RowsNeeded.json). */
   readonly parsesJson?: readonly string[]
   /** Whether it can give fields of its structs as columns of their own (RowsNeeded.fields), and nothing depends on what the other fields hold. */
