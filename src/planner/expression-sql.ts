@@ -1,9 +1,10 @@
 import { assert } from '../base/errors.ts'
 import type { DataType, DecimalType } from '../data/types.ts'
-import type { AggregateCall, Cast, Expression, Lambda, SessionWindow, TimeWindow } from '../plan/expression.ts'
+import type { AggregateCall, CaseWhen, Cast, Expression, Lambda, SessionWindow, TimeWindow } from '../plan/expression.ts'
+import { childrenOf, isDeterministic, sameExpression } from '../plan/expression-tree.ts'
 import { castSql, fieldSql } from './cast-sql.ts'
 import { functionSql, type SqlArgument, type SqlLambda } from './function-sql.ts'
-import { literalSql } from './sql-text.ts'
+import { bind, literalSql } from './sql-text.ts'
 
 /** What the names in an expression stand for, where it is used. */
 export interface SqlScope {
@@ -53,6 +54,11 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
         e.type,
       )
     case 'case': {
+      const first = firstOperand(e, scope)
+      if (first !== undefined) {
+        const isFirst = (inner: Expression) => (sameExpression(inner, first) ? bound : scope.known?.(inner))
+        return bind(sql(first), bound, expressionSql(e, { ...scope, known: isFirst }))
+      }
       const branches = e.branches.map(({ condition, value }) => `WHEN ${sql(condition)} THEN ${sql(value)}`)
       return `CASE ${branches.join(' ')}${e.otherwise ? ` ELSE ${sql(e.otherwise)}` : ''} END`
     }
@@ -74,6 +80,27 @@ export function expressionSql(e: Expression, scope: SqlScope): string {
       assert(scope.window, 'a time window stands where none may be')
       return scope.window(e)
   }
+}
+
+/** The name of a value in the CASE that it is bound for; nothing else in that CASE has a name from outside. */
+const bound = 'bound'
+/**
+ * What the first condition of a CASE compares (that of nullif, too), where it costs much and stands there again: SQL would compute it each time. It is computed
+ * whatever the CASE comes to. Where the rest reads columns they would have to be carried along, which costs more than it saves.
+ */
+function firstOperand(e: CaseWhen, scope: SqlScope): Expression | undefined {
+  const [first] = e.branches
+  const comparison = first!.condition
+  const operand = comparison.kind === 'call' && comparison.name === '==' ? comparison.args[0]! : undefined
+  if (operand?.kind !== 'call' || !isDeterministic(operand) || scope.known?.(operand) !== undefined) return undefined
+  let times = 0
+  const isOfItAlone = (inner: Expression): boolean => {
+    if (sameExpression(inner, operand)) return ++times > 0
+    if (scope.known?.(inner) !== undefined || !['call', 'cast', 'field', 'literal', 'case'].includes(inner.kind)) return false
+    return childrenOf(inner).every(isOfItAlone)
+  }
+  if (!childrenOf(e).every(isOfItAlone) || times < 2) return undefined
+  return /^(regexp|spark)_/.test(expressionSql(operand, scope)) ? operand : undefined
 }
 
 /** The product under a cast as one of the cast's own type, where each of its values fits: Spark gives a product of decimals one digit more than it can have. */

@@ -92,9 +92,14 @@ export async function writeParts(batch: SqlBatchRun, files: Files, relation: Sql
   const keys = write.partitionBy.map((name) => schema.indexOf(name))
   const names = keys.map((_, i) => `p${i}`)
   const sorted = batch.session.nextTable()
-  const folders = keys.map((index, i) => `, nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
+  // what stands in the names of folders does not stand in the files
+  const own = schema.fields.flatMap((_, i) => (keys.includes(i) ? [] : [columnName(i)]))
+  const folders = keys.map((index, i) => `nullif(CAST(${columnName(index)} AS VARCHAR), '') AS p${i}`)
   const order = names.length > 0 ? ` ORDER BY ${names.join(', ')}` : ''
-  await batch.execute(relation, (query) => `CREATE TEMP TABLE ${sorted} AS SELECT *${folders.join('')} FROM ${query.text}${order}`)
+  await batch.execute(
+    relation,
+    (query) => `CREATE TEMP TABLE ${sorted} AS SELECT ${[...own, ...folders].join(', ')} FROM ${query.text}${order}`,
+  )
   const cut = new FileCutter(write.bounds ?? {})
   const result: WrittenFile[] = []
   for (const { values, first, last } of await rangesOf(batch, sorted, names)) {
