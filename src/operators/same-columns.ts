@@ -1,10 +1,42 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Column, ColumnBatch } from '../data/column-batch.ts'
+import type { Column, ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 
-/** Whether row i of one batch and row k of another hold the same in their first columns; nulls are the same, as are NaNs and zeros of either sign. */
-export function sameColumns(a: ColumnBatch, b: ColumnBatch, count: number): (i: number, k: number) => boolean {
-  const tests = Array.from({ length: count }, (_, c) => sameCells(a.columns[c]!, b.columns[c]!))
-  return (i, k) => tests.every((test) => test(i, k))
+/** Which rows i of one batch hold the same in their first columns as the row `partners[i]` of another; nulls are the same, as are NaNs and zeros of either sign. */
+export function sameRows(a: ColumnBatch, b: ColumnBatch, count: number, partners: Uint32Array): Uint32Array {
+  const same = new Uint32Array(partners.length)
+  let found = partners.length
+  for (let i = 0; i < found; i++) same[i] = i
+  for (let c = 0; c < count; c++) {
+    const [x, y] = [a.columns[c]!, b.columns[c]!]
+    found = isLong(x) && isLong(y) ? keepSameLongs(same, found, x, y, partners) : keepSame(same, found, sameCells(x, y), partners)
+  }
+  return same.subarray(0, found)
+}
+
+function keepSame(same: Uint32Array, count: number, isSame: (i: number, k: number) => boolean, partners: Uint32Array): number {
+  let found = 0
+  for (let n = 0; n < count; n++) {
+    const i = same[n]!
+    if (isSame(i, partners[i]!)) same[found++] = i
+  }
+  return found
+}
+
+type Longs = FixedColumn & { readonly data: BigInt64Array; readonly valid: null }
+function isLong(column: Column): column is Longs {
+  return column.kind === 'fixed' && column.valid === null && column.data instanceof BigInt64Array
+}
+/** By their halves: each bigint would be an object. */
+function keepSameLongs(same: Uint32Array, count: number, { data: a }: Longs, { data: b }: Longs, partners: Uint32Array): number {
+  const x = new Int32Array(a.buffer, a.byteOffset, 2 * a.length)
+  const y = new Int32Array(b.buffer, b.byteOffset, 2 * b.length)
+  let found = 0
+  for (let n = 0; n < count; n++) {
+    const i = same[n]!
+    const k = partners[i]!
+    if (x[2 * i] === y[2 * k] && x[2 * i + 1] === y[2 * k + 1]) same[found++] = i
+  }
+  return found
 }
 
 function sameCells(a: Column, b: Column): (i: number, k: number) => boolean {

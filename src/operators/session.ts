@@ -11,7 +11,7 @@ import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-stor
 import { numberKeys } from './distinct-keys.ts'
 import { withLate } from './late.ts'
 import { loadAll } from './load-all.ts'
-import { sameColumns } from './same-columns.ts'
+import { sameRows } from './same-columns.ts'
 import type { StepContext, StepResult } from './step.ts'
 import { concatColumns, takeColumns, takeIds, takeKeys } from './take.ts'
 
@@ -51,12 +51,13 @@ export async function runSession(step: SessionStep, { sql, inputs, store, waterm
 function splitLate({ keyIds, rows }: KeyedBatch): { readonly pieces: KeyedBatch; readonly lateRows: number } {
   const columns = rows.columns.slice(0, -1)
   const counts = (rows.columns.at(-1) as FixedColumn).data as BigInt64Array
+  const words = new Int32Array(counts.buffer, counts.byteOffset, 2 * rows.length)
   const pieces: KeyedBatch = { keyIds, rows: { schema: new Schema(rows.schema.fields.slice(0, -1)), length: rows.length, columns } }
   const kept = new Uint32Array(rows.length)
   let count = 0
   let lateRows = 0
-  for (let i = 0; i < counts.length; i++) {
-    if (counts[i] === 0n) kept[count++] = i
+  for (let i = 0; i < rows.length; i++) {
+    if (words[2 * i] === 0 && words[2 * i + 1] === 0) kept[count++] = i
     else lateRows += Number(counts[i])
   }
   return { pieces: lateRows === 0 ? pieces : takeKeys(pieces, kept.subarray(0, count)), lateRows }
@@ -83,17 +84,30 @@ function mergeSessions(store: StateStore, schema: StateSchema, pieces: KeyedBatc
   return { updated: plan.sessions, removed: plan.absorbed }
 }
 
-function timesOf(rows: ColumnBatch, at: number): BigInt64Array {
-  return (rows.columns[at] as FixedColumn).data as BigInt64Array
+/** Times as the halves of their 64 bits, the lower one first: each bigint would be an object. */
+type Times = Int32Array
+
+function timesOf({ columns, length }: ColumnBatch, at: number): Times {
+  const { buffer, byteOffset } = (columns[at] as FixedColumn).data
+  return new Int32Array(buffer, byteOffset, 2 * length)
+}
+function isBefore(a: Times, i: number, b: Times, k: number): boolean {
+  const high = a[2 * i + 1]!
+  const other = b[2 * k + 1]!
+  return high < other || (high === other && a[2 * i]! >>> 0 < b[2 * k]! >>> 0)
 }
 
 /** The rows that are of the keys asked for, and not of others with which those share their first 64 bits. */
 function ofKeys(found: FoundKeyedRows, pieces: ColumnBatch, firsts: Uint32Array, keyCount: number): FoundKeyedRows {
   const { asked, rows } = found
-  const isSame = sameColumns(rows, pieces, keyCount)
-  const kept = Uint32Array.from(asked.keys().filter((i) => isSame(i, firsts[asked[i]!]!)))
+  const kept = sameRows(rows, pieces, keyCount, takeNumbers(firsts, asked))
   if (kept.length === asked.length) return found
-  return { ...takeKeys(found, kept), asked: kept.map((i) => asked[i]!) }
+  return { ...takeKeys(found, kept), asked: takeNumbers(asked, kept) }
+}
+function takeNumbers(from: Uint32Array, at: Uint32Array): Uint32Array {
+  const taken = new Uint32Array(at.length)
+  for (let i = 0; i < at.length; i++) taken[i] = from[at[i]!]!
+  return taken
 }
 
 /** What becomes of the rows: stored sessions are 0 … storedCount-1, pieces come behind them. */
@@ -112,7 +126,7 @@ interface MergePlan {
   readonly gone: Uint32Array
 }
 
-function planMerge(keyOf: Uint32Array, keyCount: number, starts: BigInt64Array, ends: BigInt64Array, storedCount: number): MergePlan {
+function planMerge(keyOf: Uint32Array, keyCount: number, starts: Times, ends: Times, storedCount: number): MergePlan {
   const total = keyOf.length
   const order = orderBySession(keyOf, keyCount, starts)
   const single = new Uint32Array(total)
@@ -125,11 +139,11 @@ function planMerge(keyOf: Uint32Array, keyCount: number, starts: BigInt64Array, 
   for (let at = 0; at < total; sessions++) {
     const from = at
     const first = order[at++]!
-    let end = ends[first]!
+    let last = first
     for (; at < total; at++) {
       const next = order[at]!
-      if (keyOf[next] !== keyOf[first] || starts[next]! > end) break
-      if (ends[next]! > end) end = ends[next]!
+      if (keyOf[next] !== keyOf[first] || isBefore(ends, last, starts, next)) break
+      if (isBefore(ends, last, ends, next)) last = next
     }
     if (at - from === 1) {
       if (first >= storedCount) single[singles++] = first - storedCount
@@ -141,7 +155,7 @@ function planMerge(keyOf: Uint32Array, keyCount: number, starts: BigInt64Array, 
       folded[foldedCount] = row
       foldedInto[foldedCount++] = made
       if (row >= storedCount) continue
-      if (starts[row] !== starts[first]) absorbed++
+      if (isBefore(starts, first, starts, row)) absorbed++
       if (place < 0) place = row
       else gone[goneCount++] = row
     }
@@ -161,9 +175,9 @@ function planMerge(keyOf: Uint32Array, keyCount: number, starts: BigInt64Array, 
 }
 
 /** The rows by key, those of a key by their start. */
-function orderBySession(keyOf: Uint32Array, keyCount: number, starts: BigInt64Array): Uint32Array {
+function orderBySession(keyOf: Uint32Array, keyCount: number, starts: Times): Uint32Array {
   const ends = new Uint32Array(keyCount + 1)
-  for (const key of keyOf) ends[key + 1]!++
+  for (let row = 0; row < keyOf.length; row++) ends[keyOf[row]! + 1]!++
   for (let key = 0; key < keyCount; key++) ends[key + 1]! += ends[key]!
   const next = ends.slice()
   const order = new Uint32Array(keyOf.length)
@@ -172,16 +186,15 @@ function orderBySession(keyOf: Uint32Array, keyCount: number, starts: BigInt64Ar
   return order
 }
 
-function sortByStart(order: Uint32Array, from: number, to: number, starts: BigInt64Array): void {
+function sortByStart(order: Uint32Array, from: number, to: number, starts: Times): void {
   if (to - from > 16) {
-    order.subarray(from, to).sort((a, b) => (starts[a]! < starts[b]! ? -1 : starts[a]! > starts[b]! ? 1 : a - b))
+    order.subarray(from, to).sort((a, b) => (isBefore(starts, a, starts, b) ? -1 : isBefore(starts, b, starts, a) ? 1 : a - b))
     return
   }
   for (let i = from + 1; i < to; i++) {
     const row = order[i]!
-    const start = starts[row]!
     let k = i - 1
-    for (; k >= from && starts[order[k]!]! > start; k--) order[k + 1] = order[k]!
+    for (; k >= from && isBefore(starts, row, starts, order[k]!); k--) order[k + 1] = order[k]!
     order[k + 1] = row
   }
 }
@@ -198,25 +211,29 @@ function write(store: StateStore, schema: StateSchema, { stored, pieces, all, di
   if (plan.gone.length > 0) store.remove(takeIds(stored.keyIds, plan.gone))
   if (plan.folded.length > 0) {
     const rows = foldRows(schema, plan.foldedInto, takeColumns(all, plan.folded))
-    const fresh = store.newRowIds(
-      takeIds(
-        distinct,
-        plan.keys.filter((_, i) => plan.places[i]! < 0),
-      ),
-    )
-    const keyIds = new Uint32Array(plan.places.length * 4)
-    let used = 0
-    plan.places.forEach((place, i) => {
-      const [ids, at] = place < 0 ? [fresh, 4 * used++] : [stored.keyIds, 4 * place]
-      for (let word = 0; word < 4; word++) keyIds[4 * i + word] = ids[at + word]!
-    })
-    store.put({ keyIds, rows })
+    store.put({ keyIds: placeIds(store, stored.keyIds, distinct, plan), rows })
   }
   if (plan.single.length > 0) {
     const { keyIds, rows } = plan.single.length === pieces.rows.length ? pieces : takeKeys(pieces, plan.single)
     const kept = keepsOtherForm(schema) ? foldRows(schema, countUp(rows.length), rows) : rows
     store.put({ keyIds: store.newRowIds(keyIds), rows: kept })
   }
+}
+
+/** The identities of the folded sessions: of the one whose place it takes, or new ones. */
+function placeIds(store: StateStore, storedIds: Uint32Array, distinct: Uint32Array, { places, keys }: MergePlan): Uint32Array {
+  const newKeys = new Uint32Array(places.length)
+  let count = 0
+  for (let i = 0; i < places.length; i++) if (places[i]! < 0) newKeys[count++] = keys[i]!
+  const fresh = store.newRowIds(takeIds(distinct, newKeys.subarray(0, count)))
+  const ids = new Uint32Array(places.length * 4)
+  for (let i = 0, used = 0; i < places.length; i++) {
+    const isNew = places[i]! < 0
+    const from = isNew ? fresh : storedIds
+    const at = 4 * (isNew ? used++ : places[i]!)
+    for (let word = 0; word < 4; word++) ids[4 * i + word] = from[at + word]!
+  }
+  return ids
 }
 
 function countUp(count: number): Uint32Array {

@@ -1,4 +1,4 @@
-import { type BytesColumn, type Column, type ColumnBatch, type FixedColumn, fixedArray } from '../data/column-batch.ts'
+import { type BytesColumn, type Column, type ColumnBatch, type FixedArray, type FixedColumn, fixedArray } from '../data/column-batch.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 
 /** The given rows of a batch with their identities, in the order given. */
@@ -78,9 +78,12 @@ export function takeColumn(column: Column, rows: Uint32Array): Column {
   const valid = column.valid && takeBytes(column.valid, rows)
   if (column.kind === 'fixed') {
     const data = fixedArray(column.type, rows.length)
-    const to = data as unknown as number[]
-    const from = column.data as unknown as number[] // one physical type on both sides, so a copy needs no conversion
-    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!
+    if (data.BYTES_PER_ELEMENT === 8) takePairs(pairsOf(column.data), pairsOf(data), rows)
+    else {
+      const to = data as Int32Array
+      const from = column.data as Int32Array // one physical type on both sides, so a copy needs no conversion
+      for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!
+    }
     return { ...column, data, valid }
   }
   const offsets = new Uint32Array(rows.length + 1)
@@ -89,6 +92,17 @@ export function takeColumn(column: Column, rows: Uint32Array): Column {
   for (let i = 0; i < rows.length; i++)
     heap.set(column.heap.subarray(column.offsets[rows[i]!]!, column.offsets[rows[i]! + 1]!), offsets[i]!)
   return { ...column, offsets, heap, valid }
+}
+
+function pairsOf({ buffer, byteOffset, byteLength }: FixedArray): Int32Array {
+  return new Int32Array(buffer, byteOffset, byteLength / 4)
+}
+/** 8 bytes a row: as a bigint each would be an object. */
+function takePairs(from: Int32Array, to: Int32Array, rows: Uint32Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    to[2 * i] = from[2 * rows[i]!]!
+    to[2 * i + 1] = from[2 * rows[i]! + 1]!
+  }
 }
 
 function takeBytes(bytes: Uint8Array, rows: Uint32Array): Uint8Array {

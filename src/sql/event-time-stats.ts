@@ -29,16 +29,33 @@ export function statsOfColumn(batch: ColumnBatch, index: number): EventTimeStats
   if (column?.kind !== 'fixed' || !(column.data instanceof BigInt64Array)) return undefined
   const { data, valid } = column
   if (batch.length === 0) return { count: 0, minUs: 0n, maxUs: 0n, avgUs: 0 }
-  const first = valid?.[0] === 0 ? 0n : data[0]!
-  let min = first
-  let max = first
+  // by halves of 64 bits: each bigint would be an object
+  const words = new Int32Array(data.buffer, data.byteOffset, 2 * batch.length)
+  const isNull = (i: number) => valid !== null && valid[i] === 0
+  const firstHigh = isNull(0) ? 0 : words[1]!
+  const firstLow = isNull(0) ? 0 : words[0]! >>> 0
+  let minHigh = firstHigh
+  let minLow = firstLow
+  let maxHigh = firstHigh
+  let maxLow = firstLow
   let sum = 0
   for (let i = 0; i < batch.length; i++) {
-    const us = valid !== null && valid[i] === 0 ? 0n : data[i]!
-    if (us < min) min = us
-    else if (us > max) max = us
+    const isZero = valid !== null && valid[i] === 0
+    const high = isZero ? 0 : words[2 * i + 1]!
+    const low = isZero ? 0 : words[2 * i]! >>> 0
+    if (high < minHigh || (high === minHigh && low < minLow)) {
+      minHigh = high
+      minLow = low
+    } else if (high > maxHigh || (high === maxHigh && low > maxLow)) {
+      maxHigh = high
+      maxLow = low
+    }
     // relative to the first one, so that the sum stays exact in a double for any real spread
-    sum += Number(us - first)
+    sum += (high - firstHigh) * 4294967296 + (low - firstLow)
   }
-  return { count: batch.length, minUs: min, maxUs: max, avgUs: Number(first) + sum / batch.length }
+  const avgUs = Number(bigOf(firstHigh, firstLow)) + sum / batch.length
+  return { count: batch.length, minUs: bigOf(minHigh, minLow), maxUs: bigOf(maxHigh, maxLow), avgUs }
+}
+function bigOf(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low)
 }

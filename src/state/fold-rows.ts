@@ -1,5 +1,6 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { StateSchema } from '../data/state-schema.ts'
+import { reserveGroup } from './key-group.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 
 /** Whether some accumulator comes out of a batch in another form than it is kept in, so that a row has to be folded even by itself. */
@@ -13,9 +14,13 @@ export function keepsOtherForm({ values }: StateSchema): boolean {
  */
 export function foldRows({ keys, values }: StateSchema, groupOf: Uint32Array, rows: ColumnBatch): ColumnBatch {
   const keyIds = new Uint32Array(rows.length * 4)
+  let groups = 0
   for (let i = 0; i < rows.length; i++) {
     keyIds[4 * i + 1] = Math.imul(groupOf[i]!, 0x9e3779b1)
     keyIds[4 * i + 2] = groupOf[i]!
+    groups = Math.max(groups, groupOf[i]! + 1)
   }
-  return new MemoryStateStore({ keys, values, eventTime: null }, 1).merge({ keyIds, rows })
+  const store = new MemoryStateStore({ keys, values, eventTime: null }, 1)
+  reserveGroup(store.groups[0]!, groups)
+  return store.merge({ keyIds, rows })
 }

@@ -289,7 +289,8 @@ export class MemoryStateStore implements KeptStore {
   }
 
   #gatherFound({ count, at, asked }: FoundRows, parts: readonly Picked[]): FoundKeyedRows {
-    const places = Int32Array.from({ length: count }, (_, i) => i)
+    const places = new Int32Array(count)
+    for (let i = 0; i < count; i++) places[i] = i
     const placed = parts.map((part): Picked => ({ ...part, at, places }))
     const keyIds = new Uint32Array(count * 4)
     for (const { group, from, to } of placed) for (let k = from; k < to; k++) copyId(keyIds, 4 * k, group.words, at[k]!)
