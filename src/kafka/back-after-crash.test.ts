@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { KafkaCluster } from './cluster.ts'
 import type { FetchedPartition } from './fetch-request.ts'
 import { Fetcher } from './fetcher.ts'
+import { FrameMemory } from './frame-memory.ts'
 import { OffsetReader } from './offset-reader.ts'
 import type { KafkaSourceOptions } from './source-options.ts'
 
@@ -11,6 +12,7 @@ function clusterThatAnswers(answers: unknown[]): KafkaCluster {
   return {
     library: { createAPI: () => ({}), fetchV12: {}, listOffsetsV9: {}, listOffsetsV8: {}, listOffsetsV7: {}, listOffsetsV6: {} },
     options: { backoffMs: 1, maxBackoffMs: 1, callTimeoutMs: 1000, requestTimeoutMs: 1000 },
+    frames: new FrameMemory(),
     leaderOf: async () => ({ nodeId: 1, host: 'localhost', port: 1 }),
     retrying: (_doing: string, call: () => unknown) => call(),
     request,

@@ -1,8 +1,11 @@
+import type { OnReadOpts } from 'node:net'
 import type { API, Connection } from '@platformatic/kafka'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { KafkaConnection } from './connection-options.ts'
 import { failureOf, kafkaError } from './errors.ts'
+import { FrameMemory, joinFrames, readingInto } from './frame-memory.ts'
 import { type KafkaLibrary, kafkaLibrary } from './library.ts'
+import { PlainConnection } from './plain-connection.ts'
 
 export interface BrokerAddress {
   readonly nodeId: number
@@ -36,6 +39,8 @@ interface Link {
 export class KafkaCluster {
   readonly library: typeof KafkaLibrary
   readonly options: KafkaConnection
+  /** Of what comes on the lane that fetches. */
+  readonly frames = new FrameMemory()
   readonly #links = new Map<string, Promise<Link>>()
   #metadata: ClusterMetadata | undefined
   #closed = false
@@ -161,6 +166,7 @@ export class KafkaCluster {
     const links = [...this.#links.values()]
     this.#links.clear()
     await Promise.allSettled(links.map(async (link) => (await link).connection.close()))
+    this.frames.clear()
   }
   /** Closes the connections to one broker, so that what was sent and not answered has no later effect on the next ones. */
   async dropConnections(broker: BrokerAddress): Promise<void> {
@@ -198,30 +204,52 @@ export class KafkaCluster {
       const forget = () => {
         if (this.#links.get(key) === link) this.#links.delete(key)
       }
-      link = this.#connect(host, port, forget)
+      link = this.#connect(lane, host, port, forget)
       this.#links.set(key, link)
       link.catch(forget)
     }
     return link
   }
 
-  async #connect(host: string, port: number, onEnd: () => void): Promise<Link> {
+  async #connect(lane: string, host: string, port: number, onEnd: () => void): Promise<Link> {
     if (this.#closed) throw new this.library.NetworkError('The connections were closed.')
+    const connection = lane === fetchLane ? await this.#connectToFetch(host, port, onEnd) : await this.#connectByLibrary(host, port, onEnd)
+    const answer = await this.library.apiVersionsV3.api.async(connection, 'millrace', '1')
+    const versions = new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }]))
+    return { connection, versions }
+  }
+  async #connectByLibrary(host: string, port: number, onEnd: () => void, onread?: OnReadOpts): Promise<Connection> {
     const { tls, sasl, clientId, connectTimeoutMs, requestTimeoutMs } = this.options
     const connection = new this.library.Connection(clientId, {
       connectTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      ...(tls ? { tls, tlsServerName: isName(host) } : {}),
+      // Node.js takes `onread` of TLS sockets too, which its types do not say
+      ...(tls ? { tls: { ...tls, ...(onread && ({ onread } as object)) }, tlsServerName: isName(host) } : {}),
       ...(sasl ? { sasl } : {}),
     })
     connection.on('error', onEnd)
     connection.on('close', onEnd)
     await connection.connect(host, port)
-    const answer = await this.library.apiVersionsV3.api.async(connection, 'millrace', '1')
-    const versions = new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }]))
-    return { connection, versions }
+    return connection
+  }
+  /** Answers come in memory of `frames`. The library passes what is said of a TLS socket on to Node.js, and nothing of a plain one. */
+  async #connectToFetch(host: string, port: number, onEnd: () => void): Promise<Connection> {
+    const { tls, sasl, clientId, connectTimeoutMs, requestTimeoutMs } = this.options
+    if (tls) return this.#connectByLibrary(host, port, onEnd, readingInto(this.frames))
+    if (sasl) {
+      const connection = await this.#connectByLibrary(host, port, onEnd)
+      joinFrames(connection.socket, this.frames)
+      return connection
+    }
+    const connection = new PlainConnection(this.library, { clientId, connectTimeoutMs, requestTimeoutMs }, this.frames)
+    connection.on('close', onEnd)
+    await connection.connect(host, port)
+    return connection.asConnection()
   }
 }
+
+/** The lane whose answers come in memory of `KafkaCluster.frames`. */
+export const fetchLane = 'fetch'
 
 /** The answer that came with an error, where it was an error about parts of it. */
 export function responseOf<Answer>(error: unknown): Answer | undefined {

@@ -1,5 +1,5 @@
 import type { API } from '@platformatic/kafka'
-import type { BrokerAddress, KafkaCluster } from './cluster.ts'
+import { type BrokerAddress, fetchLane, type KafkaCluster } from './cluster.ts'
 import { partitionKey, partitionOf, topicOf } from './offsets.ts'
 import type { AbortedTransaction } from './record-batch.ts'
 
@@ -12,7 +12,7 @@ export interface FetchedPartition {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly aborted: readonly AbortedTransaction[]
-  /** Record batches as they lie in the log, the last one maybe cut; in memory of their own. */
+  /** Record batches as they lie in the log, the last one maybe cut; in memory of their own, which may be given back to `KafkaCluster.frames`. */
   readonly records: Buffer
 }
 export interface FetchSettings {
@@ -26,12 +26,12 @@ export interface FetchSettings {
 type Reader = Parameters<Parameters<typeof import('@platformatic/kafka').createAPI>[3]>[3]
 
 /** Fetches from the given offsets of partitions that one broker leads. The records stay as they are: no object is made for one. */
-export function fetchFrom(
+export async function fetchFrom(
   cluster: KafkaCluster,
   broker: BrokerAddress,
   positions: ReadonlyMap<string, number>,
   settings: FetchSettings,
-  lane = 'fetch',
+  lane = fetchLane,
 ): Promise<FetchedPartition[]> {
   const topics = Array.from(
     Map.groupBy(positions, ([key]) => topicOf(key)),
@@ -47,7 +47,10 @@ export function fetchFrom(
     }),
   )
   const { readCommitted, minBytes, maxBytes, maxWaitMs } = settings
-  return cluster.requestIn(lane, broker, [fetchApi(cluster)], maxWaitMs, minBytes, maxBytes, readCommitted ? 1 : 0, 0, -1, topics, [], '')
+  const api = fetchApi(cluster)
+  const parts = await cluster.requestIn(lane, broker, [api], maxWaitMs, minBytes, maxBytes, readCommitted ? 1 : 0, 0, -1, topics, [], '')
+  cluster.frames.share(parts.flatMap(({ records }) => (records.length > 0 ? [records] : [])))
+  return parts
 }
 
 type FetchArguments = Parameters<typeof import('@platformatic/kafka').fetchV12.createRequest>

@@ -22,8 +22,10 @@ export interface OffsetRange {
   readonly from: number
   readonly until: number
 }
-/** Gets what was fetched of a range, in the order of offsets; takes what lies within the range. */
+/** Gets what was fetched of a range, in the order of offsets; takes what lies within the range. Once it is done, the chunk's memory is used again. */
 export type Consume = (range: OffsetRange, chunk: Chunk) => Promise<void> | void
+/** The same for what may be kept: whether nobody looks at the chunk any more. */
+type Take = (range: OffsetRange, chunk: Chunk) => Promise<boolean> | boolean
 /** Called where records of a range are gone; gives where to go on, or throws. */
 export type OnLost = (range: OffsetRange, why: string) => Promise<number>
 
@@ -70,7 +72,11 @@ export class Fetcher {
       const from = await this.#takeReady(range, consume)
       if (from < range.until) rest.set(range.key, { ...range, from })
     }
-    await this.#fetchAll(rest, consume, onLost)
+    const take: Take = async (range, chunk) => {
+      await consume(range, chunk)
+      return true
+    }
+    await this.#fetchAll(rest, take, onLost)
   }
 
   /** Fetches behind the given offsets what is there already, without waiting for it, until enough bytes are ready. Errors are left to `read`. */
@@ -89,7 +95,10 @@ export class Fetcher {
     const isFull = () => this.#isStopping || this.#readyBytes() >= prefetchBytes
     this.#prefetching = this.#fetchAll(
       ranges,
-      (range, chunk) => this.#keep(range.key, chunk),
+      (range, chunk) => {
+        this.#keep(range.key, chunk)
+        return false
+      },
       () => Promise.reject(new Error('later')),
       isFull,
     ).catch(() => {})
@@ -131,19 +140,20 @@ export class Fetcher {
       }
       if (chunk.nextOffset > range.until) break
       queue.chunks.shift()
+      this.#cluster.frames.give(chunk.records)
     }
     if (queue.chunks.length === 0 || queue.chunks[0]!.from > from || queue.chunks[0]!.usedUntil > from) this.#queues.delete(range.key)
     return from
   }
 
-  async #fetchAll(ranges: Map<string, OffsetRange>, consume: Consume, onLost: OnLost, isEnough = () => false): Promise<void> {
+  async #fetchAll(ranges: Map<string, OffsetRange>, take: Take, onLost: OnLost, isEnough = () => false): Promise<void> {
     const patience = new Patience(this.#cluster, this.#settings.pollTimeoutMs)
     while (ranges.size > 0 && !isEnough()) {
       let failed: unknown
       try {
         const leaders = await this.#byLeader(ranges.values())
         const ran = await Promise.allSettled(
-          leaders.map(({ broker, own }) => this.#fetchFromLeader(broker, own, ranges, consume, onLost, patience, isEnough)),
+          leaders.map(({ broker, own }) => this.#fetchFromLeader(broker, own, ranges, take, onLost, patience, isEnough)),
         )
         failed = ran.find((each) => each.status === 'rejected')?.reason
       } catch (error) {
@@ -182,7 +192,7 @@ export class Fetcher {
     broker: BrokerAddress,
     own: readonly string[],
     ranges: Map<string, OffsetRange>,
-    consume: Consume,
+    take: Take,
     onLost: OnLost,
     patience: Patience,
     isEnough: () => boolean,
@@ -199,22 +209,26 @@ export class Fetcher {
       const arrived: { readonly range: OffsetRange; readonly chunk: Chunk }[] = []
       for (const part of fetched) {
         const range = ranges.get(part.key)
-        if (!range) continue
+        if (!range) {
+          this.#cluster.frames.give(part.records)
+          continue
+        }
         const next = await this.#positionAfter(part, range, onLost, patience)
         if (next > range.from) patience.somethingCame()
         if (part.errorCode === 0 && next > range.from) {
           arrived.push({ range, chunk: { records: part.records, from: range.from, nextOffset: next, aborted: part.aborted, usedUntil: 0 } })
-        }
+        } else this.#cluster.frames.give(part.records)
         if (next >= range.until) ranges.delete(part.key)
         else ranges.set(part.key, { ...range, from: next })
       }
       if (arrived.length === 0) patience.nothingCame(ranges)
       request = send()
       for (const { range, chunk } of arrived) {
-        await consume(range, chunk)
+        const isRead = await take(range, chunk)
         chunk.usedUntil = Math.min(chunk.nextOffset, range.until)
         // what came with it and belongs to the next batch
         if (chunk.nextOffset > range.until && !ranges.has(range.key)) this.#keep(range.key, chunk)
+        else if (isRead) this.#cluster.frames.give(chunk.records)
       }
     }
   }
