@@ -130,7 +130,7 @@ function stateOf(store: StateStore, ids: Uint32Array, columns: readonly number[]
 }
 
 /** A column of longs or decimals as whole numbers; 0 for null, which adds nothing. */
-function valuesOf(column: Column): (i: number) => bigint {
+export function valuesOf(column: Column): (i: number) => bigint {
   if (column.kind === 'values') return (i) => (column.values[i] ?? 0n) as bigint
   const { data, valid } = column as FixedColumn
   return (i) => (valid !== null && valid[i] === 0 ? 0n : BigInt(data[i] as bigint))

@@ -11,8 +11,10 @@ import type { FoundKeyedRows, KeyedBatch, StateStore } from '../state/state-stor
 import { numberKeys } from './distinct-keys.ts'
 import { withLate } from './late.ts'
 import { loadAll } from './load-all.ts'
+import { isOverflow } from './rows-that-overflow.ts'
 import { sameRows } from './same-columns.ts'
-import type { StepContext, StepResult } from './step.ts'
+import { rowsThatOverflowSessions, type SessionSumsStep } from './sessions-that-overflow.ts'
+import type { Rows, StepContext, StepResult } from './step.ts'
 import { concatColumns, takeColumns, takeIds, takeKeys } from './take.ts'
 
 /** An aggregation by sessions as the planner describes it (planner/streaming-plan.ts). */
@@ -22,17 +24,31 @@ export interface SessionStep {
   readonly stores: readonly { readonly schema: StateSchema }[]
   readonly outputMode: 'append' | 'update' | 'complete'
   readonly schema: Schema
+  readonly sums: SessionSumsStep | null
 }
 
 /** One batch. */
-export async function runSession(step: SessionStep, { sql, inputs, store, watermarks }: StepContext): Promise<StepResult> {
+export async function runSession(step: SessionStep, { sql, inputs, store, watermarks, setRowsAside }: StepContext): Promise<StepResult> {
   assert(step.outputMode !== 'update', 'sessions in update mode were refused before')
-  const found = await sql.keyedColumns(withLate(step.piecesSql, watermarks), inputs, step.piecesSchema)
-  const startMs = performance.now()
-  const { pieces, lateRows } = splitLate(found)
-  const sessions = store()
-  const { updated, removed } = mergeSessions(sessions, step.stores[0]!.schema, pieces)
+  const ask = (text: string, rows: readonly Rows[]) => sql.keyedColumns(withLate(text, watermarks), rows, step.piecesSchema)
+  const { schema } = step.stores[0]!
+  let startMs = performance.now()
+  const merge = (found: KeyedBatch) => {
+    startMs = performance.now()
+    const { pieces, lateRows } = splitLate(found)
+    return { ...mergeSessions(store(), schema, pieces), lateRows }
+  }
+  const { sums } = step
+  const { updated, removed, lateRows } = await ask(step.piecesSql, inputs)
+    .then(merge)
+    .catch(async (error: unknown) => {
+      if (sums === null || !setRowsAside || !isOverflow(error)) throw error
+      const rows = await sql.materialize(inputs[0]!)
+      const refused = await rowsThatOverflowSessions(sums, sql, rows, store(), schema, watermarks)
+      return merge(await ask(sums.piecesSql, [refused.size === 0 ? rows : await setRowsAside(rows, refused)]))
+    })
   const updatedMs = performance.now()
+  const sessions = store()
   const { evictionUs } = watermarks
   const isComplete = step.outputMode === 'complete'
   const over = isComplete || evictionUs === null ? null : sessions.evict(evictionUs, true)
@@ -98,7 +114,7 @@ function isBefore(a: Times, i: number, b: Times, k: number): boolean {
 }
 
 /** The rows that are of the keys asked for, and not of others with which those share their first 64 bits. */
-function ofKeys(found: FoundKeyedRows, pieces: ColumnBatch, firsts: Uint32Array, keyCount: number): FoundKeyedRows {
+export function ofKeys(found: FoundKeyedRows, pieces: ColumnBatch, firsts: Uint32Array, keyCount: number): FoundKeyedRows {
   const { asked, rows } = found
   const kept = sameRows(rows, pieces, keyCount, takeNumbers(firsts, asked))
   if (kept.length === asked.length) return found
@@ -208,10 +224,11 @@ interface MergeRows {
 }
 
 function write(store: StateStore, schema: StateSchema, { stored, pieces, all, distinct }: MergeRows, plan: MergePlan): void {
+  // a sum that leaves its type is an error here, before anything is changed
+  const folded = plan.folded.length > 0 ? foldRows(schema, plan.foldedInto, takeColumns(all, plan.folded)) : null
   if (plan.gone.length > 0) store.remove(takeIds(stored.keyIds, plan.gone))
-  if (plan.folded.length > 0) {
-    const rows = foldRows(schema, plan.foldedInto, takeColumns(all, plan.folded))
-    store.put({ keyIds: placeIds(store, stored.keyIds, distinct, plan), rows })
+  if (folded !== null) {
+    store.put({ keyIds: placeIds(store, stored.keyIds, distinct, plan), rows: folded })
   }
   if (plan.single.length > 0) {
     const { keyIds, rows } = plan.single.length === pieces.rows.length ? pieces : takeKeys(pieces, plan.single)

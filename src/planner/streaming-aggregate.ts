@@ -13,7 +13,7 @@ import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns,
 import { newNames, renderSelect, type Select, selectFrom, windowBound } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { LateInput, PhysicalNode, StatefulAggregate, StatefulSession } from './streaming-plan.ts'
-import { sumsOf } from './sum-rows.ts'
+import { sumsOf, withoutErrors } from './sum-rows.ts'
 
 /** An aggregation as a step with state, and how the user's columns are made of its keys and accumulators. */
 export interface PlannedAggregate {
@@ -73,13 +73,7 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     partialSql: partialSql(select, keys, partials, inner),
     sums: sumsOf(
       { plan, input: inner.inputs[0]!, positions: positions(), keyCount: parts.length, values, partials, isJudged, lineageOf },
-      () =>
-        partialSql(
-          select,
-          keys,
-          partials.map((one) => (one.mayOverflow ? { ...one, settle: one.mayOverflow.settleOrNull } : one)),
-          inner,
-        ),
+      () => partialSql(select, keys, withoutErrors(partials), inner),
     ),
     rowChecks: [rowCheckSql(plan, select, keys, scope)],
     stores: [

@@ -194,6 +194,15 @@ export interface StatefulAggregate extends StatefulStep {
   /** How rows are found that take a sum out of its type; null where no sum can leave it. */
   readonly sums: SumRows | null
 }
+/** Of sessions: rowsSql gives key_id, the keys, when the row's own session begins and ends, what the row adds to each of the sums, its number from 0, and whether it is late. */
+export interface SessionSumRows {
+  readonly rowsSql: string
+  readonly rowsSchema: Schema
+  readonly columns: readonly number[]
+  readonly names: readonly string[]
+  /** As piecesSql, with null for a sum that has left its type. */
+  readonly piecesSql: string
+}
 export interface SumRows {
   /** SELECT over ⟦0⟧ giving, for each row and each group that it belongs to: key_id, the number of the row from 0, whether the group is late (⟦late⟧), and what the row
    *  adds to each of the sums. */
@@ -216,6 +225,8 @@ export interface StatefulSession extends StatefulStep {
    *  TIMESTAMP literal. */
   readonly piecesSql: string
   readonly piecesSchema: Schema
+  /** How rows are found that take a sum out of its type; null where no sum can leave it. */
+  readonly sums: SessionSumRows | null
 }
 
 /**

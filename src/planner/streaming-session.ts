@@ -19,6 +19,7 @@ import {
   rowCheckSql,
 } from './streaming-aggregate.ts'
 import type { StatefulSession } from './streaming-plan.ts'
+import { sessionSumsOf, withoutErrors } from './sum-rows.ts'
 
 /** An aggregation by sessions as a step with state: a row a session, many sessions a key. */
 export function planSession(plan: Aggregate, planning: StatefulPlanning): PlannedAggregate {
@@ -59,6 +60,10 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
     ...(late && { late: [late] }),
     rowChecks: [rowCheckSql(plan, { ...select, where: [...select.where, ...session.session.where] }, others, scope)],
     piecesSql: piecesSql(select, others, session.session, accumulators, state, inner),
+    sums: sessionSumsOf(
+      { plan, input: inner.inputs[0]!, positions: positions(), ...accumulators, lineageOf, state, bounds: bounds.length },
+      () => piecesSql(select, others, session.session, { ...accumulators, partials: withoutErrors(accumulators.partials) }, state, inner),
+    ),
     piecesSchema: new Schema([...columns, { name: 'late rows', type: 'long', nullable: false }]),
   }
   return {

@@ -1,12 +1,13 @@
 import { Schema } from '../data/schema.ts'
-import type { StateValue } from '../data/state-schema.ts'
+import type { StateSchema, StateValue } from '../data/state-schema.ts'
 import type { Field } from '../data/types.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { type Compilation, groupedRows } from './plan-sql.ts'
 import { newNames, renderSelect, selectFrom } from './select-sql.ts'
+import { splitSession } from './session-sql.ts'
 import { type PlannedAccumulators, planAccumulators } from './streaming-aggregate.ts'
-import type { PhysicalNode, SumRows } from './streaming-plan.ts'
+import type { PhysicalNode, SessionSumRows, SumRows } from './streaming-plan.ts'
 
 interface Sums {
   readonly plan: Aggregate
@@ -22,12 +23,79 @@ interface Sums {
 }
 
 /** How the rows are found that take a sum out of its type; `fittingSql` makes the partial aggregates without errors. */
-export function sumsOf(
-  { plan, input, positions, keyCount, values, partials, isJudged, lineageOf }: Sums,
-  fittingSql: () => string,
-): SumRows | null {
-  const at = partials.flatMap(({ mayOverflow }, i) => (mayOverflow ? [i] : []))
+export function sumsOf(sums: Sums, fittingSql: () => string): SumRows | null {
+  const { keyCount, values, partials, isJudged } = sums
+  const at = overflowing(partials)
   if (at.length === 0) return null
+  const { select, keys, rowNumber, added } = numberedRows(sums)
+  const parts = keys.flatMap((key) =>
+    key.parts.map((part, i) => ({
+      sql: part.sql(key.grouped),
+      type: part.type,
+      isNeverNull: key.isNeverNull,
+      isTime: isJudged && i === key.eventTimePart,
+    })),
+  )
+  const time = parts.find(({ isTime }) => isTime)
+  const list = [keyIdSql(parts), rowNumber, time === undefined ? 'false' : lateBy(time.sql), ...added]
+  return {
+    rowsSql: renderSelect({ ...select, columns: list.map((sql) => ({ sql, plain: false })) }).sql,
+    rowsSchema: new Schema([numberField, lateField, ...fieldsOf(values, at)]),
+    columns: at.map((i) => keyCount + i),
+    names: at.map((i) => values[i]!.name),
+    partialSql: fittingSql(),
+  }
+}
+
+interface SessionSums extends Omit<Sums, 'isJudged' | 'keyCount'> {
+  readonly state: StateSchema
+  /** How many columns of the state are bounds of sessions. */
+  readonly bounds: number
+}
+
+/** The same for an aggregation by sessions: beside what a row adds there are its keys, and when its own session begins and ends. */
+export function sessionSumsOf(sums: SessionSums, fittingSql: () => string): SessionSumRows | null {
+  const { state, values, partials, bounds } = sums
+  const at = overflowing(partials)
+  if (at.length === 0) return null
+  const { select, keys, rowNumber, added } = numberedRows(sums)
+  const { others, session } = splitSession(keys)
+  const parts = others.flatMap((key) =>
+    key.parts.map((part) => ({ sql: part.sql(key.grouped), type: part.type, isNeverNull: key.isNeverNull })),
+  )
+  const { start, end, where } = session.session
+  const { eventTime } = state
+  const late = eventTime === null ? 'false' : lateBy('key' in eventTime ? parts[eventTime.key]!.sql : end)
+  const list = [keyIdSql(parts), ...parts.map(({ sql }) => sql), start, end, ...added, rowNumber, late]
+  const columns = [...state.keys, ...state.values.slice(0, bounds)].map(({ name, type, nullable }): Field => ({ name, type, nullable }))
+  return {
+    rowsSql: renderSelect({ ...select, where: [...select.where, ...where], columns: list.map((sql) => ({ sql, plain: false })) }).sql,
+    rowsSchema: new Schema([...columns, ...fieldsOf(values, at), numberField, lateField]),
+    columns: at.map((i) => state.keys.length + bounds + i),
+    names: at.map((i) => values[i]!.name),
+    piecesSql: fittingSql(),
+  }
+}
+
+const numberField: Field = { name: 'row', type: 'int', nullable: false }
+const lateField: Field = { name: 'late', type: 'boolean', nullable: false }
+function fieldsOf(values: readonly StateValue[], at: readonly number[]): Field[] {
+  return at.map((i) => ({ name: values[i]!.name, type: values[i]!.type, nullable: true }))
+}
+function overflowing(partials: PlannedAccumulators['partials']): number[] {
+  return partials.flatMap(({ mayOverflow }, i) => (mayOverflow ? [i] : []))
+}
+function lateBy(time: string): string {
+  return `coalesce(${time} <= ⟦late⟧, false)`
+}
+
+/** Partial aggregates of which a sum that leaves its type is null. */
+export function withoutErrors(partials: PlannedAccumulators['partials']): PlannedAccumulators['partials'] {
+  return partials.map((one) => (one.mayOverflow ? { ...one, settle: one.mayOverflow.settleOrNull } : one))
+}
+
+/** The rows, with their numbers from 0, before they are grouped. */
+function numberedRows({ plan, input, positions, lineageOf }: Pick<Sums, 'plan' | 'input' | 'positions' | 'lineageOf'>) {
   const number = input.schema.fields.length
   const rowNumber = plan.input.schema.fields.length
   const c: Compilation = {
@@ -40,34 +108,7 @@ export function sumsOf(
   }
   const { select, keys, scope } = groupedRows(plan, c, [rowNumber])
   // planned over other names, the accumulators are the same ones in the same order
-  const rows = planAccumulators(plan, scope, new Set(), lineageOf).partials.flatMap(({ mayOverflow }) =>
-    mayOverflow ? [mayOverflow.row] : [],
-  )
-  const parts = keys.flatMap((key) =>
-    key.parts.map((part, i) => ({
-      sql: part.sql(key.grouped),
-      type: part.type,
-      isNeverNull: key.isNeverNull,
-      isTime: isJudged && i === key.eventTimePart,
-    })),
-  )
-  const time = parts.find(({ isTime }) => isTime)
-  const list = [
-    keyIdSql(parts),
-    `CAST(${select.columns[rowNumber]!.sql} AS INTEGER)`,
-    time === undefined ? 'false' : `coalesce(${time.sql} <= ⟦late⟧, false)`,
-    ...rows,
-  ]
-  const names = at.map((i) => values[i]!.name)
-  return {
-    rowsSql: renderSelect({ ...select, columns: list.map((sql) => ({ sql, plain: false })) }).sql,
-    rowsSchema: new Schema([
-      { name: 'row', type: 'int', nullable: false },
-      { name: 'late', type: 'boolean', nullable: false },
-      ...at.map((i): Field => ({ name: values[i]!.name, type: values[i]!.type, nullable: true })),
-    ]),
-    columns: at.map((i) => keyCount + i),
-    names,
-    partialSql: fittingSql(),
-  }
+  const { partials } = planAccumulators(plan, scope, new Set(), lineageOf)
+  const added = partials.flatMap(({ mayOverflow }) => (mayOverflow ? [mayOverflow.row] : []))
+  return { select, keys, rowNumber: `CAST(${select.columns[rowNumber]!.sql} AS INTEGER)`, added }
 }

@@ -264,6 +264,85 @@ describe('sums that overflow', () => {
     await stop()
   })
 
+  test('sessions: a row that does not fit its session is left out, and may leave two', async () => {
+    const stream = new MemoryStream(engine(), { id: t.int(), k: t.int(), at: t.timestamp(), n: t.long() })
+    const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second))
+    const add = (...rows: [id: number, k: number, second: number, n: bigint][]) =>
+      stream.addData(...rows.map(([id, k, second, n]) => ({ id, k, at: at(second), n })))
+    const frame = stream
+      .toDF()
+      .withWatermark('at', '5 seconds')
+      .groupBy(expr("session_window(at, '5 seconds')").alias('w') as never, 'k')
+      .agg(() => ({ total: expr('sum(n)') as never, rows: expr('count(id)') as never }))
+      .selectExpr('k', 'cast(w.start as long) % 60 as starts', 'total', 'rows')
+    const { step, stop, restart } = await keep(frame, 'append')
+    const first = await step(() => add([1, 1, 10, most], [2, 1, 13, 9n], [3, 1, 17, 2n], [4, 2, 10, 5n]))
+    expect(ids(first.letters)).toEqual([2])
+    await restart()
+    // what the state has: two sessions, of which a bridge would make one too large
+    const second = await step(() => add([5, 1, 14, 1n], [6, 2, 12, 1n], [7, 1, 18, -4n]))
+    expect(ids(second.letters)).toEqual([5])
+    const last = await step(() => add([9, 3, 59, 0n]))
+    expect(last.letters).toEqual([])
+    expect([...last.rows].sort((a, b) => Number(a['k']) - Number(b['k']) || Number(a['starts']) - Number(b['starts']))).toEqual([
+      { k: 1, starts: 10n, total: most, rows: 1n },
+      { k: 1, starts: 17n, total: -2n, rows: 2n },
+      { k: 2, starts: 10n, total: 6n, rows: 2n },
+    ])
+    await stop()
+  })
+
+  test('over any rows and sessions: what is not a letter is in the sums', { timeout }, async () => {
+    const value = fc.oneof(fc.constantFrom(most, -most - 1n, most / 2n, -most / 2n), fc.bigInt(-20n, 20n))
+    const row = fc.record({ k: fc.integer({ min: 1, max: 2 }), second: fc.integer({ min: 0, max: 40 }), n: value })
+    let seen = 0
+    await holds(
+      fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+      async (batches) => {
+        const stream = new MemoryStream(engine(), { id: t.int(), k: t.int(), at: t.timestamp(), n: t.long() })
+        const frame = stream
+          .toDF()
+          .groupBy(expr("session_window(at, '5 seconds')").alias('w') as never, 'k')
+          .agg(() => ({ total: expr('sum(n)') as never, rows: expr('count(id)') as never }))
+          .selectExpr('k', 'cast(w.start as long) as start', 'total', 'rows')
+        const { step, stop } = await keep(frame, 'complete')
+        try {
+          const kept: { k: number; second: number; n: bigint }[] = []
+          let id = 0
+          let shown: Row[] = []
+          for (const batch of batches) {
+            const given = batch.map((each) => ({ ...each, id: ++id }))
+            const { rows, letters } = await step(() =>
+              stream.addData(...given.map(({ id, k, second, n }) => ({ id, k, at: new Date(second * 1000), n }))),
+            )
+            const out = new Set(ids(letters as never))
+            kept.push(...given.filter(({ id }) => !out.has(id)))
+            seen += out.size
+            shown = rows
+          }
+          const expected: object[] = []
+          for (const k of [1, 2]) {
+            let end = Number.NEGATIVE_INFINITY
+            for (const { second, n } of kept.filter((each) => each.k === k).sort((a, b) => a.second - b.second)) {
+              const last = expected.at(-1) as { total: bigint; rows: bigint } | undefined
+              if (second <= end) Object.assign(last!, { total: last!.total + n, rows: last!.rows + 1n })
+              else expected.push({ k, start: BigInt(second), total: n, rows: 1n })
+              end = second + 5
+            }
+          }
+          const order = (rows: readonly object[]) =>
+            (rows as Row[]).toSorted((a, b) => Number(a['k']) - Number(b['k']) || Number(a['start']) - Number(b['start']))
+          expect(order(shown)).toEqual(order(expected))
+        } finally {
+          await stop()
+          await rm(join(folder, 'checkpoint'), { recursive: true })
+        }
+      },
+      10,
+    )
+    expect(seen).toBeGreaterThan(0)
+  })
+
   test('over any rows: what is not a letter is in the sums, and only where a sum would not fit are there letters', {
     timeout,
   }, async () => {
