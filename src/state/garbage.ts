@@ -48,7 +48,7 @@ export function findGarbage(inventory: StateInventory, question: GarbageQuestion
   )
   const isRestored = (file: VersionFile) => restore.some((point) => readsChangelog(question.manifestOf(point)!, file.version))
   const kept = inventory.manifests.filter((file) => file === base || file.version > base.version || restore.includes(file))
-  // a newer manifest may need older changelogs than the base: of a group that was empty, and has no snapshot since, it asks for all
+  // a newer manifest needs no older changelogs than the base (GroupSnapshots.ranges); all are asked, since what is gone does not come back
   const newer = kept.filter((file) => file === base || file.version > base.version)
   const through = Math.min(...newer.flatMap((file) => question.manifestOf(file) ?? []).map(exactThrough))
   const named = new Set(

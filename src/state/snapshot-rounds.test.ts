@@ -24,6 +24,10 @@ class SlowFiles extends MemoryFiles {
     if (this.isSlow && path.includes('/snapshots/')) await new Promise<void>((resolve) => this.#held.push(resolve))
     return super.createExclusive(path, bytes)
   }
+  /** None of those that wait ever goes on. */
+  lose(): void {
+    this.#held = []
+  }
   /** Lets so many of those that wait go on. */
   async release(count = Number.POSITIVE_INFINITY): Promise<void> {
     for (const resume of this.#held.splice(0, count)) resume()
@@ -44,10 +48,15 @@ class Lab {
   constructor(batchesToRetain: number) {
     this.#batchesToRetain = batchesToRetain
   }
-  async start(): Promise<void> {
+  /** `dies`: what is on its way is lost, and the run before does nothing more. */
+  async start({ dies = false } = {}): Promise<void> {
     this.files.isSlow = false
-    await this.files.release()
-    await this.state?.close()
+    // a database is let go of by the end of its process, and this one goes on
+    if (dies && !isRocksdb()) this.files.lose()
+    else {
+      await this.files.release()
+      await this.state?.close()
+    }
     this.#epoch++
     this.state = await openQueryState({
       files: this.files,
@@ -69,10 +78,17 @@ class Lab {
     expect(plainRows(this.state.store(0).scan())).toEqual(plainRows([this.#expected()]))
     this.files.isSlow = true
   }
-  async batch(ids: readonly number[]): Promise<void> {
+  async batch(ids: readonly number[], gone: readonly number[] = []): Promise<void> {
     const rows = ids.map((id) => ({ id, count: 1n }))
     this.state.store(0).merge(keyed(schema, rows))
     for (const id of ids) this.model.set(id, (this.model.get(id) ?? 0n) + 1n)
+    this.state.store(0).remove(
+      keyed(
+        schema,
+        gone.map((id) => ({ id, count: 0n })),
+      ).keyIds,
+    )
+    for (const id of gone) this.model.delete(id)
     await this.state.commit()
     this.commits.set(++this.#version, this.#epoch)
     this.clock.advance(1000)
@@ -116,13 +132,18 @@ test.skipIf(isRocksdb())(
   },
 )
 
+const someId = fc.integer({ min: 0, max: 11 })
 const step = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('batch' as const), ids: fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 3 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('batch' as const),
+      ids: fc.array(someId, { maxLength: 3 }),
+      gone: fc.array(someId, { maxLength: 2 }),
+    }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release' as const), count: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const), dies: fc.boolean() }) },
 )
 
 test('whatever is on its way, a restart finds the rows', async () => {
@@ -134,9 +155,9 @@ test('whatever is on its way, a restart finds the rows', async () => {
         const lab = new Lab(retained)
         await lab.start()
         for (const action of steps) {
-          if (action.kind === 'batch') await lab.batch(action.ids)
+          if (action.kind === 'batch') await lab.batch(action.ids, action.gone)
           else if (action.kind === 'release') await lab.files.release(action.count)
-          else await lab.start()
+          else await lab.start({ dies: action.dies })
         }
         await lab.start()
         await (lab.state as FileQueryState).settled()
