@@ -1,4 +1,4 @@
-/** `npm run bench -- <name> [--json]`: answers one question with ratios measured in one run. */
+/** `npm run bench -- <name> [--json] [--short] [--events n]`: answers one question with ratios measured in one run. */
 import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly say: (line: string) => void
   /** A much smaller run that only shows that the bench works. */
   readonly short: boolean
+  /** How many events to measure over, where a bench has such a size (nexmark): more of them make what a query costs once count for less. */
+  readonly events: number | undefined
 }
 export type Bench = (options: BenchOptions) => Promise<BenchResult>
 
@@ -18,13 +20,18 @@ const names = readdirSync(import.meta.dirname)
   .map((file) => file.slice(0, -3))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false }, events: { type: 'string' } },
 })
 const [name] = positionals
 if (!name || !names.includes(name)) {
-  console.error(`usage: npm run bench -- <${names.join(' | ')}> [--json] [--short]`)
+  console.error(`usage: npm run bench -- <${names.join(' | ')}> [--json] [--short] [--events n]`)
+  process.exit(2)
+}
+const events = values.events === undefined ? undefined : Number(values.events)
+if (events !== undefined && !(Number.isInteger(events) && events >= 1000)) {
+  console.error(`--events ${values.events}: give a whole number from 1000`)
   process.exit(2)
 }
 const { default: bench } = (await import(`./${name}.ts`)) as { default: Bench }
-const result = await bench({ say: (line) => values.json || console.log(line), short: values.short })
+const result = await bench({ say: (line) => values.json || console.log(line), short: values.short, events })
 console.log(values.json ? JSON.stringify({ bench: name, ...result }) : result)
