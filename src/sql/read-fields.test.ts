@@ -107,9 +107,9 @@ test('fields that are read by themselves are those of the whole structs, in good
   await fc.assert(fc.asyncProperty(asked, check), { numRuns: Number(process.env['MILLRACE_FIELD_RUNS'] ?? 30) })
 })
 
-test('a time that nobody reads is not looked at, one that is read is', async () => {
-  const lines = ['{"a":{"n":1,"at":"no time"}}']
-  const read = async (path: string) => {
+test('a value that nobody reads is not looked at, one that is read is', async () => {
+  const lines = ['{"a":{"n":1,"at":"no time","text":"ü"}}']
+  const read = async (path: 'n' | 'at', lines: string[]) => {
     const sql = await engine.beginBatch({ batchTimestampMs: 0, salt: 'salt' })
     try {
       const fields = [{ column: 1, path: [path] }]
@@ -122,6 +122,8 @@ test('a time that nobody reads is not looked at, one that is read is', async () 
       await sql.close()
     }
   }
-  expect(await read('n')).toEqual({ objects: [{ '⟦field 0⟧': 1 }], corrupt: 0 })
-  expect(await read('at')).toEqual({ objects: [{ '⟦field 0⟧': null }], corrupt: 1 })
+  expect(await read('n', lines)).toEqual({ objects: [{ '⟦field 0⟧': 1 }], corrupt: 0 })
+  expect(await read('n', ['{"a":{"n":1,"inner":{"n":"two"}}}'])).toEqual({ objects: [{ '⟦field 0⟧': 1 }], corrupt: 0 })
+  expect(await read('n', ['{"a":{"n":"two"}}'])).toEqual({ objects: [{ '⟦field 0⟧': null }], corrupt: 1 })
+  expect(await read('at', lines)).toEqual({ objects: [{ '⟦field 0⟧': null }], corrupt: 1 })
 })
