@@ -16,7 +16,9 @@ import { listLog } from './log-files.ts'
 import { DeltaMergeBuilder } from './merge-builder.ts'
 import { type OptimizeMetrics, optimizeTable } from './optimize.ts'
 import { checkReadable } from './protocol.ts'
+import { type RestoreMetrics, restoreTable } from './restore.ts'
 import { readSnapshot } from './snapshot.ts'
+import { asOfTime, asOfVersion } from './source-options.ts'
 import { accessTo, changeTable, type TableAccess, type TableView, viewOf } from './transaction.ts'
 import { type VacuumOptions, vacuumTable } from './vacuum.ts'
 
@@ -108,6 +110,15 @@ export class DeltaTable {
    */
   async vacuum(retentionHours?: number, options: VacuumOptions = {}): Promise<string[]> {
     return vacuumTable(this.#access(), retentionHours, options)
+  }
+
+  /** Makes the table what it was after that commit, as a new commit. */
+  async restoreToVersion(version: number): Promise<RestoreMetrics> {
+    return restoreTable(this.#access(), asOfVersion(version))
+  }
+  /** The same by a time (`2026-01-31`, `2026-01-31T12:00:00Z`; without an offset UTC): the newest commit that was there then. */
+  async restoreToTimestamp(timestamp: string | Date): Promise<RestoreMetrics> {
+    return restoreTable(this.#access(), asOfTime('restoreToTimestamp', timestamp instanceof Date ? timestamp.toISOString() : timestamp))
   }
 
   async #changeRows(condition: Condition | undefined, set: ValuesOf | null): Promise<RowChangeMetrics> {

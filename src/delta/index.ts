@@ -11,5 +11,6 @@ export { type DeltaOptimizeBuilder, DeltaTable, type RowChangeMetrics } from './
 export type { Condition, Values, ValuesOf } from './expressions.ts'
 export type { DeltaMergeBuilder, InsertClause, MergeMetrics, UpdateClause } from './merge-builder.ts'
 export type { OptimizeMetrics } from './optimize.ts'
+export type { RestoreMetrics } from './restore.ts'
 export type { VacuumOptions } from './vacuum.ts'
 export { deltaSinkProvider, deltaSourceProvider }

@@ -85,12 +85,23 @@ function pointOf(options: Options, versionName: string, timeName: string): AsOf 
     })
   }
   if (version !== undefined) return { version }
-  if (time === undefined) return null
+  return time === undefined ? null : asOfTime(timeName, time)
+}
+/** InvalidQueryError DELTA_TIMESTAMP_INVALID. */
+export function asOfTime(name: string, time: string): NonNullable<AsOf> {
   const timestampMs = parseTime(time)
   if (!Number.isNaN(timestampMs)) return { timestampMs }
   throw new InvalidQueryError('DELTA_TIMESTAMP_INVALID', {
-    what: `${timeName} is ${JSON.stringify(time)}, which is no time`,
+    what: `${name} is ${JSON.stringify(time)}, which is no time`,
     todo: 'write it as 2026-01-31 or 2026-01-31T12:00:00Z; without an offset it is UTC',
+  })
+}
+/** InvalidQueryError DELTA_VERSION_INVALID. */
+export function asOfVersion(version: number): NonNullable<AsOf> {
+  if (Number.isSafeInteger(version) && version >= 0) return { version }
+  throw new InvalidQueryError('DELTA_VERSION_INVALID', {
+    what: `restoreToVersion was given ${version}, which is no version`,
+    todo: 'give a whole number from 0 up: history() has them',
   })
 }
 /** Without an offset, in UTC. */

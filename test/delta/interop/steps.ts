@@ -39,4 +39,7 @@ export async function writtenByOther(
   await table.optimize().executeCompaction()
   same(`${other} reads its table after a delete, a merge and a compaction`, await jobs.do('read', { path }), await rowsOf(engine, path))
   same('and its changes', await jobs.do('feed', { path }), await feedOf(engine, path))
+  const first = await rowsOf(engine, path, { versionAsOf: '0' })
+  await table.restoreToVersion(0)
+  same(`${other} reads its table as Millrace has restored it`, await jobs.do('read', { path }), first)
 }
