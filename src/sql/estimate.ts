@@ -2,16 +2,15 @@
  * How many rows a scan is going to give, where DuckDB doesn't know: of a file of JSON it expects 42. A join would then keep the stream's rows in memory, all
  * of them, and send those of a small table past them. So beside the scan stands one of a table function that gives nothing and says that it gives so many.
  */
-import type { Schema } from '../data/schema.ts'
 import { bindings } from './bindings.ts'
-import { columnName, duckType } from './duck-types.ts'
+import { columnName } from './duck-types.ts'
 
 const functionName = 'millrace_no_rows'
 
-/** A SELECT of the schema's columns that gives no rows, and is expected to give so many. */
-export function noRows(schema: Schema, expected: number): string {
+/** A SELECT of columns of these SQL types that gives no rows, and is expected to give so many. */
+export function noRows(types: readonly string[], expected: number): string {
   // plain nulls would let a filter above be known to keep nothing, and the scan with its estimate be left out
-  const list = schema.fields.map(({ type }, i) => `CASE WHEN nothing > 0 THEN NULL::${duckType(type)} END AS ${columnName(i)}`)
+  const list = types.map((type, i) => `CASE WHEN nothing > 0 THEN NULL::${type} END AS ${columnName(i)}`)
   return `SELECT ${list.join(', ') || '1'} FROM ${functionName}(${Math.round(expected)})`
 }
 

@@ -44,7 +44,9 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
     return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
   }
   const { selects, signatures } = await strictSelects(request, files)
-  return { select: selects.join(' UNION ALL '), files, estimatedRows: estimateOf(files), count: { kind: 'profile', signatures }, mending }
+  const types = request.schema.fields.map(({ type }, i) => (isRead(request, i) ? duckType(type) : unread))
+  const expected = { rows: estimateOf(files), types }
+  return { select: selects.join(' UNION ALL '), files, expected, count: { kind: 'profile', signatures }, mending }
 }
 
 const recordBytes = 256
@@ -134,7 +136,7 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
     if (i === corrupt) return { kind: 'corrupt' }
     const { needed } = request
-    if (needed && !needed.columns.has(i)) return { kind: 'value', value: `NULL::${duckType(type)}` }
+    if (!isRead(request, i)) return { kind: 'value', value: `NULL::${unread}` }
     if (needed === undefined || i < ownCount(request)) return valueColumn(quoteName(name), name, type, formats)
     const { column, path } = needed.fields[i - ownCount(request)]!
     const own = request.schema.names[column]!
@@ -142,6 +144,11 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
     return valueColumn(field, [own, ...path].join('.'), type, formats)
   })
 }
+/** Whether anybody reads a column; of another one the SELECT has nulls, in a type of which a table can hold many for little. */
+function isRead({ needed }: ReadRequest, index: number): boolean {
+  return needed?.columns.has(index) ?? true
+}
+const unread = 'BOOLEAN'
 /** A value of the files, by the SQL that reads it and what messages call it. */
 function valueColumn(column: string, name: string, type: DataType, formats: TimeFormats): StrictColumn {
   const parse = (type: DataType) => (text: string) => parsed(text, type, formats)

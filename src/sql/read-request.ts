@@ -15,8 +15,8 @@ export interface InputFile {
 export interface FileScan {
   readonly select: string
   readonly files: readonly InputFile[]
-  /** How many rows there may be, roughly, where DuckDB has no idea. */
-  readonly estimatedRows?: number
+  /** How many rows there may be, roughly, where DuckDB has no idea; and the SQL types of the SELECT's columns. */
+  readonly expected?: { readonly rows: number; readonly types: readonly string[] }
   /** How one learns how many rows it delivers: from the profile of the statement that reads it (the sum of these scans), from the
    *  Parquet files' own metadata, or by counting it once it is a table (`table`: it is made one before anything else reads it). */
   readonly count:

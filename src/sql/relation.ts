@@ -60,8 +60,8 @@ export class SqlRelation implements Relation {
       case 'table':
         return `SELECT * FROM ${form.name}`
       case 'files': {
-        const { select, estimatedRows } = form.scan
-        return isJoined && estimatedRows !== undefined ? `${select} UNION ALL ${noRows(this.schema, estimatedRows)}` : select
+        const { select, expected } = form.scan
+        return isJoined && expected ? `${select} UNION ALL ${noRows(expected.types, expected.rows)}` : select
       }
       case 'select': {
         const joins = isJoined || / JOIN /.test(form.sql)
