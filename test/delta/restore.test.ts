@@ -6,8 +6,11 @@ import { deltaPlace } from './place.ts'
 
 const place = deltaPlace()
 const fields = { n: t.int(), s: t.string().nullable() }
-const write = (rows: { n: number; s: string | null }[], mode: 'append' | 'overwrite' = 'append', options: Record<string, string | boolean> = {}) =>
-  place.engine.createDataFrame(rows, fields).write.format('delta').mode(mode).options(options).save(place.table())
+const write = (
+  rows: { n: number; s: string | null }[],
+  mode: 'append' | 'overwrite' = 'append',
+  options: Record<string, string | boolean> = {},
+) => place.engine.createDataFrame(rows, fields).write.format('delta').mode(mode).options(options).save(place.table())
 const ns = async () => (await place.rows()).map((row) => JSON.parse(row).n)
 
 test('the rows, columns and properties of an earlier version come back, and the way back is open', async () => {
