@@ -34,18 +34,25 @@ export interface Block {
   readonly timeUsOf: (i: number) => number
 }
 export function blockOf({ rows, idOf, timeUsOf }: Block): ColumnBatch {
-  // by halves: bigints would be garbage, which is collected while the next batch is measured
-  const long = (type: 'long' | 'timestamp', f: (i: number) => number): DataColumn => {
-    const halves = new Int32Array(2 * rows)
-    for (let i = 0; i < rows; i++) {
-      const value = Math.floor(f(i))
-      halves[2 * i] = value % 2 ** 32
-      halves[2 * i + 1] = Math.floor(value / 2 ** 32)
-    }
-    return { kind: 'fixed', type, data: new BigInt64Array(halves.buffer), valid: null }
-  }
+  const long = (type: 'long' | 'timestamp', f: (i: number) => number): DataColumn => ({
+    kind: 'fixed',
+    type,
+    data: longs(rows, f),
+    valid: null,
+  })
   const prices: DataColumn = { kind: 'fixed', type: 'double', data: Float64Array.from({ length: rows }, (_, i) => i / 8), valid: null }
   return { schema, length: rows, columns: [long('long', idOf), long('timestamp', timeUsOf), prices] }
+}
+
+/** Whole numbers as longs, by halves: bigints would be garbage, which is collected while the next batch is measured. */
+export function longs(rows: number, valueOf: (i: number) => number): BigInt64Array {
+  const halves = new Int32Array(2 * rows)
+  for (let i = 0; i < rows; i++) {
+    const value = Math.floor(valueOf(i))
+    halves[2 * i] = value % 2 ** 32
+    halves[2 * i + 1] = Math.floor(value / 2 ** 32)
+  }
+  return new BigInt64Array(halves.buffer)
 }
 
 export interface Running {

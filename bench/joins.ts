@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DataColumn as Column, type ColumnBatch, type Engine, type Field, MemoryStream, millrace, Schema, t } from 'millrace'
+import { longs } from './flow.ts'
 import type { Bench } from './run.ts'
 
 const impressions = { ad: t.long(), shown: t.timestamp(), campaign: t.string() }
@@ -45,20 +46,30 @@ export default bench
 
 /** A row for each number from `first` on, in disorder, over `spreadUs` microseconds. */
 function block(schema: Schema, first: number, rows: number, fromUs: number, spreadUs: number): ColumnBatch {
-  const ids = BigInt64Array.from({ length: rows }, (_, i) => BigInt(first + ((i * 7919) % rows)))
-  const times = BigInt64Array.from(ids, (id) => BigInt(fromUs + Math.floor(((Number(id) - first) / rows) * spreadUs)))
-  const fixed = (type: 'long' | 'timestamp', data: BigInt64Array): Column => ({ kind: 'fixed', type, data, valid: null })
+  const idOf = (i: number) => first + ((i * 7919) % rows)
+  const fixed = (type: 'long' | 'timestamp', f: (i: number) => number): Column => ({
+    kind: 'fixed',
+    type,
+    data: longs(rows, f),
+    valid: null,
+  })
   const last = schema.fields[2]!.type === 'double' ? prices(rows) : campaigns(rows)
-  return { schema, length: rows, columns: [fixed('long', ids), fixed('timestamp', times), last] }
+  return {
+    schema,
+    length: rows,
+    columns: [fixed('long', idOf), fixed('timestamp', (i) => fromUs + Math.floor(((idOf(i) - first) / rows) * spreadUs)), last],
+  }
 }
 function prices(rows: number): Column {
   return { kind: 'fixed', type: 'double', data: Float64Array.from({ length: rows }, (_, i) => i / 8), valid: null }
 }
 function campaigns(rows: number): Column {
-  const texts = Array.from({ length: rows }, (_, i) => `campaign-${i % 100}`)
+  const texts = Array.from({ length: 100 }, (_, i) => new TextEncoder().encode(`campaign-${i}`))
   const offsets = new Uint32Array(rows + 1)
-  for (let i = 0; i < rows; i++) offsets[i + 1] = offsets[i]! + texts[i]!.length
-  return { kind: 'bytes', type: 'string', offsets, heap: new TextEncoder().encode(texts.join('')), valid: null }
+  for (let i = 0; i < rows; i++) offsets[i + 1] = offsets[i]! + texts[i % 100]!.length
+  const heap = new Uint8Array(offsets[rows]!)
+  for (let i = 0; i < rows; i++) heap.set(texts[i % 100]!, offsets[i])
+  return { kind: 'bytes', type: 'string', offsets, heap, valid: null }
 }
 
 function openStreams(engine: Engine) {

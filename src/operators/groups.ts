@@ -85,7 +85,10 @@ async function rowsByKey(step: GroupsStep, { sql, inputs, watermarks }: StepCont
 function withoutLate(found: KeyedBatch): KeyedBatch {
   const { data } = found.rows.columns.at(-1) as FixedColumn
   if (!data.includes(1 as never)) return found
-  return takeKeys(found, Uint32Array.from(data.keys().filter((row) => data[row] === 0)))
+  const numbers = new Uint32Array(found.rows.length)
+  let count = 0
+  for (let row = 0; row < numbers.length; row++) if (data[row] === 0) numbers[count++] = row
+  return takeKeys(found, numbers.subarray(0, count))
 }
 
 async function initialStates(step: GroupsStep, { sql, query, initialState }: StepContext): Promise<RowGroups | null> {

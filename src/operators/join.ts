@@ -211,11 +211,16 @@ async function lookUp(
   if (rows.length === 0) return { stored, rows: null }
   const numbered = step.how !== 'inner'
   const { columns, rowsSchema } = step[name]
-  const numbers: Column[] = numbered
-    ? [{ kind: 'fixed', type: 'int', data: Int32Array.from({ length: rows.length }, (_, i) => -1 - i), valid: null }]
-    : []
+  const numbers: Column[] = numbered ? [{ kind: 'fixed', type: 'int', data: countDown(rows.length), valid: null }] : []
   const schema = new Schema(rowsSchema.fields.slice(0, columns + numbers.length))
   return { stored, rows: await sql.load({ schema, length: rows.length, columns: [...rows.columns.slice(0, columns), ...numbers] }) }
+}
+
+/** -1, -2, … */
+function countDown(length: number): Int32Array {
+  const numbers = new Int32Array(length)
+  for (let i = 0; i < length; i++) numbers[i] = -1 - i
+  return numbers
 }
 
 function union(sql: StepSql, parts: readonly Rows[]): Rows {
@@ -297,9 +302,14 @@ function storeRight({ how }: JoinStep, right: Side, matched: Matched, watermarks
   const boundUs = stateWatermarkUs(right, watermarks)
   if (boundUs === null) return storeRows(right, () => true)
   const { data, valid } = right.fresh.rows.columns[eventTimeIndex(right.schema)!] as FixedColumn
+  // by halves of 64 bits: each bigint would be an object
+  const words = new Int32Array(data.buffer, data.byteOffset, 2 * right.fresh.rows.length)
+  const boundHigh = Number(boundUs >> 32n)
+  const boundLow = Number(boundUs & 0xffff_ffffn)
   const isOuter = how === 'right' || how === 'full'
   const flags = isOuter ? flagsOf(right.fresh.rows) : null
-  const isDue = (i: number) => (valid === null || valid[i] === 1) && (data as BigInt64Array)[i]! <= boundUs
+  const isReached = (i: number) => words[2 * i + 1]! < boundHigh || (words[2 * i + 1] === boundHigh && words[2 * i]! >>> 0 <= boundLow)
+  const isDue = (i: number) => (valid === null || valid[i] === 1) && isReached(i)
   return storeRows(right, (i) => !isDue(i) || flags?.[i] === 0)
 }
 
@@ -324,7 +334,9 @@ function evict(side: Side, watermarks: BatchWatermarks): { readonly removed: num
   const { rows, removed } = side.store.evict(boundUs, side.step.unmatchedSql !== null)
   if (side.step.unmatchedSql === null || removed === 0) return { removed, unmatched: null }
   const flags = flagsOf(rows)
-  const left = Uint32Array.from(flags.keys().filter((i) => flags[i] === 0))
+  let count = 0
+  for (let i = 0; i < flags.length; i++) if (flags[i] === 0) count++
+  const left = rowsWithFlag(flags, 0, count)
   if (left.length === 0) return { removed, unmatched: null }
   const { rows: unmatched } = left.length === flags.length ? { rows } : takeKeys({ keyIds: new Uint32Array(flags.length * 4), rows }, left)
   return { removed, unmatched }

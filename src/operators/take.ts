@@ -1,5 +1,6 @@
 import { type BytesColumn, type Column, type ColumnBatch, type FixedArray, type FixedColumn, fixedArray } from '../data/column-batch.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
+import { copyBytes } from '../state/string-heap.ts'
 
 /** The given rows of a batch with their identities, in the order given. */
 export function takeKeys({ keyIds, rows }: KeyedBatch, numbers: Uint32Array): KeyedBatch {
@@ -89,8 +90,7 @@ export function takeColumn(column: Column, rows: Uint32Array): Column {
   const offsets = new Uint32Array(rows.length + 1)
   for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + column.offsets[rows[i]! + 1]! - column.offsets[rows[i]!]!
   const heap = new Uint8Array(offsets[rows.length]!)
-  for (let i = 0; i < rows.length; i++)
-    heap.set(column.heap.subarray(column.offsets[rows[i]!]!, column.offsets[rows[i]! + 1]!), offsets[i]!)
+  for (let i = 0; i < rows.length; i++) copyBytes(heap, offsets[i]!, column.heap, column.offsets[rows[i]!]!, offsets[i + 1]! - offsets[i]!)
   return { ...column, offsets, heap, valid }
 }
 
