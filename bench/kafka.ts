@@ -2,6 +2,7 @@
  * How fast does the Yahoo streaming benchmark run from Kafka, with the broker on the same cores? JSON values, a durable checkpoint, and the
  * counts of every campaign and window checked at the end. Then from Kafka to Kafka, exactly once: records a second, and the time of a record. Where SPARK_PYTHON names a Python with pyspark 4.2.0, Spark runs the same query. Needs Java and Maven for the broker (test/kafka); without them it says so.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +55,8 @@ const bench: Bench = async ({ say, short }) => {
     )
     const withSpark = sparks === undefined ? {} : { sparkRecordsPerSecond: sparks, sparkRatio: round(recordsPerSecond / sparks) }
     const copies = await copyRates(engine, broker.bootstrap, topic, work, events, short, say)
+    // the gigabytes that the rounds before have written would be on their way to the disk that the checkpoint waits for
+    spawnSync('sync')
     const latency = await latencies(engine, broker.bootstrap, join(work, 'latency'), short ? 3 : 20)
     say(`1,000 records/s from Kafka to Kafka: ${latency.p50Ms} ms p50, ${latency.p99Ms} ms p99, ${latency.maxMs} ms at most`)
     const { p50Ms, p99Ms } = latency
