@@ -380,6 +380,21 @@ export interface GroupedRows {
   readonly windowed: Windowed
 }
 
+/** For `groupedRows`: its input is the only one, whose columns stand at `positions`, with `number` (SQL over a window) as column `at` behind them. */
+export function overNumberedInput(
+  plan: Aggregate,
+  positions: readonly (number | undefined)[],
+  at: number,
+  number: 'row_number() OVER ()' | 'row_number() OVER () - 1',
+): Compilation {
+  return {
+    names: newNames(),
+    inputs: [],
+    boundary: (node, _needed, inner) =>
+      node === plan.input ? selectFrom(`(SELECT x.*, ${number} AS c${at} FROM ⟦0⟧ AS x)`, [...positions, at], inner.names) : undefined,
+  }
+}
+
 /** The input of an aggregation, with its windows, and its keys over it; with the columns `also` of the input beside what they read. */
 export function groupedRows(plan: Aggregate, c: Compilation, also: Iterable<number> = []): GroupedRows {
   const expressions = [...plan.keys, ...plan.aggregates].map((named) => named.expression)

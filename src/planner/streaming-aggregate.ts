@@ -9,7 +9,7 @@ import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { cellsByKey, type GroupKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateCells, lateSchema, named, neededForLate } from './late-rows.ts'
-import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, readInput } from './plan-sql.ts'
+import { aggregatesIn, type Compilation, groupBySql, groupedRows, outputColumns, overNumberedInput, readInput } from './plan-sql.ts'
 import { newNames, renderSelect, type Select, selectFrom, windowBound } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { LateInput, PhysicalNode, StatefulAggregate, StatefulSession } from './streaming-plan.ts'
@@ -129,14 +129,7 @@ function lateGroupedRows(
 ): LateInput {
   const at = input.schema.fields.length
   const rowNumber = plan.input.schema.fields.length
-  const c: Compilation = {
-    names: newNames(),
-    inputs: [],
-    boundary: (node, _needed, inner) =>
-      node === plan.input
-        ? selectFrom(`(SELECT x.*, row_number() OVER () AS c${at} FROM ⟦0⟧ AS x)`, [...positions, at], inner.names)
-        : undefined,
-  }
+  const c = overNumberedInput(plan, positions, at, 'row_number() OVER ()')
   const { select, keys, scope, windowed } = groupedRows(plan, c, [...neededForLate(wanted, plan.input), rowNumber])
   const index = plan.keys.findIndex((_, i) => hasWatermark(plan, i))
   const [key, written] = [keys[index]!, plan.keys[index]!.expression]

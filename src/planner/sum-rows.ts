@@ -3,8 +3,8 @@ import type { StateSchema, StateValue } from '../data/state-schema.ts'
 import type { Field } from '../data/types.ts'
 import type { Aggregate } from '../plan/logical-plan.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
-import { type Compilation, groupedRows } from './plan-sql.ts'
-import { newNames, renderSelect, selectFrom } from './select-sql.ts'
+import { groupedRows, overNumberedInput } from './plan-sql.ts'
+import { renderSelect } from './select-sql.ts'
 import { splitSession } from './session-sql.ts'
 import { type PlannedAccumulators, planAccumulators } from './streaming-aggregate.ts'
 import type { PhysicalNode, SessionSumRows, SumRows } from './streaming-plan.ts'
@@ -98,14 +98,7 @@ export function withoutErrors(partials: PlannedAccumulators['partials']): Planne
 function numberedRows({ plan, input, positions, lineageOf }: Pick<Sums, 'plan' | 'input' | 'positions' | 'lineageOf'>) {
   const number = input.schema.fields.length
   const rowNumber = plan.input.schema.fields.length
-  const c: Compilation = {
-    names: newNames(),
-    inputs: [],
-    boundary: (node, _needed, inner) =>
-      node === plan.input
-        ? selectFrom(`(SELECT x.*, row_number() OVER () - 1 AS c${number} FROM ⟦0⟧ AS x)`, [...positions, number], inner.names)
-        : undefined,
-  }
+  const c = overNumberedInput(plan, positions, number, 'row_number() OVER () - 1')
   const { select, keys, scope } = groupedRows(plan, c, [rowNumber])
   // planned over other names, the accumulators are the same ones in the same order
   const { partials } = planAccumulators(plan, scope, new Set(), lineageOf)
