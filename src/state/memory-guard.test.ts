@@ -31,41 +31,8 @@ test('without a limit it says nothing', () => {
   expect(told).toEqual([])
 })
 
-test('a batch that goes past the limit is not committed, and a state that is past it is not begun with', async () => {
-  const schema: StateSchema = { keys: [{ name: 'id', type: 'int', nullable: false }], values: [], eventTime: null }
-  const files = new MemoryFiles()
-  const open = (version: number, limitBytes?: number) =>
-    openQueryState({
-      files,
-      folder: '/checkpoint/state',
-      queryId: 'query-1',
-      epoch: version + 1,
-      version,
-      epochOf: async () => undefined,
-      operators: [{ operatorId: 0, name: 'dedupe', schema }],
-      keyGroups: 4,
-      partitions: 1,
-      checkFence: async () => {},
-      clock: new ManualClock(0),
-      provider: { kind: 'memory', warn, ...(limitBytes === undefined ? {} : { limitBytes }) },
-    })
-  const rows = (count: number) =>
-    keyed(
-      schema,
-      Array.from({ length: count }, (_, id) => ({ id })),
-    )
-  const limited = await open(0, 100_000)
-  limited.store(0).insert(rows(10_000))
-  await expect(limited.commit()).rejects.toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
-  expect([...files.content.keys()]).toEqual([])
-  const free = await open(0)
-  free.store(0).insert(rows(10_000))
-  await free.commit()
-  await expect(open(1, 100_000)).rejects.toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
-  expect((await open(1, 10_000_000)).metrics.numRows).toBe(10_000)
-})
-
-test('it is looked at within a batch, and while a state is loaded: nobody waits until it is whole', async () => {
+/** A state of ints as keys in files of its own, opened at a version, with a limit or without. */
+function states() {
   const schema: StateSchema = { keys: [{ name: 'id', type: 'int', nullable: false }], values: [], eventTime: null }
   const files = new MemoryFiles()
   const open = (version: number, limitBytes?: number) =>
@@ -88,6 +55,24 @@ test('it is looked at within a batch, and while a state is loaded: nobody waits 
       schema,
       Array.from({ length: count }, (_, id) => ({ id: from + id })),
     )
+  return { files, open, rows }
+}
+
+test('a batch that goes past the limit is not committed, and a state that is past it is not begun with', async () => {
+  const { files, open, rows } = states()
+  const limited = await open(0, 100_000)
+  limited.store(0).insert(rows(0, 10_000))
+  await expect(limited.commit()).rejects.toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
+  expect([...files.content.keys()]).toEqual([])
+  const free = await open(0)
+  free.store(0).insert(rows(0, 10_000))
+  await free.commit()
+  await expect(open(1, 100_000)).rejects.toThrow(expect.objectContaining({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' }))
+  expect((await open(1, 10_000_000)).metrics.numRows).toBe(10_000)
+})
+
+test('it is looked at within a batch, and while a state is loaded: nobody waits until it is whole', async () => {
+  const { open, rows } = states()
   const limited = await open(0, 300_000)
   limited.store(0).insert(rows(0, 1000))
   limited.checkMemory()
