@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { KafkaCluster } from '../../src/kafka/cluster.ts'
 
 type Ending = 'commit' | 'abort'
-/** Sends records to partition 0 within a transaction of their own, and ends it, or leaves it open to be ended later. */
+/**
+ * Sends records to partition 0 within a transaction of their own, and ends it, or leaves it open to be ended later. What has ended is seen by a reader of
+ * read_committed from then on.
+ */
 export async function transaction(
   cluster: KafkaCluster,
   topic: string,
@@ -14,7 +17,8 @@ export async function transaction(
   const id = `transaction-${randomUUID()}`
   const coordinator = await cluster.retrying('a coordinator was asked for', () => cluster.coordinatorOf('transaction', id))
   const retry = <T>(call: () => Promise<T>) => cluster.retrying('a transaction of the test', call)
-  const { producerId, producerEpoch } = await retry(() => cluster.request(coordinator, [library.initProducerIdV4.api], id, 60_000, -1n, -1))
+  const begin = () => retry(() => cluster.request(coordinator, [library.initProducerIdV4.api], id, 60_000, -1n, -1))
+  const { producerId, producerEpoch } = await begin()
   const added = [{ transactionalId: id, producerId, producerEpoch, verifyOnly: false, topics: [{ name: topic, partitions: [0] }] }]
   await retry(() => cluster.request(coordinator, [library.addPartitionsToTxnV5.api], added as never))
   const messages = values.map((value) => ({
@@ -35,6 +39,8 @@ export async function transaction(
   )
   const end = async (how: Ending) => {
     await retry(() => cluster.request(coordinator, [library.endTxnV4.api], id, producerId, producerEpoch, how === 'commit'))
+    // the coordinator answers before the partition knows the outcome; it begins anew (CONCURRENT_TRANSACTIONS until then) when that is written
+    await begin()
   }
   if (ending !== 'leave') await end(ending)
   return { end }
