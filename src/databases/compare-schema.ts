@@ -2,6 +2,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Schema } from '../data/schema.ts'
 import { type Field, typeText } from '../data/types.ts'
+import { findDeleteColumn, storedSchema } from './delete-column.ts'
 import type { Dialect, TableShape, WritePlan } from './dialect.ts'
 import { tableText } from './table-name.ts'
 
@@ -9,15 +10,20 @@ import { tableText } from './table-name.ts'
 export interface Wanted {
   readonly key: readonly string[]
   readonly onConflict: WritePlan['onConflict']
+  readonly deleteColumn: string | null
   readonly checkNullability: boolean
   readonly batchSize: number
 }
 
 /** Columns of a table that is to be created. InvalidQueryError where the schema can't be a table of this server. */
-export function newColumns(schema: Schema, { key }: Wanted, dialect: Dialect): { name: string; typeText: string; nullable: boolean }[] {
+export function newColumns(
+  schema: Schema,
+  { key, deleteColumn }: Wanted,
+  dialect: Dialect,
+): { name: string; typeText: string; nullable: boolean }[] {
   checkNames(schema, dialect)
   checkKeyColumns(schema, key)
-  return schema.fields.map((field) => {
+  return storedSchema(schema, findDeleteColumn(schema, deleteColumn, key)).fields.map((field) => {
     const { name, type, nullable } = field
     const text = dialect.columnType(type, key.includes(name))
     if (text === undefined) throw noType(field, dialect)
@@ -27,7 +33,7 @@ export function newColumns(schema: Schema, { key }: Wanted, dialect: Dialect): {
 
 /**
  * How rows of the schema go into a table, or why they don't: InvalidQueryError DATABASE_COLUMN_NOT_FOUND, DATABASE_COLUMN_TYPE_MISMATCH,
- * DATABASE_COLUMN_NOT_NULL, DATABASE_COLUMN_NEEDS_VALUE, DATABASE_KEY_NOT_UNIQUE, DATABASE_TABLE_UNFIT. Pure.
+ * DATABASE_COLUMN_NOT_NULL, DATABASE_COLUMN_NEEDS_VALUE, DATABASE_KEY_NOT_UNIQUE, DATABASE_TABLE_UNFIT, and those of findDeleteColumn. Pure.
  */
 export function planWrite(schema: Schema, shape: TableShape, wanted: Wanted, dialect: Dialect): WritePlan {
   const table = tableText(shape.table)
@@ -39,9 +45,11 @@ export function planWrite(schema: Schema, shape: TableShape, wanted: Wanted, dia
   }
   checkNames(schema, dialect)
   checkKeyColumns(schema, wanted.key)
-  const columns = schema.fields.map((field) => ({ field, column: columnFor(field, shape, dialect, wanted.checkNullability) }))
+  const deletes = findDeleteColumn(schema, wanted.deleteColumn, wanted.key)
+  const stored = storedSchema(schema, deletes)
+  const columns = stored.fields.map((field) => ({ field, column: columnFor(field, shape, dialect, wanted.checkNullability) }))
   const without = shape.columns.find(
-    (column) => !column.nullable && !column.fillsItself && !column.isGenerated && schema.field(column.name) === undefined,
+    (column) => !column.nullable && !column.fillsItself && !column.isGenerated && stored.field(column.name) === undefined,
   )
   if (without) {
     throw new InvalidQueryError('DATABASE_COLUMN_NEEDS_VALUE', {
@@ -58,7 +66,7 @@ export function planWrite(schema: Schema, shape: TableShape, wanted: Wanted, dia
       todo: 'change the table, or let the query create it',
     })
   }
-  return { table: shape.table, columns, key, onConflict, keyTakesNull, batchSize }
+  return { table: shape.table, columns, key, onConflict, keyTakesNull, deletes, batchSize }
 }
 
 function columnFor(field: Field, shape: TableShape, dialect: Dialect, checkNullability: boolean) {

@@ -5,6 +5,7 @@
 import type { RowSet } from '../data/row-set.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
 import type { DataType, Field } from '../data/types.ts'
+import type { DeleteColumn } from './delete-column.ts'
 import type { TableName } from './table-name.ts'
 
 /** What an error of a database means for who asked. */
@@ -74,7 +75,7 @@ export interface Dialect {
 /** How rows get into a table. */
 export interface WritePlan {
   readonly table: TableName
-  /** In the order of the batch's columns. */
+  /** In the order of the batch's columns, without the one that says what is deleted. */
   readonly columns: readonly { readonly field: Field; readonly column: TableColumn }[]
   /** Columns that tell rows apart; none where rows are only inserted. */
   readonly key: readonly string[]
@@ -82,11 +83,13 @@ export interface WritePlan {
   readonly onConflict: 'error' | 'update' | 'ignore'
   /** Whether `key` takes null as a value. */
   readonly keyTakesNull: boolean
+  /** Which rows take the one with their key away, in place of being written; only with `onConflict` = update. */
+  readonly deletes: DeleteColumn | null
   /** Rows in one statement, at most, where the server has no better way. */
   readonly batchSize: number
 }
 export interface Written {
-  /** Rows that are in the table now. */
+  /** Rows that were written, those that took one away among them. */
   readonly numRows: number
   readonly refused: readonly RefusedRecord[]
 }

@@ -1,7 +1,7 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { WritePlan } from './dialect.ts'
 
-/** Marks rows that have a null in a key which does not tell rows apart by nulls: each of them would be a new row whenever its batch is written. */
+/** `batch`: the columns that are stored. Marks rows that have a null in a key which does not tell rows apart by nulls: each of them would be a new row whenever its batch is written. */
 export function markNullKeys(plan: WritePlan, batch: ColumnBatch, unfit: Map<number, string>): void {
   if (plan.keyTakesNull) return
   for (const name of plan.key) {

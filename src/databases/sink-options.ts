@@ -3,6 +3,7 @@ import type { Options } from '../base/options.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
 import { queryOptions } from '../sinks/file-sink-options.ts'
 import { defaultNotesTable, notesTableOf, type Sharing } from './batch-notes.ts'
+import { refuseDeleteColumn } from './delete-column.ts'
 import type { WritePlan } from './dialect.ts'
 import type { Retries } from './retry.ts'
 import { parseTableName, type TableName } from './table-name.ts'
@@ -14,6 +15,7 @@ export const sinkOptionNames = [
   'dbtable',
   'key',
   'onConflict',
+  'deleteColumn',
   'createTable',
   'checkNullability',
   'batchSize',
@@ -29,6 +31,8 @@ export interface SinkOptions {
   readonly notesTable: TableName
   readonly key: readonly string[]
   readonly onConflict: WritePlan['onConflict']
+  /** The column that says which rows take one away. */
+  readonly deleteColumn: string | null
   readonly createTable: boolean
   readonly checkNullability: boolean
   readonly batchSize: number
@@ -53,12 +57,21 @@ export function sinkOptionsOf(options: Options, outputMode: OutputMode): SinkOpt
       todo: 'leave one of them out',
     })
   }
+  const onConflict = outputMode === 'update' ? 'update' : conflictOf(options, key)
+  const deleteColumn = options.text('deleteColumn') ?? null
+  if (deleteColumn !== null && outputMode === 'complete') {
+    refuseDeleteColumn(deleteColumn, 'output mode complete replaces all rows', 'filter these rows in the query, or use output mode update')
+  }
+  if (deleteColumn !== null && onConflict !== 'update') {
+    refuseDeleteColumn(deleteColumn, `onConflict = ${onConflict} writes none by key`, "set .option('onConflict', 'update'), with a key")
+  }
   const notesName = parseTableName(options.text('batchesTable') ?? defaultNotesTable)
   return {
     table,
     notesTable: notesName.schema === null ? notesTableOf(table, notesName.name) : notesName,
     key,
-    onConflict: outputMode === 'update' ? 'update' : conflictOf(options, key),
+    onConflict,
+    deleteColumn,
     createTable: options.flag('createTable', true),
     checkNullability: options.flag('checkNullability', true),
     batchSize: options.wholeNumber('batchSize', 1) ?? 1000,

@@ -6,7 +6,11 @@ import 'millrace/postgres'
 import type pg from 'pg'
 import { Temporal } from 'temporal-polyfill'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { LocalFiles } from '../../src/base/local-files.ts'
+import { postgresSinkProvider } from '../../src/databases/postgres/sink.ts'
 import { type RunningServer, uniqueName } from '../servers/shared-server.ts'
+import { changeKey, changeSchema, checkChanges } from './changes.ts'
 import { describePostgres, postgresClient, postgresUrl, sharedPostgres } from './postgres-server.ts'
 import { problemOf } from './problem-of.ts'
 
@@ -113,6 +117,44 @@ describePostgres('the PostgreSQL sink', () => {
     expect(await rowsOf(updated)).toEqual(expected)
     expect(await rowsOf(replaced)).toEqual(expected)
     await Promise.all([update.stop(), complete.stop()])
+  })
+
+  test('rows that say so take the row with their key away', () =>
+    checkChanges(async () => {
+      const table = uniqueName('changes')
+      const sink = await postgresSinkProvider.open({
+        ...{ format: 'postgres', schema: changeSchema, partitionBy: [], outputMode: 'update', queryName: null, queryId: 'q', epoch: 1 },
+        ...{
+          recovering: false,
+          checkFence: async () => {},
+          files: new LocalFiles(),
+          clock: systemClock,
+          conf: () => undefined,
+          print: () => {},
+        },
+        options: { dbtable: table, url: postgresUrl(server), key: changeKey, deleteColumn: 'gone' },
+      })
+      return { sink, shown: async () => (await rowsOf(table)).map((row: unknown[]) => row.map(String).join(' ')) }
+    }))
+  test('a row that takes one away is refused like others where the table does not let it go', async () => {
+    const [table, other] = [uniqueName('held'), uniqueName('holder')]
+    await client.query(`CREATE TABLE ${table} (name text PRIMARY KEY); CREATE TABLE ${other} (name text REFERENCES ${table})`)
+    await client.query(`INSERT INTO ${table} VALUES ('ann'), ('bob'); INSERT INTO ${other} VALUES ('ann')`)
+    const letters = join(folder, 'letters')
+    const stream = new MemoryStream(engine, { name: t.string(), gone: t.boolean() })
+    const query = await started(stream, table, {
+      change: (w) =>
+        w
+          .options({ key: 'name', onConflict: 'update', deleteColumn: 'gone' })
+          .deadLetters((given: any) => given.output.format('json').option('path', letters)),
+    })
+    stream.addData({ name: 'ann', gone: true }, { name: 'bob', gone: true }, { name: 'cid', gone: false })
+    await query.processAllAvailable()
+    await query.stop()
+    expect(await rowsOf(table)).toEqual([['ann'], ['cid']])
+    const found = await engine.read.json(letters, { message: t.string(), raw: t.string() }).collect()
+    expect(found).toMatchObject([{ message: expect.stringContaining('23503') }])
+    expect(JSON.parse(Buffer.from(found[0]!.raw, 'base64').toString())).toEqual({ name: 'ann', gone: true })
   })
 
   test('every type goes in as it is, into native columns', async () => {

@@ -28,10 +28,12 @@ export interface RedisServer {
 
 /** A server of a test file's own: a free port, a folder that goes with it; it ends with the test run however that ends. */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
-  const [port] = await freePorts(1)
+  // a node of a cluster takes a second one, which unless told is 10,000 higher: taken by another, or beyond the last there is
+  const [port, clusterPort] = await freePorts(2)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-redis-'))
   const start = async () => {
     const common = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--loglevel', 'warning']
+    if (settings.includes('--cluster-enabled')) common.push('--cluster-port', String(clusterPort))
     const child = spawn(program!, [...common, ...settings], { stdio: 'ignore' })
     endWith(inject('servers').runner, child.pid!)
     await answering(port!, settings)

@@ -12,6 +12,7 @@ import { runChecks } from '../../src/testing/conformance.ts'
 import { ObjectRowSet } from '../../src/testing/object-row-set.ts'
 import { sinkConformance } from '../../src/testing/sink-conformance.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
+import { changeKey, changeSchema, checkChanges } from './changes.ts'
 import { CuttingProxy, describeRedis, type RedisServer, redisClient, startRedis } from './redis-server.ts'
 
 let server: RedisServer
@@ -159,6 +160,27 @@ describeRedis('Redis', () => {
     expect(await command('HGETALL', `${prefix}a`)).toEqual(['mine', 'yes', 's', 'a'])
     await sink.stop()
   })
+
+  test.each(['hash', 'string', 'json'])('%s: rows that say so take their key away', (structure) =>
+    checkChanges(async () => {
+      const prefix = unique('changes:')
+      const options = { structure, prefix, key: changeKey, deleteColumn: 'gone', pieceRows: '3' }
+      const valueOf = async (key: string) => {
+        if (structure === 'hash') return (await command<string | null>('HGET', key, 'v')) ?? 'null'
+        const text = await command<string>('GET', key)
+        if (structure === 'string') return text
+        const { gone, v } = JSON.parse(text)
+        expect(gone).toBeUndefined()
+        return String(v)
+      }
+      return {
+        sink: await open(options, { schema: changeSchema, mode: 'update' }),
+        nullIsGone: structure === 'string',
+        shown: async () =>
+          Promise.all((await keysOf(prefix)).map(async (key) => `${key.slice(prefix.length).replace(':', ' ')} ${await valueOf(key)}`)),
+      }
+    }),
+  )
 
   test('complete mode replaces: keys that are no longer in the result go', async () => {
     const prefix = unique('c:')

@@ -11,6 +11,7 @@ import { runChecks } from '../../src/testing/conformance.ts'
 import { ObjectRowSet } from '../../src/testing/object-row-set.ts'
 import { sinkConformance } from '../../src/testing/sink-conformance.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
+import { changeKey, changeSchema, checkChanges } from './changes.ts'
 import { describeSearch, meddlingProxy, type SearchServer, selfSigned, startSearch } from './search-server.ts'
 
 let server: SearchServer
@@ -127,6 +128,20 @@ describeSearch('OpenSearch', () => {
     expect([metrics!['numSuperseded'], numOutputRows]).toEqual(['1', 2])
     expect(await documents(index)).toMatchObject({ 1: { s: 'new' }, 2: { s: 'old' } })
     for (const sink of [frozen, newer]) await sink.stop()
+  })
+
+  test('rows that say so take the document with their id away', () =>
+    checkChanges(async () => {
+      const index = unique('changes')
+      return {
+        sink: await open({ index, id: changeKey, deleteColumn: 'gone', maxBulkRows: '3' }, { schema: changeSchema, mode: 'update' }),
+        shown: async () => Object.values(await documents(index)).map(({ k, s, v }) => `${k} ${s} ${v ?? null}`),
+      }
+    }, 6))
+  test('to take documents away they need ids that rows know', async () => {
+    await expect(open({ index: unique('changes'), deleteColumn: 'gone' }, { schema: changeSchema })).rejects.toMatchObject({
+      code: 'INCOMPATIBLE_OPTIONS',
+    })
   })
 
   test('without versions the last one to write wins, and the index needs no note', async () => {

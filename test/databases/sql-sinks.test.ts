@@ -24,6 +24,7 @@ import { MySqlDatabase } from '../../src/databases/mysql/session.ts'
 import { sinkOptionNames, sinkOptionsOf } from '../../src/databases/sink-options.ts'
 import { sqliteDatabase } from '../../src/databases/sqlite/sink.ts'
 import { uniqueName } from '../servers/shared-server.ts'
+import { changeKey, changeSchema, checkChanges } from './changes.ts'
 import { describeMariaDb, mariaDbClient, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
 import { problemOf } from './problem-of.ts'
 
@@ -110,22 +111,24 @@ function suite(open: () => Promise<Place>): void {
       row.map((value) => (value === null ? null : String(value))),
     )
 
+  const sinkOf = async (schema: Schema, database: Database, given: Record<string, string>, run: object = {}) => {
+    const context = {
+      ...{ format: place.format, schema, options: {}, partitionBy: [], outputMode: 'append' as const, queryName: null },
+      ...{ files: new LocalFiles(), clock: systemClock, conf: () => undefined, print: () => {}, queryId: 'q', epoch: 1 },
+      ...{ recovering: false, checkFence: async () => {}, ...run },
+    }
+    const sink = new DatabaseSink(context, database, sinkOptionsOf(new Options('test', given, sinkOptionNames), 'append'))
+    await sink.open()
+    return sink
+  }
+
   const numbers = new Schema([{ name: 'n', type: 'long', nullable: false }])
   runChecks(
     sinkConformance(
       async () => {
         const table = uniqueName('conformance')
         return {
-          async open(run) {
-            const context = {
-              ...{ format: place.format, schema: numbers, options: {}, partitionBy: [], outputMode: 'append' as const, queryName: null },
-              ...{ files: new LocalFiles(), clock: systemClock, conf: () => undefined, print: () => {}, ...run },
-            }
-            const options = sinkOptionsOf(new Options('test', { dbtable: table }, sinkOptionNames), 'append')
-            const sink = new DatabaseSink(context, dyingDatabase(place.database(), run.wrapFiles), options)
-            await sink.open()
-            return sink
-          },
+          open: (run) => sinkOf(numbers, dyingDatabase(place.database(), run.wrapFiles), { dbtable: table }, run),
           rows: (batch) =>
             new ObjectRowSet(
               numbers,
@@ -259,6 +262,31 @@ function suite(open: () => Promise<Place>): void {
         ['bob', 'b'],
       ])
     }
+  })
+
+  test('rows that say so take the row with their key away', () =>
+    checkChanges(async () => {
+      const table = uniqueName('changes')
+      const options = { dbtable: table, key: changeKey, onConflict: 'update', deleteColumn: 'gone', batchSize: '3' }
+      return {
+        sink: await sinkOf(changeSchema, place.database(), options),
+        shown: async () => (await place.query(`SELECT * FROM ${table}`)).map((row) => row.join(' ').replace(/ $/, ' null')),
+      }
+    }))
+  test.each([
+    [{ deleteColumn: 'gon', key: changeKey, onConflict: 'update' }, 'UNRESOLVED_COLUMN.WITH_SUGGESTION', 'did you mean "gone"'],
+    [{ deleteColumn: 'v', key: changeKey, onConflict: 'update' }, 'DELETE_COLUMN_NOT_BOOLEAN', 'v, which is a string'],
+    [{ deleteColumn: 'gone', key: 'k, gone', onConflict: 'update' }, 'INCOMPATIBLE_OPTIONS', 'part of the key'],
+    [{ deleteColumn: 'gone', key: changeKey, onConflict: 'ignore' }, 'INCOMPATIBLE_OPTIONS', 'onConflict = ignore'],
+    [{ deleteColumn: 'gone' }, 'INCOMPATIBLE_OPTIONS', 'onConflict = error'],
+  ] as const)('%j is refused', async (options, code, message) => {
+    const table = uniqueName('refused')
+    await expect(sinkOf(changeSchema, place.database(), { dbtable: table, ...options } as Record<string, string>)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    })
+    // nothing was made
+    await expect(place.query(`SELECT * FROM ${table}`)).rejects.toThrow()
   })
 
   test('refused rows become dead letters, the same ones when the batch is run again; without, the first one is an error', async () => {

@@ -6,7 +6,9 @@ export interface BulkRow {
   readonly index: string
   readonly id: string
   readonly version: number | undefined
+  /** The document as JSON; for one that is to be removed what the row was, for messages. */
   readonly source: string
+  readonly isDeletion: boolean
 }
 /** What became of a request's rows. */
 export interface BulkOutcome {
@@ -58,7 +60,8 @@ export async function sendBulk(client: SearchClient, rows: readonly BulkRow[], r
       const [{ status, error }] = Object.values(each) as [Item]
       const row = left[i]!
       const message = `${error?.type ?? status}: ${error?.reason ?? ''}${error?.caused_by?.reason ? `; ${error.caused_by.reason}` : ''}`
-      if (status < 300) written++
+      // a document that is not there is removed already
+      if (status < 300 || (row.isDeletion && status === 404 && !error)) written++
       else if (status === 409 && row.version !== undefined) superseded++
       else if (status === 429 || status >= 500) {
         again.push(row)
@@ -79,9 +82,10 @@ function requestFailed(client: SearchClient, { index }: BulkRow, message: string
   })
 }
 
-function lines({ index, id, version, source }: BulkRow): string {
+function lines({ index, id, version, source, isDeletion }: BulkRow): string {
   // equal versions replace each other: the same batch that comes again
   const versioned = version === undefined ? {} : { version, version_type: 'external_gte' }
+  if (isDeletion) return `${JSON.stringify({ delete: { _index: index, _id: id, ...versioned } })}\n`
   return `${JSON.stringify({ index: { _index: index, _id: id, ...versioned } })}\n${source}\n`
 }
 /** Bytes of a row in a request. */

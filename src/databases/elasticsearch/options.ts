@@ -3,6 +3,7 @@ import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../delete-column.ts'
 import { readPem } from '../pem.ts'
 import type { SearchConnection } from './http.ts'
 import { type IndexName, parseIndexName } from './index-name.ts'
@@ -12,6 +13,8 @@ export interface SearchSinkOptions {
   readonly index: IndexName
   /** Positions of the columns that a document's id is made of; empty where it is made of the whole row. */
   readonly idColumns: readonly number[]
+  /** Which rows take their document away, in place of being written. */
+  readonly deletes: DeleteColumn | null
   readonly versions: boolean
   readonly createIndex: boolean
   /** JSON of the settings of indices that are created. */
@@ -35,6 +38,7 @@ const names = [
   'tls.key',
   'index',
   'id',
+  'deleteColumn',
   'versions',
   'createIndex',
   'settings',
@@ -56,10 +60,21 @@ export function searchSinkOptions({ format, options: given, schema, outputMode }
   if (!['true', 'false', 'wait_for'].includes(refresh)) throw invalid('refresh', refresh, 'true, false or wait_for')
   const textColumns = list(options.text('textColumns'))
   columnsNamed('textColumns', textColumns, schema)
+  const idNames = list(idText)
+  const idColumns = columnsNamed('id', idNames, schema)
+  const deleteColumn = options.text('deleteColumn') ?? null
+  if (deleteColumn !== null && idColumns.length === 0) {
+    refuseDeleteColumn(
+      deleteColumn,
+      'the documents have ids of their own',
+      "name the columns that tell them apart: .option('id', 'user, day')",
+    )
+  }
   return {
     connection: connectionOf(options),
     index: parseIndexName(options.text('index') ?? options.text('path') ?? options.required('index', ".option('index', 'clicks')"), schema),
-    idColumns: columnsNamed('id', list(idText), schema),
+    idColumns,
+    deletes: findDeleteColumn(schema, deleteColumn, idNames),
     versions: options.flag('versions', true),
     createIndex: options.flag('createIndex', true),
     settings: settingsOf(options.text('settings')),

@@ -3,6 +3,7 @@ import { InvalidQueryError } from '../../base/errors.ts'
 import type { ColumnBatch } from '../../data/column-batch.ts'
 import type { RefusedRecord } from '../../data/side-rows.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee } from '../../sinks/sink.ts'
+import { deletionsOf, storedColumns, storedSchema } from '../delete-column.ts'
 import { keyText } from '../key-text.ts'
 import { rowText } from '../row-text.ts'
 import { type BulkRow, bulkBytes, sendBulk } from './bulk.ts'
@@ -31,7 +32,7 @@ export class SearchSink implements Sink {
     this.#options = options
     this.#client = new SearchClient(options.connection, context.clock)
     this.#query = context.output === undefined ? context.queryId : `${context.queryId}/${context.output}`
-    this.#indices = new Indices(this.#client, options, context.schema, this.#query, context.clock)
+    this.#indices = new Indices(this.#client, options, storedSchema(context.schema, options.deletes), this.#query, context.clock)
     this.description = `SearchSink[${this.#client.address}/${options.index.text}]`
     this.guarantee = options.versions && options.idColumns.length > 0 ? 'exactly-once' : 'at-least-once'
   }
@@ -61,7 +62,7 @@ export class SearchSink implements Sink {
   async addBatch({ batchId, rows, keepsDeadLetters = false }: SinkBatch): Promise<SinkCommit> {
     await this.#context.checkFence()
     const before = this.#client.retried
-    const { maxBulkBytes, maxBulkRows, refresh } = this.#options
+    const { deletes, maxBulkBytes, maxBulkRows, refresh } = this.#options
     const refused: RefusedRecord[] = []
     let [written, superseded, requests] = [0, 0, 0]
     let [bulk, bytes]: [BulkRow[], number] = [[], 0]
@@ -81,15 +82,18 @@ export class SearchSink implements Sink {
     }
     const copies = new Map<string, number>()
     for await (const columns of rows.chunks()) {
+      const stored = storedColumns(columns, deletes)
+      const isDeletionAt = deletionsOf(columns, deletes)
       for (let at = 0; at < columns.length; at++) {
-        const source = rowText(columns, at)
+        const isDeletion = isDeletionAt(at)
+        const source = rowText(isDeletion ? columns : stored, at)
         const index = indexOf(this.#options.index, columns, at)
         const id = this.#idOf(columns, at, source, batchId, copies)
         if (typeof index !== 'string' || typeof id !== 'string') {
           refuse(typeof index === 'string' ? `the column ${(id as { nullKey: string }).nullKey} of its id is null` : index.problem, source)
           continue
         }
-        const row = { index, id, version: await this.#indices.versionOf(index, batchId), source }
+        const row = { index, id, version: await this.#indices.versionOf(index, batchId), source, isDeletion }
         const size = bulkBytes(row)
         if (bulk.length > 0 && (bulk.length >= maxBulkRows || bytes + size > maxBulkBytes)) await flush()
         bulk.push(row)

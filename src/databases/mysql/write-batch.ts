@@ -4,6 +4,7 @@
  */
 import type { Column, ColumnBatch } from '../../data/column-batch.ts'
 import type { RowSet } from '../../data/row-set.ts'
+import { deletionsOf, storedColumns } from '../delete-column.ts'
 import type { WritePlan, Written } from '../dialect.ts'
 import { markNullKeys } from '../null-keys.ts'
 import { RefusedRows } from '../refused-rows.ts'
@@ -17,18 +18,22 @@ const maxStatementLength = 1_000_000
 
 export async function writeBatch(session: MySqlSession, plan: WritePlan, rows: RowSet, keepsDeadLetters: boolean): Promise<Written> {
   const refused = new RefusedRows(session.dialect.server, tableText(plan.table), keepsDeadLetters)
-  const statement = statementOf(plan)
+  const [insert, remove] = [insertOf(plan), deleteOf(plan)]
   let count = 0
   for await (const chunk of rows.chunks()) {
     count += chunk.length
     const unfit = new Map<number, string>()
-    markNullKeys(plan, chunk, unfit)
-    const texts = rowTexts(chunk, unfit)
+    const stored = storedColumns(chunk, plan.deletes)
+    const isDeletion = deletionsOf(chunk, plan.deletes)
+    const texts = rowTexts(stored, unfit)
+    if (plan.deletes !== null) writeKeys(plan, stored, isDeletion, texts, unfit)
+    markNullKeys(plan, stored, unfit)
+    const statementFor = (row: number) => (isDeletion(row) ? remove : insert)
     for (let from = 0; from < chunk.length; ) {
       let to = from
       for (let length = 0; to < chunk.length && to - from < plan.batchSize && (to === from || length < maxStatementLength); to++)
         length += texts[to]!.length
-      await writeRange(session, statement, { chunk, texts, unfit, refused }, from, to)
+      await writeRange(session, { chunk, texts, statementFor, unfit, refused }, from, to)
       from = to
     }
   }
@@ -37,28 +42,26 @@ export async function writeBatch(session: MySqlSession, plan: WritePlan, rows: R
 
 interface Statement {
   readonly head: string
+  readonly between: string
   readonly tail: string
 }
 interface Piece {
   readonly chunk: ColumnBatch
+  /** A row as a part of its statement. */
   readonly texts: readonly string[]
+  readonly statementFor: (row: number) => Statement
   readonly unfit: ReadonlyMap<number, string>
   readonly refused: RefusedRows
 }
 
 /** In the order of the rows, so that of several with one key the last counts. */
-async function writeRange(session: MySqlSession, statement: Statement, piece: Piece, from: number, to: number): Promise<void> {
-  const { chunk, texts, unfit, refused } = piece
-  const rows: number[] = []
-  for (let row = from; row < to; row++) {
-    const message = unfit.get(row)
-    if (message === undefined) rows.push(row)
-    else refused.add(chunk, row, message)
-  }
+async function writeRange(session: MySqlSession, piece: Piece, from: number, to: number): Promise<void> {
+  const { chunk, texts, statementFor, unfit, refused } = piece
   const send = async (some: readonly number[]): Promise<void> => {
     if (some.length === 0) return
+    const { head, between, tail } = statementFor(some[0]!)
     try {
-      await session.client.query(`${statement.head}${some.map((row) => texts[row]).join(',')}${statement.tail}`)
+      await session.client.query(`${head}${some.map((row) => texts[row]).join(between)}${tail}`)
     } catch (error) {
       if (session.dialect.faultOf(error) !== 'row') throw error
       if (some.length === 1) return refused.add(chunk, some[0]!, session.dialect.messageOf(error))
@@ -67,17 +70,58 @@ async function writeRange(session: MySqlSession, statement: Statement, piece: Pi
       await send(some.slice(middle))
     }
   }
-  await send(rows)
+  let alike: number[] = []
+  for (let row = from; row < to; row++) {
+    const message = unfit.get(row)
+    if (message !== undefined) {
+      refused.add(chunk, row, message)
+      continue
+    }
+    if (alike.length > 0 && statementFor(alike[0]!) !== statementFor(row)) {
+      await send(alike)
+      alike = []
+    }
+    alike.push(row)
+  }
+  await send(alike)
 }
 
-function statementOf({ table, columns, key, onConflict }: WritePlan): Statement {
+function insertOf({ table, columns, key, onConflict }: WritePlan): Statement {
   const q = (name: string) => quoted(name, '`')
   const names = columns.map(({ field }) => field.name)
   const head = `INSERT INTO ${quotedTable(table, '`')} (${names.map(q).join(', ')}) VALUES `
-  if (onConflict === 'error') return { head, tail: '' }
+  if (onConflict === 'error') return { head, between: ',', tail: '' }
   const others = onConflict === 'update' ? names.filter((name) => !key.includes(name)) : []
   const changes = others.length > 0 ? others.map((name) => `${q(name)} = VALUES(${q(name)})`) : [`${q(key[0]!)} = ${q(key[0]!)}`]
-  return { head, tail: ` ON DUPLICATE KEY UPDATE ${changes.join(', ')}` }
+  return { head, between: ',', tail: ` ON DUPLICATE KEY UPDATE ${changes.join(', ')}` }
+}
+
+function deleteOf({ table }: WritePlan): Statement {
+  return { head: `DELETE FROM ${quotedTable(table, '`')} WHERE `, between: ' OR ', tail: '' }
+}
+
+/** Rows that take one away become conditions on the key, whatever their other columns hold. */
+function writeKeys(
+  plan: WritePlan,
+  chunk: ColumnBatch,
+  isDeletion: (row: number) => boolean,
+  texts: string[],
+  unfit: Map<number, string>,
+): void {
+  const parts = plan.key.map((name) => ({
+    name: quoted(name, '`'),
+    literal: literalOf(chunk.columns[plan.columns.findIndex(({ field }) => field.name === name)]!),
+  }))
+  for (let row = 0; row < chunk.length; row++) {
+    if (!isDeletion(row)) continue
+    unfit.delete(row)
+    try {
+      texts[row] = `(${parts.map(({ name, literal }) => `${name} = ${literal(row)}`).join(' AND ')})`
+    } catch (error) {
+      if (!(error instanceof Unfit)) throw error
+      unfit.set(row, error.message)
+    }
+  }
 }
 
 /** `(1,'a',NULL)` for each row; what no column can hold goes to `unfit`. */

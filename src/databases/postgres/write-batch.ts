@@ -3,8 +3,10 @@
  * table and one INSERT … SELECT. Where the server refuses that because of some row, the batch goes into the temporary table with its rows numbered, and is
  * inserted by halves, each within a savepoint, until the rows that are refused stand alone.
  */
+import type { ColumnBatch } from '../../data/column-batch.ts'
 import type { RowSet } from '../../data/row-set.ts'
 import type { RefusedRecord } from '../../data/side-rows.ts'
+import { storedColumns } from '../delete-column.ts'
 import type { WritePlan, Written } from '../dialect.ts'
 import { rowRefused, rowRefusedReason } from '../errors.ts'
 import { markNullKeys } from '../null-keys.ts'
@@ -109,7 +111,8 @@ async function copyRows(
   { straight, keepsDeadLetters, refused }: CopyOptions,
 ): Promise<number> {
   const names = plan.columns.map(({ field }) => quoted(field.name))
-  const target = straight ? `${quotedTable(plan.table)} (${names.join(', ')})` : `${staging} (${[...names, quoted(rowNumber)].join(', ')})`
+  const stagedNames = [...names, ...(plan.deletes === null ? [] : [quoted(plan.deletes.name)]), quoted(rowNumber)]
+  const target = straight ? `${quotedTable(plan.table)} (${names.join(', ')})` : `${staging} (${stagedNames.join(', ')})`
   const copy = session.client.query(new CopyIn(`COPY ${target} FROM STDIN (FORMAT binary)`))
   let count = 0
   try {
@@ -117,8 +120,9 @@ async function copyRows(
     for await (const chunk of rows.chunks()) {
       if (chunk.length === 0) continue
       const unfit: UnfitRows = new Map()
-      markNullKeys(plan, chunk, unfit)
-      const bytes = encodeChunk(chunk, unfit, straight ? null : count, frameBytes)
+      const stored = storedColumns(chunk, plan.deletes)
+      markNullKeys(plan, stored, unfit)
+      const bytes = encodeChunk(stagedColumns(plan, chunk, stored), unfit, straight ? null : count, frameBytes)
       for (const [row, message] of unfit) {
         const text = rowText(chunk, row)
         if (!keepsDeadLetters) throw rowRefused('PostgreSQL', tableText(plan.table), message, text)
@@ -151,14 +155,23 @@ function isSameInBinary(type: Parameters<typeof formOf>[0], columnType: string):
   return name === typeParts(formOf(type)!.typeText).name || (type === 'string' && name === 'character varying')
 }
 
+/** What is deleted is said in the last column. */
+function stagedColumns({ deletes }: WritePlan, chunk: ColumnBatch, stored: ColumnBatch): ColumnBatch {
+  return deletes === null ? stored : { ...stored, columns: [...stored.columns, chunk.columns[deletes.at]!] }
+}
+
 /** One for the connection: it is empty again when the transaction ends. */
-function createStaging(plan: WritePlan): string {
-  const columns = plan.columns.map(({ field }) => `${quoted(field.name)} ${formOf(field.type)!.typeText}`)
+function createStaging({ columns: stored, deletes }: WritePlan): string {
+  const columns = stored.map(({ field }) => `${quoted(field.name)} ${formOf(field.type)!.typeText}`)
+  if (deletes !== null) columns.push(`${quoted(deletes.name)} boolean`)
   return `CREATE TEMPORARY TABLE IF NOT EXISTS millrace_staging (${[...columns, `${quoted(rowNumber)} bigint`].join(', ')}) ON COMMIT DELETE ROWS`
 }
 
 /** From the temporary table into the table, all rows or those of a range of numbers. */
-function insertText({ table, columns, key, onConflict }: WritePlan, range: readonly [number, number] | null): string {
+function insertText(
+  { table, columns, key, onConflict, keyTakesNull, deletes }: WritePlan,
+  range: readonly [number, number] | null,
+): string {
   const names = columns.map(({ field }) => quoted(field.name)).join(', ')
   const values = columns.map(({ field, column }) => castTo(field.type, column, quoted(field.name))).join(', ')
   const where = range === null ? '' : ` WHERE ${quoted(rowNumber)} >= ${range[0]} AND ${quoted(rowNumber)} < ${range[1]}`
@@ -172,5 +185,18 @@ function insertText({ table, columns, key, onConflict }: WritePlan, range: reado
       : 'DO NOTHING'
   const order = onConflict === 'update' ? 'DESC' : 'ASC'
   // a statement may change a row once: of several rows with one key the last counts, or the first where what is there stays
-  return `${into} SELECT DISTINCT ON (${keys}) ${values} FROM ${staging}${where} ORDER BY ${keys}, ${quoted(rowNumber)} ${order} ON CONFLICT (${keys}) ${action}`
+  const chosen = (what: string) =>
+    `SELECT DISTINCT ON (${keys}) ${what} FROM ${staging}${where} ORDER BY ${keys}, ${quoted(rowNumber)} ${order}`
+  if (deletes === null) return `${into} ${chosen(values)} ON CONFLICT (${keys}) ${action}`
+  const gone = quoted(deletes.name)
+  const same = columns
+    .filter(({ field }) => key.includes(field.name))
+    .map(({ field, column }) => {
+      const name = quoted(field.name)
+      // an index is of no use to the operator that takes nulls for equal
+      const operator = keyTakesNull && field.nullable && column.nullable ? 'IS NOT DISTINCT FROM' : '='
+      return `t.${name} ${operator} ${castTo(field.type, column, `s.${name}`)}`
+    })
+  return `DELETE FROM ${quotedTable(table)} t USING (${chosen('*')}) s WHERE s.${gone} AND ${same.join(' AND ')};
+${into} SELECT ${values} FROM (${chosen('*')}) s WHERE ${gone} IS NOT TRUE ON CONFLICT (${keys}) ${action}`
 }

@@ -3,6 +3,7 @@ import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../delete-column.ts'
 import { readPem } from '../pem.ts'
 
 /** What a row becomes: a hash of its own, a string (its one value, or its JSON), or an entry of a stream. */
@@ -27,6 +28,8 @@ export interface RedisSinkOptions {
   readonly keyColumns: readonly number[]
   /** Positions of the columns that are stored. */
   readonly valueColumns: readonly number[]
+  /** Which rows take their key away, in place of being written. */
+  readonly deletes: DeleteColumn | null
   readonly noteKey: string
   readonly ttlMs: number | undefined
   readonly maxLength: number | undefined
@@ -54,6 +57,7 @@ const names = [
   'prefix',
   'stream',
   'key',
+  'deleteColumn',
   'noteKey',
   'ttl',
   'maxLength',
@@ -77,9 +81,18 @@ export function redisSinkOptions({ options: given, schema, outputMode }: SinkCon
     })
   }
   const [own, other] = isStream ? (['stream', 'prefix'] as const) : (['prefix', 'stream'] as const)
-  for (const name of [other, ...(isStream ? ['key', 'ttl'] : ['maxLength'])]) refuse(options, name, structure)
+  for (const name of [other, ...(isStream ? ['key', 'ttl', 'deleteColumn'] : ['maxLength'])]) refuse(options, name, structure)
   const prefix = options.text(own) ?? options.text('path') ?? options.required(own, `.option('${own}', 'clicks${isStream ? '' : ':'}')`)
   const keyColumns = isStream ? [] : columnsNamed(options.required('key', ".option('key', 'user, day')"), schema)
+  const deleteColumn = options.text('deleteColumn') ?? null
+  if (deleteColumn !== null && outputMode === 'complete') {
+    refuseDeleteColumn(deleteColumn, 'output mode complete replaces all keys', 'filter these rows in the query, or use output mode update')
+  }
+  const deletes = findDeleteColumn(
+    schema,
+    deleteColumn,
+    keyColumns.map((at) => schema.names[at]!),
+  )
   const cluster = options.flag('cluster', false)
   if (cluster && !/\{[^}]+\}/.test(prefix)) {
     throw new InvalidQueryError('REDIS_HASH_TAG_MISSING', {
@@ -92,7 +105,8 @@ export function redisSinkOptions({ options: given, schema, outputMode }: SinkCon
     structure,
     prefix,
     keyColumns,
-    valueColumns: valueColumnsOf(structure, keyColumns, schema),
+    valueColumns: valueColumnsOf(structure, keyColumns, deletes, schema),
+    deletes,
     noteKey: options.text('noteKey') ?? `${prefix}${prefix.endsWith(':') ? '' : ':'}millrace`,
     ttlMs: options.durationMs('ttl', 's'),
     maxLength: options.wholeNumber('maxLength', 1),
@@ -139,8 +153,8 @@ function columnsNamed(text: string, schema: Schema): number[] {
 }
 
 /** A hash and a stream take all columns, so that a reader needs no key to know them; a string takes the one that is no key. */
-function valueColumnsOf(structure: Structure, keys: readonly number[], schema: Schema): number[] {
-  const all = schema.fields.map((_, i) => i)
+function valueColumnsOf(structure: Structure, keys: readonly number[], deletes: DeleteColumn | null, schema: Schema): number[] {
+  const all = schema.fields.map((_, i) => i).filter((i) => i !== deletes?.at)
   const others = all.filter((i) => !keys.includes(i))
   if (structure !== 'string' || others.length === 1) return structure === 'string' ? others : all
   throw new InvalidQueryError('REDIS_STRING_NEEDS_ONE_VALUE', {

@@ -1,10 +1,11 @@
 import type { ColumnBatch } from '../../data/column-batch.ts'
+import { deletionsOf, storedColumns } from '../delete-column.ts'
 import { keyText, textOf } from '../key-text.ts'
 import { rowText } from '../row-text.ts'
 import type { Argument } from './connection.ts'
 import type { RedisSinkOptions } from './options.ts'
 
-/** A row as the script takes it: its key, then for each stored column `-` for null or `+` and its text. */
+/** A row as the script takes it: its key, then for each stored column `-` for null or `+` and its text; `!` for each where the key is to be removed. */
 export interface RowCells {
   readonly key: string
   readonly cells: readonly Argument[]
@@ -14,12 +15,16 @@ export interface RowCells {
 export function rowCells(
   batch: ColumnBatch,
   row: number,
-  { structure, prefix, keyColumns, valueColumns }: RedisSinkOptions,
+  { structure, prefix, keyColumns, valueColumns, deletes }: RedisSinkOptions,
 ): RowCells | { readonly nullKey: string } {
   if (structure === 'stream') return { key: prefix, cells: valueColumns.map((at) => cellOf(batch, at, row)) }
   const key = keyText(batch, keyColumns, row)
   if (typeof key !== 'string') return key
-  const cells = structure === 'json' ? [`+${rowText(batch, row)}`] : valueColumns.map((at) => cellOf(batch, at, row))
+  if (deletes !== null && deletionsOf(batch, deletes)(row)) {
+    return { key: `${prefix}${key}`, cells: structure === 'json' ? ['!'] : valueColumns.map(() => '!') }
+  }
+  const cells =
+    structure === 'json' ? [`+${rowText(storedColumns(batch, deletes), row)}`] : valueColumns.map((at) => cellOf(batch, at, row))
   return { key: `${prefix}${key}`, cells }
 }
 

@@ -28,7 +28,8 @@ return {'claimed', ''}
 
 /**
  * KEYS: note, set of all keys (complete mode), staged pieces … ARGV: query, epoch, batch, structure, mode, ttl in ms or '', maximal length or '', whether refused rows are
- * left out, rows, then for each stored column its name. A piece is a list: for each row its key, and a value for each column, '-' for null or '+' and its bytes.
+ * left out, rows, then for each stored column its name. A piece is a list: for each row its key, and a value for each column, '-' for null or '+' and its bytes; '!' in
+ * the first takes the key away.
  */
 export const applyScript = `
 local note = redis.call('HMGET', KEYS[1], 'query', 'epoch', 'batch', 'rows', 'refused')
@@ -75,7 +76,9 @@ for piece = 3, #KEYS do
     else
       written = written + 1
       if mode == 'complete' and not seen[key] then seen[key] = true; order[#order + 1] = key end
-      if structure == 'hash' or structure == 'stream' then
+      if string.byte(row[at + 1] or '') == 33 then
+        redis.call('DEL', key)
+      elseif structure == 'hash' or structure == 'stream' then
         local set, gone = {}, {}
         for i = 1, width - 1 do
           local value = row[at + i]

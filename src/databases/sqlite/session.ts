@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { Column } from '../../data/column-batch.ts'
 import type { RowSet } from '../../data/row-set.ts'
+import { deletionsOf, storedColumns } from '../delete-column.ts'
 import type { Database, Session, TableShape, UniqueKey, WritePlan, Written } from '../dialect.ts'
 import { markNullKeys } from '../null-keys.ts'
 import { RefusedRows } from '../refused-rows.ts'
@@ -144,22 +145,27 @@ export class SqliteSession implements Session {
   /** A row that is refused takes its own statement back and nothing else. The statements run on this thread; between chunks others get their turn. */
   async write(plan: WritePlan, rows: RowSet, keepsDeadLetters: boolean): Promise<Written> {
     const refused = new RefusedRows('SQLite', tableText(plan.table), keepsDeadLetters)
-    const statement = this.#database.prepare(insertText(plan))
+    const insert = this.#database.prepare(insertText(plan))
+    const remove = plan.deletes === null ? undefined : this.#database.prepare(deleteText(plan))
+    const keyPlaces = plan.key.map((name) => plan.columns.findIndex(({ field }) => field.name === name))
     let count = 0
     for await (const chunk of rows.chunks()) {
       count += chunk.length
       const unfit = new Map<number, string>()
-      markNullKeys(plan, chunk, unfit)
-      const values = chunk.columns.map((column) => readerOf(column))
+      const stored = storedColumns(chunk, plan.deletes)
+      const isDeletion = deletionsOf(chunk, plan.deletes)
+      markNullKeys(plan, stored, unfit)
+      const values = stored.columns.map((column) => readerOf(column))
+      const keys = keyPlaces.map((at) => values[at]!)
       for (let row = 0; row < chunk.length; row++) {
-        const message = unfit.get(row) ?? this.#insert(statement, values, row)
+        const message = unfit.get(row) ?? (remove && isDeletion(row) ? this.#runRow(remove, keys, row) : this.#runRow(insert, values, row))
         if (message !== null) refused.add(chunk, row, message)
       }
       await setImmediate()
     }
     return { numRows: count - refused.records.length, refused: refused.records }
   }
-  #insert(statement: StatementSync, values: readonly ((row: number) => Value)[], row: number): string | null {
+  #runRow(statement: StatementSync, values: readonly ((row: number) => Value)[], row: number): string | null {
     try {
       statement.run(...values.map((value) => value(row)))
       return null
@@ -185,6 +191,11 @@ function insertText({ table, columns, key, onConflict }: WritePlan): string {
   const action =
     others.length > 0 ? `DO UPDATE SET ${others.map((name) => `${quoted(name)} = excluded.${quoted(name)}`).join(', ')}` : 'DO NOTHING'
   return `${insert} ON CONFLICT (${key.map((name) => quoted(name)).join(', ')}) ${action}`
+}
+
+/** Its parameters are the values of the key. A null is no key here. */
+function deleteText({ table, key }: WritePlan): string {
+  return `DELETE FROM ${quotedTable(table)} WHERE ${key.map((name) => `${quoted(name)} = ?`).join(' AND ')}`
 }
 
 function readerOf(column: Column): (row: number) => Value {
