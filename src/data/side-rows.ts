@@ -33,13 +33,21 @@ export function sourcePlace(source: string): string {
   return `source ${source}`
 }
 
-/** What the books call the pairs of a join begins so. */
-const pairsPlace = 'expressions over pairs of '
+/** What the books call an output's places begins so. */
+export function outputPlace(output: string): string {
+  return `output ${output}: `
+}
+/** What the books call the rows of a table. */
+export function tablePlace(table: string): string {
+  return `table ${table}`
+}
+/** Places whose rows are none that the sources gave: the pairs of a join, a table's rows, and what single outputs are given, all of which may be there beside the rows that they are made of. */
+const ownRows = /^(?:output |expressions over (?:pairs of |table )|function .* over a table$)/
 
 /**
  * All places of a batch as one line. Rows in are those that the sources gave. Of what came to each place behind them only what was set aside there counts: it is the
- * same rows, or what the query's own operators made of them. A row that they filtered went on; of several that they made of one, each that is set aside counts as one, and a pair that a join
- * sets aside as a row that came in.
+ * same rows, or what the query's own operators made of them. A row that they filtered went on; of several that they made of one, each that is set aside counts as one, and one of those that no source
+ * gave as a row that came in.
  */
 export function balanceOf(places: readonly Account[], inputRows: ReadonlyMap<string, number>): Balance {
   const sources = new Set([...inputRows.keys()].map(sourcePlace))
@@ -48,9 +56,8 @@ export function balanceOf(places: readonly Account[], inputRows: ReadonlyMap<str
   // sources that set nothing aside have no books
   const booked = new Set(places.map(({ at }) => at))
   const others = [...inputRows].reduce((total, [source, rows]) => total + (booked.has(sourcePlace(source)) ? 0 : rows), 0)
-  // a pair of rows is none of them: both of its rows have gone on
   const made = sum(
-    behind.filter(({ at }) => at.startsWith(pairsPlace)),
+    behind.filter(({ at }) => ownRows.test(at)),
     ({ deadLetters }) => deadLetters,
   )
   const cameThere = sum(behind, ({ rowsIn }) => rowsIn) - others - made

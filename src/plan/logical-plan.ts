@@ -269,6 +269,10 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
       return [plan.input]
   }
 }
+/** Whether any leaf is a relation that the engine made for a batch (foreachBatch, outputs). */
+export function readsBatch(plan: LogicalPlan): boolean {
+  return (plan.kind === 'local' && plan.relation !== undefined) || inputsOf(plan).some(readsBatch)
+}
 /** Whether any leaf is a stream. */
 export function isStreaming(plan: LogicalPlan): boolean {
   return plan.kind === 'stream-scan' || inputsOf(plan).some(isStreaming)

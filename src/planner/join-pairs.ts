@@ -2,10 +2,10 @@
 import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
 import type { Expression } from '../plan/expression.ts'
-import { isDeterministic } from '../plan/expression-tree.ts'
+import { childrenOf, isDeterministic } from '../plan/expression-tree.ts'
 import { type JoinKey, sideOf } from '../plan/join-keys.ts'
 import type { Join } from '../plan/logical-plan.ts'
-import { expressionSql } from './expression-sql.ts'
+import { expressionSql, type SqlScope } from './expression-sql.ts'
 import type { RowsApart } from './streaming-plan.ts'
 
 /** One side of a join: its rows have the stored columns, and unless the join is inner a number behind them. */
@@ -46,8 +46,10 @@ export function pairsSql(pairs: Pairs): string {
 export function pairsApart(pairs: Pairs, place: string): RowsApart | null {
   const parts = conditions(pairs)
   const hard = parts.filter((part) => !isSafe(part))
-  if (hard.length === 0 || !hard.every(isDeterministic)) return null
+  if (hard.length === 0) return null
   const { left, right, plan } = pairs
+  // what may be another value at every look (rand) is looked at once for each pair: the pair that fails is the one that is found
+  const drawn = hard.flatMap(drawnIn)
   const sides = [
     { side: left, rows: 't0', name: 'left' },
     { side: right, rows: 't1', name: 'right' },
@@ -66,21 +68,32 @@ export function pairsApart(pairs: Pairs, place: string): RowsApart | null {
     const own = columns.flatMap((column, i) => (column.rows === rows ? [`c${column.at} := p.c${i}`] : []))
     return `struct_pack(${own.join(', ')}) AS ${rows}`
   })
-  const split = `(SELECT ${structs.join(', ')} FROM ⟦0⟧ AS p) AS pairs`
+  const values = drawn.map((_, i) => `p.c${columns.length + i} AS d${i}`)
+  const split = `(SELECT ${[...structs, ...values].join(', ')} FROM ⟦0⟧ AS p) AS pairs`
   const once = plan.how === 'semi' ? `DISTINCT ON (${numberOf(left, 't0')}) ` : ''
   const formOf = (first: readonly Expression[]) => {
-    const rest = parts.filter((part) => !first.includes(part)).map((part) => conditionSql(part, pairs))
+    const value = (e: Expression) => (drawn.includes(e) ? `pairs.d${drawn.indexOf(e)}` : undefined)
+    const rest = parts.filter((part) => !first.includes(part)).map((part) => conditionSql(part, pairs, value))
     const on = [...equalities(pairs), ...first.map((part) => conditionSql(part, pairs))]
     return {
-      allSql: `SELECT ${listOf(columns.map(({ rows, at }) => `${rows}.c${at}`))} FROM ⟦0⟧ AS t0 JOIN ⟦1⟧ AS t1 ON ${on.join(' AND ')}`,
+      allSql: `SELECT ${listOf([...columns.map(({ rows, at }) => `${rows}.c${at}`), ...drawn.map((e) => conditionSql(e, pairs))])} FROM ⟦0⟧ AS t0 JOIN ⟦1⟧ AS t1 ON ${on.join(' AND ')}`,
       restSql: `SELECT ${once}${listOf(shown(pairs))} FROM ${split} WHERE ${rest.join(' AND ')}`,
     }
   }
   const easy = parts.filter((part) => isSafe(part, true))
-  const schema = new Schema(columns.map(({ field }): Field => field))
+  const schema = new Schema([
+    ...columns.map(({ field }): Field => field),
+    ...drawn.map(({ type, nullable }): Field => ({ name: '', type, nullable })),
+  ])
   // a time moved by an interval fails only at the end of all times: with it there are far fewer pairs
   const forms = [formOf(easy), formOf(parts.filter((part) => isSafe(part)))]
   return { place, schema, forms: easy.length === parts.length ? forms.slice(1) : forms }
+}
+
+/** Calls that may give another value each time, and never fail. */
+function drawnIn(e: Expression): Expression[] {
+  const isDrawn = e.kind === 'call' && !e.deterministic && e.name !== 'raise_error' && e.args.every((arg) => isSafe(arg))
+  return isDrawn ? [e] : childrenOf(e).flatMap(drawnIn)
 }
 
 /** Whether the expression has a value, or null, whatever the rows hold. `moved`: times moved by an interval count as such. */
@@ -108,9 +121,10 @@ function conditions({ plan, others }: Pairs): Expression[] {
   const leftCount = plan.left.schema.fields.length
   return others.filter((part) => sideOf(part, leftCount) === undefined || !isDeterministic(part))
 }
-function conditionSql(part: Expression, { plan, left, right }: Pairs): string {
+function conditionSql(part: Expression, { plan, left, right }: Pairs, known: SqlScope['known'] = () => undefined): string {
   const leftCount = plan.left.schema.fields.length
   return expressionSql(part, {
+    known,
     column: (index) => (index < leftCount ? left.column(index).value('t0') : right.column(index - leftCount).value('t1')),
   })
 }

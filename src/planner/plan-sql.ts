@@ -24,6 +24,7 @@ import { canonicalNumber, cellsByKey, type GroupKey, groupKeys } from './group-s
 import { joinLayout } from './join-layout.ts'
 import { observedRows } from './observe-step.ts'
 import { orderingSql } from './ordering-sql.ts'
+import { rowsApart, sideApart } from './rows-apart.ts'
 import {
   addWindows,
   columnOf,
@@ -67,11 +68,14 @@ interface RowWise {
   readonly inputs: number[]
   /** Whether all nodes above the one that is being compiled work row by row. */
   isSo: boolean
+  /** Whether rows of tables count: where the plan reads no stream, and dead letters are kept. */
+  readonly ofTables: boolean
 }
 export interface Boundary {
   (plan: LogicalPlan, needed: Needed, compilation: Compilation): Select | undefined
-  /** Where dead letters are kept. */
   readonly originOf?: OriginOf
+  /** Whether rows that fail are set aside: then what is no row's own work is a relation of its own (rows-apart.ts). */
+  readonly keepsLetters?: boolean
 }
 
 export function allColumns(schema: Schema): Needed {
@@ -84,25 +88,37 @@ export function readInput(
   node: PhysicalNode,
   positions: readonly (number | undefined)[] = node.schema.fields.map((_, i) => i),
 ): Select {
+  const { rowWise } = c
+  if (rowWise?.isSo && (rowWise.ofTables || (node.kind !== 'scan' && node.kind !== 'local'))) rowWise.inputs.push(c.inputs.length)
+  return readWhole(c, node, positions)
+}
+
+/** The same where the SELECT computes no row of it by itself. */
+export function readWhole(c: Compilation, node: PhysicalNode, positions: readonly (number | undefined)[]): Select {
   c.inputs.push(node)
-  if (c.rowWise?.isSo && node.kind !== 'scan' && node.kind !== 'local') c.rowWise.inputs.push(c.inputs.length - 1)
   return selectFrom(`⟦${c.inputs.length - 1}⟧`, positions, c.names)
 }
 
 /** A plan as one relation: a Fragment, or its input itself where there is nothing to do. Only the needed columns are in it; column i of the plan is at `positions[i]`. */
-export function fragmentOf(
-  plan: LogicalPlan,
-  needed: Needed,
-  boundary: Boundary,
-): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] } {
-  const rowWise: RowWise = { inputs: [], isSo: true }
+export function fragmentOf(plan: LogicalPlan, needed: Needed, boundary: Boundary): CompiledRows {
+  const rowWise: RowWise = { inputs: [], isSo: true, ofTables: boundary.keepsLetters === true && !isStreaming(plan) }
   const c: Compilation = { names: newNames(), inputs: [], boundary, rowWise }
-  const select = compileSelect(plan, needed, c)
+  return nodeOf(plan, compileSelect(plan, needed, c), c)
+}
+
+/** A relation, and where the columns of a plan lie in it. */
+export interface CompiledRows {
+  readonly node: PhysicalNode
+  readonly positions: readonly (number | undefined)[]
+}
+
+/** What was compiled of a plan as a relation of its own. */
+export function nodeOf(plan: LogicalPlan, select: Select, c: Compilation): CompiledRows {
   const { sql, positions } = renderSelect(select)
   const schema = new Schema(plan.schema.fields.filter((_, i) => positions[i] !== undefined))
   const node: PhysicalNode = isInputItself(select, c, schema)
     ? c.inputs[0]!
-    : { kind: 'fragment', inputs: c.inputs, sql, schema, rowWise: rowWise.inputs }
+    : { kind: 'fragment', inputs: c.inputs, sql, schema, rowWise: c.rowWise?.inputs ?? [] }
   return { node, positions }
 }
 
@@ -125,16 +141,17 @@ export function compileSelect(plan: LogicalPlan, needed: Needed, c: Compilation)
 
 function compileBelow(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
   const { rowWise } = c
-  if (!rowWise?.isSo || worksByRow(plan)) return compileNode(plan, needed, c)
+  if (!rowWise?.isSo || worksByRow(plan, rowWise)) return compileNode(plan, needed, c)
+  if (c.boundary.keepsLetters && rowWise.ofTables === !isStreaming(plan)) return rowsApart(plan, needed, c)
   rowWise.isSo = false
   const select = compileNode(plan, needed, c)
   rowWise.isSo = true
   return select
 }
 
-/** Whether each row of a node is made of one row of its streaming inputs. A table that a stream is joined with is no such input, and its own rows are nobody's. */
-function worksByRow(plan: LogicalPlan): boolean {
-  return isStreaming(plan) && rowKinds.has(plan.kind)
+/** Whether each row of a node is made of one row of its streaming inputs. A table that a stream is joined with is no such input: its rows are its own relation's. */
+function worksByRow(plan: LogicalPlan, { ofTables }: RowWise): boolean {
+  return (ofTables || isStreaming(plan)) && rowKinds.has(plan.kind)
 }
 const rowKinds: ReadonlySet<LogicalPlan['kind']> = new Set([
   'alias',
@@ -151,7 +168,7 @@ const rowKinds: ReadonlySet<LogicalPlan['kind']> = new Set([
   'observe',
 ])
 
-function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
+export function compileNode(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
   switch (plan.kind) {
     case 'stream-scan':
     case 'scan':
@@ -245,12 +262,16 @@ function join(plan: Join, needed: Needed, c: Compilation): Select {
   ])
   // a filter of the left rows may come after the join, unless the join makes up left rows of nulls
   const keepsLeft = plan.how !== 'right' && plan.how !== 'full'
-  const leftRows = compileSelect(plan.left, leftNeeded, c)
+  const whole = sideApart(plan, { left: leftNeeded, right: rightNeeded }, c)
+  const leftRows = whole?.side === 'left' ? whole.rows() : compileSelect(plan.left, leftNeeded, c)
   const left = (keepsLeft ? isOnlyFilter(leftRows) : isBare(leftRows)) ? leftRows : nest(leftRows, c.names)
-  const rightRows = compileSelect(plan.right, rightNeeded, c)
+  const rightRows = whole?.side === 'right' ? whole.rows() : compileSelect(plan.right, rightNeeded, c)
   const right = isBare(rightRows) && !rightRows.from.includes(' JOIN ') ? rightRows : nest(rightRows, c.names)
   const column = (i: number) => (i < leftCount ? left.columns[i]!.sql : right.columns[i - leftCount]!.sql)
-  const on = plan.how === 'cross' ? '' : ` ON ${plan.condition ? expressionSql(plan.condition, { column }) : 'true'}`
+  const on =
+    plan.how === 'cross'
+      ? ''
+      : ` ON ${plan.condition ? expressionSql(plan.condition, { column, ...(whole && { known: whole.known }) }) : 'true'}`
   return {
     from: `${left.from} ${joinWords[plan.how]} ${right.from}${on}`,
     where: left.where,

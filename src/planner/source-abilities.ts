@@ -8,5 +8,12 @@ export interface SourceAbilities {
   readonly givesFields: (scan: StreamScan) => boolean
   /** Where dead letters are kept: the columns of a source that say where a row comes from. */
   readonly originColumns: (format: string) => readonly string[]
+  /** Whether rows that fail are set aside. */
+  readonly keepsDeadLetters: boolean
 }
-export const noAbilities: SourceAbilities = { parsesJson: () => [], givesFields: () => false, originColumns: () => [] }
+export const noAbilities: SourceAbilities = {
+  parsesJson: () => [],
+  givesFields: () => false,
+  originColumns: () => [],
+  keepsDeadLetters: false,
+}

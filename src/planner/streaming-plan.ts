@@ -79,6 +79,8 @@ export interface Fragment {
   readonly schema: Schema
   /** The inputs of which every row is computed by itself. */
   readonly rowWise?: readonly number[]
+  /** A SELECT over ⟦0⟧, which is the first input, that computes what the fragment computes of a row of it by itself. */
+  readonly rowCheck?: string
 }
 
 /** Calls functions of the program: the first `kept` columns of the input, then a column for each call. */
@@ -89,6 +91,8 @@ export interface UserCallsStep {
   readonly kept: number
   /** Where the rows of the input come from, where dead letters are kept: columns of it behind the arguments, by the source's names. */
   readonly origin?: { readonly source: string; readonly columns: ReadonlyMap<string, number> }
+  /** Whether its rows are a table's, and none of a stream or of a batch. */
+  readonly ofTable?: boolean
   readonly calls: readonly {
     readonly function: UserFunction
     /** Where the arguments lie in the input. */

@@ -63,14 +63,17 @@ export function planStreaming(
   return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages, abilities).plan())
 }
 
-/** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
-export function planBatch(plan: LogicalPlan, timeZone = 'UTC'): PhysicalNode {
-  return inTimeZone(timeZone, () => batchPlan(plan))
+/**
+ * A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. `keepsLetters`: rows that
+ * fail are to be set aside.
+ */
+export function planBatch(plan: LogicalPlan, timeZone = 'UTC', keepsLetters = false): PhysicalNode {
+  return inTimeZone(timeZone, () => batchPlan(plan, keepsLetters))
 }
 
-function batchPlan(plan: LogicalPlan): PhysicalNode {
+function batchPlan(plan: LogicalPlan, keepsLetters: boolean): PhysicalNode {
   const sources = numberSources(plan)
-  const boundary: Boundary = (node, needed, c) => {
+  const read: Boundary = (node, needed, c) => {
     switch (node.kind) {
       case 'stream-scan':
         return readInput(c, sourceRows(sources, node, needed))
@@ -82,7 +85,7 @@ function batchPlan(plan: LogicalPlan): PhysicalNode {
         return undefined
     }
   }
-  return fragmentOf(plan, allColumns(plan.schema), boundary).node
+  return fragmentOf(plan, allColumns(plan.schema), Object.assign(read, { keepsLetters })).node
 }
 
 /** Every distinct source of a plan with its name in the checkpoint: the user's, or its number among all sources in plan order. InvalidQueryError STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES. */
@@ -161,7 +164,7 @@ class StreamPlanner {
     outputMode: OutputMode,
     lateColumns: readonly Field[] | null,
     lineages: Lineages,
-    { originColumns }: SourceAbilities,
+    { originColumns, keepsDeadLetters }: SourceAbilities,
   ) {
     this.#plan = plan
     this.#lineages = lineages
@@ -172,7 +175,8 @@ class StreamPlanner {
       const columns = originColumns(scan.format)
       return columns.length === 0 ? null : { source: this.#sources.get(scan.token)!.planned.name, columns }
     }
-    this.#boundary = Object.assign((...node: Parameters<Boundary>) => this.#read(...node), { originOf })
+    const boundary: Boundary = (...node) => this.#read(...node)
+    this.#boundary = Object.assign(boundary, { originOf, keepsLetters: keepsDeadLetters })
   }
 
   plan(): StreamingPlan {

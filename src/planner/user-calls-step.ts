@@ -1,7 +1,7 @@
 import { Schema } from '../data/schema.ts'
 import type { Expression, NamedExpression } from '../plan/expression.ts'
 import { expressionText } from '../plan/expression-tree.ts'
-import type { Project, UserCalls } from '../plan/logical-plan.ts'
+import { isStreaming, type Project, readsBatch, type UserCalls } from '../plan/logical-plan.ts'
 import { columnRef } from '../plan/resolve.ts'
 import { type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
@@ -64,6 +64,7 @@ function userCallsStep(plan: UserCalls, needed: Needed, c: Compilation): Step {
   const step = {
     ...({ kind: 'user-calls', input, schema, kept: kept.length, calls: placed } as const),
     ...(places && { origin: { source: origin.source, columns: places } }),
+    ...(c.boundary.keepsLetters && !isStreaming(plan) && !readsBatch(plan) && { ofTable: true }),
   }
   const positions = plan.schema.fields.map((_, i) => {
     const own = kept.indexOf(i)

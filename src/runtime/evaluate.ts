@@ -3,7 +3,7 @@ import type { Column } from '../data/column-batch.ts'
 import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
-import type { Account } from '../data/side-rows.ts'
+import { type Account, tablePlace } from '../data/side-rows.ts'
 import type { BatchWatermarks, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
@@ -26,7 +26,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import { callKeepingLetters, callsText } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
-import { type Place, setRowsAside, takeFailedRows } from './row-letters.ts'
+import { type Place, placeIn, setRowsAside, takeFailedRows } from './row-letters.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
 
 /** What the evaluation of a plan needs besides SQL. */
@@ -54,6 +54,8 @@ export interface EvaluationContext {
   /** A source's name, and which of its columns say where a row comes from. */
   readonly originOf?: (node: SourceRows) => Place['source']
   readonly warn?: (text: string) => void
+  /** Which of the query's outputs this is the plan of. */
+  readonly output?: string
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
@@ -121,6 +123,7 @@ export class Evaluation {
       case 'fragment': {
         const inputs: Relation[] = []
         for (const input of node.inputs) inputs.push(await this.relationOf(input))
+        if (node.rowCheck !== undefined && this.#context.deadLetters) sql.checkRows(inputs[0]!, node.rowCheck)
         return sql.fragment(node.sql, inputs, node.schema, node.rowWise)
       }
       case 'event-time': {
@@ -196,7 +199,13 @@ export class Evaluation {
     const { sql, deadLetters } = this.#context
     const input = await this.relationOf(node.input)
     if (deadLetters?.takesFunctions) {
-      const { rows, account } = await callKeepingLetters(sql, node, input, deadLetters)
+      const { rows, account } = await callKeepingLetters(
+        sql,
+        node,
+        input,
+        deadLetters,
+        placeIn(this.#context.output, { at: callsText(node) }),
+      )
       this.record.books.push(account)
       return rows
     }
@@ -211,8 +220,9 @@ export class Evaluation {
 
   /** Rows that an expression has no value for. Where more of a relation are found later, its books are one. */
   async #takeFailed(failed: FailedRows, letters: DeadLetters): Promise<void> {
+    const { sql, output } = this.#context
     const place = this.#places.get(failed.of) ?? { at: failed.place ?? 'rows between' }
-    const account = await takeFailedRows(this.#context.sql, failed, place, letters)
+    const account = await takeFailedRows(sql, failed, placeIn(output, { ...place, at: `expressions over ${place.at}` }), letters)
     const { books } = this.record
     const at = this.#failedOf.get(failed.of)
     if (at !== undefined) books[at] = { ...account, rowsIn: books[at]!.rowsIn, deadLetters: books[at]!.deadLetters + account.deadLetters }
@@ -335,8 +345,14 @@ function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
 function placeOf(node: PhysicalNode): Place | undefined {
   if (node.kind === 'source') return { at: `source ${node.source}` }
   if (node.kind === 'user-calls') return { at: callsText(node) }
+  if (node.kind === 'scan') return tableOf(node.scan.paths.join(', ') || node.scan.format)
+  if (node.kind === 'local') return node.local.relation === undefined ? tableOf('of the program') : { at: 'rows of the batch' }
   if (node.kind === 'event-time' && node.future) return { at: `watermark ${node.columnName}` }
   return isStateful(node) ? { at: `${node.operatorName} ${node.operatorId}` } : undefined
+}
+
+function tableOf(name: string): Place {
+  return { at: tablePlace(name), note: `in a row of the table ${name}` }
 }
 
 const keyGroups = 16

@@ -12,6 +12,7 @@ import type { Source } from '../sources/source.ts'
 import type { Relation, SqlBatch, SqlBatchParameters } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
 import type { WithRelation } from './open-sink.ts'
+import type { OutputsSink } from './outputs.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
 import type { ReadLimits } from './read-limits.ts'
 import type { SetAsideSettings } from './set-aside.ts'
@@ -41,6 +42,8 @@ export interface ExecutionParts {
   readonly observeStep?: StepObserver | undefined
   /** foreachBatch: the batch's relation becomes visible to user code under a name while the sink works. */
   readonly withRelation?: WithRelation | undefined
+  /** Where the sink is several outputs. */
+  readonly outputs?: OutputsSink | undefined
   /** Is told of each batch once it is committed; null where none is kept. */
   readonly history: BatchHistory | null
   /** Ends the wait between two looks at the sources: a source calls it that has heard of something new. */

@@ -7,7 +7,7 @@ import type { UserCallsStep } from '../planner/streaming-plan.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
-import { lettersOf } from './row-letters.ts'
+import { lettersOf, noted, type Place } from './row-letters.ts'
 
 /** As Evaluation's user calls, but a row for which a function fails becomes a dead letter: its JSON as it stood before the call, or what its source says of where it is from. */
 export async function callKeepingLetters(
@@ -15,6 +15,7 @@ export async function callKeepingLetters(
   node: UserCallsStep,
   input: Relation,
   letters: DeadLetters,
+  { at, note }: Place,
 ): Promise<{ readonly rows: Relation; readonly account: Account }> {
   const used = [...new Set(node.calls.flatMap((call) => call.args))]
   const batch = await sql.columnsAt(input, used)
@@ -31,7 +32,7 @@ export async function callKeepingLetters(
   const computed = failed.size === 0 ? await results(columns, new Schema(fields), node.kept) : await withoutFailed()
   const rowsOn = failed.size === 0 ? length : await countRows(sql, computed)
   const deadLetters = failed.size === 0 ? 0 : await letters.take('function', node.origin?.source ?? null, await failedRows())
-  return { rows: computed, account: { at: callsText(node), rowsIn: length, rowsOn, lateRows: 0, deadLetters } }
+  return { rows: computed, account: { at, rowsIn: length, rowsOn, lateRows: 0, deadLetters } }
 
   async function withoutFailed(): Promise<Relation> {
     const flags: ColumnBatch = rowsToColumns(
@@ -46,14 +47,17 @@ export async function callKeepingLetters(
   }
 
   function failedRows(): Promise<Relation> {
-    const said = Array.from({ length }, (_, row) => failed.get(row))
+    const said = Array.from({ length }, (_, row) => {
+      const error = failed.get(row)
+      return error && { code: error.code, what: noted(error.what, note) }
+    })
     return lettersOf(sql, input, said, node.origin?.columns)
   }
 }
 
 /** What the books call the place. */
-export function callsText({ calls }: UserCallsStep): string {
-  return `function ${[...new Set(calls.map((call) => call.function.name))].join(', ')}`
+export function callsText({ calls, ofTable }: UserCallsStep): string {
+  return `function ${[...new Set(calls.map((call) => call.function.name))].join(', ')}${ofTable ? ' over a table' : ''}`
 }
 
 const flagSchema = new Schema([{ name: 'failed', type: 'boolean', nullable: false }])

@@ -21,6 +21,7 @@ export function findProvider<P extends { readonly formats: readonly string[] }>(
 export function sourceAbilities(providers: readonly SourceProvider[], keepsDeadLetters = false): SourceAbilities {
   const providerOf = (format: string) => providers.find((each) => each.formats.includes(format.toLowerCase()))
   return {
+    keepsDeadLetters,
     originColumns: (format) => (keepsDeadLetters ? (providerOf(format)?.originColumns ?? []) : []),
     parsesJson: (format) => providerOf(format)?.parsesJson ?? [],
     givesFields: ({ format, schema, options, instance }) =>

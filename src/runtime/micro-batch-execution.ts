@@ -3,6 +3,7 @@ import type { CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkp
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
+import type { Account } from '../data/side-rows.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import type { StatefulNode } from '../planner/streaming-plan.ts'
@@ -18,7 +19,7 @@ import { countRows } from './late-rows.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
 import { readSource, withOrigin } from './read-source.ts'
-import { SetAside } from './set-aside.ts'
+import { SetAside, sinkAccount } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
@@ -426,9 +427,13 @@ export class MicroBatchExecution {
   }
 
   async #run(sql: SqlBatch, evaluation: Evaluation, setAside: SetAside | undefined): Promise<Relation> {
-    const rows = await evaluation.relationOf(this.#parts.plan.root)
+    const { outputs, plan, warn } = this.#parts
+    const rows = await evaluation.relationOf(plan.root)
+    if (!setAside?.deadLetters) return rows
     // what an expression has no value for must be known before anything is delivered
-    return setAside?.deadLetters ? sql.materialize(rows) : rows
+    const held = await sql.materialize(rows)
+    await outputs?.compute(sql, held, setAside.deadLetters, warn)
+    return held
   }
 
   /** The rows of a batch that go to side outputs; undefined where there are none. */
@@ -500,7 +505,7 @@ export class MicroBatchExecution {
 
   /** To the sink, then what was set aside to its own. */
   async #deliver(sql: SqlBatch, relation: Relation, setAside: SetAside | undefined): Promise<SinkCommit> {
-    const { checkpoint, sink, plan, withRelation } = this.#parts
+    const { checkpoint, outputs, sink, plan, withRelation } = this.#parts
     await checkpoint.checkFence()
     const keepsDeadLetters = setAside?.deadLetters !== undefined
     const add = (rows: Relation) =>
@@ -512,10 +517,16 @@ export class MicroBatchExecution {
       })
     const held = withRelation || keepsDeadLetters ? await sql.materialize(relation) : relation
     const commit = withRelation ? await withRelation(sql, held, () => add(held)) : await add(held)
-    // what several outputs make of the rows is theirs
-    if (keepsDeadLetters) await setAside.hasDelivered(withRelation ? { ...commit, numOutputRows: -1 } : commit, await countRows(sql, held))
+    if (keepsDeadLetters) await setAside.hasDelivered(commit, outputs?.accounts ?? (await this.#accountOf(commit, sql, held)))
     await setAside?.deliver()
     return commit
+  }
+
+  async #accountOf(commit: SinkCommit, sql: SqlBatch, rows: Relation): Promise<readonly Account[]> {
+    // what a function or a plan of the sink's own makes of the rows is theirs
+    const counted = this.#parts.withRelation ? { ...commit, numOutputRows: -1 } : commit
+    const account = sinkAccount('sink', counted, await countRows(sql, rows))
+    return account ? [account] : []
   }
 
   /** Tells the observer before and after, and stops here where the query was told to stop without draining. */

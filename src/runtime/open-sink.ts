@@ -5,8 +5,8 @@ import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkContext, SinkProvider } from '../sinks/sink.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { findProvider } from './find-provider.ts'
-import { checkOutputs, mayBeTemporary, openOutputs } from './outputs.ts'
-import { type BatchEnvironment, runBatch } from './run-batch.ts'
+import { checkOutputs, mayBeTemporary, type OutputsSink, openOutputs } from './outputs.ts'
+import { type BatchEnvironment, computeOutput, runBatch } from './run-batch.ts'
 
 /** Lets user code or several sinks read a batch's rows under a name while `use` runs. */
 export type WithRelation = <T>(sql: SqlBatch, relation: Relation, use: () => Promise<T>) => Promise<T>
@@ -16,7 +16,7 @@ export interface SinkFormat {
   readonly outputModes: readonly string[]
   readonly allowsTemporaryCheckpoint: boolean
   readonly heedsPartitionBy?: boolean
-  open(context: SinkContext): Promise<{ readonly sink: Sink; readonly withRelation?: WithRelation }>
+  open(context: SinkContext): Promise<{ readonly sink: Sink; readonly withRelation?: WithRelation; readonly outputs?: OutputsSink }>
 }
 
 /** The sink that a query asks for, checked against what the query is. All errors are InvalidQueryError. */
@@ -60,10 +60,7 @@ function sinkFormat(
       return {
         outputModes: everyMode,
         allowsTemporaryCheckpoint: mayBeTemporary(instance, providers),
-        open: async (context) => ({
-          sink: await openOutputs(instance, context, memoryTables, providers, (plan, use) => runBatch(plan, environment, use)),
-          withRelation: (sql, relation, use) => environment.relations.withName(instance.relation, sql, relation, use),
-        }),
+        open: (context) => outputs(instance, context, providers, memoryTables, environment),
       }
     default: {
       const provider = findProvider('sink', spec.format, providers)
@@ -72,6 +69,25 @@ function sinkFormat(
       return { ...provider, open: async (context) => ({ sink: await provider.open(context) }) }
     }
   }
+}
+
+async function outputs(
+  instance: OutputsInstance,
+  context: SinkContext,
+  providers: readonly SinkProvider[],
+  memoryTables: unknown,
+  environment: BatchEnvironment,
+) {
+  const { relation } = instance
+  const { relations } = environment
+  const run: Parameters<typeof openOutputs>[4] = (plan, use) => runBatch(plan, environment, use)
+  const sink = await openOutputs(instance, context, memoryTables, providers, run, {
+    relation,
+    relations,
+    compute: (plan, letters) => computeOutput(plan, environment, letters),
+  })
+  const withRelation: WithRelation = (sql, rows, use) => relations.withName(relation, sql, rows, use)
+  return { sink, withRelation, outputs: sink }
 }
 
 /** A sink that runs plans of its own over each batch's rows. */

@@ -1,17 +1,33 @@
-import { InvalidQueryError } from '../base/errors.ts'
+import { assert, InvalidQueryError } from '../base/errors.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { RowSet } from '../data/row-set.ts'
+import type { Account } from '../data/side-rows.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { ForeachBatchInstance, OutputSpec, OutputsInstance } from '../query/engine-port.ts'
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from '../sinks/sink.ts'
+import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import type { DeadLetters } from './dead-letters.ts'
 import { findProvider } from './find-provider.ts'
+import { countRows } from './late-rows.ts'
+import type { NamedRelations } from './named-relations.ts'
+import { noted, placeIn } from './row-letters.ts'
+import type { OutputLetters, OutputRows } from './run-batch.ts'
+import { sinkAccount } from './set-aside.ts'
 
 type RunBatch = <T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>) => Promise<T>
 
 interface OpenOutput {
   readonly spec: OutputSpec
   readonly sink: Sink
+}
+
+/** How the outputs of a query are computed ahead, where rows may be set aside. */
+export interface OutputsAhead {
+  /** What the outputs' plans call the rows of a batch. */
+  readonly relation: string
+  readonly relations: NamedRelations
+  readonly compute: (plan: LogicalPlan, letters: OutputLetters) => Promise<OutputRows>
 }
 
 /** What an output may be, before anything is opened. */
@@ -75,7 +91,8 @@ export async function openOutputs(
   memoryTables: unknown,
   providers: readonly SinkProvider[],
   runBatch: RunBatch,
-): Promise<Sink> {
+  ahead?: OutputsAhead,
+): Promise<OutputsSink> {
   const opened: OpenOutput[] = []
   try {
     for (const spec of outputs) opened.push({ spec, sink: await openOutput(spec, context, memoryTables, providers) })
@@ -83,13 +100,13 @@ export async function openOutputs(
     await Promise.allSettled(opened.map(({ sink }) => sink.stop()))
     throw error
   }
-  return new OutputsSink(opened, runBatch)
+  return new OutputsSink(opened, runBatch, ahead)
 }
 
 function openOutput(spec: OutputSpec, context: SinkContext, memoryTables: unknown, providers: readonly SinkProvider[]): Promise<Sink> {
   const instance = spec.instance as ForeachBatchInstance | undefined
   if (instance?.kind === 'foreach-batch') {
-    return Promise.resolve(foreachBatchSink((_rows, batchId, context) => instance.call(spec.plan, BigInt(batchId), context)))
+    return Promise.resolve(foreachBatchSink((_rows, batchId, context, plan) => instance.call(plan ?? spec.plan, BigInt(batchId), context)))
   }
   return findProvider('sink', spec.format, providers).open({
     ...context,
@@ -110,27 +127,57 @@ const byStrength: readonly SinkGuarantee[] = ['none', 'at-least-once', 'exactly-
  * Several sinks fed from the rows of one batch. They are written one after another, and the batch counts as done when all have it: a crash between
  * two of them delivers the batch to all again, and each makes it count once by its own means. What the outputs have in common is computed once.
  */
-class OutputsSink implements Sink {
+export class OutputsSink implements Sink {
   readonly description: string
   readonly guarantee: SinkGuarantee
   readonly #outputs: readonly OpenOutput[]
   readonly #runBatch: RunBatch
-  constructor(outputs: readonly OpenOutput[], runBatch: RunBatch) {
+  readonly #ahead: OutputsAhead | undefined
+  /** Of the batch that is next, where rows may be set aside. */
+  #computed: ReadonlyMap<OpenOutput, OutputRows> | null = null
+  #accounts: Account[] = []
+  constructor(outputs: readonly OpenOutput[], runBatch: RunBatch, ahead?: OutputsAhead) {
+    this.#ahead = ahead
     this.#outputs = outputs
     this.#runBatch = runBatch
     this.description = `Outputs[${outputs.map(({ spec, sink }) => `${spec.name}: ${sink.description}`).join(', ')}]`
     this.guarantee = byStrength[Math.min(...outputs.map(({ sink }) => byStrength.indexOf(sink.guarantee)))]!
   }
 
+  /**
+   * Computes what each output is given of a batch's rows before anything of the batch is delivered. A row that an output has no value for is a dead letter and missing there, and there only: each looks at
+   * rows of its own.
+   */
+  async compute(sql: SqlBatch, rows: Relation, deadLetters: DeadLetters, warn: (text: string) => void): Promise<void> {
+    assert(this.#ahead, 'outputs that are computed ahead know how')
+    const { relation, relations, compute } = this.#ahead
+    const computed = new Map<OpenOutput, OutputRows>()
+    this.#accounts = []
+    for (const output of this.#outputs) {
+      const { name, plan } = output.spec
+      const own = sql.fragment('SELECT * FROM ⟦0⟧ AS t0', [rows], rows.schema)
+      const made = await relations.withName(relation, sql, own, () => compute(plan, { output: name, deadLetters, warn }))
+      computed.set(output, made)
+      this.#accounts.push(...made.books)
+    }
+    this.#computed = computed
+  }
+
+  /** The books of what was computed and delivered of the batch. */
+  get accounts(): readonly Account[] {
+    return this.#accounts
+  }
+
   async addBatch({ batchId, outputMode, keepsDeadLetters }: SinkBatch): Promise<SinkCommit> {
     const commits: SinkCommit[] = []
-    for (const { spec, sink } of this.#outputs) {
-      commits.push(
-        await this.#runBatch(spec.plan, (rows) =>
-          sink.addBatch({ batchId, rows, outputMode, plan: spec.plan, ...(keepsDeadLetters && { keepsDeadLetters }) }),
-        ),
-      )
+    for (const output of this.#outputs) {
+      const { spec, sink } = output
+      const add = (rows: RowSet, plan: LogicalPlan) =>
+        sink.addBatch({ batchId, rows, outputMode, plan, ...(keepsDeadLetters && { keepsDeadLetters }) })
+      const computed = this.#computed?.get(output)
+      commits.push(computed ? await this.#deliver(output, computed, add) : await this.#runBatch(spec.plan, (rows) => add(rows, spec.plan)))
     }
+    this.#computed = null
     const refused = commits.flatMap((commit) => commit.refused ?? [])
     const counts = commits.map(({ numOutputRows }) => numOutputRows)
     return {
@@ -147,6 +194,20 @@ class OutputsSink implements Sink {
         }),
       ),
     }
+  }
+
+  async #deliver(
+    { spec: { name, plan } }: OpenOutput,
+    { sql, rows }: OutputRows,
+    add: (rows: RowSet, plan: LogicalPlan) => Promise<SinkCommit>,
+  ): Promise<SinkCommit> {
+    const { schema } = plan
+    const commit = await this.#ahead!.relations.with(sql, rows, (relation) => add(sql.rowSet(rows), { kind: 'local', relation, schema }))
+    const { refused = [] } = commit
+    const { at, note } = placeIn(name, { at: 'sink' })
+    const account = sinkAccount(at, commit, await countRows(sql, rows))
+    if (account) this.#accounts.push(account)
+    return { ...commit, refused: refused.map((record) => ({ ...record, message: noted(record.message, note) })) }
   }
 
   async maintain(): Promise<void> {

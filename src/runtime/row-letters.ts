@@ -1,5 +1,5 @@
 import { Schema } from '../data/schema.ts'
-import type { Account } from '../data/side-rows.ts'
+import { type Account, outputPlace } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { type DeadLetters, letterSchema } from './dead-letters.ts'
@@ -10,23 +10,36 @@ export interface Place {
   readonly at: string
   /** The source whose rows they are as it gave them, with the columns that say where each comes from. */
   readonly source?: { readonly name: string; readonly origin: readonly string[] } | undefined
+  /** Behind the message of their letters: `for the output alerts`. */
+  readonly note?: string | undefined
+}
+/** A place as one of an output of the query's: its books are its own. */
+export function placeIn(output: string | undefined, place: Place): Place {
+  if (output === undefined) return place
+  const note = [place.note, `for the output ${output}`].filter((part) => part !== undefined).join(', ')
+  return { ...place, at: `${outputPlace(output)}${place.at}`, note }
+}
+
+/** What is wrong, with what the place adds to it. */
+export function noted(what: string, note: string | undefined): string {
+  return note === undefined ? what : `${what} (${note})`
 }
 
 /** Takes rows for which an expression has no value to the dead letters. */
 export async function takeFailedRows(
   sql: SqlBatch,
   { rows, errors, rowsIn, rowsOn }: FailedRows,
-  { at, source }: Place,
+  { at, source, note }: Place,
   letters: DeadLetters,
 ): Promise<Account> {
-  const said = errors.map(({ code, what }) => ({ code, what }))
+  const said = errors.map(({ code, what }) => ({ code, what: noted(what, note) }))
   await sql.columnsAt(rows, [])
   const deadLetters = await letters.take(
     'expression',
     source?.name ?? null,
     await lettersOf(sql, rows, said, placesOf(rows, source?.origin)),
   )
-  return { at: `expressions over ${at}`, rowsIn, rowsOn, lateRows: 0, deadLetters }
+  return { at, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
 /** Takes rows of a relation, by their number in it, to the dead letters, and gives the others. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import type { RowSet } from '../data/row-set.ts'
+import type { Account } from '../data/side-rows.ts'
 import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -11,7 +12,8 @@ import type { SourceProvider } from '../sources/provider.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { SqlEngine } from '../sql/sql-engine.ts'
 import { readTable } from './bounded-tables.ts'
-import { Evaluation } from './evaluate.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { Evaluation, type EvaluationRecord } from './evaluate.ts'
 import type { NamedRelations } from './named-relations.ts'
 
 /** What a batch plan needs to run. */
@@ -44,10 +46,29 @@ export function batchRunner(environment: BatchEnvironment): BatchRunner {
   }
 }
 
+/** Where the rows of an output go that can't be computed. */
+export interface OutputLetters {
+  /** The output's name. */
+  readonly output: string
+  readonly deadLetters: DeadLetters
+  readonly warn: (text: string) => void
+}
+/** The rows of an output, computed. */
+export interface OutputRows {
+  readonly rows: Relation
+  readonly sql: SqlBatch
+  readonly books: readonly Account[]
+}
+/** Runs an output's plan over the rows of a micro-batch, and sets those aside that can't be computed. Its rows live as long as the batch. */
+export async function computeOutput(plan: LogicalPlan, environment: BatchEnvironment, letters: OutputLetters): Promise<OutputRows> {
+  return evaluate(plan, environment, async (relation, sql, { books }) => ({ rows: await sql.materialize(relation), sql, books }), letters)
+}
+
 async function evaluate<T>(
   plan: LogicalPlan,
   environment: BatchEnvironment,
-  use: (relation: Relation, sql: SqlBatch) => Promise<T>,
+  use: (relation: Relation, sql: SqlBatch, record: EvaluationRecord) => Promise<T>,
+  letters?: OutputLetters,
 ): Promise<T> {
   const { relations, clock, conf } = environment
   const batchTimestampMs = clock.nowMs()
@@ -58,7 +79,7 @@ async function evaluate<T>(
     })
   }
   checkMetricNames(plan)
-  const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'))
+  const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'), letters !== undefined)
   const held = relationNames(plan).map((name) => relations.get(name))
   const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs, salt: '' })
   const sql: SqlBatch = held[0]?.sql ?? own!
@@ -79,8 +100,9 @@ async function evaluate<T>(
       checkMemory: () => {},
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
+      ...letters,
     })
-    const result = await use(await evaluation.relationOf(root), sql)
+    const result = await use(await evaluation.relationOf(root), sql, evaluation.record)
     for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
     return result
   } finally {

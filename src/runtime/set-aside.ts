@@ -25,7 +25,7 @@ export class SetAside {
   readonly #sql: SqlBatch
   readonly #batchId: number
   readonly #reads: ReadAccount[] = []
-  #sink: Account | undefined
+  #sinks: readonly Account[] = []
   constructor({ outputs, lateColumns, deadLetterLimits }: SetAsideSettings, sql: SqlBatch, batchId: number, batchTimestampMs: number) {
     this.#outputs = outputs
     this.#sql = sql
@@ -43,15 +43,12 @@ export class SetAside {
     this.deadLetters?.checkLimits(await this.#rowsIn())
   }
 
-  /** The sink has the batch, of `rows` rows, but for those that it has refused. */
-  async hasDelivered({ numOutputRows, refused = [] }: SinkCommit, rows: number): Promise<void> {
+  /** The sink, or each of the outputs, has the batch, but for the rows that it has refused. */
+  async hasDelivered({ refused = [] }: SinkCommit, accounts: readonly Account[]): Promise<void> {
     if (!this.deadLetters) return
     await this.deadLetters.add('sink', null, refused)
     if (refused.length > 0) await this.checkLimits()
-    // a sink that does not count, or has kept an earlier delivery, leaves no account, but for what it refuses
-    if (numOutputRows < 0 && refused.length === 0) return
-    const rowsOn = numOutputRows >= 0 ? numOutputRows : rows - refused.length
-    this.#sink = { at: 'sink', rowsIn: rowsOn + refused.length, rowsOn, lateRows: 0, deadLetters: refused.length }
+    this.#sinks = accounts
   }
 
   /** Delivers what was set aside: the last thing before the batch is done. */
@@ -69,11 +66,18 @@ export class SetAside {
       lateRows: 0,
       deadLetters,
     }))
-    return [...reads, ...between, ...(this.#sink ? [this.#sink] : [])]
+    return [...reads, ...between, ...this.#sinks]
   }
 
   async #rowsIn(): Promise<number> {
     const counted = await this.#sql.inputRows()
     return [...counted.values()].reduce((sum, rows) => sum + rows, 0) + this.#reads.reduce((sum, { uncounted }) => sum + uncounted, 0)
   }
+}
+
+/** The account of a sink that was given `rows` rows. One that does not count, or has kept an earlier delivery, leaves none, but for what it refuses. */
+export function sinkAccount(at: string, { numOutputRows, refused = [] }: SinkCommit, rows: number): Account | undefined {
+  if (numOutputRows < 0 && refused.length === 0) return undefined
+  const rowsOn = numOutputRows >= 0 ? numOutputRows : rows - refused.length
+  return { at, rowsIn: rowsOn + refused.length, rowsOn, lateRows: 0, deadLetters: refused.length }
 }

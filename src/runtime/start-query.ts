@@ -374,7 +374,7 @@ async function openExecution(
     conf: (key) => conf.get(key),
     print: environment.print,
   }
-  const { sink, withRelation } = await sinkFormat.open(context)
+  const { sink, withRelation, outputs } = await sinkFormat.open(context)
   opened.push(sink)
   const sideOutputs = await SideOutputs.open(sideSpecsOf(spec), context, environment)
   if (sideOutputs) opened.push(sideOutputs)
@@ -408,6 +408,7 @@ async function openExecution(
     limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,
     withRelation,
+    outputs,
     history,
     onProgress: (progress) => {
       keep(progress)

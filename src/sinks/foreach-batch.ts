@@ -1,20 +1,27 @@
 import { InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import { type ForeachBatchContext, Refusals } from '../data/refusing-context.ts'
 import type { RowSet } from '../data/row-set.ts'
+import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 
 /** The user's function: gets the rows, valid until it is done, and the batch id, by which it can tell a batch that is delivered again. */
-export type ForeachBatchFunction = (rows: RowSet, batchId: number, context: ForeachBatchContext) => Promise<void> | void
+export type ForeachBatchFunction = (
+  rows: RowSet,
+  batchId: number,
+  context: ForeachBatchContext,
+  /** The rows as a plan, where the sink is given one. */
+  plan: LogicalPlan | undefined,
+) => Promise<void> | void
 
 /** At least once: the batch that was running at a crash is delivered again under the same id, and the function decides what that means. */
 export function foreachBatchSink(call: ForeachBatchFunction): Sink {
   return {
     description: 'ForeachBatchSink',
     guarantee: 'at-least-once',
-    async addBatch({ batchId, rows, keepsDeadLetters = false }: SinkBatch): Promise<SinkCommit> {
+    async addBatch({ batchId, rows, plan, keepsDeadLetters = false }: SinkBatch): Promise<SinkCommit> {
       const context = new Refusals(keepsDeadLetters, batchId)
       try {
-        await call(rows, batchId, context)
+        await call(rows, batchId, context, plan)
       } catch (cause) {
         // what the engine refused or failed at inside the function says best itself what to do
         if (cause instanceof MillraceError) throw cause

@@ -36,13 +36,13 @@ export function rowChecks(root: SqlRelation): RowChecks {
   return new Map([...found].sort(([a], [b]) => relations.indexOf(a) - relations.indexOf(b)))
 }
 
-/** What the checks read besides: it is made a table once, since every check reads it whole. */
-export function readBeside(checks: RowChecks): SqlRelation[] {
-  const all = new Set([...checks.values()].flatMap((each) => [...each]).flatMap(inputsFirst))
-  return [...all].filter((relation) => relation.form.kind !== 'table' && rowInputs(relation).length === 0 && !isCheck(relation, checks))
-}
-function isCheck(relation: SqlRelation, checks: RowChecks): boolean {
-  return [...checks.values()].some((each) => each.has(relation))
+/** What the SELECTs that compute rows by themselves read besides, whole: it is computed once, since every check reads it. */
+export function readBeside(root: SqlRelation): SqlRelation[] {
+  const whole = inputsFirst(root).flatMap((relation) => {
+    const { form, rowWise } = relation
+    return form.kind === 'select' && rowWise.length > 0 ? form.inputs.filter((_, at) => !rowWise.includes(at)) : []
+  })
+  return [...new Set(whole)].filter(({ form }) => form.kind !== 'table')
 }
 
 export function inputsFirst(root: SqlRelation): SqlRelation[] {

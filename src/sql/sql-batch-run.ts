@@ -55,6 +55,7 @@ export class SqlBatchRun implements SqlBatch {
   readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
   #failedRows: FailedRowsTaker | undefined
+  #rowsTaken = 0
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
     this.session = session
@@ -388,7 +389,7 @@ export class SqlBatchRun implements SqlBatch {
 
   /** Runs statements over a relation. Where they fail on what files hold, those files are read another way, and the statements run again. */
   async #recovering<T>(relation: SqlRelation, run: () => Promise<T>): Promise<T> {
-    for (;;) {
+    for (let fruitless = 0; ; ) {
       try {
         return await run()
       } catch (error) {
@@ -401,7 +402,9 @@ export class SqlBatchRun implements SqlBatch {
           if (own) noteRecovered(own, recovered)
           again = true
         }
-        if (!again && !(await this.#setFailedRowsAside(relation, error))) throw error
+        if (again || (await this.#setFailedRowsAside(relation, error))) continue
+        // what fails by chance may not have failed in the search
+        if (!this.#failedRows || !/\b(?:random|uuid)\(\)/.test(relation.select) || ++fruitless === fruitlessSearches) throw error
       }
     }
   }
@@ -410,9 +413,11 @@ export class SqlBatchRun implements SqlBatch {
     const taker = this.#failedRows
     if (!taker || !(error instanceof InvalidQueryError)) return false
     let any = await this.#splitFailing(relation)
+    const taken = this.#rowsTaken
+    for (const used of readBeside(relation)) if (used.form.kind !== 'table') await this.#makeTable(used)
     const all = rowChecks(relation)
     const bases = [...all.keys()].filter((base) => base !== relation)
-    for (const used of [...bases, ...readBeside(all)]) if (used.form.kind !== 'table') await this.#makeTable(used)
+    for (const base of bases) if (base.form.kind !== 'table') await this.#makeTable(base)
     for (const base of bases) {
       const aside = bases.filter((other) => other !== base)
       const found = await findFailedRows(this.session, base, all.get(base)!, aside, (count) => taker.mayFail(count))
@@ -424,9 +429,10 @@ export class SqlBatchRun implements SqlBatch {
       base.fetched = undefined
       const rows = new SqlRelation(base.schema, table(found.failed, found.errors.length))
       const place = base.place === undefined ? {} : { place: base.place }
+      this.#rowsTaken += found.errors.length
       await taker.take({ of: base, rowsIn: found.rowsIn, rowsOn: base.form.rows!, rows, errors: found.errors, ...place })
     }
-    return any
+    return any || this.#rowsTaken > taken
   }
   /** Of the SELECTs that a statement runs, those that fail and can be split are. Gives whether there were any. */
   async #splitFailing(relation: SqlRelation): Promise<boolean> {
@@ -498,6 +504,9 @@ export class SqlBatchRun implements SqlBatch {
     return this.#uncounted(relation)?.scan!.count.kind === 'table'
   }
 }
+
+/** So often a statement that draws random numbers is searched in vain before it is nobody's fault that it fails. */
+const fruitlessSearches = 20
 
 function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))

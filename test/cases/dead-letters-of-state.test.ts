@@ -96,6 +96,27 @@ describe('conditions between two streams', () => {
     await stop()
   })
 
+  test('a condition that draws random numbers: what it has no value for is a letter, and the query goes on', async () => {
+    for (const how of ['inner', 'left', 'semi']) {
+      const { addLeft, addRight, frame } = sides()
+      const joined = frame(how, 'rand() >= 0 AND cast(l.s as int) > r.n AND 1 / (cast(rand() * 2 as int) - r.n) is not null')
+      const { step, stop } = await keep((how === 'semi' ? joined.selectExpr('s') : joined.selectExpr('l.s', 'r.n')) as never)
+      const { rows, letters } = await step(() => {
+        addLeft(1, '5')
+        addLeft(1, 'x')
+        for (let i = 0; i < 40; i++) addRight(1, i % 4)
+      })
+      const failed = letters.map(({ reason, row }) => [reason, row['right.n'], row['left.s']])
+      expect(failed.filter(([, , s]) => s === 'x')).toHaveLength(40)
+      // of the pairs of the other row about half of those with 0 and with 1 divide by zero
+      const divided = failed.filter(([reason]) => reason === 'DIVIDE_BY_ZERO')
+      expect(divided.every(([, n]) => n === 0 || n === 1)).toBe(true)
+      if (how === 'inner') expect(rows.length + failed.filter(([, , s]) => s === '5').length).toBe(40)
+      await stop()
+      await rm(join(folder, 'checkpoint'), { recursive: true })
+    }
+  })
+
   test('of outer joins and semi joins a pair without a value is no match', async () => {
     for (const how of ['left', 'full', 'semi']) {
       const { addLeft, addRight, frame } = sides()

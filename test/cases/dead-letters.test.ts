@@ -349,12 +349,25 @@ describe('expressions', () => {
     other.addData({ n: 1 })
     await expect(run(other.toDF().selectExpr('n div 0 as x'))).resolves.toMatchObject({ rows: [] })
     const table = engine()
-      .createDataFrame([{ s: 'x' }], { s: t.string() })
-      .selectExpr('cast(s as int) as n')
+      .createDataFrame([{ n: 2n ** 62n }, { n: 2n ** 62n }], { n: t.long() })
+      .groupBy()
+      .agg(expr('sum(n)').alias('total') as never)
     await rm(join(folder, 'checkpoint'), { recursive: true })
     const third = new MemoryStream(engine(), { n: t.int() })
     third.addData({ n: 1 })
-    await expect(run(third.toDF().join(table, 'n'))).rejects.toMatchObject({ code: 'CAST_INVALID_INPUT' })
+    await expect(run((third.toDF() as any).crossJoin(table))).rejects.toMatchObject({ code: 'ARITHMETIC_OVERFLOW' })
+  })
+
+  test('an expression that fails by chance', async () => {
+    const { rows, letters } = await run(
+      texts(...Array.from({ length: 50 }, () => '1'))
+        .toDF()
+        .selectExpr('1 div cast(rand() * 3 as int) as x'),
+    )
+    expect(rows.length + letters.length).toBe(50)
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    const one = await run(texts('x', '1').toDF().where('rand() < 0.5 and cast(s as int) > 0'))
+    expect(one.letters.every(({ raw }) => JSON.parse(text(raw)).s === 'x')).toBe(true)
   })
 
   test('the search ends where the limit is exceeded', async () => {

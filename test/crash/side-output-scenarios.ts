@@ -51,6 +51,48 @@ export const sideOutputScenarios = ({ stream, table, checkpoint, out, untilDone,
         .collect(),
   },
   {
+    // a quarter of the rows is poison for one of the outputs, and goes on to the other
+    name: 'two outputs, and dead letters of one of them',
+    input: fiveFiles,
+    intoFiles: true,
+    severalSinks: true,
+    run: (place) =>
+      untilDone(
+        stream(place)
+          .writeStream.trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .outputs((rows) => ({
+            all: rows.select('k').output.format('json').option('path', out(place)),
+            shares: rows
+              .selectExpr('k', '100 div cast(right(k, 1) as int) as share')
+              .output.format('parquet')
+              .option('path', join(place.root, 'shares')),
+          }))
+          .deadLetters((letters) => letters.output.format('json').option('path', lettersOut(place)))
+          .start(),
+      ),
+    output: async (place) => {
+      const all = await place.engine.read.json(out(place), { k: t.string() }).collect()
+      const shares = await place.engine.read.parquet(join(place.root, 'shares'), { k: t.string(), share: t.long() }).collect()
+      const letters = await place.engine.read.json(lettersOut(place), { raw: t.binary() }).collect()
+      const raw = letters.map((letter) => JSON.parse(Buffer.from(letter.raw).toString()) as { k: string })
+      return [
+        ...all.map(({ k }) => ({ k, of: 'all' })),
+        ...shares.map(({ k }) => ({ k, of: 'shares' })),
+        ...raw.map(({ k }) => ({ k, of: 'letters' })),
+      ]
+    },
+    expected: async (place) => {
+      const rows = await table(place)
+        .select(({ k }) => ({ k }))
+        .collect()
+      return rows.flatMap(({ k }) => [
+        { k, of: 'all' },
+        { k, of: k === 'key-0' ? 'letters' : 'shares' },
+      ])
+    },
+  },
+  {
     // which rows are late depends on which no-data batches a crash has cut off; that each is in its window or in the side output does not
     name: 'late rows beside a windowed aggregation',
     input: fiveFiles,

@@ -19,7 +19,7 @@ const row = fc.record({
   second: fc.integer({ min: 0, max: 40 }),
 })
 const sources = ['json', 'csv', 'memory'] as const
-const operators = ['project', 'filter', 'explode', 'join', 'union', 'dedupe', 'count', 'session'] as const
+const operators = ['project', 'filter', 'explode', 'join', 'union', 'dedupe', 'count', 'session', 'table', 'outputs'] as const
 const scenario = fc.record({
   source: fc.constantFrom(...sources),
   operator: fc.constantFrom(...operators),
@@ -64,7 +64,9 @@ test('every row is in one place, and the books of every batch say so', { timeout
       const folder = await mkdtemp(join(tmpdir(), 'millrace-balance-'))
       try {
         const input = given(what)
-        const { kept, late, dead, progresses, numberOfRows } = await run(folder, what, input)
+        const { kept, late, dead: letters, ids, progresses, numberOfRows } = await run(folder, what, input)
+        const ofTable = letters.filter(({ message }) => String(message).includes('(in a row of the table '))
+        const dead = letters.filter((letter) => !ofTable.includes(letter))
         met.add(`${what.source} ${what.operator}`)
         const all = input.flat()
         const poisoned = all.filter(({ poison }) => poison !== 'none')
@@ -85,10 +87,15 @@ test('every row is in one place, and the books of every batch say so', { timeout
           for (const each of [...books!, balance!]) expect(each.rowsOn + each.lateRows + each.deadLetters).toBe(each.rowsIn)
         }
         const sum = (key: 'rowsIn' | 'rowsOn' | 'lateRows' | 'deadLetters') => progresses.reduce((n, { balance }) => n + balance![key], 0)
-        expect(sum('rowsIn')).toBe(all.length)
-        expect(sum('deadLetters')).toBe(dead.length)
+        // rows of tables, and what one output sets aside of rows that the other has, come in beside those of the sources
+        const malformed = dead.filter(({ stage }) => stage === 'source').length
+        const beside = what.operator === 'outputs' ? dead.length - malformed : ofTable.length
+        expect(sum('rowsIn')).toBe(all.length + beside)
+        expect(sum('deadLetters')).toBe(letters.length)
         expect(sum('lateRows')).toBe(late.length)
-        expect(sum('rowsOn')).toBe(numberOfRows(kept) + filtered)
+        expect(sum('rowsOn')).toBe(what.operator === 'outputs' ? all.length - malformed : numberOfRows(kept) + filtered)
+        if (what.operator === 'outputs') expect(ids.length).toBe(all.length - malformed)
+        if (what.operator === 'table') expect(ofTable.every(({ raw }) => /x/.test(Buffer.from(raw as Uint8Array).toString()))).toBe(true)
         seen.late += late.length
         seen.dead += dead.length
         seen.kept += kept.length
@@ -111,14 +118,22 @@ async function run(folder: string, { source, operator }: Scenario, input: readon
     memory?.toDF() ??
     (source === 'json' ? engine().readStream.schema(fields).json(folderIn) : engine().readStream.schema(fields).csv(folderIn))
   // four expressions, each of which has no value for one kind of poison
-  const computed = read
-    .select(({ id, s, d, at }) => ({ id, s, at, d: checked(d) }))
-    .selectExpr('id', 'at', 'cast(s as int) + 1 as v', '100 div d as share') as any
+  const compute = (rows: any) =>
+    rows
+      .select(({ id, s, d, at }: any) => ({ id, s, at, d: checked(d) }))
+      .selectExpr('id', 'at', 'cast(s as int) + 1 as v', '100 div d as share')
+  const computed = compute(read)
   const marked = computed.withWatermark('at', '10 seconds')
   const table = engine().createDataFrame(
     input.flat().map(({ id }) => ({ id, name: `n${id}` })),
     { id: t.int(), name: t.string() },
   )
+  const broken = engine()
+    .createDataFrame(
+      input.flat().map(({ id }) => ({ id, name: id % 3 === 1 ? `x${id}` : `${id}` })),
+      { id: t.int(), name: t.string() },
+    )
+    .selectExpr('id', 'cast(name as int) as number')
   const one = (rows: readonly Row[]) => rows.length
   const counted = (rows: readonly Row[]) => rows.reduce((n, { rows: each }) => n + Number(each), 0)
   const [frame, numberOfRows, mode]: readonly [any, (rows: readonly Row[]) => number, string] = {
@@ -131,6 +146,8 @@ async function run(folder: string, { source, operator }: Scenario, input: readon
         'append',
       ] as const,
     join: () => [computed.join(table, 'id'), one, 'append'] as const,
+    table: () => [computed.join(broken, 'id', 'left'), one, 'append'] as const,
+    outputs: () => [read, one, 'append'] as const,
     union: () => [computed.where('(id + share * 0) % 3 = 0').union(computed.where('(id + share * 0) % 3 <> 0')), one, 'append'] as const,
     dedupe: () => [marked.dropDuplicates(['id', 'at']), one, 'append'] as const,
     count: () =>
@@ -148,18 +165,23 @@ async function run(folder: string, { source, operator }: Scenario, input: readon
         'complete',
       ] as const,
   }[operator]()
-  const into = { main: [] as Row[], late: [] as Row[], dead: [] as Row[] }
+  const into = { main: [] as Row[], late: [] as Row[], dead: [] as Row[], ids: [] as Row[] }
   const latest = new Map<string, Row>()
-  let query = frame.writeStream
-    .outputMode(mode)
-    .option('checkpointLocation', join(folder, 'checkpoint'))
-    .foreachBatch(async (rows: any) => {
-      if (mode === 'complete') into.main.length = 0
-      for (const each of (await rows.collect()) as Row[]) {
-        into.main.push(each)
-        if (mode === 'update') latest.set(JSON.stringify(each['w']), each)
-      }
-    })
+  const take = async (rows: any) => {
+    if (mode === 'complete') into.main.length = 0
+    for (const each of (await rows.collect()) as Row[]) {
+      into.main.push(each)
+      if (mode === 'update') latest.set(JSON.stringify(each['w']), each)
+    }
+  }
+  const writer = frame.writeStream.outputMode(mode).option('checkpointLocation', join(folder, 'checkpoint'))
+  let query =
+    operator === 'outputs'
+      ? writer.outputs((rows: any) => ({
+          ids: rows.select('id').output.foreachBatch(async (some: any) => void into.ids.push(...(await some.collect()))),
+          main: compute(rows).output.foreachBatch(take),
+        }))
+      : writer.foreachBatch(take)
   if (['dedupe', 'count', 'session'].includes(operator))
     query = query.lateRows({ id: t.int() }, (late: any) =>
       late.output.foreachBatch(async (rows: any) => void into.late.push(...(await rows.collect()))),
@@ -181,7 +203,7 @@ async function run(folder: string, { source, operator }: Scenario, input: readon
   }
   await started.stop()
   const kept = mode === 'update' ? [...latest.values()] : into.main
-  return { kept, late: into.late, dead: into.dead, progresses: [...progresses.values()], numberOfRows }
+  return { kept, late: into.late, dead: into.dead, ids: into.ids, progresses: [...progresses.values()], numberOfRows }
 }
 
 function lineOf(source: (typeof sources)[number], { id, poison, s, d, at }: Given): string {
