@@ -1,5 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import { homedir, tmpdir } from 'node:os'
@@ -10,41 +21,74 @@ import { freePorts } from '../servers/free-ports.ts'
 import { describeServer } from '../servers/shared-server.ts'
 
 /**
- * A real OpenSearch for the tests: its jars come from Maven Central into a cache folder, once a machine, and a few lines of Java start a node, as its own integration tests do. Needs a JDK of
+ * Real servers for the tests: their jars come from Maven Central into a cache folder, once a machine, and a few lines of Java start a node, as their own integration tests do. Needs a JDK of
  * Java 17 or newer, and Maven.
  */
-const here = join(import.meta.dirname, 'opensearch')
-const version = /<opensearch\.version>(.*)<\/opensearch\.version>/.exec(readFileSync(join(here, 'pom.xml'), 'utf8'))![1]!
-const cache = process.env['MILLRACE_OPENSEARCH_CACHE'] ?? join(homedir(), '.cache', 'millrace-opensearch')
-const jars = join(cache, version)
+export type SearchKind = 'OpenSearch' | 'Elasticsearch'
+export const searchKinds: readonly SearchKind[] = ['OpenSearch', 'Elasticsearch']
 
-function jarsAreThere(): boolean {
-  return existsSync(jars) && readdirSync(jars).some((name) => name.startsWith(`opensearch-${version}`))
+interface Installation {
+  readonly kind: SearchKind
+  readonly version: string
+  /** Where its pom and its Java are. */
+  readonly source: string
+  readonly jars: string
 }
-function whyNot(): string | undefined {
+function installationOf(kind: SearchKind): Installation {
+  const name = kind.toLowerCase()
+  const source = join(import.meta.dirname, name)
+  const version = /<server\.version>(.*)<\/server\.version>/.exec(readFileSync(join(source, 'pom.xml'), 'utf8'))![1]!
+  const cache = process.env[`MILLRACE_${kind.toUpperCase()}_CACHE`] ?? join(homedir(), '.cache', `millrace-${name}`)
+  return { kind, version, source, jars: join(cache, version) }
+}
+function jarsAreThere({ kind, version, jars }: Installation): boolean {
+  return existsSync(join(jars, `${kind.toLowerCase()}-${version}.jar`))
+}
+function whyNot(kind: SearchKind): string | undefined {
   const javac = spawnSync('javac', ['-version'], { encoding: 'utf8' })
   if (javac.status !== 0) return 'there is no javac on this machine (a JDK of Java 17 or newer)'
   if (!(Number(/(\d+)/.exec(javac.stdout + javac.stderr)?.[1]) >= 17))
     return `its ${(javac.stdout + javac.stderr).trim()} is too old (Java 17)`
-  if (!jarsAreThere() && spawnSync('mvn', ['-v']).status !== 0) return 'there is no mvn on this machine to fetch OpenSearch with'
+  if (!jarsAreThere(installationOf(kind)) && spawnSync('mvn', ['-v']).status !== 0)
+    return `there is no mvn on this machine to fetch ${kind} with`
   return undefined
 }
-export const describeSearch = describeServer('OpenSearch', whyNot())
+export function describeSearch(kind: SearchKind, tests: () => void) {
+  return describeServer(kind, whyNot(kind))(kind, tests)
+}
 
 /** Into a folder of its own that is renamed when it is whole, so that two processes may do it at once. */
-function installJars(): void {
-  if (jarsAreThere()) return
+function installJars(installation: Installation): void {
+  if (jarsAreThere(installation)) return
+  const { kind, version, source, jars } = installation
   const building = `${jars}.${process.pid}`
   mkdirSync(building, { recursive: true })
   const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies'
-  const ran = spawnSync('mvn', ['-B', '-q', '-f', join(here, 'pom.xml'), goal, `-DoutputDirectory=${building}`], { encoding: 'utf8' })
-  if (ran.status !== 0) throw new Error(`Maven could not fetch OpenSearch ${version}:\n${ran.stdout}${ran.stderr}`)
+  const ran = spawnSync('mvn', ['-B', '-q', '-f', join(source, 'pom.xml'), goal, `-DoutputDirectory=${building}`], { encoding: 'utf8' })
+  if (ran.status !== 0) throw new Error(`Maven could not fetch ${kind} ${version}:\n${ran.stdout}${ran.stderr}`)
+  if (kind === 'Elasticsearch') makeModule(building, version)
   try {
     renameSync(building, jars)
   } catch (error) {
     rmSync(building, { recursive: true, force: true })
-    if (!jarsAreThere()) throw error
+    if (!jarsAreThere(installation)) throw error
   }
+}
+/** Elasticsearch loads HTTP from a folder of modules, whose jars it does not want among its own. */
+function makeModule(jars: string, version: string): void {
+  const module = join(jars, 'modules', 'transport-netty4')
+  mkdirSync(module, { recursive: true })
+  for (const name of readdirSync(jars)) if (/^(?:netty|transport-netty4)-/.test(name)) renameSync(join(jars, name), join(module, name))
+  const said = {
+    name: 'transport-netty4',
+    description: 'HTTP and transport',
+    version,
+    'elasticsearch.version': version,
+    'java.version': '17',
+    classname: 'org.elasticsearch.transport.netty4.Netty4Plugin',
+  }
+  const lines = Object.entries(said).map(([key, value]) => `${key}=${value}\n`)
+  writeFileSync(join(module, 'plugin-descriptor.properties'), lines.join(''))
 }
 
 export interface SearchServer {
@@ -52,18 +96,21 @@ export interface SearchServer {
   end(): Promise<void>
 }
 /** A node of a test file's own; it ends with the test run however that ends. */
-export async function startSearch(): Promise<SearchServer> {
-  installJars()
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-opensearch-'))
+export async function startSearch(kind: SearchKind): Promise<SearchServer> {
+  const installation = installationOf(kind)
+  installJars(installation)
+  const { jars, source } = installation
+  const folder = mkdtempSync(join(tmpdir(), `millrace-${kind.toLowerCase()}-`))
+  if (existsSync(join(jars, 'modules'))) symlinkSync(join(jars, 'modules'), join(folder, 'modules'))
   mkdirSync(join(folder, 'config'))
   const [port, transport] = await freePorts(2)
   const log = openSync(join(folder, 'node.log'), 'w')
-  const args = ['-Xms256m', '-Xmx512m', '-cp', join(jars, '*'), join(here, 'SearchNode.java'), folder, String(port), String(transport)]
+  const args = ['-Xms256m', '-Xmx512m', '-cp', join(jars, '*'), join(source, 'SearchNode.java'), folder, String(port), String(transport)]
   const child = spawn('java', args, { stdio: ['ignore', log, log] })
   endWith(inject('servers').runner, child.pid!)
   const url = `http://127.0.0.1:${port}`
   for (const deadlineMs = Date.now() + 120_000; ; ) {
-    const answers = await fetch(url).then(
+    const answers = await fetch(`${url}/_cluster/health`).then(
       ({ ok }) => ok,
       () => false,
     )

@@ -12,7 +12,7 @@ import { ObjectRowSet } from '../../src/testing/object-row-set.ts'
 import { sinkConformance } from '../../src/testing/sink-conformance.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
 import { changeKey, changeSchema, checkChanges } from './changes.ts'
-import { describeSearch, meddlingProxy, type SearchServer, selfSigned, startSearch } from './search-server.ts'
+import { describeSearch, meddlingProxy, type SearchKind, type SearchServer, searchKinds, selfSigned, startSearch } from './search-server.ts'
 
 let server: SearchServer
 let engine: Engine
@@ -57,9 +57,10 @@ async function documents(index: string): Promise<Record<string, any>> {
   return Object.fromEntries((found.hits?.hits ?? []).map((hit: any) => [hit._id, hit._source]))
 }
 
-describeSearch('OpenSearch', () => {
+for (const kind of searchKinds) describeSearch(kind, () => suite(kind))
+function suite(kind: SearchKind): void {
   beforeAll(async () => {
-    server = await startSearch()
+    server = await startSearch(kind)
     engine = await millrace.local({ threads: 1, print: () => {} })
   }, 180_000)
   afterAll(async () => {
@@ -291,7 +292,7 @@ describeSearch('OpenSearch', () => {
       const sink = await prepared()
       await expect(add(sink, 0, given.slice(0, 2), false, schema)).rejects.toMatchObject({
         code: 'SEARCH_ROW_REFUSED',
-        message: expect.stringMatching(/mapper_parsing_exception.*"ip":"nowhere"/s),
+        message: expect.stringMatching(/(?:mapper|document)_parsing_exception.*"ip":"nowhere"/s),
       })
       await sink.stop()
     })
@@ -402,4 +403,4 @@ describeSearch('OpenSearch', () => {
   test('update mode needs an id', async () => {
     await expect(open({ index: 'x' }, { mode: 'update' })).rejects.toMatchObject({ code: 'MISSING_OPTION' })
   })
-})
+}
