@@ -64,7 +64,7 @@ export interface StatefulProcessorHandle {
 }
 
 /**
- * Code with state for each key, called for one key after the other. Every call may be asynchronous; what it gives are rows (or nothing), of which the state is only
+ * Code with state for each key, called for one key after the other, or for several at a time (`concurrency`). Every call may be asynchronous; what it gives are rows (or nothing), of which the state is only
  * changed by what the call does before the last of them. A replay of a batch calls the same with the same state, time and watermark: what the calls do elsewhere may be
  * done twice.
  */
@@ -96,6 +96,11 @@ export interface TransformWithStateOptions<
   readonly initialState?: AnyFrame<any, 'batch'>
   /** The column of the output that holds the event time, on which the watermark goes on: so that steps with state may follow. */
   readonly eventTimeColumnName?: C
+  /**
+   * How many calls of asynchronous functions may be under way at a time, each with another key: 1 (the default) to 4096. A key's calls follow one another, and rows and
+   * state are those of one call after the other. With more than one a call must keep nothing in the processor's own fields while it waits.
+   */
+  readonly concurrency?: number
 }
 export interface GroupStateOptions<St extends StateType, D extends OutputColumns> {
   /** What the state of a key is. */
@@ -106,6 +111,11 @@ export interface GroupStateOptions<St extends StateType, D extends OutputColumns
   readonly timeout?: GroupStateTimeout
   /** A table with the columns of the key and of the state, one row a key: the states to begin with. */
   readonly initialState?: AnyFrame<any, 'batch'>
+  /**
+   * How many calls of asynchronous functions may be under way at a time, each with another key: 1 (the default) to 4096. A key's calls follow one another, and rows and
+   * state are those of one call after the other.
+   */
+  readonly concurrency?: number
 }
 export interface FlatMapGroupsOptions<St extends StateType, D extends OutputColumns, M extends 'append' | 'update'>
   extends GroupStateOptions<St, D> {

@@ -21,6 +21,7 @@ interface GroupOptions {
   readonly outputMode?: unknown
   readonly timeout?: unknown
   readonly initialState?: unknown
+  readonly concurrency?: unknown
 }
 
 /** The plan of (flat)mapGroupsWithState. */
@@ -35,6 +36,7 @@ export function groupFunctionPlan({ input, keys }: Given, isMap: boolean, f: unk
     timeout: timeoutOf(method, options.timeout),
     state: shapeOf(`the state of ${method}`, options.state),
     durationMs: parseDurationMs,
+    concurrency: concurrencyOf(method, options.concurrency),
     call: f as GroupFunction['call'],
   }
   return groups(input, {
@@ -53,6 +55,7 @@ interface ProcessorOptions {
   readonly outputMode?: unknown
   readonly initialState?: unknown
   readonly eventTimeColumnName?: string
+  readonly concurrency?: unknown
 }
 
 /** The plan of transformWithState. */
@@ -63,7 +66,11 @@ export function processorPlan({ input, keys }: Given, create: unknown, options: 
   return groups(input, {
     keys,
     method,
-    function: processorFunction(create as () => AnyProcessor, timeModeOf(options.timeMode), (options.initialState ?? null) !== null),
+    function: processorFunction(create as () => AnyProcessor, {
+      timeMode: timeModeOf(options.timeMode),
+      concurrency: options.concurrency,
+      hasInitialState: (options.initialState ?? null) !== null,
+    }),
     output: schemaOf(options.output),
     outputMode: outputModeOf(method, options.outputMode),
     initialState: planOf(method, options.initialState),
@@ -72,9 +79,18 @@ export function processorPlan({ input, keys }: Given, create: unknown, options: 
 }
 
 type AnyProcessor = StatefulProcessor<any, any, any, any>
+interface ProcessorSettings {
+  readonly timeMode: TimeMode
+  readonly concurrency: unknown
+  readonly hasInitialState?: boolean
+}
 
 /** Makes a processor once, to learn the variables that its init declares. */
-export function processorFunction(create: () => AnyProcessor, timeMode: TimeMode, hasInitialState = false): ProcessorFunction {
+export function processorFunction(
+  create: () => AnyProcessor,
+  { timeMode, concurrency: given, hasInitialState = false }: ProcessorSettings,
+): ProcessorFunction {
+  const concurrency = concurrencyOf('transformWithState', given)
   const variables: DeclaredVariable[] = []
   const deleted: string[] = []
   const processor = create()
@@ -120,7 +136,16 @@ export function processorFunction(create: () => AnyProcessor, timeMode: TimeMode
       cause,
     })
   }
-  return { kind: 'processor', name, timeMode, create: () => typedProcessor(create()), variables, deleted, eventTimeColumn: null }
+  return {
+    kind: 'processor',
+    name,
+    timeMode,
+    create: () => typedProcessor(create()),
+    concurrency,
+    variables,
+    deleted,
+    eventTimeColumn: null,
+  }
 }
 
 const noQuery = '00000000-0000-0000-0000-000000000000'
@@ -277,6 +302,16 @@ function timeoutOf(method: string, given: unknown): GroupStateTimeout {
   throw new InvalidQueryError('INVALID_TIMEOUT', {
     what: `${method} was given the timeout ${JSON.stringify(given)}`,
     todo: `use one of ${known.join(', ')}`,
+  })
+}
+/** More than this would only wait: what calls have changed is written after so many. */
+const mostCalls = 4096
+function concurrencyOf(method: string, given: unknown): number {
+  const concurrency = given ?? 1
+  if (typeof concurrency === 'number' && Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= mostCalls) return concurrency
+  throw new InvalidQueryError('INVALID_UDF', {
+    what: `${method} was given the concurrency ${typeof concurrency === 'number' ? concurrency : JSON.stringify(concurrency)}`,
+    todo: `give a whole number from 1 to ${mostCalls}: how many keys may have an asynchronous call under way`,
   })
 }
 function timeModeOf(given: unknown): TimeMode {

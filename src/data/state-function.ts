@@ -98,7 +98,7 @@ export interface ProcessorHandle {
   getQueryInfo(): QueryInfo
 }
 
-/** A processor of transformWithState as the engine calls it: one call after the other. */
+/** A processor of transformWithState as the engine calls it: one call after the other, or with several keys at a time (ProcessorFunction.concurrency). */
 export interface Processor {
   init(handle: ProcessorHandle): unknown
   handleInputRows(key: Row, rows: readonly Row[], timerValues: TimerValues): OutputRows<Row>
@@ -117,6 +117,8 @@ export interface GroupFunction {
   readonly state: StateShape
   /** Milliseconds of text such as '10 minutes'. */
   readonly durationMs: (text: string) => number
+  /** How many calls, each with another key, may be under way at a time. */
+  readonly concurrency: number
   readonly call: (key: Row, rows: readonly Row[], state: GroupState<unknown>) => unknown
 }
 /** A processor: made anew for every run of the query. */
@@ -125,6 +127,8 @@ export interface ProcessorFunction {
   readonly name: string
   readonly timeMode: TimeMode
   readonly create: () => Processor
+  /** How many calls, each with another key, may be under way at a time. */
+  readonly concurrency: number
   readonly variables: readonly DeclaredVariable[]
   /** What deleteIfExists named. */
   readonly deleted: readonly string[]

@@ -47,6 +47,7 @@ export async function runGroups(step: GroupsStep, context: StepContext): Promise
           function: f,
           store: context.store(),
           checkMemory: context.checkMemory,
+          checkStop: context.checkStop,
           keyColumns: step.keys.length,
           timedOutBeforeMs: f.timeout === 'NoTimeout' ? null : f.timeout === 'EventTimeTimeout' ? watermarkMs : batchTimestampMs,
           keysOf: (batch) => keysOf(step, batch),
@@ -66,11 +67,19 @@ export async function closeGroups(step: GroupsStep): Promise<void> {
 function processorOf(
   step: GroupsStep,
   f: ProcessorFunction,
-  { store, storeIfThere, isDeleted, checkMemory, salt }: StepContext,
+  { store, storeIfThere, isDeleted, checkMemory, checkStop, salt }: StepContext,
 ): ProcessorRun {
   const known = running.get(step)
   if (known) return known
-  const run = new ProcessorRun(f, { keys: keyFields(step), store: (name) => store(name), storeIfThere, isDeleted, checkMemory, salt })
+  const run = new ProcessorRun(f, {
+    keys: keyFields(step),
+    store: (name) => store(name),
+    storeIfThere,
+    isDeleted,
+    checkMemory,
+    checkStop,
+    salt,
+  })
   running.set(step, run)
   return run
 }

@@ -54,6 +54,8 @@ export interface StepContext {
   readonly isDeleted: (name: string) => boolean
   /** After changes of many keys, where more are to come: throws where the state takes more memory than it may. */
   readonly checkMemory: () => void
+  /** Between calls of the program's functions: throws where the query was told to leave the batch. */
+  readonly checkStop: () => void
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
   readonly watermarks: BatchWatermarks

@@ -3,6 +3,7 @@ import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray 
 import { typeText } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
 import { columnValues, valuesToColumn } from '../data/values.ts'
+import { CallsInFlight } from './calls-in-flight.ts'
 
 /** A call whose arguments are columns of a batch. */
 export interface CallOverColumns {
@@ -15,19 +16,20 @@ export interface CallOverColumns {
 /** Rows for which a call has failed, by their number. */
 export type FailedRows = Map<number, UserFunctionError>
 
-/**
- * The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments. With `failed`, a row for which a function of
- * single rows fails goes there, and its result is null; one over columns fails for all rows or none.
- */
-export async function callUserFunction(
-  call: CallOverColumns,
-  batch: ColumnBatch,
-  nullable: boolean,
-  failed: FailedRows | null = null,
-): Promise<Column> {
+/** How a call is made for the rows of a batch. */
+export interface CallSettings {
+  readonly nullable: boolean
+  /** Where rows go for which a function of single rows fails, their results being null; null: the first one is thrown. A function over columns fails for all rows or none. */
+  readonly failed: FailedRows | null
+  /** StepContext.checkStop */
+  readonly checkStop: () => void
+}
+
+/** The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments: of several rows, the first one. */
+export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch, settings: CallSettings): Promise<Column> {
   const { body } = call.function
   const args = call.args.map((index) => batch.columns[index]!)
-  return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, nullable, failed)
+  return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, settings)
 }
 
 // ---- a call a row
@@ -39,48 +41,52 @@ async function callRows(
   call: CallOverColumns,
   args: readonly Column[],
   length: number,
-  nullable: boolean,
-  failed: FailedRows | null,
+  { nullable, failed, checkStop }: CallSettings,
 ): Promise<Column> {
   const { function: f } = call
   const values = args.map((column) => columnValues(column, length))
   const results: unknown[] = new Array(length)
   const rowArgs = (row: number) => values.map((column) => column[row])
   const { concurrency } = f.body as { readonly concurrency: number }
-  const pending = new Set<Promise<void>>()
+  const inFlight = new CallsInFlight(checkStop)
   const refuse = (row: number, error: unknown): null => {
     if (failed === null || !(error instanceof UserFunctionError)) throw error
     failed.set(row, error)
     return null
   }
   const callRow = rowCall(f, values)
-  for (let row = 0; row < length; row++) {
-    if (row > 0 && row % rowsATurn === 0) await new Promise((resolve) => setImmediate(resolve))
+  for (let row = 0; row < length && !inFlight.hasFailed; row++) {
+    if (row > 0 && row % rowsATurn === 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+      inFlight.lookForStop()
+    }
     if (f.skipNulls && hasNull(values, row)) {
       results[row] = null
       continue
     }
-    let result: unknown
     try {
-      result = callRow(row)
+      const result = callRow(row)
+      if (!isThenable(result)) {
+        results[row] = result
+        continue
+      }
+      inFlight.add(
+        settle(call, rowArgs(row), result)
+          .catch((error: unknown) => refuse(row, error))
+          .then((value) => {
+            results[row] = value
+          }),
+      )
     } catch (cause) {
-      results[row] = refuse(row, thrown(call, rowArgs(row), cause))
-      continue
+      try {
+        results[row] = refuse(row, thrown(call, rowArgs(row), cause))
+      } catch (error) {
+        inFlight.failed(error)
+      }
     }
-    if (!isThenable(result)) {
-      results[row] = result
-      continue
-    }
-    const settled = settle(call, rowArgs(row), result)
-      .catch((error: unknown) => refuse(row, error))
-      .then((value) => {
-        results[row] = value
-        pending.delete(settled)
-      })
-    pending.add(settled)
-    if (pending.size >= concurrency) await Promise.race(pending)
+    if (inFlight.count >= concurrency) await inFlight.oneEnds()
   }
-  await Promise.all(pending)
+  await inFlight.finish()
   if (failed === null) return resultColumn(call, results, rowArgs, nullable)
   for (const [row, result] of results.entries()) {
     if (failed.has(row)) continue

@@ -43,6 +43,8 @@ export interface EvaluationContext {
   readonly store: (operatorId: number, name?: string) => StateStore
   /** Throws where the state takes more memory than it may. */
   readonly checkMemory: () => void
+  /** Throws where the query was told to leave the batch. */
+  readonly checkStop: () => void
   readonly watermarks: (operatorId: number) => BatchWatermarks
   /** Where late rows go; absent where nobody asked for them. */
   readonly lateRows?: LateRows | undefined
@@ -196,7 +198,7 @@ export class Evaluation {
 
   /** Only the arguments cross into JavaScript, and only the results come back. */
   async #userCalls(node: UserCallsStep): Promise<Relation> {
-    const { sql, deadLetters } = this.#context
+    const { sql, deadLetters, checkStop } = this.#context
     const input = await this.relationOf(node.input)
     if (deadLetters?.takesFunctions) {
       const { rows, account } = await callKeepingLetters(
@@ -205,6 +207,7 @@ export class Evaluation {
         input,
         deadLetters,
         placeIn(this.#context.output, { at: callsText(node) }),
+        checkStop,
       )
       this.record.books.push(account)
       return rows
@@ -213,8 +216,10 @@ export class Evaluation {
     const batch = await sql.columnsAt(input, used)
     const fields = node.schema.fields.slice(node.kept)
     const columns: Column[] = []
-    for (const [i, call] of node.calls.entries())
-      columns.push(await callUserFunction({ ...call, args: call.args.map((at) => used.indexOf(at)) }, batch, fields[i]!.nullable))
+    for (const [i, call] of node.calls.entries()) {
+      const over = { ...call, args: call.args.map((at) => used.indexOf(at)) }
+      columns.push(await callUserFunction(over, batch, { nullable: fields[i]!.nullable, failed: null, checkStop }))
+    }
     return sql.withColumns(input, node.kept, { schema: new Schema(fields), length: batch.length, columns })
   }
 
@@ -240,7 +245,8 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, storeIfThere, isDeleted, checkMemory, watermarks, batchTimestampMs, salt, query, deadLetters } = this.#context
+    const { stepSql, store, storeIfThere, isDeleted, checkMemory, checkStop, watermarks, batchTimestampMs, salt, query, deadLetters } =
+      this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     if (deadLetters) this.#checkRows(node, inputs)
@@ -252,6 +258,7 @@ export class Evaluation {
       storeIfThere: (name) => storeIfThere(node.operatorId, name),
       isDeleted: (name) => isDeleted(node.operatorId, name),
       checkMemory,
+      checkStop,
       watermarks: watermarks(node.operatorId),
       batchTimestampMs,
       salt,
@@ -312,7 +319,7 @@ export class Evaluation {
 
   /** A function with state over a table: one batch, whose state begins empty and is forgotten. */
   async #batchGroups({ step }: BatchGroups): Promise<Relation> {
-    const { sql, batchTimestampMs, salt } = this.#context
+    const { sql, batchTimestampMs, salt, checkStop } = this.#context
     const stores = new Map(step.stores.map(({ name, schema }) => [name, new MemoryStateStore(schema, keyGroups)]))
     const inputs: Relation[] = []
     for (const input of step.inputs) inputs.push(await this.relationOf(input))
@@ -324,6 +331,7 @@ export class Evaluation {
         storeIfThere: () => null,
         isDeleted: () => false,
         checkMemory: () => {},
+        checkStop,
         watermarks: { lateUs: null, evictionUs: null },
         batchTimestampMs,
         salt,

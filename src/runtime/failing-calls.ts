@@ -16,6 +16,7 @@ export async function callKeepingLetters(
   input: Relation,
   letters: DeadLetters,
   { at, note }: Place,
+  checkStop: () => void,
 ): Promise<{ readonly rows: Relation; readonly account: Account }> {
   const used = [...new Set(node.calls.flatMap((call) => call.args))]
   const batch = await sql.columnsAt(input, used)
@@ -24,7 +25,7 @@ export async function callKeepingLetters(
   const columns: Column[] = []
   for (const [i, call] of node.calls.entries()) {
     const over = { ...call, args: call.args.map((at) => used.indexOf(at)) }
-    columns.push(await callUserFunction(over, batch, fields[i]!.nullable, failed))
+    columns.push(await callUserFunction(over, batch, { nullable: fields[i]!.nullable, failed, checkStop }))
   }
   const { length } = batch
   const results = (added: readonly Column[], schema: Schema, kept: number): Promise<Relation> =>

@@ -90,7 +90,7 @@ export class MicroBatchExecution {
     return this.#isDataAvailable
   }
 
-  /** Ends the loop after the current batch, or (drain false) at its next step, leaving the batch to the next start. */
+  /** Ends the loop after the current batch, or (drain false) at its next step or between two calls of the program's functions, leaving the batch to the next start. */
   stop(drain: boolean): void {
     this.#stopping = true
     if (!drain) this.#abandon = true
@@ -475,6 +475,7 @@ export class MicroBatchExecution {
       },
       store: (operatorId, name) => this.#upkeep!.store(operatorId, name),
       checkMemory: () => this.#state!.checkMemory(),
+      checkStop: () => this.#checkStop(),
       isDeleted: (operatorId, name) => this.#state!.hasDeleted(operatorId, name),
       storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
       salt: this.#parts.salt,
@@ -529,10 +530,14 @@ export class MicroBatchExecution {
     return account ? [account] : []
   }
 
+  #checkStop(): void {
+    if (this.#abandon) throw new Abandoned()
+  }
+
   /** Tells the observer before and after, and stops here where the query was told to stop without draining. */
   async #step<T>(step: BatchStep, work: () => Promise<T>): Promise<T> {
     const { observeStep, identity } = this.#parts
-    if (this.#abandon) throw new Abandoned()
+    this.#checkStop()
     const batchId = this.#batchId
     await observeStep?.({ step, when: 'before', batchId, queryName: identity.name })
     const result = await work()

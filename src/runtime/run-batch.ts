@@ -98,6 +98,7 @@ async function evaluate<T>(
       storeIfThere: () => null,
       isDeleted: () => false,
       checkMemory: () => {},
+      checkStop: () => {},
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
       ...letters,

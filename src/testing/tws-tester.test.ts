@@ -139,3 +139,46 @@ test('what the processor throws, and wrong rows, are the errors of a query', asy
   })
   await expect(broken([{ n: 'x' }]).testOneRow({ id: 7 }, {})).rejects.toMatchObject({ code: 'UDF_RETURN_TYPE' })
 })
+
+test('several calls at a time: each knows its key, and none touches a state when it is over', async () => {
+  const late: (() => unknown)[] = []
+  let open: () => void = () => {}
+  const all = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  let underWay = 0
+  const counter = () => {
+    let handle: StatefulProcessorHandle
+    let count: ValueState<bigint, bigint | number>
+    return {
+      init(given: StatefulProcessorHandle) {
+        handle = given
+        count = given.getValueState('count', t.long())
+      },
+      async handleInputRows({ id }: { id: number }, rows: readonly unknown[]) {
+        count.update(id * 100)
+        if (++underWay === 3) open()
+        await all
+        count.update(count.get()! + BigInt(rows.length))
+        handle.registerTimer(id)
+        late.push(() => count.get())
+        return [{ id, count: count.get()! }]
+      },
+    }
+  }
+  const options = { key: { id: t.int() }, output: { id: t.int(), count: t.long() }, timeMode: 'ProcessingTime' } as const
+  const three = new TwsTester(counter, { ...options, concurrency: 3 })
+  const rows = await three.test([1, 2, 3].map((id) => [{ id }, {}]))
+  expect(rows).toEqual([
+    { id: 1, count: 101n },
+    { id: 2, count: 201n },
+    { id: 3, count: 301n },
+  ])
+  expect(three.peekTimers({ id: 2 })).toEqual([2])
+  for (const use of late)
+    expect(use).toThrow(
+      expect.objectContaining({ code: 'STATEFUL_PROCESSOR_CANNOT_PERFORM_OPERATION_WITH_INVALID_HANDLE_STATE' }) as unknown as Error,
+    )
+  for (const concurrency of [0, 1.5, 4097, Number.NaN, '4' as never])
+    expect(() => new TwsTester(counter, { ...options, concurrency })).toThrow(/INVALID_UDF.*the concurrency/)
+})

@@ -22,6 +22,8 @@ export interface TwsTesterOptions<K extends OutputColumns, D extends OutputColum
   readonly output: D
   /** As of transformWithState; default None. */
   readonly timeMode?: TimeMode
+  /** As of transformWithState; default 1. */
+  readonly concurrency?: number
   /** Where processing time begins, in milliseconds since 1970; default 0. It only moves by setProcessingTime. */
   readonly processingTimeMs?: number
 }
@@ -44,7 +46,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
 
   constructor(create: () => StatefulProcessor<RowOf<Declared<K>>, V, InputRow<Declared<D>>>, options: TwsTesterOptions<K, D>) {
     const timeMode = options.timeMode ?? 'None'
-    const f = processorFunction(create, timeMode)
+    const f = processorFunction(create, { timeMode, concurrency: options.concurrency })
     this.#keySchema = schemaOf(options.key as SchemaInput<unknown>)
     this.#output = schemaOf(options.output as SchemaInput<unknown>)
     this.#processingTimeMs = options.processingTimeMs ?? 0
@@ -62,6 +64,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
       storeIfThere: (name) => stores.get(name) ?? null,
       isDeleted: () => false,
       checkMemory: () => {},
+      checkStop: () => {},
       salt: '',
     })
   }

@@ -146,6 +146,38 @@ describe('udf in a batch', () => {
     expect(await ordered(rows.select(({ n }) => ({ m: slow(n) })))).toEqual(Array.from({ length: 20 }, (_, n) => String(2 * n)))
     expect(most).toBe(3)
   })
+  test('where a call fails no more begin, the others are waited for, and the first row is named', async () => {
+    const failures = new Map<number, () => void>()
+    let begun = 0
+    const f = udf(
+      (n: number) => {
+        begun++
+        if (n === 3) throw new Error('at once')
+        return new Promise<number>((_, reject) => failures.set(n, () => reject(new Error(`row ${n}`))))
+      },
+      t.int(),
+      { concurrency: 4, name: 'f' },
+    )
+    const rows = engine().createDataFrame(
+      Array.from({ length: 20 }, (_, n) => ({ n })),
+      { n: t.int() },
+    )
+    let isOver = false
+    const result = rows.select(({ n }) => ({ m: f(n) })).collect()
+    const over = result.catch(() => {
+      isOver = true
+    })
+    while (begun < 4) await new Promise((resolve) => setImmediate(resolve))
+    for (const n of [2, 0]) {
+      failures.get(n)!()
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(isOver).toBe(false)
+    }
+    failures.get(1)!()
+    await over
+    await expect(result).rejects.toThrow('f(n = 0) threw: row 0')
+    expect(begun).toBe(4)
+  })
   test('many rows keep their places, also under a filter of another column', async () => {
     const many = engine().createDataFrame(
       Array.from({ length: 20_000 }, (_, n) => ({ n, s: `s${n}` })),

@@ -14,7 +14,7 @@ import {
 } from 'millrace'
 import { addData, advanceManualClock, ManualClock, processAllAvailable, type StreamAction, testStream } from 'millrace/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { holds, providerKey, providers, restarts, restartWith, timeout } from './property.ts'
+import { holds, providerKey, providers, restarts, restartWith, seed, timeout } from './property.ts'
 
 interface Event {
   readonly k: string | null
@@ -108,14 +108,31 @@ type TimeMode = 'None' | 'ProcessingTime' | 'EventTime'
 interface Options {
   readonly timeMode: TimeMode
   readonly ttlMs: number | null
-  /** Whether calls wait between two rows. */
+  /** Whether calls wait between two rows, and go on in a random order where several are under way. */
   readonly isAsync?: boolean
+  readonly concurrency?: number
+}
+/** Whether two calls of a key were under way at once, and the most calls that were. */
+class UnderWay {
+  readonly #keys = new Set<string | null>()
+  most = 0
+  overlaps = 0
+  begin(k: string | null) {
+    if (this.#keys.has(k)) this.overlaps++
+    this.#keys.add(k)
+    this.most = Math.max(this.most, this.#keys.size)
+  }
+  end(k: string | null) {
+    this.#keys.delete(k)
+  }
 }
 class Program implements StatefulProcessor<{ k: string | null }, Event, { k: string | null; text: string }> {
   readonly #options: Options
+  readonly #calls: UnderWay
   #vars!: Vars
-  constructor(options: Options) {
+  constructor(options: Options, calls: UnderWay) {
     this.#options = options
+    this.#calls = calls
   }
   init(handle: StatefulProcessorHandle) {
     const ttl = this.#options.ttlMs === null ? undefined : { ttlDuration: this.#options.ttlMs }
@@ -142,7 +159,16 @@ class Program implements StatefulProcessor<{ k: string | null }, Event, { k: str
   }
   handleInputRows({ k }: { k: string | null }, rows: readonly Event[], times: { getCurrentProcessingTimeInMs(): number }) {
     const given = this.#eachRow(k, rows, times)
-    return this.#options.isAsync ? waiting(given) : given
+    return this.#options.isAsync ? this.#waiting(k, given) : given
+  }
+  async *#waiting<T>(k: string | null, rows: Iterable<T>): AsyncGenerator<T> {
+    this.#calls.begin(k)
+    await turns.next()
+    for (const row of rows) {
+      yield row
+      await turns.next()
+    }
+    this.#calls.end(k)
   }
   *#eachRow(k: string | null, rows: readonly Event[], times: { getCurrentProcessingTimeInMs(): number }) {
     const { timeMode } = this.#options
@@ -153,17 +179,32 @@ class Program implements StatefulProcessor<{ k: string | null }, Event, { k: str
   }
   handleExpiredTimer({ k }: { k: string | null }, _: unknown, info: { getExpiryTimeInMs(): number }) {
     const fire = () => [{ k, text: onTimer(this.#vars, info.getExpiryTimeInMs()) }]
-    return this.#options.isAsync ? nextTurn().then(fire) : fire()
+    if (!this.#options.isAsync) return fire()
+    this.#calls.begin(k)
+    return turns.next().then(() => {
+      const rows = fire()
+      this.#calls.end(k)
+      return rows
+    })
   }
 }
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
-async function* waiting<T>(rows: Iterable<T>): AsyncGenerator<T> {
-  await nextTurn()
-  for (const row of rows) {
-    yield row
-    await Promise.resolve()
+/** Lets one of those go on that wait, drawn by chance. */
+class RandomTurns {
+  #state = seed
+  readonly #waiting: (() => void)[] = []
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#waiting.push(resolve) === 1) setImmediate(() => this.#release())
+    })
+  }
+  #release() {
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0
+    const [resolve] = this.#waiting.splice((this.#state >>> 8) % this.#waiting.length, 1)
+    resolve!()
+    if (this.#waiting.length > 0) setImmediate(() => this.#release())
   }
 }
+const turns = new RandomTurns()
 
 /** The fold: everything in Maps, a batch after the other. */
 class Fold {
@@ -284,25 +325,34 @@ describe.each(providers)('state in %s', (provider) => {
     { timeMode: 'ProcessingTime', ttlMs: 7000 },
     { timeMode: 'EventTime', ttlMs: null, isAsync: true },
     { timeMode: 'ProcessingTime', ttlMs: 7000, isAsync: true },
+    { timeMode: 'None', ttlMs: null, isAsync: true, concurrency: 4096 },
+    { timeMode: 'EventTime', ttlMs: null, isAsync: true, concurrency: 2 },
+    { timeMode: 'ProcessingTime', ttlMs: 7000, isAsync: true, concurrency: 3 },
   ]
   test.each(modes)(
-    'transformWithState is a fold: time mode $timeMode, TTL $ttlMs, asynchronous: $isAsync',
+    'transformWithState is a fold: time mode $timeMode, TTL $ttlMs, asynchronous: $isAsync, calls at a time: $concurrency',
     { timeout },
     async (options) => {
-      await holds(feed, (blocks) => check(blocks, options), runs, { share: 0.25 })
+      const calls = new UnderWay()
+      await holds(feed, (blocks) => check(blocks, options, calls), runs, { share: 0.25 })
+      expect(calls.overlaps).toBe(0)
+      const { isAsync = false, concurrency = 1 } = options
+      expect(calls.most).toBeLessThanOrEqual(concurrency)
+      expect(calls.most > 1).toBe(isAsync && concurrency > 1)
     },
   )
 
-  async function check(blocks: Feed, options: Options): Promise<void> {
+  async function check(blocks: Feed, options: Options, calls: UnderWay): Promise<void> {
     const input = new MemoryStream(await engine(), fields)
     const stream = input
       .toDF()
       .withColumn('at', ({ second }) => timestamp_seconds(second))
       .withWatermark('at', '5 seconds')
       .groupBy('k')
-      .transformWithState(() => new Program(options), {
+      .transformWithState(() => new Program(options, calls), {
         output: { k: t.string().nullable(), text: t.string() },
         timeMode: options.timeMode,
+        concurrency: options.concurrency ?? 1,
       })
     const fold = new Fold(options)
     const clock = new ManualClock(0)
@@ -332,68 +382,74 @@ describe.each(providers)('state in %s', (provider) => {
   }
   const trigger = { kind: 'processing-time', intervalMs: 1000 } as const
 
-  test('flatMapGroupsWithState is a fold, with timeouts in processing time', { timeout }, async () => {
-    await holds(
-      feed,
-      async (blocks) => {
-        const input = new MemoryStream(await engine(), fields)
-        const stream = input
-          .toDF()
-          .groupBy('k')
-          .flatMapGroupsWithState(
-            ({ k }, rows, state) => {
-              if (state.hasTimedOut) {
-                const text = `timed out ${state.getOption()?.n ?? null}`
-                if (state.exists && state.get().n % 2n === 0n) state.remove()
-                return [{ k, text }]
-              }
-              const n = (state.getOption()?.n ?? 0n) + BigInt(rows.reduce((sum, { v }) => sum + v, 0))
-              if (n % 5n === 0n) state.remove()
-              else state.update({ n, note: n % 3n === 0n ? null : String(n) })
-              if (n % 4n > 0n) state.setTimeoutDuration(Number(n % 4n) * 1000)
-              return [{ k, text: `${n}` }]
+  test.each([1, 3])(
+    'flatMapGroupsWithState is a fold, with timeouts in processing time, calls at a time: %i',
+    { timeout },
+    async (concurrency) => {
+      await holds(
+        feed,
+        async (blocks) => {
+          const input = new MemoryStream(await engine(), fields)
+          const stream = input
+            .toDF()
+            .groupBy('k')
+            .flatMapGroupsWithState(
+              async ({ k }, rows, state) => {
+                await turns.next()
+                if (state.hasTimedOut) {
+                  const text = `timed out ${state.getOption()?.n ?? null}`
+                  if (state.exists && state.get().n % 2n === 0n) state.remove()
+                  return [{ k, text }]
+                }
+                const n = (state.getOption()?.n ?? 0n) + BigInt(rows.reduce((sum, { v }) => sum + v, 0))
+                if (n % 5n === 0n) state.remove()
+                else state.update({ n, note: n % 3n === 0n ? null : String(n) })
+                if (n % 4n > 0n) state.setTimeoutDuration(Number(n % 4n) * 1000)
+                return [{ k, text: `${n}` }]
+              },
+              {
+                state: { n: t.long(), note: t.string().nullable() },
+                output: { k: t.string().nullable(), text: t.string() },
+                timeout: 'ProcessingTimeTimeout',
+                outputMode: 'update',
+                concurrency,
+              },
+            )
+          const states = new Map<string | null, { n: bigint | null; timeoutMs: number | null }>()
+          const out: string[] = []
+          const clock = new ManualClock(0)
+          let nowMs = 0
+          const steps = blocks.flatMap((block): StreamAction[] => {
+            nowMs += block.passes * 1000
+            for (const [k, rows] of Map.groupBy(block.rows, ({ k }) => k)) {
+              const n = (states.get(k)?.n ?? 0n) + BigInt(rows.reduce((sum, { v }) => sum + v, 0))
+              states.set(k, { n: n % 5n === 0n ? null : n, timeoutMs: n % 4n > 0n ? nowMs + Number(n % 4n) * 1000 : null })
+              out.push(`${k} ${n}`)
+            }
+            for (const [k, { n, timeoutMs }] of states) {
+              if (timeoutMs === null || timeoutMs >= nowMs) continue
+              out.push(`${k} timed out ${n}`)
+              states.set(k, { n: n !== null && n % 2n === 0n ? null : n, timeoutMs: null })
+            }
+            return [
+              ...(block.rows.length > 0 ? [addData(input, ...block.rows)] : []),
+              advanceManualClock(block.passes * 1000),
+              processAllAvailable(),
+              ...restartWith(block.restart, { clock, trigger }),
+            ]
+          })
+          const compare: StreamAction = {
+            name: 'compare with the fold',
+            run: async (running) => {
+              await running.settle()
+              expect(running.sink.allRows.map((row) => `${row['k']} ${row['text']}`).sort()).toEqual(out.sort())
             },
-            {
-              state: { n: t.long(), note: t.string().nullable() },
-              output: { k: t.string().nullable(), text: t.string() },
-              timeout: 'ProcessingTimeTimeout',
-              outputMode: 'update',
-            },
-          )
-        const states = new Map<string | null, { n: bigint | null; timeoutMs: number | null }>()
-        const out: string[] = []
-        const clock = new ManualClock(0)
-        let nowMs = 0
-        const steps = blocks.flatMap((block): StreamAction[] => {
-          nowMs += block.passes * 1000
-          for (const [k, rows] of Map.groupBy(block.rows, ({ k }) => k)) {
-            const n = (states.get(k)?.n ?? 0n) + BigInt(rows.reduce((sum, { v }) => sum + v, 0))
-            states.set(k, { n: n % 5n === 0n ? null : n, timeoutMs: n % 4n > 0n ? nowMs + Number(n % 4n) * 1000 : null })
-            out.push(`${k} ${n}`)
           }
-          for (const [k, { n, timeoutMs }] of states) {
-            if (timeoutMs === null || timeoutMs >= nowMs) continue
-            out.push(`${k} timed out ${n}`)
-            states.set(k, { n: n !== null && n % 2n === 0n ? null : n, timeoutMs: null })
-          }
-          return [
-            ...(block.rows.length > 0 ? [addData(input, ...block.rows)] : []),
-            advanceManualClock(block.passes * 1000),
-            processAllAvailable(),
-            ...restartWith(block.restart, { clock, trigger }),
-          ]
-        })
-        const compare: StreamAction = {
-          name: 'compare with the fold',
-          run: async (running) => {
-            await running.settle()
-            expect(running.sink.allRows.map((row) => `${row['k']} ${row['text']}`).sort()).toEqual(out.sort())
-          },
-        }
-        await testStream(stream, { clock, trigger, outputMode: 'update' }, [...steps, compare])
-      },
-      runs,
-      { share: 0.25 },
-    )
-  })
+          await testStream(stream, { clock, trigger, outputMode: 'update' }, [...steps, compare])
+        },
+        runs,
+        { share: 0.25 },
+      )
+    },
+  )
 })

@@ -52,8 +52,10 @@ export class KeyedValues {
     return keys
   }
 
-  flush(): { readonly put: number; readonly removed: number } {
+  /** Writes what was changed, in the order of the keys where calls may end in another one. */
+  flush(isConcurrent: boolean): { readonly put: number; readonly removed: number } {
     const dirty = [...this.#cells].filter(([, cell]) => cell.isDirty)
+    if (isConcurrent) dirty.sort(([a], [b]) => a - b)
     const kept = dirty.filter(([, cell]) => cell.value !== undefined || (this.#trailer === 'defined and time' && cell.timeUs !== null))
     const gone = dirty.filter(
       ([, cell]) => cell.isStored && cell.value === undefined && !(this.#trailer === 'defined and time' && cell.timeUs !== null),

@@ -73,7 +73,8 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
   }
 
   flush(): void {
-    const cleared = [...this.#lists].filter(([, list]) => list.isCleared)
+    const lists = this.#session.inOrder(this.#lists)
+    const cleared = lists.filter(([, list]) => list.isCleared)
     const unknown = cleared.filter(([, list]) => list.stored === null).map(([index]) => index)
     if (unknown.length > 0) this.#read(unknown)
     for (const [, { stored, added }] of cleared) {
@@ -81,15 +82,15 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
       const removed = this.#store.remove(stored!.ids)
       if (added.length === 0) this.#session.rowsRemoved += removed
     }
-    this.#write()
+    this.#write(lists)
     this.#lists = new Map()
     this.#readAhead.reset()
   }
 
-  #write(): void {
+  #write(lists: readonly (readonly [number, List])[]): void {
     const numbers: number[] = []
     const elements: Element[] = []
-    for (const [index, { added }] of this.#lists) {
+    for (const [index, { added }] of lists) {
       for (const element of added) {
         numbers.push(index)
         elements.push(element)
@@ -104,8 +105,8 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
   }
 
   #list(operation: string): List {
-    const { keys, at } = this.#session
     this.#session.check(`${operation}() of the state "${this.#name}"`)
+    const { keys, at } = this.#session
     if (keys !== this.#keys) {
       this.#keys = keys
       this.#lists = new Map()

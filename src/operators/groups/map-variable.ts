@@ -111,8 +111,8 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
 
   flush(): void {
     const dirty: Placed[] = []
-    for (const [index, { byKey }] of this.#maps)
-      for (const [encoded, entry] of byKey) if (entry.isDirty) dirty.push({ index, encoded, entry })
+    for (const [index, { byKey }] of this.#session.inOrder(this.#maps))
+      for (const [encoded, entry] of this.#ordered(byKey)) if (entry.isDirty) dirty.push({ index, encoded, entry })
     if (dirty.length > 0) {
       const ids = this.#idsOf(dirty)
       this.#checkHashes(dirty, ids)
@@ -130,6 +130,10 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
     this.#readAhead.reset()
   }
 
+  /** Which entries were read ahead, and when, depends on the order of the calls where there are several at a time. */
+  #ordered(byKey: ReadonlyMap<string, Entry>): Iterable<[string, Entry]> {
+    return this.#session.isConcurrent ? [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)) : byKey
+  }
   #put(placed: readonly Placed[], ids: Uint32Array): void {
     const columns = [
       ...this.#keys.columnsAt(Uint32Array.from(placed, ({ index }) => index)),
@@ -164,8 +168,8 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   }
 
   #entries(operation: string): Entries {
-    const { keys, at } = this.#session
     this.#session.check(this.#place(operation))
+    const { keys, at } = this.#session
     if (keys !== this.#keys) {
       this.#keys = keys
       this.#maps = new Map()

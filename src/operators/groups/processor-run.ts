@@ -13,9 +13,10 @@ import { type BatchTimes, currentWatermarkMs } from './group-state.ts'
 import { KeySet, numberKeys, type RowGroups } from './key-set.ts'
 import { ListVariable } from './list-variable.ts'
 import { MapVariable } from './map-variable.ts'
+import { runCalls } from './run-calls.ts'
 import { type RunningVariable, Session } from './session.ts'
 import { Timers } from './timers.ts'
-import { Breather, type CollectedRows, callFailed } from './user-rows.ts'
+import { type CallPlace, type CollectedRows, callFailed, isThenable, type RowTaker } from './user-rows.ts'
 import { ValueVariable } from './value-variable.ts'
 
 export interface ProcessorBatch {
@@ -45,8 +46,17 @@ export interface ProcessorPlace {
   readonly isDeleted: (name: string) => boolean
   /** StepContext.checkMemory */
   readonly checkMemory: () => void
+  /** StepContext.checkStop, of the batch that runs */
+  readonly checkStop: () => void
   /** The checkpoint's, under which keys have their identities. */
   readonly salt: string
+}
+
+interface ProcessorCall {
+  readonly index: number
+  readonly isWanted?: () => boolean
+  readonly run: (key: Row) => unknown
+  readonly after?: () => void
 }
 
 const code = 'TRANSFORM_WITH_STATE_USER_FUNCTION_ERROR'
@@ -55,7 +65,7 @@ const flushEvery = 4096
 export class ProcessorRun {
   readonly #function: ProcessorFunction
   readonly #place: ProcessorPlace
-  readonly #session = new Session()
+  readonly #session: Session
   readonly #variables = new Map<string, RunningVariable>()
   readonly #timers: Timers
   readonly #deleted: string[] = []
@@ -65,6 +75,7 @@ export class ProcessorRun {
   constructor(f: ProcessorFunction, place: ProcessorPlace) {
     this.#function = f
     this.#place = place
+    this.#session = new Session(f.concurrency)
     const store = f.timeMode === 'None' ? null : place.store(timersName(f.timeMode))
     this.#timers = new Timers(this.#session, f.timeMode, store, place.keys.length)
   }
@@ -181,17 +192,17 @@ export class ProcessorRun {
     let expired = 0
     const called = due.values()
     await this.#calls(keys, 'handleExpiredTimer', output, () => {
-      for (;;) {
-        const { value: timer, done } = called.next()
-        if (done) return undefined
+      const { value: timer, done } = called.next()
+      if (done) return undefined
+      return {
+        index: timer.index,
         // a call before may have deleted it
-        if (!this.#timers.isDue(timer)) continue
-        expired++
-        return {
-          index: timer.index,
-          run: (key: Row) => processor.handleExpiredTimer?.(key, timerValues, { getExpiryTimeInMs: () => timer.expiryMs }),
-          after: () => this.#timers.called(timer),
-        }
+        isWanted: () => this.#timers.isDue(timer),
+        run: (key: Row) => {
+          expired++
+          return processor.handleExpiredTimer?.(key, timerValues, { getExpiryTimeInMs: () => timer.expiryMs })
+        },
+        after: () => this.#timers.called(timer),
       }
     })
     return expired
@@ -205,37 +216,42 @@ export class ProcessorRun {
     })
   }
 
-  /** Calls with one key after the other, and what they changed into the stores. */
-  async #calls(
-    keys: KeySet,
-    method: string,
-    output: CollectedRows | null,
-    next: () => { readonly index: number; readonly run: (key: Row) => unknown; readonly after?: () => void } | undefined,
-  ): Promise<void> {
-    const session = this.#session
-    const breather = new Breather()
-    const what = `${method} of ${this.#function.name}`
-    session.keys = keys
-    let count = 0
-    for (let call = next(); call !== undefined; call = next()) {
-      session.at = call.index
-      session.stage = 'processing'
-      const place = { what, key: keys.keyAt(call.index) }
-      try {
-        const given = call.run(place.key)
-        // rows may be computed as they are asked for, so the key stays until all are there
-        const pending = output === null ? given : output.take(given, place)
-        if (pending !== undefined && pending !== null) await pending
-      } catch (cause) {
-        throw callFailed(code, place, cause)
-      }
-      session.stage = 'idle'
-      call.after?.()
-      if (++count % flushEvery === 0) this.#flush()
-      const pause = breather.pause()
-      if (pause) await pause
+  /** Calls with keys, and what they changed into the stores. */
+  #calls(keys: KeySet, method: string, output: CollectedRows | null, next: () => ProcessorCall | undefined): Promise<void> {
+    const { concurrency, name } = this.#function
+    const what = `${method} of ${name}`
+    this.#session.keys = keys
+    return runCalls({
+      concurrency,
+      output,
+      flush: () => this.#flush(),
+      flushEvery,
+      checkStop: this.#place.checkStop,
+      next: () => {
+        const call = next()
+        if (call === undefined) return undefined
+        const place = { what, key: keys.keyAt(call.index) }
+        const { index, isWanted } = call
+        return { index, place, run: (rows) => this.#call(call, place, rows), ...(isWanted && { isWanted }) }
+      },
+    })
+  }
+  #call({ index, run, after }: ProcessorCall, place: CallPlace, rows: RowTaker | null): undefined | Promise<void> {
+    const fail = (cause: unknown): never => {
+      throw callFailed(code, place, cause)
     }
-    this.#flush()
+    try {
+      const pending = this.#session.call(index, () => {
+        const given = run(place.key)
+        // rows may be computed as they are asked for, so the call lasts until all are there
+        if (rows !== null) return rows.take(given, place)
+        return isThenable(given) ? Promise.resolve(given).then(() => {}) : undefined
+      })
+      if (pending === undefined) after?.()
+      return pending?.then(after, fail)
+    } catch (cause) {
+      return fail(cause)
+    }
   }
 
   #flush(): void {

@@ -6,14 +6,17 @@ import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
 import { type BatchTimes, StateOfKey } from './group-state.ts'
 import type { KeySet, RowGroups } from './key-set.ts'
 import { type Cell, KeyedValues } from './keyed-values.ts'
+import { type Call, runCalls } from './run-calls.ts'
 import { ShapeCodec } from './shape-codec.ts'
-import { Breather, type CallPlace, type CollectedRows, callFailed, isThenable, keyText } from './user-rows.ts'
+import { type CallPlace, type CollectedRows, callFailed, isThenable, keyText, type RowTaker } from './user-rows.ts'
 
 export interface GroupFunctionBatch {
   readonly function: GroupFunction
   readonly store: StateStore
   /** StepContext.checkMemory */
   readonly checkMemory: () => void
+  /** StepContext.checkStop */
+  readonly checkStop: () => void
   readonly keyColumns: number
   readonly groups: RowGroups
   /** States to begin with, in the first batch. */
@@ -51,7 +54,6 @@ class GroupFunctionRun {
   readonly #batch: GroupFunctionBatch
   readonly #codec: ShapeCodec
   readonly #rows: KeyedValues
-  readonly #breather = new Breather()
   readonly #what: string
   updated = 0
   removed = 0
@@ -101,7 +103,7 @@ class GroupFunctionRun {
       cell.value = this.#codec.normal(value, `the initial state of the key ${keyText(keys.keyAt(index))}`)
       cell.isDirty = true
     }
-    this.#rows.flush()
+    this.#rows.flush(false)
   }
 
   async #callAll(
@@ -110,30 +112,31 @@ class GroupFunctionRun {
     hasTimedOut: boolean,
     wanted: ((index: number) => boolean) | null,
   ): Promise<void> {
-    for (let index = 0; index < keys.length; index++) {
-      if (wanted !== null && !wanted(index)) continue
-      const cell = this.#rows.cellOf(keys, index)
-      const pending = this.#call(keys.keyAt(index), rowsAt(index), cell, hasTimedOut)
-      if (pending) await pending
-      const pause = this.#breather.pause()
-      if (pause) await pause
-      // cells of rows that were taken out are written back by the last flush only
-      if (!hasTimedOut && (index + 1) % flushEvery === 0) this.#flush()
+    let index = -1
+    const next = (): Call | undefined => {
+      index++
+      while (wanted !== null && index < keys.length && !wanted(index)) index++
+      if (index >= keys.length) return undefined
+      const at = index
+      const place = { what: this.#what, key: keys.keyAt(at) }
+      return { index: at, place, run: (rows) => this.#call(place, rowsAt(at), this.#rows.cellOf(keys, at), hasTimedOut, rows!) }
     }
-    this.#flush()
+    const { function: f, output, checkStop } = this.#batch
+    // cells of rows that were taken out are written back by the last flush only
+    const every = hasTimedOut ? null : flushEvery
+    await runCalls({ next, concurrency: f.concurrency, output, flush: () => this.#flush(), flushEvery: every, checkStop })
   }
   #flush(): void {
-    this.#rows.flush()
+    this.#rows.flush(this.#batch.function.concurrency > 1)
     this.#batch.checkMemory()
   }
 
-  #call(key: Row, rows: Row[], cell: Cell, hasTimedOut: boolean): undefined | Promise<void> {
+  #call(place: CallPlace, given: Row[], cell: Cell, hasTimedOut: boolean, rows: RowTaker): undefined | Promise<void> {
     const { function: f, times } = this.#batch
-    const place: CallPlace = { what: this.#what, key }
     const state = new StateOfKey(f, this.#codec, times, cell.value, hasTimedOut)
     try {
-      const given = f.call(key, rows, state)
-      const pending = f.isMap ? this.#takeOne(given, place) : this.#batch.output.take(given, place)
+      const result = f.call(place.key, given, state)
+      const pending = f.isMap ? takeOne(result, place, rows) : rows.take(result, place)
       if (pending === undefined) return this.#keep(cell, state)
       return pending.then(
         () => this.#keep(cell, state),
@@ -144,11 +147,6 @@ class GroupFunctionRun {
     } catch (cause) {
       throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
     }
-  }
-  #takeOne(given: unknown, place: CallPlace): undefined | Promise<void> {
-    if (isThenable(given)) return Promise.resolve(given).then((row) => this.#batch.output.takeRow(row, place))
-    this.#batch.output.takeRow(given, place)
-    return undefined
   }
 
   /** The timeout counts for one call: without another it is gone. */
@@ -169,6 +167,12 @@ class GroupFunctionRun {
     cell.timeUs = timeUs
     return undefined
   }
+}
+
+function takeOne(given: unknown, place: CallPlace, rows: RowTaker): undefined | Promise<void> {
+  if (isThenable(given)) return Promise.resolve(given).then((row) => rows.takeRow(row, place))
+  rows.takeRow(given, place)
+  return undefined
 }
 
 function idTexts({ keyIds, length }: KeySet): string[] {

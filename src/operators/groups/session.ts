@@ -1,23 +1,73 @@
 /** What the variables of a processor share while it is called: the keys, which of them it is called with, the time, and what is counted. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { InvalidQueryError } from '../../base/errors.ts'
 import { type KeySet, noKeys } from './key-set.ts'
 
 /** `initializing`: in init. `idle`: between calls. `processing`: in a call with a key. */
 type Stage = 'initializing' | 'idle' | 'processing'
 
+/** One of several calls that are under way. */
+interface CallScope {
+  readonly at: number
+  isOver: boolean
+}
+
 export class Session {
   stage: Stage = 'initializing'
   keys: KeySet = noKeys
-  /** The key that the processor is called with. */
+  /** The key that the processor is called with; where several calls are under way, that of the call which `check` was last asked by. */
   at = 0
   /** The time of the batch, by which values expire. */
   nowUs = 0n
   rowsUpdated = 0
   rowsRemoved = 0
+  /** By which a call among several knows that it is the one; null where there is one at a time. */
+  readonly #calls: AsyncLocalStorage<CallScope> | null
 
-  /** Throws unless the processor is in a call with a key. */
+  constructor(concurrency: number) {
+    this.#calls = concurrency === 1 ? null : new AsyncLocalStorage()
+  }
+
+  /** Makes a call with a key. A promise of its end where it is asynchronous. */
+  call(index: number, run: () => undefined | Promise<void>): undefined | Promise<void> {
+    if (this.#calls === null) {
+      this.at = index
+      this.stage = 'processing'
+      const pending = run()
+      if (pending !== undefined)
+        return pending.then(() => {
+          this.stage = 'idle'
+        })
+      this.stage = 'idle'
+      return undefined
+    }
+    const scope: CallScope = { at: index, isOver: false }
+    const pending = this.#calls.run(scope, run)
+    if (pending !== undefined)
+      return pending.then(() => {
+        scope.isOver = true
+      })
+    scope.isOver = true
+    return undefined
+  }
+
+  /** Throws unless it is asked in a call with a key, which is then the one at `at` until the program's code goes on. */
   check(operation: string): void {
-    if (this.stage !== 'processing') throw wrongStage(operation, this.stage)
+    if (this.#calls === null) {
+      if (this.stage !== 'processing') throw wrongStage(operation, this.stage)
+      return
+    }
+    const scope = this.#calls.getStore()
+    if (scope === undefined || scope.isOver) throw wrongStage(operation, this.stage)
+    this.at = scope.at
+  }
+  /** What calls have changed, by the numbers of their keys: in the order of the keys, whatever the order of the calls' ends. */
+  inOrder<T>(changes: Iterable<readonly [number, T]>): (readonly [number, T])[] {
+    const all = [...changes]
+    return this.#calls === null ? all : all.sort(([a], [b]) => a - b)
+  }
+  get isConcurrent(): boolean {
+    return this.#calls !== null
   }
   /** Throws unless the processor is in init. */
   checkInit(operation: string): void {

@@ -94,9 +94,9 @@ export class Timers implements RunningVariable {
   flush(): void {
     if (this.#store === null) return
     const [added, removed] = [true, false].map((wanted) =>
-      [...this.#changes].flatMap(([index, changes]) =>
-        [...changes].flatMap(([expiryMs, isThere]) => (isThere === wanted ? [{ index, expiryMs }] : [])),
-      ),
+      this.#session
+        .inOrder(this.#changes)
+        .flatMap(([index, changes]) => [...changes].flatMap(([expiryMs, isThere]) => (isThere === wanted ? [{ index, expiryMs }] : []))),
     )
     this.#changes = new Map()
     if (removed!.length > 0) this.#store.remove(this.#idsOf(removed!))

@@ -12,10 +12,18 @@ export interface CallPlace {
   readonly key: Row
 }
 
+/** So many rows wait as objects. */
 const chunkRows = 65_536
 
-/** Collects the rows that calls give, as columns. */
-export class CollectedRows {
+/** Where the rows of a call go. */
+export interface RowTaker {
+  /** Takes what a call gave; a promise only where the call was asynchronous. */
+  take(given: unknown, place: CallPlace): undefined | Promise<void>
+  takeRow(row: unknown, place: CallPlace): void
+}
+
+/** Collects the rows that calls give, one call after the other, as columns. */
+export class CollectedRows implements RowTaker {
   readonly #schema: Schema
   readonly #chunks: ColumnBatch[] = []
   #rows: Row[] = []
@@ -25,36 +33,24 @@ export class CollectedRows {
     this.#schema = schema
   }
 
-  /** Takes what a call gave; a promise only where the call was asynchronous. */
   take(given: unknown, place: CallPlace): undefined | Promise<void> {
     if (given === undefined || given === null) return undefined
     if (isThenable(given)) return this.#takeLater(given, place)
-    if (Array.isArray(given)) {
-      this.#begin(place)
-      for (let i = 0; i < given.length; i++) this.#rows.push(given[i])
-      return undefined
-    }
-    if (typeof given === 'object' && Symbol.asyncIterator in given) return this.#takeStream(given as AsyncIterable<Row>, place)
-    if (typeof given === 'object' && Symbol.iterator in given) {
-      this.#begin(place)
-      for (const row of given as Iterable<Row>) this.#rows.push(row)
-      return undefined
-    }
-    throw new UserFunctionError('UDF_RETURN_TYPE', {
-      what: `${place.what} gave a ${typeof given} for the key ${keyText(place.key)}, and gives rows`,
-      todo: 'return a list of rows (or nothing), be a generator that yields them, or a promise of them',
-    })
+    this.#begin(place)
+    return gather(given, place, this.#rows)
+  }
+  async #takeLater(given: PromiseLike<unknown>, place: CallPlace): Promise<void> {
+    await this.take(await given, place)
   }
   takeRow(row: unknown, place: CallPlace): void {
     this.#begin(place)
     this.#rows.push(row as Row)
   }
-  async #takeLater(given: PromiseLike<unknown>, place: CallPlace): Promise<void> {
-    await this.take(await given, place)
-  }
-  async #takeStream(given: AsyncIterable<Row>, place: CallPlace): Promise<void> {
+  /** Takes the rows of a call that is over. */
+  takeAll(rows: readonly Row[], place: CallPlace): void {
+    if (rows.length === 0) return
     this.#begin(place)
-    for await (const row of given) this.#rows.push(row)
+    for (const row of rows) this.#rows.push(row)
   }
 
   finish(): ColumnBatch[] {
@@ -85,6 +81,81 @@ export class CollectedRows {
       })
     }
   }
+}
+
+/** Calls that end in any order give their rows in the order of their beginning. */
+export class RowsInTurn {
+  readonly #output: CollectedRows
+  readonly #turns: { readonly rows: RowsOfCall; isOver: boolean }[] = []
+  /** Turns before it are done. */
+  #first = 0
+  #waiting = 0
+
+  constructor(output: CollectedRows) {
+    this.#output = output
+  }
+
+  /** So many rows wait for calls before theirs that no more calls should begin. */
+  get isFull(): boolean {
+    return this.#waiting >= chunkRows
+  }
+  /** A call begins; `over` is to be called at its end. */
+  begin(place: CallPlace): { readonly rows: RowTaker; readonly over: () => void } {
+    const turn = { rows: new RowsOfCall(place), isOver: false }
+    this.#turns.push(turn)
+    return { rows: turn.rows, over: () => this.#over(turn) }
+  }
+
+  #over(turn: { readonly rows: RowsOfCall; isOver: boolean }): void {
+    turn.isOver = true
+    this.#waiting += turn.rows.all.length
+    while (this.#turns[this.#first]?.isOver) {
+      const { rows } = this.#turns[this.#first++]!
+      this.#waiting -= rows.all.length
+      this.#output.takeAll(rows.all, rows.place)
+    }
+    if (this.#first < 1024 && this.#first < this.#turns.length) return
+    this.#turns.splice(0, this.#first)
+    this.#first = 0
+  }
+}
+class RowsOfCall implements RowTaker {
+  readonly place: CallPlace
+  readonly all: Row[] = []
+  constructor(place: CallPlace) {
+    this.place = place
+  }
+  take(given: unknown, place: CallPlace): undefined | Promise<void> {
+    return gather(given, place, this.all)
+  }
+  takeRow(row: unknown): void {
+    this.all.push(row as Row)
+  }
+}
+
+/** What a call gave, as rows behind the others. */
+function gather(given: unknown, place: CallPlace, rows: Row[]): undefined | Promise<void> {
+  if (given === undefined || given === null) return undefined
+  if (isThenable(given)) return gatherLater(given, place, rows)
+  if (Array.isArray(given)) {
+    for (let i = 0; i < given.length; i++) rows.push(given[i])
+    return undefined
+  }
+  if (typeof given === 'object' && Symbol.asyncIterator in given) return gatherStream(given as AsyncIterable<Row>, rows)
+  if (typeof given === 'object' && Symbol.iterator in given) {
+    for (const row of given as Iterable<Row>) rows.push(row)
+    return undefined
+  }
+  throw new UserFunctionError('UDF_RETURN_TYPE', {
+    what: `${place.what} gave a ${typeof given} for the key ${keyText(place.key)}, and gives rows`,
+    todo: 'return a list of rows (or nothing), be a generator that yields them, or a promise of them',
+  })
+}
+async function gatherLater(given: PromiseLike<unknown>, place: CallPlace, rows: Row[]): Promise<void> {
+  await gather(await given, place, rows)
+}
+async function gatherStream(given: AsyncIterable<Row>, rows: Row[]): Promise<void> {
+  for await (const row of given) rows.push(row)
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -42,7 +42,7 @@ export class ValueVariable implements ValueState<unknown>, RunningVariable {
   }
 
   flush(): void {
-    this.#rows.flush()
+    this.#rows.flush(this.#session.isConcurrent)
   }
 
   #cell(operation: string): Cell {
