@@ -50,12 +50,21 @@ export function parseTimestamp(text: string, formats: readonly string[] | null):
   if (formats !== null) return `make_timestamp(epoch_us(try_strptime(${text}, ${formatList(formats)})))`
   const zoned = `coalesce(try_cast(${text} AS TIMESTAMPTZ), ${rareTimestamp(text)})`
   // infinity has no microseconds, and so becomes NULL
-  return `make_timestamp(coalesce(epoch_us(${timestampWithoutOffset(text)}), epoch_us(${zoned})))`
+  return `make_timestamp(coalesce(epoch_us(${usualTimestamp(text)}), epoch_us(${timestampWithoutOffset(text)}), epoch_us(${zoned})))`
 }
 
 /**
- * The cast to TIMESTAMP reads a text three times as fast as the one to TIMESTAMPTZ, which goes through a calendar, and reads it alike but for an offset, which
- * it passes over. The sign of an offset stands at the tenth letter at the earliest (1-1-1 1:1+01).
+ * The cast to TIMESTAMP_NS reads a text three times as fast as the one to TIMESTAMPTZ, which goes through a calendar, and reads it alike, offsets too: where
+ * its type has the time, and where that is after 1970, as parts of a microsecond before it are rounded the other way. Texts are compared as such: the year
+ * 20 or 20000 gets through, and fails the cast, which TRY makes a NULL.
+ */
+function usualTimestamp(text: string): string {
+  return `CASE WHEN ${text} >= '1971' AND ${text} < '2262' THEN TRY(try_cast(${text} AS TIMESTAMP_NS)) END`
+}
+
+/**
+ * The cast to TIMESTAMP has all times, and passes over an offset. The sign of an offset stands at the tenth letter at the earliest (1-1-1 1:1+01). A text
+ * without one must not go to TIMESTAMPTZ, which reads it in the zone that an earlier text of the same vector has named.
  */
 function timestampWithoutOffset(text: string): string {
   return `CASE WHEN NOT contains(${text}, '+') AND NOT contains(substring(${text}, 9), '-') THEN try_cast(${text} AS TIMESTAMP) END`
