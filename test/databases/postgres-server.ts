@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { certificatesFor } from '../servers/certificates.ts'
@@ -31,6 +32,9 @@ export async function startPostgres(folder: string, port?: number): Promise<Runn
   if (port === undefined)
     runProgram(initdb!, ['--no-sync', '--auth=trust', '--username=millrace', '--encoding=UTF8', '--locale=C', '-D', data], user)
   const tls = certificatesFor(folder, user)
+  const rules = join(data, 'pg_hba.conf')
+  // the first line that fits counts
+  if (port === undefined) writeFileSync(rules, `hostssl all certified all cert\n${readFileSync(rules, 'utf8')}`)
   const chosen = port ?? (await freePorts(1))[0]!
   const settings = [
     'listen_addresses=127.0.0.1',
@@ -42,6 +46,7 @@ export async function startPostgres(folder: string, port?: number): Promise<Runn
     'ssl=on',
     `ssl_cert_file=${tls.cert}`,
     `ssl_key_file=${tls.key}`,
+    `ssl_ca_file=${tls.ca}`,
   ]
   const server = startServer(postgres!, ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], log, user)
   await waitFor(

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { certificatesFor } from '../servers/certificates.ts'
 import { freePorts } from '../servers/free-ports.ts'
 import { uniqueName } from '../servers/shared-server.ts'
-import { describeMariaDb, sharedMariaDb } from './mariadb-server.ts'
-import { describePostgres, sharedPostgres } from './postgres-server.ts'
+import { describeMariaDb, mariaDbClient, sharedMariaDb } from './mariadb-server.ts'
+import { describePostgres, postgresClient, sharedPostgres } from './postgres-server.ts'
 import { problemOf } from './problem-of.ts'
 import { describeRedis, redisClient, startRedis } from './redis-server.ts'
 
@@ -52,6 +52,7 @@ function sqlSuite(
   database: string,
   open: () => Promise<Place>,
   isEncrypted: (read: (query: string) => Promise<unknown[]>) => Promise<unknown>,
+  makeCertified: (place: Place) => Promise<void>,
 ): void {
   let place: Place
   beforeAll(async () => {
@@ -101,6 +102,25 @@ function sqlSuite(
       because(/certificate/i),
     )
   })
+
+  test('a user that the server knows by a certificate', async () => {
+    const { ca, clientCert, clientKey, cert, key } = place.certificates
+    await makeCertified(place)
+    const as = (options: Record<string, string>) => ({
+      ...at('localhost', { ssl: 'verify-full', sslRootCert: ca, ...options }),
+      user: 'certified',
+    })
+    const own = as({ sslCert: clientCert, sslKey: clientKey })
+    const table = await write(format, own)
+    expect(await read(own, `SELECT n FROM ${table}`)).toMatchObject([{ n: 7 }])
+    const refused = { code: 'DATABASE_ACCESS_REFUSED', message: expect.stringMatching(/certif/) }
+    expect(await problemOf(write(format, { ...as({}), maxRetries: '20' }) as never)).toMatchObject(refused)
+    // of another name; MariaDB asks for any
+    if (format === 'postgres') expect(await problemOf(write(format, as({ sslCert: cert, sslKey: key })) as never)).toMatchObject(refused)
+    expect(await problemOf(write(format, as({ sslCert: clientCert, sslKey: `${clientKey}.gone` })) as never)).toMatchObject({
+      code: 'INVALID_OPTION_VALUE',
+    })
+  })
 }
 
 describePostgres('PostgreSQL with TLS', () =>
@@ -114,6 +134,11 @@ describePostgres('PostgreSQL with TLS', () =>
       return { port, certificates: certificatesFor(folder) }
     },
     async (read) => ((await read('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')) as { ssl: boolean }[])[0]!.ssl,
+    async () => {
+      const client = await postgresClient(await sharedPostgres())
+      await client.query('CREATE ROLE certified LOGIN SUPERUSER')
+      await client.end()
+    },
   ),
 )
 describeMariaDb('MariaDB with TLS', () =>
@@ -132,6 +157,12 @@ describeMariaDb('MariaDB with TLS', () =>
           cipher: string
         }[]
       )[0]!.cipher !== '',
+    async () => {
+      const client = await mariaDbClient(await sharedMariaDb())
+      await client.query("CREATE USER 'certified'@'%' REQUIRE X509")
+      await client.query("GRANT ALL ON *.* TO 'certified'@'%'")
+      await client.end()
+    },
   ),
 )
 
@@ -169,5 +200,22 @@ describeRedis('Redis with TLS', () => {
     expect(await refused('localhost', certificates().otherCa)).toMatchObject(because(/certificate/i))
     expect(await refused('localhost')).toMatchObject(because(/certificate/i))
     expect(await refused('127.0.0.1', certificates().ca)).toMatchObject(because(/altnames|certificate/i))
+  })
+
+  test('a server that takes nobody without a certificate', async () => {
+    const [port] = await freePorts(1)
+    const { cert, key, ca, clientCert, clientKey } = certificates()
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca]
+    const strict = await startRedis(['--tls-port', String(port), ...files, '--tls-auth-clients', 'yes'])
+    try {
+      const options = { url: `rediss://localhost:${port}`, 'tls.ca': ca, key: 'n', prefix: 'certified:' }
+      await write('redis', { ...options, 'tls.cert': clientCert, 'tls.key': clientKey })
+      const client = await redisClient(strict.url)
+      expect(await client.hGetAll('certified:7')).toMatchObject({ n: '7' })
+      client.destroy()
+      expect(await problemOf(write('redis', { ...options, maxRetries: '20' }) as never)).toMatchObject({ code: 'REDIS_ACCESS_REFUSED' })
+    } finally {
+      await strict.end()
+    }
   })
 })

@@ -10,13 +10,23 @@ export interface Certificates {
   readonly ca: string
   /** Another one. */
   readonly otherCa: string
+  /** Of the user `certified`, signed by the server's authority. */
+  readonly clientCert: string
+  readonly clientKey: string
 }
 
 /** Beside the folder of a server's data: made once, readable for the user that the server runs as. */
 export function certificatesFor(folder: string, { uid, gid }: { uid?: number; gid?: number } = {}): Certificates {
   const place = `${folder}-tls`
   const at = (name: string) => join(place, name)
-  const found = { cert: at('server.pem'), key: at('server.key'), ca: at('ca.pem'), otherCa: at('other-ca.pem') }
+  const found = {
+    cert: at('server.pem'),
+    key: at('server.key'),
+    ca: at('ca.pem'),
+    otherCa: at('other-ca.pem'),
+    clientCert: at('client.pem'),
+    clientKey: at('client.key'),
+  }
   if (existsSync(found.cert)) return found
   mkdirSync(place, { recursive: true })
   const openssl = findProgram('openssl')
@@ -36,10 +46,14 @@ export function certificatesFor(folder: string, { uid, gid }: { uid?: number; gi
       '-out',
       at(`${name}.pem`),
     ])
-  runProgram(openssl, ['req', ...curve, '-subj', '/CN=localhost', '-keyout', found.key, '-out', at('server.csr')])
   writeFileSync(at('names'), 'subjectAltName=DNS:localhost\n')
-  const signing = ['-CA', found.ca, '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('names')]
-  runProgram(openssl, ['x509', '-req', '-in', at('server.csr'), ...signing, '-out', found.cert])
+  const sign = (subject: string, key: string, cert: string, extra: readonly string[] = []) => {
+    runProgram(openssl, ['req', ...curve, '-subj', `/CN=${subject}`, '-keyout', key, '-out', `${cert}.csr`])
+    const authority = ['-CA', found.ca, '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', ...extra]
+    runProgram(openssl, ['x509', '-req', '-in', `${cert}.csr`, ...authority, '-out', cert])
+  }
+  sign('certified', found.clientKey, found.clientCert)
+  sign('localhost', found.key, found.cert, ['-extfile', at('names')])
   chmodSync(found.key, 0o600)
   if (uid !== undefined && gid !== undefined) for (const path of [place, found.key, found.cert, found.ca]) chownSync(path, uid, gid)
   return found

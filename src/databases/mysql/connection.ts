@@ -23,6 +23,8 @@ export const mysqlOptionNames = [
   'database',
   'ssl',
   'sslRootCert',
+  'sslCert',
+  'sslKey',
   'connectTimeout',
   'lockTimeout',
   'idleTimeout',
@@ -92,10 +94,16 @@ function tlsOf(options: Options, host: string): ConnectionOptions['ssl'] {
       todo: 'give the host by its name; or ssl = verify-ca, which looks at the authority only',
     })
   }
-  const path = options.text('sslRootCert')
+  const file = (name: string) => {
+    const path = options.text(name)
+    return path === undefined ? undefined : readPem(name, path)
+  }
+  const [ca, cert, key] = [file('sslRootCert'), file('sslCert'), file('sslKey')]
   return {
     rejectUnauthorized: mode !== 'require',
     verifyIdentity,
-    ...(path !== undefined && { ca: readPem('sslRootCert', path) }),
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
   }
 }
