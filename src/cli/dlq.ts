@@ -22,7 +22,7 @@ Commands:
 
 replay writes the records as they were read, under names that say which they are; a file that is there is not written again, so that a
 replay may be repeated. Put right what was wrong first: the schema, the program, or the records themselves, in the file that it wrote elsewhere.
-Rows that an expression, a function or the sink refused have no file to go to: with --rows they are written as JSON lines, as they stood at that place of the query. Records of
+Rows that an expression or a function refused go back as the record of JSON, CSV or text that they were read from. Rows of other places have no file to go to: with --rows they are written as JSON lines, as they stood at that place of the query. Records of
 topics go back by a program: docs/late-and-broken-rows.md has it. What is not replayed is counted.
 
 Options:
@@ -193,10 +193,20 @@ interface ReplayedFile {
 }
 
 /** What goes into one file: records of a file, or rows of a place; undefined for what can go into none. */
-function placeOf({ batchId, stage, source, file, topic, raw }: Letter, takesRows: boolean): readonly unknown[] | undefined {
+function placeOf(letter: Letter, takesRows: boolean): readonly unknown[] | undefined {
+  const { batchId, stage, source, file, topic, raw } = letter
   if (raw === null) return undefined
-  if (stage === 'source' && file !== null) return [batchId, source, file]
+  if (isRecord(letter)) return [batchId, source, file]
   return takesRows && stage !== 'source' && topic === null && isObject(raw) ? [batchId, stage, source] : undefined
+}
+/** Whether its bytes are those of a record in a file: of a row from a file without lines (Parquet) they are JSON. */
+function isRecord({ stage, file, line }: Letter): boolean {
+  return file !== null && (stage === 'source' || line !== null)
+}
+/** A record of which several rows were made may have several letters, and goes back once. */
+function onceEach(letters: readonly Letter[]): readonly Letter[] {
+  const seen = new Set<number>()
+  return letters.filter((letter) => letter.line === null || !isRecord(letter) || (!seen.has(letter.line) && seen.add(letter.line)))
 }
 function isObject(raw: Uint8Array): boolean {
   try {
@@ -222,8 +232,10 @@ async function replay(letters: readonly Letter[], { values }: Parsed, terminal: 
   }
   const files = new LocalFiles()
   const written: ReplayedFile[] = []
-  for (const [key, group] of groups) {
-    const { batchId, file, stage } = group[0]!
+  for (const [key, all] of groups) {
+    const group = onceEach(all)
+    const { batchId, stage, ...first } = group[0]!
+    const file = isRecord(group[0]!) ? first.file : null
     const ending = file === null ? `${stage}-rows.json` : basename(file).replace(/(\.gz|\.zst)$/, '')
     const name = `replayed-b${batchId}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}-${ending}`
     const path = join(resolve(String(values['to'])), extname(name) === '' ? `${name}.txt` : name)

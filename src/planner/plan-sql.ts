@@ -50,7 +50,7 @@ import { batchGroupsRows } from './streaming-groups.ts'
 import type { PhysicalNode } from './streaming-plan.ts'
 import { userCallsRows } from './user-calls-step.ts'
 import { windowFunctionsSql } from './window-functions-sql.ts'
-import type { OriginOf } from './with-origin.ts'
+import type { Origins } from './with-origin.ts'
 
 export type Needed = ReadonlySet<number>
 
@@ -73,7 +73,8 @@ interface RowWise {
 }
 export interface Boundary {
   (plan: LogicalPlan, needed: Needed, compilation: Compilation): Select | undefined
-  readonly originOf?: OriginOf
+  /** Where dead letters are kept. */
+  readonly origins?: Origins
   /** Whether rows that fail are set aside: then what is no row's own work is a relation of its own (rows-apart.ts). */
   readonly keepsLetters?: boolean
 }

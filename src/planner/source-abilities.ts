@@ -8,6 +8,8 @@ export interface SourceAbilities {
   readonly givesFields: (scan: StreamScan) => boolean
   /** Where dead letters are kept: the columns of a source that say where a row comes from. */
   readonly originColumns: (format: string) => readonly string[]
+  /** Where dead letters are kept: whether a source's records can be found by the number of the row in a batch, by its format. */
+  readonly tellsRecords: (format: string) => boolean
   /** Whether rows that fail are set aside. */
   readonly keepsDeadLetters: boolean
 }
@@ -15,5 +17,6 @@ export const noAbilities: SourceAbilities = {
   parsesJson: () => [],
   givesFields: () => false,
   originColumns: () => [],
+  tellsRecords: () => false,
   keepsDeadLetters: false,
 }

@@ -1,16 +1,18 @@
 import type { Field } from '../data/types.ts'
 import type { LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
-import type { Boundary, Compilation, Needed } from './plan-sql.ts'
+import type { Boundary, Compilation, CompiledRows, Needed } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
-import type { PhysicalNode } from './streaming-plan.ts'
 
 /** What the planning of a step with state may ask of the planner around it. */
 export interface StatefulPlanning {
   readonly boundary: Boundary
   /** The rows below a step as one relation of their own. */
   inputRows(plan: LogicalPlan, needed: Needed, c: Compilation): Select
-  /** The same as a node; `positions[i]` is where column i of the plan lies in it. */
-  input(plan: LogicalPlan, needed: Needed): { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] }
+  /**
+   * The same as a node; `positions[i]` is where column i of the plan lies in it. Where dead letters are kept it has columns besides that say where its rows come from, unless the step passes each column on
+   * to somebody (`carriesOrigin`).
+   */
+  input(plan: LogicalPlan, needed: Needed, carriesOrigin?: boolean): CompiledRows
   /** Numbers go up from the sources: ask after the inputs are planned. */
   nextOperatorId(): number
   outputMode(): OutputMode

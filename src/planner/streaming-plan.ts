@@ -15,6 +15,8 @@ import type { BatchScan, LocalRelation, NamedKey, OutputMode, StreamScan } from 
  */
 export interface StreamingPlan {
   readonly root: PhysicalNode
+  /** Columns of the root behind those of the schema, where that was asked for and is known. */
+  readonly origin?: RowsOrigin
   /** Distinct sources in plan order. */
   readonly sources: readonly PlannedSource[]
   readonly watermarks: readonly EventTime[]
@@ -71,6 +73,12 @@ export interface StaticLocal {
   readonly schema: Schema
 }
 
+/** Where the rows of a relation come from, where dead letters are kept: the source, and the columns that say so, by the source's names. */
+export interface RowsOrigin {
+  readonly source: string
+  readonly columns: ReadonlyMap<string, number>
+}
+
 /** One SELECT over its inputs. The columns of its result are called c0, c1, … in the order of `schema` (names may repeat or clash; positions can't). */
 export interface Fragment {
   readonly kind: 'fragment'
@@ -81,6 +89,7 @@ export interface Fragment {
   readonly rowWise?: readonly number[]
   /** A SELECT over ⟦0⟧, which is the first input, that computes what the fragment computes of a row of it by itself. */
   readonly rowCheck?: string
+  readonly origin?: RowsOrigin
 }
 
 /** Calls functions of the program: the first `kept` columns of the input, then a column for each call. */
@@ -89,8 +98,8 @@ export interface UserCallsStep {
   readonly input: PhysicalNode
   readonly schema: Schema
   readonly kept: number
-  /** Where the rows of the input come from, where dead letters are kept: columns of it behind the arguments, by the source's names. */
-  readonly origin?: { readonly source: string; readonly columns: ReadonlyMap<string, number> }
+  /** Columns that are kept. */
+  readonly origin?: RowsOrigin
   /** Whether its rows are a table's, and none of a stream or of a batch. */
   readonly ofTable?: boolean
   readonly calls: readonly {
@@ -129,6 +138,7 @@ export interface EventTime {
   readonly future?: FutureRows
   /** The columns that tell partitions apart: where they lie, and what they are called. */
   readonly partitions?: { readonly columns: readonly number[]; readonly names: readonly string[] }
+  readonly origin?: RowsOrigin
 }
 /** Rows stamped after ⟦bound⟧, a TIMESTAMP literal. */
 export interface FutureRows {
@@ -163,6 +173,8 @@ export interface StatefulStep {
   readonly late?: readonly LateInput[]
   /** For each input: SELECT over ⟦0⟧ that computes what the step computes of a row by itself (keys, arguments of aggregates, conditions); null where that is nothing. */
   readonly rowChecks?: readonly (string | null)[]
+  /** Of a step that passes on rows of its input. */
+  readonly origin?: RowsOrigin
 }
 /** The late rows of one input. ⟦late⟧ stands for the late watermark as a TIMESTAMP literal. */
 export interface LateInput {

@@ -18,7 +18,7 @@ import {
 import { readFieldsInSources } from './fields-in-source.ts'
 import { readJsonInSources } from './json-in-source.ts'
 import { futureRows, neededForLate, timeOf } from './late-rows.ts'
-import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import { allColumns, type Boundary, type Compilation, type CompiledRows, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
 import { noAbilities, type SourceAbilities } from './source-abilities.ts'
 import type { Lineages, StatefulPlanning } from './stateful-planning.ts'
@@ -33,19 +33,22 @@ import {
   isStateful,
   type PhysicalNode,
   type PlannedSource,
+  type RowsOrigin,
   type SourceRows,
   type StatefulNode,
   type StreamingPlan,
 } from './streaming-plan.ts'
 import { planSession } from './streaming-session.ts'
 import { inTimeZone } from './time-zone.ts'
-import type { OriginOf } from './with-origin.ts'
+import { Origins, type PlanOrigin } from './with-origin.ts'
 
 /** What a plan is made for. */
 export interface PlanningOptions {
   readonly lateColumns?: readonly Field[] | null
   readonly abilities?: SourceAbilities
   readonly lineages?: Lineages
+  /** Whether the rows of the plan carry the columns that say where they come from, where those are known: for plans over them. */
+  readonly carriesOrigin?: boolean
 }
 
 /**
@@ -57,10 +60,10 @@ export function planStreaming(
   plan: LogicalPlan,
   outputMode: OutputMode,
   timeZone = 'UTC',
-  { lateColumns = null, abilities = noAbilities, lineages = new Map() }: PlanningOptions = {},
+  { lateColumns = null, abilities = noAbilities, lineages = new Map(), carriesOrigin = false }: PlanningOptions = {},
 ): StreamingPlan {
   const read = readFieldsInSources(readJsonInSources(plan, abilities.parsesJson, timeZone === 'UTC'), abilities)
-  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages, abilities).plan())
+  return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages, abilities).plan(carriesOrigin))
 }
 
 /**
@@ -132,7 +135,8 @@ function asAsked(scan: StreamScan): StreamScan {
 function sourceRows(sources: Sources, scan: StreamScan, needed: Needed): SourceRows {
   const source = sources.get(scan.token)
   assert(source, `the source ${scan.token} is one of the plan's`)
-  for (const column of needed) source.columns.add(column)
+  // the number of a row is the engine's, behind what the source gives
+  for (const column of needed) if (column < source.rows.schema.fields.length) source.columns.add(column)
   return source.rows
 }
 
@@ -155,6 +159,7 @@ class StreamPlanner {
   readonly #lineages: Lineages
   readonly #sources: Sources
   readonly #watermarks: EventTime[] = []
+  readonly #origins: Origins
   #operatorCount = 0
   /** Nodes of the plan that stand in it twice are planned once; the key also says which columns are read. */
   readonly #done = new Map<LogicalPlan, Map<string, unknown>>()
@@ -164,25 +169,28 @@ class StreamPlanner {
     outputMode: OutputMode,
     lateColumns: readonly Field[] | null,
     lineages: Lineages,
-    { originColumns, keepsDeadLetters }: SourceAbilities,
+    { originColumns, tellsRecords, keepsDeadLetters }: SourceAbilities,
   ) {
     this.#plan = plan
     this.#lineages = lineages
     this.#outputMode = outputMode
     this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
-    const originOf: OriginOf = (scan) => {
-      const columns = originColumns(scan.format)
-      return columns.length === 0 ? null : { source: this.#sources.get(scan.token)!.planned.name, columns }
-    }
+    this.#origins = new Origins((scan) => {
+      const [columns, numbered] = [originColumns(scan.format), scan.instance === undefined && tellsRecords(scan.format)]
+      return columns.length === 0 && !numbered ? null : { source: this.#sources.get(scan.token)!.planned.name, columns, numbered }
+    })
     const boundary: Boundary = (...node) => this.#read(...node)
-    this.#boundary = Object.assign(boundary, { originOf, keepsLetters: keepsDeadLetters })
+    this.#boundary = Object.assign(boundary, { origins: this.#origins, keepsLetters: keepsDeadLetters })
   }
 
-  plan(): StreamingPlan {
-    const root = fragmentOf(this.#plan, allColumns(this.#plan.schema), this.#boundary).node
+  plan(carriesOrigin: boolean): StreamingPlan {
+    const origin = carriesOrigin ? this.#origins.of(this.#plan) : null
+    const own = origin?.plan ?? this.#plan
+    const { node: root, positions } = fragmentOf(own, allColumns(own.schema), this.#boundary)
     return {
       root,
+      ...originOf(origin, positions),
       sources: [...this.#sources.values()].map(({ planned }) => planned),
       watermarks: this.#watermarks,
       stateful: statefulNodes(root),
@@ -195,7 +203,11 @@ class StreamPlanner {
   #read(plan: LogicalPlan, needed: Needed, c: Compilation): Select | undefined {
     switch (plan.kind) {
       case 'stream-scan':
-        return readInput(c, sourceRows(this.#sources, plan, needed))
+        return readInput(
+          c,
+          sourceRows(this.#sources, plan, needed),
+          plan.schema.fields.map((_, i) => i),
+        )
       case 'scan':
         return readInput(c, { kind: 'scan', scan: plan, schema: plan.schema, columns: new Set(needed) })
       case 'local':
@@ -225,12 +237,14 @@ class StreamPlanner {
     }
   }
 
-  #eventTime(plan: Watermark, needed: Needed, c: Compilation): Select {
+  #eventTime(given: Watermark, needed: Needed, c: Compilation): Select {
+    const origin = this.#origins.of(given)
+    const plan = (origin?.plan ?? given) as Watermark
     const column = plan.index ?? plan.input.schema.indexOf(plan.column)
     assert(column >= 0, `the watermark's column ${plan.column} is one of its input's`)
     const { idleTimeoutMs, maxFutureSkewMs, partitionColumns = [] } = plan
     const wanted = maxFutureSkewMs === undefined ? null : this.#lateColumns
-    const kept = new Set([...needed, column, ...partitionColumns, ...neededForLate(wanted, plan.input)])
+    const kept = new Set([...needed, column, ...partitionColumns, ...neededForLate(wanted, plan.input), ...placesOf(origin)])
     const { node, positions } = this.#once(plan, keyOf(kept), () => {
       const input = fragmentOf(plan.input, kept, this.#boundary)
       const cell = (index: number) => `t0.c${input.positions[index]!}`
@@ -251,11 +265,12 @@ class StreamPlanner {
             names: partitionColumns.map((index) => plan.schema.names[index]!),
           },
         }),
+        ...originOf(origin, input.positions),
       }
       this.#watermarks.push(measured)
       return { node: measured, positions: input.positions }
     })
-    return readInput(c, node, positions)
+    return readInput(c, node, positions.slice(0, given.schema.fields.length))
   }
 
   #aggregateRows(plan: LogicalPlan, aggregate: Aggregate, c: Compilation): Select {
@@ -266,16 +281,40 @@ class StreamPlanner {
     )
   }
 
-  #dedupeRows(plan: Deduplicate, needed: Needed, c: Compilation): Select {
-    const kept = dedupeColumns(plan, needed, this.#lateColumns)
-    const { node, positions } = this.#once(plan, keyOf(kept), () => planDedupe(plan, kept, this.#planning))
-    return readInput(c, node, positions)
+  #dedupeRows(given: Deduplicate, needed: Needed, c: Compilation): Select {
+    const origin = this.#origins.of(given)
+    const plan = (origin?.plan ?? given) as Deduplicate
+    const kept = dedupeColumns(plan, new Set([...needed, ...placesOf(origin)]), this.#lateColumns)
+    return this.#passedRows(
+      this.#once(plan, keyOf(kept), () => planDedupe(plan, kept, this.#planning)),
+      given,
+      origin,
+      c,
+    )
   }
 
-  #limitRows(plan: Limit, needed: Needed, c: Compilation): Select {
+  #limitRows(given: Limit, needed: Needed, c: Compilation): Select {
     if (this.#outputMode === 'update') throw limitInUpdateMode()
-    const { node, positions } = this.#once(plan, keyOf(needed), () => planLimit(plan, needed, this.#planning))
-    return readInput(c, node, positions)
+    const origin = this.#origins.of(given)
+    const plan = (origin?.plan ?? given) as Limit
+    const kept = new Set([...needed, ...placesOf(origin)])
+    return this.#passedRows(
+      this.#once(plan, keyOf(kept), () => planLimit(plan, kept, this.#planning)),
+      given,
+      origin,
+      c,
+    )
+  }
+
+  /** Of a step that passes on rows of its input. */
+  #passedRows(
+    { node, positions }: { readonly node: StatefulNode; readonly positions: readonly (number | undefined)[] },
+    { schema }: LogicalPlan,
+    origin: PlanOrigin | null,
+    c: Compilation,
+  ): Select {
+    Object.assign(node, originOf(origin, positions))
+    return readInput(c, node, positions.slice(0, schema.fields.length))
   }
 
   #joinedRows(plan: Join, needed: Needed, c: Compilation): Select {
@@ -299,12 +338,18 @@ class StreamPlanner {
         const { node, positions } = fragmentOf(plan, needed, this.#boundary)
         return readInput(c, node, positions)
       },
-      input: (plan, needed) => fragmentOf(plan, needed, this.#boundary),
+      input: (plan, needed, carriesOrigin) => this.#inputOfStep(plan, needed, carriesOrigin === false ? null : this.#origins.of(plan)),
       nextOperatorId: () => this.#operatorCount++,
       outputMode: () => this.#outputMode,
       lateColumns: this.#lateColumns,
       lineageOf: (operatorId, aggregate) => this.#lineages.get(operatorId)?.[aggregate],
     }
+  }
+
+  #inputOfStep(given: LogicalPlan, needed: Needed, origin: PlanOrigin | null): CompiledRows {
+    const { node, positions } = fragmentOf(origin?.plan ?? given, new Set([...needed, ...placesOf(origin)]), this.#boundary)
+    const placed = node.kind === 'fragment' ? { ...node, ...originOf(origin, positions) } : node
+    return { node: placed, positions: positions.slice(0, given.schema.fields.length) }
   }
 
   #once<T>(plan: LogicalPlan, key: string, make: () => T): T {
@@ -344,6 +389,16 @@ function limitInUpdateMode(): InvalidQueryError {
     what: "limit can't run on a stream in update mode: a row that was let through could not be taken back",
     todo: "use outputMode('append'), or limit the rows of foreachBatch",
   })
+}
+
+function placesOf(origin: PlanOrigin | null): readonly number[] {
+  return origin === null ? [] : [...origin.columns.values()]
+}
+/** Where the columns of an origin lie in a node. */
+function originOf(origin: PlanOrigin | null, positions: CompiledRows['positions']): { readonly origin?: RowsOrigin } {
+  if (origin === null) return {}
+  const columns = new Map([...origin.columns].map(([name, index]) => [name, positions[index]!]))
+  return { origin: { source: origin.source, columns } }
 }
 
 /** Which columns of a plan are read, as text. */

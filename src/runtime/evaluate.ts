@@ -15,6 +15,7 @@ import {
   isStateful,
   type ObserveStep,
   type PhysicalNode,
+  type RowsOrigin,
   type SourceRows,
   type StatefulNode,
   type UserCallsStep,
@@ -54,10 +55,11 @@ export interface EvaluationContext {
   /** Where rows go that can't be computed; absent where that ends the query. */
   readonly deadLetters?: DeadLetters | undefined
   /** A source's name, and which of its columns say where a row comes from. */
-  readonly originOf?: (node: SourceRows) => Place['source']
+  readonly originOf?: (node: SourceRows) => RowsOrigin
   readonly warn?: (text: string) => void
-  /** Which of the query's outputs this is the plan of. */
+  /** Which of the query's outputs this is the plan of, and where the rows come from that it is given. */
   readonly output?: string
+  readonly rowsOrigin?: RowsOrigin | undefined
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
@@ -106,9 +108,19 @@ export class Evaluation {
 
   async #evaluateOnce(node: PhysicalNode): Promise<Relation> {
     const relation = await this.#evaluate(node)
+    const { deadLetters, sql } = this.#context
+    const origin = this.#originOf(node)
     const place = placeOf(node)
-    if (place) this.#places.set(relation, node.kind === 'source' ? { ...place, source: this.#context.originOf?.(node) } : place)
-    return (this.#readers.get(node) ?? 0) > 1 && node.kind !== 'event-time' ? this.#context.sql.materialize(relation) : relation
+    if (place || origin) this.#places.set(relation, { at: 'rows between', ...place, origin })
+    // where dead letters are kept a source has run
+    const hasRun = node.kind === 'event-time' || (node.kind === 'source' && deadLetters !== undefined)
+    return (this.#readers.get(node) ?? 0) > 1 && !hasRun ? sql.materialize(relation) : relation
+  }
+
+  #originOf(node: PhysicalNode): RowsOrigin | undefined {
+    if (node.kind === 'source') return this.#context.originOf?.(node)
+    if (node.kind === 'local') return node.local.relation === undefined ? undefined : this.#context.rowsOrigin
+    return 'origin' in node ? node.origin : undefined
   }
 
   async #evaluate(node: PhysicalNode): Promise<Relation> {
@@ -236,10 +248,10 @@ export class Evaluation {
 
   /** Rows that a step can't take. */
   async #setRowsAside(node: StatefulNode, rows: Rows, refused: ReadonlyMap<number, RowError>, letters: DeadLetters): Promise<Relation> {
-    const { source } = this.#places.get(rows) ?? {}
+    const { origin } = this.#places.get(rows) ?? {}
     this.#refusedBy.add(node)
     const at = `sums of ${node.operatorName} ${node.operatorId}`
-    const { others, account } = await setRowsAside(this.#context.sql, rows, refused, { at, source }, letters)
+    const { others, account } = await setRowsAside(this.#context.sql, rows, refused, { at, origin }, letters)
     this.record.books.push(account)
     return others
   }

@@ -52,7 +52,7 @@ export async function callKeepingLetters(
       const error = failed.get(row)
       return error && { code: error.code, what: noted(error.what, note) }
     })
-    return lettersOf(sql, input, said, node.origin?.columns)
+    return lettersOf(sql, input, said, node.origin)
   }
 }
 

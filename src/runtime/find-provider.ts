@@ -23,6 +23,7 @@ export function sourceAbilities(providers: readonly SourceProvider[], keepsDeadL
   return {
     keepsDeadLetters,
     originColumns: (format) => (keepsDeadLetters ? (providerOf(format)?.originColumns ?? []) : []),
+    tellsRecords: (format) => keepsDeadLetters && (providerOf(format)?.tellsRecords ?? false),
     parsesJson: (format) => providerOf(format)?.parsesJson ?? [],
     givesFields: ({ format, schema, options, instance }) =>
       !keepsDeadLetters && instance === undefined && (providerOf(format)?.givesFields?.(format, schema, options) ?? false),

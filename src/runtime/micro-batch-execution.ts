@@ -18,7 +18,7 @@ import type { ExecutionParts } from './execution-parts.ts'
 import { countRows } from './late-rows.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
-import { readSource, withOrigin } from './read-source.ts'
+import { originOf, readSource, withOrigin } from './read-source.ts'
 import { SetAside, sinkAccount } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
@@ -432,7 +432,7 @@ export class MicroBatchExecution {
     if (!setAside?.deadLetters) return rows
     // what an expression has no value for must be known before anything is delivered
     const held = await sql.materialize(rows)
-    await outputs?.compute(sql, held, setAside.deadLetters, warn)
+    await outputs?.compute(sql, held, { deadLetters: setAside.deadLetters, warn, rowsOrigin: plan.origin })
     return held
   }
 
@@ -449,7 +449,7 @@ export class MicroBatchExecution {
       lateRows: setAside?.lateRows,
       deadLetters: setAside?.deadLetters,
       warn: this.#parts.warn,
-      originOf: ({ source }) => ({ name: source, origin: sources.get(source)!.originColumns ?? [] }),
+      originOf: (node) => originOf(node, sources.get(node.source)!),
       stepSql: this.#upkeep?.beside(sql) ?? sql,
       watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
       batchTimestampMs: entry.batchTimestampMs,
@@ -463,7 +463,7 @@ export class MicroBatchExecution {
             : await source.rows(start, end, setAside?.deadLetters ? withOrigin(node, source) : node)
           this.#parts.limits.reads(node.source, rows)
           if (!setAside?.deadLetters) return sql.source(node.source, rows, node.schema)
-          const read = await readSource(sql, node, rows, setAside.deadLetters)
+          const read = await readSource(sql, node, rows, setAside.deadLetters, source.tellsRecords ?? false)
           setAside.hasRead(read.account)
           return read.rows
         }),

@@ -7,7 +7,6 @@ import type { ForeachBatchInstance, OutputSpec, OutputsInstance } from '../query
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from '../sinks/sink.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
-import type { DeadLetters } from './dead-letters.ts'
 import { findProvider } from './find-provider.ts'
 import { countRows } from './late-rows.ts'
 import type { NamedRelations } from './named-relations.ts'
@@ -148,7 +147,7 @@ export class OutputsSink implements Sink {
    * Computes what each output is given of a batch's rows before anything of the batch is delivered. A row that an output has no value for is a dead letter and missing there, and there only: each looks at
    * rows of its own.
    */
-  async compute(sql: SqlBatch, rows: Relation, deadLetters: DeadLetters, warn: (text: string) => void): Promise<void> {
+  async compute(sql: SqlBatch, rows: Relation, letters: Omit<OutputLetters, 'output'>): Promise<void> {
     assert(this.#ahead, 'outputs that are computed ahead know how')
     const { relation, relations, compute } = this.#ahead
     const computed = new Map<OpenOutput, OutputRows>()
@@ -156,7 +155,7 @@ export class OutputsSink implements Sink {
     for (const output of this.#outputs) {
       const { name, plan } = output.spec
       const own = sql.fragment('SELECT * FROM ⟦0⟧ AS t0', [rows], rows.schema)
-      const made = await relations.withName(relation, sql, own, () => compute(plan, { output: name, deadLetters, warn }))
+      const made = await relations.withName(relation, sql, own, () => compute(plan, { ...letters, output: name }))
       computed.set(output, made)
       this.#accounts.push(...made.books)
     }

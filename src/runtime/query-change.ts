@@ -7,9 +7,9 @@ import { keyGroupsKey, timeZoneKey } from '../checkpoint/pinned-conf.ts'
 import { optimize } from '../plan/rules.ts'
 import { noAbilities, type SourceAbilities } from '../planner/source-abilities.ts'
 import type { Lineages } from '../planner/stateful-planning.ts'
-import { planStreaming } from '../planner/streaming.ts'
+import { type PlanningOptions, planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
-import type { StartQuery } from '../query/engine-port.ts'
+import type { OutputsInstance, StartQuery } from '../query/engine-port.ts'
 import type { StateDefaults } from '../state/match-columns.ts'
 import { matchState, type OperatorMatch } from '../state/match-state.ts'
 import type { StateOperator } from '../state/state-options.ts'
@@ -39,8 +39,8 @@ export async function planForCheckpoint(
   const pinned = found?.planned.entry.conf
   const timeZone = pinned?.[timeZoneKey] ?? conf.text(timeZoneKey)
   const logical = optimize(spec.plan)
-  const lateColumns = spec.lateRows?.columns ?? null
-  const plan = planStreaming(logical, spec.outputMode, timeZone, { lateColumns, abilities })
+  const planning = planningOf(spec, abilities)
+  const plan = planStreaming(logical, spec.outputMode, timeZone, planning)
   if (!found || found.nextBatchId === 0) return { plan, found, operators: [] }
   const keyGroups = Number(pinned?.[keyGroupsKey] ?? conf.text(keyGroupsKey))
   const stored = await readStoredStores({
@@ -58,10 +58,16 @@ export async function planForCheckpoint(
     ),
   ) satisfies Lineages
   return {
-    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { lateColumns, lineages, abilities }),
+    plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { ...planning, lineages }),
     found,
     operators,
   }
+}
+
+/** What a query's plan is made for. */
+export function planningOf({ lateRows, instance }: StartQuery, abilities: SourceAbilities): PlanningOptions {
+  const hasOutputs = (instance as OutputsInstance | undefined)?.kind === 'outputs'
+  return { lateColumns: lateRows?.columns ?? null, abilities, carriesOrigin: hasOutputs && abilities.keepsDeadLetters }
 }
 
 /** As planForCheckpoint, where a start is going to open the checkpoint and to tell, in its order, what is wrong with it. */

@@ -1,5 +1,6 @@
 import type { SourceBatch } from '../data/source-batch.ts'
-import type { SourceRows } from '../planner/streaming-plan.ts'
+import type { RowsOrigin, SourceRows } from '../planner/streaming-plan.ts'
+import { rowColumn } from '../planner/with-origin.ts'
 import type { Source } from '../sources/source.ts'
 import type { Relation, SqlBatch, Unreadable } from '../sql/sql-batch.ts'
 import { type DeadLetters, letterSchema } from './dead-letters.ts'
@@ -20,12 +21,19 @@ export function withOrigin(node: SourceRows, { originColumns = [] }: Source): So
   return at.length === 0 ? node : { ...node, columns: new Set([...node.columns, ...at]) }
 }
 
-/** Reads a source's rows of a batch now, and takes what can't be read to the dead letters. */
+/** Which columns of a source's rows say where each comes from. */
+export function originOf({ source, schema }: SourceRows, { originColumns = [], tellsRecords }: Source): RowsOrigin {
+  const columns = new Map(originColumns.map((name) => [name, schema.indexOf(name)] as const).filter(([, index]) => index >= 0))
+  return { source, columns: tellsRecords ? columns.set(rowColumn, schema.fields.length) : columns }
+}
+
+/** Reads a source's rows of a batch now, and takes what can't be read to the dead letters. `numbers`: the rows have their number behind their columns. */
 export async function readSource(
   sql: SqlBatch,
   { source, schema }: SourceRows,
   batch: SourceBatch,
   letters: DeadLetters,
+  numbers: boolean,
 ): Promise<{ readonly rows: Relation; readonly account: ReadAccount }> {
   const rows = await sql.materialize(await sql.source(source, batch, schema, true))
   const { refused = [] } = batch
@@ -35,7 +43,8 @@ export async function readSource(
   const files = unreadable?.files ?? []
   await letters.add('source', source, files.map(fileLetter))
   const uncounted = refused.length + files.length
-  return { rows, account: { source, rowsOn: await countRows(sql, rows), deadLetters: malformed + uncounted, uncounted } }
+  const given = numbers ? await sql.numbered(rows) : rows
+  return { rows: given, account: { source, rowsOn: await countRows(sql, rows), deadLetters: malformed + uncounted, uncounted } }
 }
 
 function described(sql: SqlBatch, records: NonNullable<Unreadable['records']>): Relation {

@@ -1,6 +1,8 @@
 import { Schema } from '../data/schema.ts'
 import { type Account, outputPlace } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
+import type { RowsOrigin } from '../planner/streaming-plan.ts'
+import { rowColumn } from '../planner/with-origin.ts'
 import type { FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { type DeadLetters, letterSchema } from './dead-letters.ts'
 
@@ -8,8 +10,8 @@ import { type DeadLetters, letterSchema } from './dead-letters.ts'
 export interface Place {
   /** `source clicks`, `stateStoreSave 0`, `function cents`. */
   readonly at: string
-  /** The source whose rows they are as it gave them, with the columns that say where each comes from. */
-  readonly source?: { readonly name: string; readonly origin: readonly string[] } | undefined
+  /** The source that they come from, with the columns that say where each does. */
+  readonly origin?: RowsOrigin | undefined
   /** Behind the message of their letters: `for the output alerts`. */
   readonly note?: string | undefined
 }
@@ -29,16 +31,12 @@ export function noted(what: string, note: string | undefined): string {
 export async function takeFailedRows(
   sql: SqlBatch,
   { rows, errors, rowsIn, rowsOn }: FailedRows,
-  { at, source, note }: Place,
+  { at, origin, note }: Place,
   letters: DeadLetters,
 ): Promise<Account> {
   const said = errors.map(({ code, what }) => ({ code, what: noted(what, note) }))
   await sql.columnsAt(rows, [])
-  const deadLetters = await letters.take(
-    'expression',
-    source?.name ?? null,
-    await lettersOf(sql, rows, said, placesOf(rows, source?.origin)),
-  )
+  const deadLetters = await letters.take('expression', origin?.source ?? null, await lettersOf(sql, rows, said, origin))
   return { at, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
@@ -47,17 +45,13 @@ export async function setRowsAside(
   sql: SqlBatch,
   rows: Relation,
   refused: ReadonlyMap<number, { readonly code: string; readonly what: string }>,
-  { at, source }: Place,
+  { at, origin }: Place,
   letters: DeadLetters,
 ): Promise<{ readonly others: Relation; readonly account: Account }> {
   letters.mayTake(refused.size)
   const { length: rowsIn } = await sql.columnsAt(rows, [])
   const each = Array.from({ length: rowsIn }, (_, row) => refused.get(row))
-  const deadLetters = await letters.take(
-    'expression',
-    source?.name ?? null,
-    await lettersOf(sql, rows, each, placesOf(rows, source?.origin)),
-  )
+  const deadLetters = await letters.take('expression', origin?.source ?? null, await lettersOf(sql, rows, each, origin))
   const width = rows.schema.fields.length
   const flags = rowsToColumns(
     flagSchema,
@@ -70,17 +64,12 @@ export async function setRowsAside(
   return { others, account: { at, rowsIn, rowsOn, lateRows: 0, deadLetters } }
 }
 
-/** Where those columns stand among a relation's. */
-function placesOf({ schema }: Relation, origin: readonly string[] = []): ReadonlyMap<string, number> {
-  return new Map(origin.map((name) => [name, schema.indexOf(name)] as const).filter(([, place]) => place >= 0))
-}
-
-/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the columns of `origin` (their places, by the names that letters have) say of it. */
+/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the source says of it: the columns of a topic, or the record of a file. */
 export async function lettersOf(
   sql: SqlBatch,
   rows: Relation,
   said: readonly ({ readonly code: string; readonly what: string } | undefined)[],
-  origin: ReadonlyMap<string, number> = new Map(),
+  origin: RowsOrigin | undefined,
 ): Promise<Relation> {
   const { fields, names } = rows.schema
   const width = fields.length
@@ -89,21 +78,28 @@ export async function lettersOf(
     said.map((each) => ({ reason: each?.code ?? null, message: each?.what ?? null })),
   )
   const all = await sql.withColumns(rows, width, columns)
-  const cell = (name: string) => (origin.has(name) ? `t0.c${origin.get(name)}` : 'NULL')
+  const placeOf = (name: string) => origin?.columns.get(name)
+  const cell = (name: string) => (placeOf(name) === undefined ? 'NULL' : `t0.c${placeOf(name)}`)
   const cells = names.flatMap((name, i) => (name === '' ? [] : [`'${name.replaceAll("'", "''")}', t0.c${i}`]))
   const json = `encode(CAST(json_object(${cells.join(', ')}) AS VARCHAR))`
+  const number = placeOf(rowColumn)
+  const records = origin === undefined || number === undefined ? null : await sql.recordsOf(origin.source)
+  const raw = placeOf('value') === undefined ? json : cell('value')
   const list = [
     `t0.c${width}`,
     `t0.c${width + 1}`,
-    'CAST(NULL AS VARCHAR)',
-    'CAST(NULL AS BIGINT)',
+    records ? 't1.c1' : 'CAST(NULL AS VARCHAR)',
+    records ? 't1.c2' : 'CAST(NULL AS BIGINT)',
     `CAST(${cell('topic')} AS VARCHAR)`,
     `CAST(${cell('partition')} AS INTEGER)`,
     `CAST(${cell('offset')} AS BIGINT)`,
-    origin.has('value') ? cell('value') : json,
+    records ? `coalesce(t1.c3, ${raw})` : raw,
   ]
   const text = list.map((sql, i) => `${sql} AS c${i}`).join(', ')
-  return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE t0.c${width} IS NOT NULL`, [all], letterSchema)
+  const isLetter = `t0.c${width} IS NOT NULL`
+  if (!records) return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE ${isLetter}`, [all], letterSchema)
+  const joined = `⟦0⟧ AS t0 LEFT JOIN ⟦1⟧ AS t1 ON t0.c${number} = t1.c0`
+  return sql.fragment(`SELECT ${text} FROM ${joined} WHERE ${isLetter} ORDER BY t0.c${number}`, [all, records], letterSchema)
 }
 
 const flagSchema = new Schema([{ name: 'refused', type: 'boolean', nullable: false }])

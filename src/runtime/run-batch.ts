@@ -7,6 +7,7 @@ import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { planBatch } from '../planner/streaming.ts'
+import type { RowsOrigin } from '../planner/streaming-plan.ts'
 import type { BatchRunner } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
@@ -52,6 +53,8 @@ export interface OutputLetters {
   readonly output: string
   readonly deadLetters: DeadLetters
   readonly warn: (text: string) => void
+  /** What columns behind the batch's own say where its rows come from. */
+  readonly rowsOrigin: RowsOrigin | undefined
 }
 /** The rows of an output, computed. */
 export interface OutputRows {
@@ -61,7 +64,19 @@ export interface OutputRows {
 }
 /** Runs an output's plan over the rows of a micro-batch, and sets those aside that can't be computed. Its rows live as long as the batch. */
 export async function computeOutput(plan: LogicalPlan, environment: BatchEnvironment, letters: OutputLetters): Promise<OutputRows> {
-  return evaluate(plan, environment, async (relation, sql, { books }) => ({ rows: await sql.materialize(relation), sql, books }), letters)
+  return evaluate(
+    plan,
+    environment,
+    async (relation, sql, { books }) => ({ rows: await sql.materialize(withoutOrigin(relation, plan, sql)), sql, books }),
+    letters,
+  )
+}
+
+/** The rows of the batch as they are have columns besides that no output is given. */
+function withoutOrigin(relation: Relation, { schema }: LogicalPlan, sql: SqlBatch): Relation {
+  if (relation.schema.fields.length === schema.fields.length) return relation
+  const list = schema.fields.map((_, i) => `t0.c${i}`).join(', ')
+  return sql.fragment(`SELECT ${list || '1 AS c0'} FROM ⟦0⟧ AS t0`, [relation], schema)
 }
 
 async function evaluate<T>(

@@ -52,7 +52,7 @@ import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import { checkDestinations, type Destination } from './outputs.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
-import { planForStart, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
+import { planForStart, planningOf, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
@@ -102,10 +102,9 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
     })
   }
   checkStreaming(spec.plan, spec.outputMode)
-  const lateColumns = spec.lateRows?.columns ?? null
   const abilities = sourceAbilities(environment.sourceProviders, spec.deadLetters !== undefined)
   const timeZone = environment.conf.text('spark.sql.session.timeZone')
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, { lateColumns, abilities })
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, planningOf(spec, abilities))
   if (spec.lateRows) checkLateRows(plan)
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const sideSpecs = sideSpecsOf(spec)

@@ -9,6 +9,7 @@ import type { SourceProvider } from './provider.ts'
 /** Streams of files. The schema has to be given (text and binaryFile have their own), and every column may be null, as in Spark. */
 export const fileSourceProvider: SourceProvider = {
   formats: ['json', 'csv', 'parquet', 'text', 'binaryfile'],
+  tellsRecords: true,
   schemaOf(format, userSchema, options) {
     const name = format.toLowerCase() as ReadFormat
     fileSourceOptions(name, options)

@@ -80,6 +80,7 @@ class FileSource implements Source {
   readonly schema: Schema
   readonly description: string
   readonly readLimit: ReadLimit
+  readonly tellsRecords = true
   readonly #context: SourceContext
   readonly #format: ReadFormat
   readonly #options: FileSourceOptions

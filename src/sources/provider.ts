@@ -13,6 +13,8 @@ export interface SourceProvider {
   schemaOf(format: string, userSchema: Schema | undefined, options: Readonly<Record<string, string>>): Schema
   /** Source.originColumns of its sources. */
   readonly originColumns?: readonly string[]
+  /** Source.tellsRecords of its sources. */
+  readonly tellsRecords?: boolean
   /** Columns that hold JSON texts as bytes, of which it can give fields as columns of their own (RowsNeeded.json). */
   readonly parsesJson?: readonly string[]
   /** Whether it can give fields of its structs as columns of their own (RowsNeeded.fields), and nothing depends on what the other fields hold. */

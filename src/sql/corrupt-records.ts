@@ -111,3 +111,8 @@ function strictValues(columns: readonly FileColumn[], from: string): string {
   })
   return `SELECT ${checked} FROM (SELECT ${values} FROM (SELECT ${texts} FROM ${from}))`
 }
+
+/** Of a SELECT over mended records: where each row comes from, in their order. */
+export function recordsSelect(mended: string, keepsMalformed: boolean): string {
+  return `SELECT file, line, raw FROM (${mended})${keepsMalformed ? '' : ' WHERE NOT malformed'}`
+}

@@ -10,7 +10,7 @@
  */
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { typeText } from '../data/types.ts'
-import { corruptColumn, mendedSelect, type StrictColumn, strictSelect, textColumn } from './corrupt-records.ts'
+import { corruptColumn, mendedSelect, recordsSelect, type StrictColumn, strictSelect, textColumn } from './corrupt-records.ts'
 import { type CsvDialect, type CsvRecord, csvDialect, parseCsvRecord } from './csv-records.ts'
 import { columnName } from './duck-types.ts'
 import { type Mender, mendedFields, mendFiles, originalPath, type ReadRecord } from './mend-files.ts'
@@ -32,10 +32,11 @@ export function readCsv(request: ReadRequest): FileScan {
   const { files, schema, options } = request
   checkTypes(request)
   const mending = { mode: options.mode(), select: (scratch: string) => mendedCsv(request, scratch) }
+  const records = async (scratch: string, keepsMalformed: boolean) => recordsSelect(await mendedCsv(request, scratch), keepsMalformed)
   const formats = timeFormats(options)
   const corrupt = corruptColumn(schema, options)
   if (encodingOf(options) !== 'utf-8' || options.text('lineSep') !== undefined)
-    return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
+    return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true }, records }
   const textOf = fieldText(request)
   const columns = schema.fields.map(({ name, type }, i): StrictColumn => {
     if (isPartition(request, i)) return { kind: 'value', value: partitionValue(request, i) }
@@ -53,6 +54,7 @@ export function readCsv(request: ReadRequest): FileScan {
     files,
     count: { kind: 'profile', signatures: [signatureOf('READ_CSV', paths)] },
     mending,
+    records,
     ...(header && !options.flag('enforceSchema', true) ? { check: headerCheck(request, files, names) } : {}),
   }
 }

@@ -17,6 +17,7 @@ import {
   corruptColumn,
   type JudgedValue,
   mendedSelect,
+  recordsSelect,
   type StrictColumn,
   strictSelect,
   textColumn,
@@ -37,16 +38,26 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
   const { files, options } = request
   const encoding = encodingOf(options)
   const mending = { mode: options.mode(), select: (scratch: string) => mendedJson(request, scratch) }
+  const records = async (scratch: string, keepsMalformed: boolean) =>
+    recordsSelect(await mendedJson(request, scratch, true), keepsMalformed)
   corruptColumn(request.schema, options)
   leniencyOf(options)
   if (encoding !== 'utf-8' || options.text('lineSep') !== undefined) {
     timeFormats(options)
-    return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true } }
+    return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true }, records }
   }
   const { selects, signatures } = await strictSelects(request, files)
   const types = request.schema.fields.map(({ type }, i) => (isRead(request, i) ? duckType(type) : unread))
   const expected = { rows: estimateOf(files), types }
-  return { select: selects.join(' UNION ALL '), files, expected, count: { kind: 'profile', signatures }, mending }
+  return {
+    select: selects.join(' UNION ALL '),
+    files,
+    expected,
+    count: { kind: 'profile', signatures },
+    mending,
+    // files that need other buffers are read behind the others
+    ...(selects.length === 1 && { records }),
+  }
 }
 
 const recordBytes = 256
@@ -70,7 +81,8 @@ async function strictSelects(request: ReadRequest, files: ReadRequest['files']) 
   return { selects, signatures }
 }
 
-async function mendedJson(request: ReadRequest, scratch: string): Promise<string> {
+/** `each`: every file is read record by record, those too in which nothing is wrong. */
+async function mendedJson(request: ReadRequest, scratch: string, each = false): Promise<string> {
   const { schema, options, files } = request
   const whole = options.flag('multiLine', false)
   const corrupt = corruptColumn(schema, options)
@@ -82,7 +94,7 @@ async function mendedJson(request: ReadRequest, scratch: string): Promise<string
     lineSep: options.text('lineSep'),
     whole,
     begin: () => (raw, line) => mend(raw).map((record) => ({ ...record, raw, line })),
-    keepsCleanFiles: judged.length === 0 && encodingOf(options) === 'utf-8' && options.text('lineSep') === undefined,
+    keepsCleanFiles: !each && judged.length === 0 && encodingOf(options) === 'utf-8' && options.text('lineSep') === undefined,
   }
   const added = [
     `${quoteText(mendedFields.raw)}: 'VARCHAR'`,

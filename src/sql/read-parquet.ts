@@ -19,10 +19,13 @@ export function readParquet(request: ReadRequest): FileScan {
     const value = type === 'timestamp' ? `make_timestamp(epoch_us(${column}))` : `CAST(${column} AS ${duckType(type)})`
     return `${value} AS ${columnName(i)}`
   })
-  const scan = `read_parquet(${quotePaths(files.map((file) => file.path))}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
+  const paths = quotePaths(files.map((file) => file.path))
+  const scan = `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
   return {
     select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`,
     files,
     count: { kind: 'parquet' },
+    records: async () =>
+      `SELECT filename AS file, NULL::BIGINT AS line, NULL::VARCHAR AS raw FROM read_parquet(${paths}, union_by_name = ${files.length > 1}, hive_partitioning = false, filename = true)`,
   }
 }

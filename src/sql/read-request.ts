@@ -28,6 +28,11 @@ export interface FileScan {
   readonly mending?: Mending
   /** With ignoreCorruptFiles: the same scan over some of its files. */
   readonly over?: (files: readonly InputFile[]) => Promise<FileScan>
+  /**
+   * A SELECT of `file`, `line` and `raw` of each row, in the order of the rows; null where a format has no lines, or no text. `keepsMalformed`: whether malformed records are rows. What it reads may be
+   * written into the folder `scratch`. Absent where the order is not known.
+   */
+  readonly records?: (scratch: string, keepsMalformed: boolean) => Promise<string>
   /** A statement to run before reading, which raises where the files are not what the options say. */
   readonly check?: string
 }

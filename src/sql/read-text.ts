@@ -26,7 +26,10 @@ export function readText(request: ReadRequest): FileScan {
   const columns = (value: string) =>
     schema.fields.map((_, i) => (isPartition(request, i) ? folderColumn(request, i) : `${value} AS ${columnName(i)}`)).join(', ')
   const from = `read_text(${quotePaths(files.map((file) => file.path))})`
-  if (options.flag('wholetext', false)) return { select: `SELECT ${columns('content')} FROM ${from}`, files, count: { kind: 'table' } }
+  if (options.flag('wholetext', false)) {
+    const records = async () => `SELECT filename AS file, 1::BIGINT AS line, content AS raw FROM ${from}`
+    return { select: `SELECT ${columns('content')} FROM ${from}`, files, count: { kind: 'table' }, records }
+  }
   const separator = options.text('lineSep')
   const mark = separator === undefined ? 'chr(10)' : quoteText(separator)
   const content =
@@ -37,5 +40,11 @@ export function readText(request: ReadRequest): FileScan {
   const lines =
     `SELECT * EXCLUDE (text), string_split(CASE WHEN suffix(text, ${mark}) THEN left(text, length(text) - length(${mark})) ELSE text END, ${mark}) AS lines` +
     ` FROM (SELECT *, ${content} AS text FROM ${from}) WHERE text <> ''`
-  return { select: `SELECT ${columns('line')} FROM (SELECT *, unnest(lines) AS line FROM (${lines}))`, files, count: { kind: 'table' } }
+  return {
+    select: `SELECT ${columns('line')} FROM (SELECT *, unnest(lines) AS line FROM (${lines}))`,
+    files,
+    count: { kind: 'table' },
+    records: async () =>
+      `SELECT filename AS file, n AS line, raw FROM (SELECT filename, unnest(lines) AS raw, unnest(range(1, len(lines) + 1)) AS n FROM (${lines}))`,
+  }
 }

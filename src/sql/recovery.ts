@@ -84,6 +84,19 @@ export class Recovery {
     return { rows: rows! - dropped, counts: { corruptRecords: malformed! - dropped, droppedRecords: dropped, ignoredFiles: 0 } }
   }
 
+  /** Where each row of a scan comes from, as a table: its number from 0, file, line, and text as bytes; null where that is not known. */
+  async records({ records, mending, files }: FileScan): Promise<string | null> {
+    if (records === undefined || files.length === 0) return null
+    const scratch = await this.#newFolder()
+    const table = this.#session.nextTable()
+    const select = await records(scratch, mending?.mode === 'PERMISSIVE')
+    await this.#session.run(
+      `CREATE TEMP TABLE ${table} AS SELECT row_number() OVER () - 1 AS c0, file AS c1, line AS c2, encode(raw) AS c3 FROM (${select})`,
+    )
+    await rm(scratch, { recursive: true, force: true })
+    return table
+  }
+
   /** Removes what was written for DuckDB to read. */
   async close(): Promise<void> {
     if (this.#scratch !== undefined) await rm(this.#scratch, { recursive: true, force: true })

@@ -4,6 +4,7 @@ import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
+import type { Field } from '../data/types.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { ArrayPool } from './array-pool.ts'
@@ -54,6 +55,7 @@ export class SqlBatchRun implements SqlBatch {
   /** What lies ready for this batch outside of DuckDB. */
   readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
+  readonly #records = new Map<string, Promise<Relation | null>>()
   #failedRows: FailedRowsTaker | undefined
   #rowsTaken = 0
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
@@ -310,6 +312,35 @@ export class SqlBatchRun implements SqlBatch {
     const sql = tables.map((table) => `SELECT file AS c0, line AS c1, encode(raw) AS c2 FROM ${table} WHERE malformed`).join(' UNION ALL ')
     return { records: tables.length === 0 ? null : new SqlRelation(malformedSchema, { kind: 'select', sql, inputs: [] }), files }
   }
+  async numbered(relation: Relation): Promise<Relation> {
+    const own = SqlRelation.of(await this.materialize(relation))
+    const { form, schema } = own
+    assert(form.kind === 'table', 'a relation that has run is a table')
+    const width = schema.fields.length
+    const numbers: Field = { name: '', type: 'long', nullable: false }
+    if (form.columns) {
+      const data = BigInt64Array.from({ length: form.columns.length }, (_, i) => BigInt(i))
+      const column = { kind: 'fixed', type: 'long', data, valid: null } as const
+      return this.withColumns(own, width, { schema: new Schema([numbers]), length: data.length, columns: [column] })
+    }
+    // a table that rows were loaded into has no numbers of its own
+    const number = /^\w+$/.test(form.name) ? 't0.rowid' : 'row_number() OVER () - 1'
+    return this.fragment(`SELECT t0.*, ${number} AS ${columnName(width)} FROM ⟦0⟧ AS t0`, [own], new Schema([...schema.fields, numbers]))
+  }
+  recordsOf(name: string): Promise<Relation | null> {
+    const known = this.#records.get(name) ?? this.#readRecords(name)
+    this.#records.set(name, known)
+    return known
+  }
+  async #readRecords(name: string): Promise<Relation | null> {
+    const [source, ...others] = this.#sources.get(name) ?? []
+    if (source?.scan == null || others.length > 0) return null
+    const table = await this.#recovery.records(source.scan)
+    if (table === null) return null
+    const rows = numberOf(await this.session.run(`SELECT count(*) FROM ${table}`))
+    const given = numberOf(await this.session.run(`SELECT count(*) FROM ${source.relation.text}`))
+    return rows === given ? new SqlRelation(recordSchema, { kind: 'table', name: table, rows }) : null
+  }
   readCounts(): ReadonlyMap<string, ReadCounts> {
     const all = new Map<string, ReadCounts>()
     for (const [name, sources] of this.#sources) {
@@ -512,6 +543,12 @@ function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))
 }
 
+const recordSchema = new Schema([
+  { name: 'number', type: 'long', nullable: false },
+  { name: 'file', type: 'string', nullable: true },
+  { name: 'line', type: 'long', nullable: true },
+  { name: 'raw', type: 'binary', nullable: true },
+])
 const malformedSchema = new Schema([
   { name: 'file', type: 'string', nullable: true },
   { name: 'line', type: 'long', nullable: true },

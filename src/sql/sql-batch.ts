@@ -37,6 +37,10 @@ export interface SqlBatch {
   source(name: string, batch: SourceBatch, schema: Schema, keepsDeadLetters?: boolean): Promise<Relation>
   /** What of a source's files can't be read, where dead letters are kept and its rows have been computed; null where that is nothing. */
   unreadable(name: string): Unreadable | null
+  /** The rows with their number, from 0, behind their columns. */
+  numbered(relation: Relation): Promise<Relation>
+  /** Where each row comes from that a source of files gave, malformed ones aside: the number of the row, file, line, and text as bytes; null where that is not known. */
+  recordsOf(name: string): Promise<Relation | null>
   /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). */
   scan(scan: BatchScan): Promise<Relation>
   /** Rows of a bounded table that is none of files; they count for no source. */
