@@ -16,7 +16,7 @@ import { conditionOver, done, isTrue, not } from './expressions.ts'
 import { inTable } from './in-table.ts'
 import { hasSameLayout } from './optimize.ts'
 import { checkWritable } from './protocol.ts'
-import { mayHold } from './skipping.ts'
+import { filesFor } from './skipping.ts'
 import { optionsWithoutProperties, propertiesIn } from './table-properties.ts'
 import { type FilesWritten, writeTableFiles } from './table-writer.ts'
 import {
@@ -214,7 +214,7 @@ async function replacePart(context: BoundedWrite, write: DeltaWrite, access: Tab
           },
           metrics: { numFiles: written.adds.length, numOutputRows: written.numRows, numOutputBytes: written.bytes },
           read: gone?.read ?? [],
-          mayRead: gone?.mayRead ?? ((add) => mayHold(view, add, condition!)),
+          mayRead: gone?.mayRead ?? filesFor(view, condition!),
         }
       },
       transaction,

@@ -6,7 +6,7 @@ import { expressionText } from '../plan/expression-tree.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { Action, AddFile } from './actions.ts'
 import { call, choose, columnAt, done, isTrue, named, not, text } from './expressions.ts'
-import { mayHold } from './skipping.ts'
+import { filesFor } from './skipping.ts'
 import { liveRows, placeFields, scanOf } from './table-rows.ts'
 import { tableSchema } from './table-schema.ts'
 import { checkMayRemove, type Planned, removal, type TableAccess, type TableView } from './transaction.ts'
@@ -29,7 +29,7 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   const { table, metadata, files } = view
   const { condition, values } = change
   checkMayRemove(table, metadata, values === null ? 'a delete' : 'an update')
-  const mayMatch = (add: AddFile) => condition === null || mayHold(view, add, condition)
+  const mayMatch = condition === null ? () => true : filesFor(view, condition)
   const candidates = files.filter(mayMatch)
   const touched = await touchedFiles(access, view, candidates, condition)
   if (touched.length === 0) return null

@@ -8,10 +8,12 @@ import { filter, groupBy, join, project, union } from '../plan/analyze.ts'
 import type { Expression, UnresolvedExpression } from '../plan/expression.ts'
 import { expressionText, mapChildren } from '../plan/expression-tree.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
+import { conditionsOf } from '../plan/source-conditions.ts'
 import type { Action, AddFile } from './actions.ts'
 import { columnsOfTable, withChangeType } from './change-rows.ts'
 import { call, choose, columnAt, columnNamed, done, int, named } from './expressions.ts'
-import { mayHold } from './skipping.ts'
+import { filesWith } from './skipping.ts'
+import { sourceConditions } from './source-values.ts'
 import { placeFields, scanOf } from './table-rows.ts'
 import { checkMayRemove, type Planned, removal, type TableAccess, type TableView } from './transaction.ts'
 import { added, keepsChanges, writeChanges, writePlan } from './write-plan.ts'
@@ -46,7 +48,10 @@ export async function planMerge(access: TableAccess, view: TableView, merge: Mer
   const { matched, notMatchedBySource } = merge
   if (matched.length + notMatchedBySource.length > 0) checkMayRemove(table, metadata, 'a merge that updates or deletes')
   // a row that no source row matches is looked for in all files
-  const mayMatch = (add: AddFile) => notMatchedBySource.length > 0 || mayHold(view, add, merge.condition)
+  const mayMatch =
+    notMatchedBySource.length > 0
+      ? () => true
+      : filesWith(view, [...conditionsOf(merge.condition), ...(await sourceConditions(access, view, merge))])
   const candidates = files.filter(mayMatch)
   return access.engine.holdRows(pairs(access, view, candidates, merge), (held) =>
     planWithPairs(new MergePlans(access, view, candidates, merge, held), mayMatch),

@@ -6,7 +6,7 @@ import type { Action, AddFile, Metadata } from './actions.ts'
 import { commitChange } from './commit.ts'
 import { keyOf } from './conflicts.ts'
 import { pathOf } from './paths.ts'
-import { mayHold } from './skipping.ts'
+import { filesFor } from './skipping.ts'
 import { scanOf } from './table-rows.ts'
 import { checkpointIfDue, removal, type TableAccess, type TableView, viewOf } from './transaction.ts'
 import { added, bytesIn, writePlan } from './write-plan.ts'
@@ -89,8 +89,9 @@ function binsOf(view: TableView, { partitions, targetBytes, minFiles = 2 }: Opti
   const { metadata } = view
   const target = targetBytes ?? bytesOf(metadata.configuration?.['delta.targetFileSize'] ?? '') ?? defaultTarget
   const groups = new Map<string, AddFile[]>()
+  const isWanted = partitions ? filesFor(view, partitions) : () => true
   for (const add of view.files) {
-    if (partitions && !mayHold(view, add, partitions)) continue
+    if (!isWanted(add)) continue
     if (add.size >= target && !add.deletionVector) continue
     const key = partitionOf(add)
     groups.set(key, [...(groups.get(key) ?? []), add])

@@ -9,6 +9,7 @@ import { changedRows, readChanges, withChangeFields } from './change-feed.ts'
 import { DeltaSource, openTable } from './delta-source.ts'
 import { logFolder } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
+import { filesWith } from './skipping.ts'
 import { readSnapshot, type Snapshot } from './snapshot.ts'
 import { batchOptions, streamOptionsOf } from './source-options.ts'
 import { tableRows } from './table-rows.ts'
@@ -33,14 +34,17 @@ export const deltaSourceProvider: SourceProvider = {
       const { table, metadata } = await openSnapshot(given)
       return tableSchema(table, metadata).schema
     },
-    async read(given) {
+    async read(given, { conditions = [], schema }) {
       const { changes, table } = batchOptions(given)
       if (changes) {
         const { snapshot, changed } = await readChanges(new LocalFiles(), table, changes)
         return changedRows(new LocalFiles(), snapshot, changed)
       }
       const snapshot = await openSnapshot(given)
-      return tableRows(new LocalFiles(), snapshot, snapshot.files)
+      // the query's columns may be those of a moment ago
+      const isAsKnown = JSON.stringify(schema?.fields) === JSON.stringify(tableSchema(table, snapshot.metadata).schema.fields)
+      const mayHold = filesWith(snapshot, isAsKnown ? conditions : [])
+      return tableRows(new LocalFiles(), snapshot, snapshot.files.filter(mayHold))
     },
   },
   async open(context) {

@@ -1,109 +1,111 @@
-/** Files that can't hold a row for which a condition is true, told by their partitions and statistics. */
+/** Files that can't hold a row for which some conditions are true, told by their partitions and statistics. */
+import type { Condition, ConditionValue } from '../data/condition.ts'
 import type { DataType } from '../data/types.ts'
-import type { Expression, Literal } from '../plan/expression.ts'
-import { conjuncts } from '../plan/expression-tree.ts'
+import type { Expression } from '../plan/expression.ts'
+import { conditionsOf } from '../plan/source-conditions.ts'
 import type { AddFile, Metadata } from './actions.ts'
 import { tableSchema } from './table-schema.ts'
 
-type Comparable = number | bigint | string
-interface Range {
+/** A whole number, also of microseconds or of the last digits of a decimal; or a text that everybody sorts alike. */
+type Comparable = bigint | string
+/** What is known of the values that a file has in a column. Bounds that are not known are undefined. */
+interface Values {
   readonly least: Comparable | undefined
   readonly most: Comparable | undefined
-  readonly onlyNulls: boolean
+  readonly nulls: 'none' | 'some' | 'all'
+}
+const unknown: Values = { least: undefined, most: undefined, nulls: 'some' }
+type Layout = { readonly table: string; readonly metadata: Metadata }
+type ValuesOf = (column: number) => Values
+type Test = (valuesOf: ValuesOf) => boolean
+
+/** Tells files that may hold a row for which the condition is true. It is over the table's columns, and perhaps others behind them. */
+export function filesFor(layout: Layout, condition: Expression): (add: AddFile) => boolean {
+  return filesWith(layout, conditionsOf(condition))
 }
 
-/** `condition` is over the table's columns, and perhaps others behind them. Whoever can't say answers true. */
-export function mayHold(
-  { table, metadata }: { readonly table: string; readonly metadata: Metadata },
-  add: AddFile,
-  condition: Expression,
-): boolean {
-  const { schema } = tableSchema(table, metadata)
-  const partitions = new Map(metadata.partitionColumns.map((name) => [name.toLowerCase(), name]))
-  const stats = statsIn(add)
-  const rangeOf = (e: Expression): Range | undefined => {
-    if (e.kind !== 'column' || e.index >= schema.fields.length) return undefined
-    const { name, type } = schema.fields[e.index]!
-    const partition = partitions.get(name.toLowerCase())
-    if (partition !== undefined) {
-      const text = add.partitionValues[partition]
-      if (text === null || text === undefined || text === '') return { least: undefined, most: undefined, onlyNulls: true }
-      const value = comparable(text, type)
-      return value === undefined ? undefined : { least: value, most: value, onlyNulls: false }
+/** Tells files that may hold a row for which all of the conditions, over the table's columns, are true. Whoever can't say answers true. */
+export function filesWith({ table, metadata }: Layout, conditions: readonly Condition[]): (add: AddFile) => boolean {
+  if (conditions.length === 0) return () => true
+  const { schema, stored } = tableSchema(table, metadata)
+  const partitions = new Set(metadata.partitionColumns.map((name) => name.toLowerCase()))
+  const columns = schema.fields.map(({ name, type }, i) => ({
+    name: stored[i]!.name,
+    type,
+    isPartition: partitions.has(name.toLowerCase()),
+  }))
+  const tests = conditions.map((condition) => testOf(condition, (column) => columns[column]?.type))
+  return (add) => {
+    const stats = statsIn(add)
+    const valuesOf = (at: number): Values => {
+      const column = columns[at]
+      if (column === undefined) return unknown
+      return column.isPartition ? partitionValues(add.partitionValues[column.name], column.type) : storedValues(stats, column)
     }
-    if (stats === undefined) return undefined
-    const nulls = stats.nullCount?.[name]
-    return {
-      least: comparable(stats.minValues?.[name], type),
-      most: comparable(stats.maxValues?.[name], type),
-      onlyNulls: typeof nulls === 'number' && nulls === stats.numRecords,
+    return tests.every((test) => test(valuesOf))
+  }
+}
+
+function testOf(condition: Condition, typeOf: (column: number) => DataType | undefined): Test {
+  switch (condition.kind) {
+    case 'and':
+    case 'or': {
+      const tests = condition.parts.map((part) => testOf(part, typeOf))
+      return condition.kind === 'and' ? (of) => tests.every((test) => test(of)) : (of) => tests.some((test) => test(of))
+    }
+    case 'null':
+      return (of) => of(condition.column).nulls !== (condition.isNull ? 'none' : 'all')
+    case 'in': {
+      const type = typeOf(condition.column)
+      const values = type === undefined ? [undefined] : condition.values.map((value) => comparable(value, type))
+      if (values.includes(undefined)) return (of) => of(condition.column).nulls !== 'all'
+      const sorted = (values as Comparable[]).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+      return (of) => {
+        const { least, most, nulls } = of(condition.column)
+        if (nulls === 'all') return false
+        const first = least === undefined ? 0 : firstFrom(sorted, least)
+        return first < sorted.length && (most === undefined || sorted[first]! <= most)
+      }
+    }
+    case 'compare': {
+      const { column, operator } = condition
+      const type = typeOf(column)
+      const value = type === undefined ? undefined : comparable(condition.value, type)
+      return (of) => {
+        const { least, most, nulls } = of(column)
+        if (nulls === 'all') return false
+        if (value === undefined) return true
+        switch (operator) {
+          case '=':
+            return (least === undefined || least <= value) && (most === undefined || most >= value)
+          case '<>':
+            return least === undefined || least !== most || least !== value
+          case '<':
+            return least === undefined || least < value
+          case '<=':
+            return least === undefined || least <= value
+          case '>':
+            return most === undefined || most > value
+          case '>=':
+            return most === undefined || most >= value
+        }
+      }
     }
   }
-  return conjuncts(condition).every((part) => mayBeTrue(part, rangeOf))
 }
 
-function mayBeTrue(e: Expression, rangeOf: (e: Expression) => Range | undefined): boolean {
-  if (e.kind !== 'call') return true
-  const args = e.args as readonly Expression[]
-  if (e.name === 'or') return args.some((part) => mayBeTrue(part, rangeOf))
-  if (e.name === 'and') return args.every((part) => mayBeTrue(part, rangeOf))
-  if (e.name === 'in') {
-    const range = rangeOf(args[0]!)
-    return range === undefined || args.slice(1).some((value) => mayCompare('==', range, literalOf(value)))
+/** Where the first value stands that is not below. */
+function firstFrom(sorted: readonly Comparable[], least: Comparable): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (sorted[middle]! < least) from = middle + 1
+    else to = middle
   }
-  const swapped: Readonly<Record<string, string>> = { '==': '==', '<': '>', '<=': '>=', '>': '<', '>=': '<=' }
-  if (!(e.name in swapped)) return true
-  const [a, b] = args
-  const left = rangeOf(a!)
-  if (left) return mayCompare(e.name, left, literalOf(b!))
-  const right = rangeOf(b!)
-  return right === undefined || mayCompare(swapped[e.name]!, right, literalOf(a!))
+  return from
 }
 
-function mayCompare(sign: string, { least, most, onlyNulls }: Range, value: Comparable | undefined): boolean {
-  if (value === undefined) return true
-  if (onlyNulls) return false
-  const under = least === undefined || sameKind(least, value) === false || least <= value
-  const over = most === undefined || sameKind(most, value) === false || most >= value
-  switch (sign) {
-    case '<':
-      return least === undefined || !sameKind(least, value) || least < value
-    case '<=':
-      return under
-    case '>':
-      return most === undefined || !sameKind(most, value) || most > value
-    case '>=':
-      return over
-    default:
-      return under && over
-  }
-}
-function sameKind(a: Comparable, b: Comparable): boolean {
-  return (typeof a === 'string') === (typeof b === 'string')
-}
-
-function literalOf(e: Expression): Comparable | undefined {
-  if (e.kind !== 'literal') return undefined
-  const { value, type } = e as Literal
-  if (typeof value === 'number' && type === 'date') return new Date(value * 86_400_000).toISOString().slice(0, 10)
-  if (typeof value === 'number' || typeof value === 'bigint') return isNumber(type) ? value : undefined
-  return typeof value === 'string' && type === 'string' && isPlain(value) ? value : undefined
-}
-/** A value of a partition or of statistics. Fractions (there may be NaN beside them, which is in no statistics), texts beyond ASCII, decimals and times are not compared. */
-function comparable(value: unknown, type: DataType): Comparable | undefined {
-  if (value === null || value === undefined) return undefined
-  // larger numbers have lost their last digits in JSON
-  if (isNumber(type)) return Number.isSafeInteger(Number(value)) ? Number(value) : undefined
-  if (type === 'date' && typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value)) return value
-  return type === 'string' && typeof value === 'string' && isPlain(value) ? value : undefined
-}
-function isNumber(type: DataType): boolean {
-  return type === 'byte' || type === 'short' || type === 'int' || type === 'long'
-}
-/** ASCII: compared in the same order by everybody. */
-function isPlain(text: string): boolean {
-  return /^[\x00-\x7f]*$/.test(text)
-}
+// ---- what is known of files
 
 interface Stats {
   readonly numRecords?: number
@@ -117,4 +119,69 @@ function statsIn({ stats }: AddFile): Stats | undefined {
   } catch {
     return undefined
   }
+}
+
+function partitionValues(text: string | null | undefined, type: DataType): Values {
+  if (text === null || text === undefined || text === '') return { least: undefined, most: undefined, nulls: 'all' }
+  const value = type === 'timestamp' ? undefined : fromText(text, type) // written in the zone of whoever wrote it
+  return { least: value, most: value, nulls: 'none' }
+}
+
+function storedValues(stats: Stats | undefined, { name, type }: { readonly name: string; readonly type: DataType }): Values {
+  if (stats === undefined) return unknown
+  const nulls = stats.nullCount?.[name]
+  const most = fromStats(stats.maxValues?.[name], type)
+  return {
+    least: fromStats(stats.minValues?.[name], type),
+    // times are cut to milliseconds
+    most: (type === 'timestamp' || type === 'timestamp_ntz') && typeof most === 'bigint' ? most + 999n : most,
+    nulls: nulls === 0 ? 'none' : typeof nulls === 'number' && nulls === stats.numRecords ? 'all' : 'some',
+  }
+}
+/** Of numbers that JSON may have rounded nothing is known. Fractions beside which there may be NaN, which is in no statistics, are not compared. */
+function fromStats(value: unknown, type: DataType): Comparable | undefined {
+  if (typeof value === 'string') return fromText(value, type)
+  if (typeof value !== 'number') return undefined
+  const isExact = typeof type === 'string' ? Number.isSafeInteger(value) : type.kind === 'decimal' && type.precision <= 15
+  return isExact ? fromText(String(value), type) : undefined
+}
+
+function comparable({ text }: ConditionValue, type: DataType): Comparable | undefined {
+  return fromText(text, type)
+}
+function fromText(text: string, type: DataType): Comparable | undefined {
+  if (typeof type !== 'string') return type.kind === 'decimal' ? digits(text, type.scale) : undefined
+  switch (type) {
+    case 'byte':
+    case 'short':
+    case 'int':
+    case 'long':
+      return digits(text, 0)
+    case 'date':
+      return /^\d{4}-\d\d-\d\d$/.test(text) ? text : undefined
+    case 'string':
+      // ASCII is sorted alike by everybody
+      return /^[\x00-\x7f]*$/.test(text) ? text : undefined
+    case 'timestamp':
+      return microseconds(/[Z+]|-\d\d:\d\d$/.test(text.slice(11)) ? text : `${text}Z`)
+    case 'timestamp_ntz':
+      return microseconds(`${text}Z`)
+    default:
+      return undefined
+  }
+}
+/** A number by its last digit; undefined where it has more of them. */
+function digits(text: string, scale: number): bigint | undefined {
+  const parts = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)
+  if (!parts) return undefined
+  const fraction = (parts[3] ?? '').replace(/0+$/, '')
+  if (fraction.length > scale) return undefined
+  const value = BigInt(parts[2]! + fraction.padEnd(scale, '0'))
+  return parts[1] === '-' ? -value : value
+}
+function microseconds(text: string): bigint | undefined {
+  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(text)
+  if (!parts) return undefined
+  const ms = Date.parse(`${parts[1]}T${parts[2]}${parts[4]}`)
+  return Number.isNaN(ms) ? undefined : BigInt(ms) * 1000n + BigInt((parts[3] ?? '').padEnd(6, '0'))
 }

@@ -8,13 +8,18 @@ import type { Expression } from './expression.ts'
 import { conjuncts } from './expression-tree.ts'
 import type { LogicalPlan } from './logical-plan.ts'
 
-/** Filter(Scan) tells the scan what of its condition a source may apply. Tables of files have other means. */
+/** Filter(Scan) tells the scan what of its condition a source may apply. What reads files of rows as they lie there takes no notice. */
 export function tellConditions(plan: LogicalPlan): LogicalPlan {
   if (plan.kind !== 'filter' || plan.input.kind !== 'scan') return plan
   const scan = plan.input
-  if (scan.conditions !== undefined || scan.paths.length > 0 || scan.instance !== undefined) return plan
-  const conditions = conjuncts(plan.condition).flatMap((part) => conditionOf(part) ?? [])
+  if (scan.conditions !== undefined || scan.instance !== undefined) return plan
+  const conditions = conditionsOf(plan.condition)
   return conditions.length === 0 ? plan : { ...plan, input: { ...scan, conditions } }
+}
+
+/** What can be told of an expression: all of it is true wherever the expression is. */
+export function conditionsOf(e: Expression): Condition[] {
+  return conjuncts(e).flatMap((part) => conditionOf(part) ?? [])
 }
 
 /** A condition that is true wherever the expression is; undefined where nothing can be said. */
@@ -56,7 +61,7 @@ function comparison(name: string, left: Expression, right: Expression): Conditio
 }
 
 /** A column as it is, or under casts that change no value. */
-function columnOf(e: Expression): Extract<Expression, { kind: 'column' }> | undefined {
+export function columnOf(e: Expression): Extract<Expression, { kind: 'column' }> | undefined {
   if (e.kind === 'column') return e
   if (e.kind !== 'cast') return undefined
   return keepsNumbers(e.input.type, e.type) ? columnOf(e.input) : undefined
@@ -76,6 +81,8 @@ function digitsOf(type: DataType): { readonly whole: number; readonly scale: num
 
 /** A constant that can be compared with a column of that type. */
 function valueOf(e: Expression, type: DataType): ConditionValue | undefined {
+  if (e.kind === 'cast' && e.input.kind === 'literal' && e.type === type && typeof e.input.value === 'string')
+    return timeInText(e.input.value, type)
   if (e.kind === 'cast') return keepsNumbers(e.input.type, e.type) ? valueOf(e.input, type) : undefined
   if (e.kind !== 'literal' || e.value === null) return undefined
   const { value } = e
@@ -100,6 +107,18 @@ function valueOf(e: Expression, type: DataType): ConditionValue | undefined {
     default:
       return undefined
   }
+}
+
+/** A text that stands for a day, or for a time that says its own zone. */
+function timeInText(text: string, type: DataType): ConditionValue | undefined {
+  const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z)?$/.exec(text)
+  if (!parts || (parts[2] === undefined) !== (type === 'date') || (type !== 'date' && type !== 'timestamp')) return undefined
+  const [, day, time = '00:00:00', fraction = ''] = parts
+  const ms = Date.parse(`${day}T${time}Z`)
+  // a day that the month does not have is an error when it is cast
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== day) return undefined
+  const us = Number(fraction.padEnd(6, '0'))
+  return timeValue(type, ms + Math.floor(us / 1000), us % 1000)
 }
 
 function timeValue(kind: ConditionValue['kind'], ms: number, us: number): ConditionValue | undefined {
