@@ -2,7 +2,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import type { Schema } from '../data/schema.ts'
 import { type Field, typeText } from '../data/types.ts'
-import { findDeleteColumn, storedSchema } from './delete-column.ts'
+import { findDeleteColumn, storedSchema } from '../sinks/delete-column.ts'
 import type { Dialect, TableShape, WritePlan } from './dialect.ts'
 import { tableText } from './table-name.ts'
 

@@ -5,7 +5,7 @@
 import type { RowSet } from '../data/row-set.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
 import type { DataType, Field } from '../data/types.ts'
-import type { DeleteColumn } from './delete-column.ts'
+import type { DeleteColumn } from '../sinks/delete-column.ts'
 import type { TableName } from './table-name.ts'
 
 /** What an error of a database means for who asked. */

@@ -3,7 +3,9 @@ import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import type { FileBounds, RowSet } from '../data/row-set.ts'
+import type { Schema } from '../data/schema.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
+import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn, storedSchema } from '../sinks/delete-column.ts'
 import { queryOptions } from '../sinks/file-sink-options.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkProvider } from '../sinks/sink.ts'
 import type { Action, Metadata } from './actions.ts'
@@ -20,7 +22,7 @@ import { keyColumns, prepareTable, upsert } from './upsert.ts'
 import { boundsOf } from './write-plan.ts'
 import { mergedMetadata, newMetadata, newProtocol } from './write-schema.ts'
 
-const sinkOptions = ['path', 'mergeSchema', 'txnAppId', 'key', 'autoCompact']
+const sinkOptions = ['path', 'mergeSchema', 'txnAppId', 'key', 'deleteColumn', 'autoCompact']
 
 /** As Delta Lake's auto compaction has it: so many small files of a partition, into files of so many bytes. */
 const autoCompactFiles = 50
@@ -39,10 +41,17 @@ export const deltaSinkProvider: SinkProvider = {
     const known = [...queryOptions, ...sinkOptions, ...boundOptions, ...writeOptions.parquet]
     const options = optionsWithoutProperties(owner, context.options, known)
     const table = absolutePath(options.required('path', "start('tables/orders') or .option('path', 'tables/orders')"))
+    const isUpdate = context.outputMode === 'update'
+    const key = isUpdate ? keyColumns(options.required('key', ".option('key', 'user, day')"), context.schema) : []
+    const deleteColumn = options.text('deleteColumn') ?? null
+    if (deleteColumn !== null && !isUpdate) {
+      refuseDeleteColumn(deleteColumn, `output mode ${context.outputMode} writes none by key`, "use outputMode('update'), with a key")
+    }
     const sink = new DeltaSink(context, new TableState(context.files, table), {
       appId: options.text('txnAppId') ?? context.queryId,
       mergeSchema: options.flag('mergeSchema', false),
-      key: context.outputMode === 'update' ? keyColumns(options.required('key', ".option('key', 'user, day')"), context.schema) : [],
+      key,
+      deletes: findDeleteColumn(context.schema, deleteColumn, key),
       autoCompact: options.text('autoCompact') === undefined ? undefined : options.flag('autoCompact', false),
       properties: propertiesIn(owner, context.options),
       bounds: fileBounds(options),
@@ -64,6 +73,8 @@ interface DeltaSinkOptions {
   readonly mergeSchema: boolean
   /** Output mode update: the columns by which rows take the place of others. */
   readonly key: readonly string[]
+  /** Output mode update: which rows take the one with their key away. */
+  readonly deletes: DeleteColumn | null
   /** Whether small files are put together now and then; undefined: the table says (delta.autoOptimize.autoCompact). */
   readonly autoCompact: boolean | undefined
   /** Of a table that the query makes. */
@@ -83,6 +94,8 @@ export class DeltaSink implements Sink {
   readonly #context: SinkContext
   readonly #state: TableState
   readonly #options: DeltaSinkOptions
+  /** What is stored of the rows. */
+  readonly #schema: Schema
   #checkpointDue = false
   #compactionDue = false
 
@@ -90,6 +103,7 @@ export class DeltaSink implements Sink {
     this.#context = context
     this.#state = state
     this.#options = options
+    this.#schema = storedSchema(context.schema, options.deletes)
     this.description = `DeltaSink[${state.table}]`
   }
 
@@ -151,21 +165,23 @@ export class DeltaSink implements Sink {
     const access = this.#access()
     assert(plan, 'the Delta sink is given plans in output mode update')
     await prepareTable(access, () => this.#preparations(this.#metadata()))
-    const { version, metrics, wasThere, retries } = await upsert(access, plan, this.#options.key, {
+    const { version, metrics, wasThere, retries } = await upsert(access, plan, this.#options, {
       appId: this.#options.appId,
       version: batchId,
     })
     if (wasThere) return { status: 'already-committed', numOutputRows: -1 }
-    const { numTargetRowsInserted: inserted = 0, numTargetRowsUpdated: updated = 0, numTargetFilesAdded: numFiles = 0 } = metrics
+    const { numTargetRowsInserted: inserted = 0, numTargetRowsUpdated: updated = 0, numTargetRowsDeleted: deleted = 0 } = metrics
+    const { numTargetFilesAdded: numFiles = 0 } = metrics
     return {
       status: 'committed',
-      numOutputRows: inserted + updated,
+      numOutputRows: inserted + updated + deleted,
       metrics: {
         version: String(version),
         numFiles: String(numFiles),
         numRetries: String(retries),
         numInsertedRows: String(inserted),
         numUpdatedRows: String(updated),
+        numDeletedRows: String(deleted),
       },
     }
   }
@@ -196,7 +212,8 @@ export class DeltaSink implements Sink {
 
   /** The table's metadata as this query leaves it. InvalidQueryError where the rows don't go into it. */
   #metadata(): Metadata {
-    const { schema, partitionBy, clock } = this.#context
+    const { partitionBy, clock } = this.#context
+    const schema = this.#schema
     const { table, protocol, metadata } = this.#state
     if (protocol === null || metadata === null) return newMetadata(table, schema, partitionBy, clock.nowMs(), this.#options.properties)
     checkWritable(table, protocol, metadata)
@@ -205,7 +222,7 @@ export class DeltaSink implements Sink {
 
   #preparations(metadata: Metadata): Action[] {
     const { version, metadata: before } = this.#state
-    if (version < 0) return [{ protocol: newProtocol(this.#context.schema, this.#options.properties) }, { metaData: metadata }]
+    if (version < 0) return [{ protocol: newProtocol(this.#schema, this.#options.properties) }, { metaData: metadata }]
     return metadata.schemaString === before!.schemaString ? [] : [{ metaData: metadata }]
   }
 

@@ -1,14 +1,17 @@
 /** Output mode update: a batch's rows take the place of those with the same key, or are added. */
 import { FencedError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
+import type { Field } from '../data/types.ts'
 import { filter, groupBy } from '../plan/analyze.ts'
+import type { Expression } from '../plan/expression.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import { numbered } from '../plan/reshape.ts'
 import { columnRef, resolveExpression, sameName } from '../plan/resolve.ts'
+import type { DeleteColumn } from '../sinks/delete-column.ts'
 import type { Action } from './actions.ts'
 import { columnsOfTable } from './change-rows.ts'
 import { commitChange } from './commit.ts'
-import { call, columnNamed, done, int } from './expressions.ts'
+import { call, columnNamed, done, int, not } from './expressions.ts'
 import { inTable } from './in-table.ts'
 import { planMerge, sourceNumber } from './merge-rows.ts'
 import { changeTable, type Outcome, type TableAccess, type TableView, type TransactionId } from './transaction.ts'
@@ -38,14 +41,20 @@ export async function prepareTable(access: TableAccess, preparations: () => read
   )
 }
 
+export interface UpsertKey {
+  readonly key: readonly string[]
+  /** Which rows take the one with their key away, in place of being written. */
+  readonly deletes: DeleteColumn | null
+}
+
 /** `rows`: the batch's, in any order. Nulls are equal to each other in keys. */
-export async function upsert(access: TableAccess, rows: LogicalPlan, key: readonly string[], transaction: TransactionId): Promise<Outcome> {
+export async function upsert(access: TableAccess, rows: LogicalPlan, by: UpsertKey, transaction: TransactionId): Promise<Outcome> {
   const { engine, state } = access
   const { table } = state
-  await checkKeys(access, rows, key)
+  await checkKeys(access, rows, by.key)
   try {
-    return await engine.holdRows(numbered(inTable(rows, table, state.metadata!), sourceNumber), (held) =>
-      changeTable(access, (view) => planMerge(access, view, mergeByKey(view, held, key)), transaction),
+    return await engine.holdRows(numbered(inTable(rows, table, state.metadata!, by.deletes), sourceNumber), (held) =>
+      changeTable(access, (view) => planMerge(access, view, mergeByKey(view, held, by)), transaction),
     )
   } catch (error) {
     if (!(error instanceof UnavailableError && error.code === 'DELTA_CONCURRENT_TRANSACTION')) throw error
@@ -56,7 +65,7 @@ export async function upsert(access: TableAccess, rows: LogicalPlan, key: readon
   }
 }
 
-function mergeByKey(view: TableView, source: LogicalPlan, key: readonly string[]) {
+function mergeByKey(view: TableView, source: LogicalPlan, { key, deletes }: UpsertKey) {
   const { fields } = columnsOfTable(view)
   const width = fields.length
   const both = [...fields, ...source.schema.fields]
@@ -68,11 +77,20 @@ function mergeByKey(view: TableView, source: LogicalPlan, key: readonly string[]
     equals.reduce((a, b) => call('and', a, b)),
     { fields: both },
   )
+  // right behind the table's columns
+  const goes = (fields: readonly Field[], at: number) => (deletes === null ? null : columnRef(fields[at]!, at))
+  const stays = (gone: Expression | null) => gone && resolveExpression(not(done(gone)), { fields: both })
+  const isDeletion = goes(both, 2 * width)
   return {
     source,
     condition,
-    matched: [{ condition: null, values: fields.map((_, i) => columnRef(both[width + i]!, width + i)) }],
-    notMatched: [{ condition: null, values: fields.map((_, i) => columnRef(source.schema.fields[i]!, i)) }],
+    matched: [
+      ...(isDeletion ? [{ condition: isDeletion, values: null }] : []),
+      { condition: null, values: fields.map((_, i) => columnRef(both[width + i]!, width + i)) },
+    ],
+    notMatched: [
+      { condition: stays(goes(source.schema.fields, width)), values: fields.map((_, i) => columnRef(source.schema.fields[i]!, i)) },
+    ],
     notMatchedBySource: [],
   }
 }

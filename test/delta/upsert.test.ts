@@ -102,6 +102,12 @@ describe('output mode update', () => {
       (await started(stream, options, of)).awaitTermination()
     await expect(query({ key: '' })).rejects.toMatchObject({ code: 'MISSING_OPTION' })
     await expect(query({ key: 'town' })).rejects.toMatchObject({ code: 'COLUMN_NOT_FOUND' })
+    await expect(query({ deleteColumn: 'gone' })).rejects.toMatchObject({ code: 'UNRESOLVED_COLUMN.WITH_SUGGESTION' })
+    await expect(query({ deleteColumn: 'total' })).rejects.toMatchObject({ code: 'DELETE_COLUMN_NOT_BOOLEAN' })
+    const appended = stream.toDF().selectExpr('city', 'n > 0 as gone').writeStream.format('delta').option('deleteColumn', 'gone')
+    await expect(appended.option('checkpointLocation', checkpoint()).start(place.table())).rejects.toMatchObject({
+      code: 'INCOMPATIBLE_OPTIONS',
+    })
     stream.addData({ city: 'oslo', n: 1 }, { city: 'oslo', n: 2 })
     await expect(query({}, (frame) => frame)).rejects.toMatchObject({ code: 'DELTA_DUPLICATE_KEY_IN_BATCH' })
   })
@@ -126,7 +132,13 @@ test('autoCompact puts many small files together between batches', async () => {
 })
 
 // A run in pieces, each batch perhaps delivered twice, against the query run once over everything.
-test('wherever the input is cut and the query restarted, the table by key is the batch', async () => {
+test.each([
+  ['the table by key is the batch', {}],
+  ['with a column that takes rows away it is the batch without those', { deleteColumn: 'gone' }],
+] as const)('wherever the input is cut and the query restarted, %s', async (_, options) => {
+  const deletes = 'deleteColumn' in options
+  // a sum of nothing, and one of which nothing is known, neither true nor false
+  const marked = (frame: any) => (deletes ? frame.selectExpr('city', "if(city = 'd', null, total = 0) as gone", 'total') : frame)
   const row = fc.record({ city: fc.constantFrom('a', 'b', 'c', 'd', null), n: fc.integer({ min: -5, max: 5 }) })
   const piece = fc.record({
     rows: fc.array(row, { minLength: 1, maxLength: 6 }),
@@ -141,10 +153,11 @@ test('wherever the input is cut and the query restarted, the table by key is the
       const stream = new MemoryStream(place.engine, fields)
       const table = join(folder, 'table')
       const start = () =>
-        totals(stream.toDF())
+        marked(totals(stream.toDF()))
           .writeStream.outputMode('update')
           .option('checkpointLocation', join(folder, 'checkpoint'))
           .option('key', 'city')
+          .options(options)
           .format('delta')
           .start(table)
       let query = await start()
@@ -164,7 +177,8 @@ test('wherever the input is cut and the query restarted, the table by key is the
         fields,
       )
       const found = await (await place.engine.read.format('delta').load(table)).collect()
-      expect(asText(found)).toEqual(asText(await totals(all).collect()))
+      const expected = totals(all).where(deletes ? "total <> 0 or city = 'd'" : 'true')
+      expect(asText(found)).toEqual(asText(await expected.collect()))
     }),
     { numRuns: Number(process.env['MILLRACE_RUNS'] ?? 8) },
   )

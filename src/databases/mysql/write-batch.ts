@@ -4,7 +4,7 @@
  */
 import type { Column, ColumnBatch } from '../../data/column-batch.ts'
 import type { RowSet } from '../../data/row-set.ts'
-import { deletionsOf, storedColumns } from '../delete-column.ts'
+import { deletionsOf, storedColumns } from '../../sinks/delete-column.ts'
 import type { WritePlan, Written } from '../dialect.ts'
 import { markNullKeys } from '../null-keys.ts'
 import { RefusedRows } from '../refused-rows.ts'

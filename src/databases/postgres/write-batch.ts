@@ -6,7 +6,7 @@
 import type { ColumnBatch } from '../../data/column-batch.ts'
 import type { RowSet } from '../../data/row-set.ts'
 import type { RefusedRecord } from '../../data/side-rows.ts'
-import { storedColumns } from '../delete-column.ts'
+import { storedColumns } from '../../sinks/delete-column.ts'
 import type { WritePlan, Written } from '../dialect.ts'
 import { rowRefused, rowRefusedReason } from '../errors.ts'
 import { markNullKeys } from '../null-keys.ts'

@@ -1,9 +1,9 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
+import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../../sinks/delete-column.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
-import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../delete-column.ts'
 import { readPem } from '../pem.ts'
 
 /** What a row becomes: a hash of its own, a string (its one value, or its JSON), or an entry of a stream. */

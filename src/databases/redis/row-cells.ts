@@ -1,5 +1,5 @@
 import type { ColumnBatch } from '../../data/column-batch.ts'
-import { deletionsOf, storedColumns } from '../delete-column.ts'
+import { deletionsOf, storedColumns } from '../../sinks/delete-column.ts'
 import { keyText, textOf } from '../key-text.ts'
 import { rowText } from '../row-text.ts'
 import type { Argument } from './connection.ts'
