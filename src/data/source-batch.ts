@@ -26,6 +26,8 @@ type BatchRows =
       readonly options: Readonly<Record<string, string>>
       /** Fields of structs that are wanted as columns behind the source's own; nobody reads others than `columns` of all these. */
       readonly needed?: { readonly columns: ReadonlySet<number>; readonly fields: readonly FieldRead[] }
+      /** The columns that somebody reads: by them malformed records are dropped. */
+      readonly read?: ReadonlySet<number>
     }
   /** Rows as JavaScript objects (any accepted input form of each type). */
   | { readonly kind: 'objects'; readonly rows: readonly Row[] }

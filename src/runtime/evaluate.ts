@@ -129,7 +129,7 @@ export class Evaluation {
       case 'source':
         return this.#context.source(node)
       case 'scan':
-        return (await this.#context.table?.(node.scan, node.columns)) ?? sql.scan(node.scan)
+        return (await this.#context.table?.(node.scan, node.columns)) ?? sql.scan(node.scan, node.columns)
       case 'local':
         if (node.local.relation !== undefined) return this.#context.relation(node.local.relation)
         assert(node.local.batch, 'a local relation has rows or a name')

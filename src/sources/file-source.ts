@@ -140,6 +140,7 @@ class FileSource implements Source {
       format: this.#format,
       files,
       options: this.#options.format,
+      ...(columns && { read: columns }),
       ...(columns && fields && { needed: { columns, fields } }),
     }
   }

@@ -138,7 +138,7 @@ async function mendedCsv(request: ReadRequest, scratch: string): Promise<string>
     return `${i === corrupt ? 'NULL::VARCHAR' : parseField(texts.get(i)!, type, formats)} AS ${columnName(i)}`
   })
   const judged = fields
-    .filter(({ type }) => type !== 'string' && type !== 'void')
+    .filter(({ i, type }) => type !== 'string' && type !== 'void' && (request.needed?.columns.has(i) ?? true))
     .map(({ i, type }) => ({ text: texts.get(i)!, value: parseField(texts.get(i)!, type, formats) }))
   const from =
     `read_json(${quotePaths(run.paths)}, format = 'newline_delimited', columns = {${columns.join(', ')}}, ignore_errors = false, filename = true,` +

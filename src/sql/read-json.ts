@@ -11,7 +11,7 @@
 
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
-import type { DataType } from '../data/types.ts'
+import type { DataType, Field } from '../data/types.ts'
 import {
   cleanSelect,
   corruptColumn,
@@ -67,6 +67,18 @@ function estimateOf(files: ReadRequest['files']): number {
   return Math.ceil(bytes / recordBytes)
 }
 
+/** Where what is malformed decides about the record, a struct of which a field is read is read whole: DuckDB would pass over its other fields. */
+function wholeStructs(request: ReadRequest, select: string): string {
+  const isWhole = ({ type }: Field, i: number) => typeof type !== 'string' && type.kind === 'struct' && isRead(request, i)
+  const { fields } = request.schema
+  if (request.options.mode() === 'PERMISSIVE' || !fields.some(isWhole)) return select
+  const columns = fields.map((field, i) => {
+    const name = columnName(i)
+    return isWhole(field, i) ? `CASE WHEN ${name} IS NULL THEN NULL ELSE ${name} END AS ${name}` : name
+  })
+  return `SELECT ${columns.join(', ')} FROM (${select})`
+}
+
 async function strictSelects(request: ReadRequest, files: ReadRequest['files']) {
   const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
   const selects: string[] = []
@@ -75,7 +87,7 @@ async function strictSelects(request: ReadRequest, files: ReadRequest['files']) 
     const from =
       `read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request, [])},` +
       ` ignore_errors = false, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`
-    selects.push(strictSelect(columnsOf(request), from))
+    selects.push(wholeStructs(request, strictSelect(columnsOf(request), from)))
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { selects, signatures }
@@ -86,7 +98,8 @@ async function mendedJson(request: ReadRequest, scratch: string, each = false): 
   const { schema, options, files } = request
   const whole = options.flag('multiLine', false)
   const corrupt = corruptColumn(schema, options)
-  const own = new Schema(schema.fields.filter((_, i) => i !== corrupt && i < ownCount(request) && !isPartition(request, i)))
+  const isOwn = (i: number) => i !== corrupt && i < ownCount(request) && !isPartition(request, i)
+  const own = new Schema(schema.fields.filter((_, i) => isOwn(i) && (isRead(request, i) || isReadByField(request, i))))
   const mend = jsonMender(own, leniencyOf(options), whole)
   const judged = judgedValues(request)
   const mender: Mender = {
@@ -125,7 +138,7 @@ function compression({ options }: ReadRequest): string {
 function readColumns(request: ReadRequest, added: readonly string[]): string {
   const corrupt = corruptColumn(request.schema, request.options)
   const columns = request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) || i === corrupt || i >= ownCount(request)
+    isPartition(request, i) || i === corrupt || i >= ownCount(request) || !(isRead(request, i) || isReadByField(request, i))
       ? []
       : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
   )
@@ -159,6 +172,9 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
 /** Whether anybody reads a column; of another one the SELECT has nulls, in a type of which a table can hold many for little. */
 function isRead({ needed }: ReadRequest, index: number): boolean {
   return needed?.columns.has(index) ?? true
+}
+function isReadByField({ needed }: ReadRequest, index: number): boolean {
+  return needed?.fields.some(({ column }) => column === index) ?? false
 }
 const unread = 'BOOLEAN'
 /** A value of the files, by the SQL that reads it and what messages call it. */

@@ -15,9 +15,9 @@ import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-ro
 import { scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
-import { checkTableOptions, fileFormat } from './options.ts'
+import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
-import type { FileScan } from './read-request.ts'
+import type { FieldsNeeded, FileScan } from './read-request.ts'
 import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
@@ -101,7 +101,7 @@ export class SqlBatchRun implements SqlBatch {
           batch.options,
           partitionsOf(batch.files, base, schema),
           keepsDeadLetters,
-          batch.needed,
+          batch.needed ?? columnsJudged(batch.read, batch.options),
         )
         const relation = await this.#fileRelation(schema, scan, name)
         const known = scan.count.kind === 'known' ? scan.count.rows : undefined
@@ -154,11 +154,18 @@ export class SqlBatchRun implements SqlBatch {
     return outer ?? relation
   }
 
-  async scan(scan: BatchScan): Promise<Relation> {
+  async scan(scan: BatchScan, columns?: ReadonlySet<number>): Promise<Relation> {
     const format = fileFormat(scan.format)
     checkTableOptions(format, scan.options)
     const found = await listTableFiles(this.#files, scan.paths, tableListing(scan.options))
-    const reading = await scanFiles(format, found, scan.schema, scan.options, partitionsOf(found, scan.paths, scan.schema))
+    const reading = await scanFiles(
+      format,
+      found,
+      scan.schema,
+      scan.options,
+      partitionsOf(found, scan.paths, scan.schema),
+      columnsJudged(columns, scan.options),
+    )
     const relation = await this.#fileRelation(scan.schema, reading, null)
     if (reading.mending?.first) await this.#recovery.mend(relation, reading)
     return relation
@@ -538,6 +545,11 @@ export class SqlBatchRun implements SqlBatch {
 
 /** So often a statement that draws random numbers is searched in vain before it is nobody's fault that it fails. */
 const fruitlessSearches = 20
+
+/** Which records DROPMALFORMED leaves out depends on the columns that are read. */
+function columnsJudged(columns: ReadonlySet<number> | undefined, options: Readonly<Record<string, string>>): FieldsNeeded | undefined {
+  return columns && new FormatOptions(options).text('mode')?.toUpperCase() === 'DROPMALFORMED' ? { columns, fields: [] } : undefined
+}
 
 function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))

@@ -41,8 +41,8 @@ export interface SqlBatch {
   numbered(relation: Relation): Promise<Relation>
   /** Where each row comes from that a source of files gave, malformed ones aside: the number of the row, file, line, and text as bytes; null where that is not known. */
   recordsOf(name: string): Promise<Relation | null>
-  /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). */
-  scan(scan: BatchScan): Promise<Relation>
+  /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). `columns`: those that are read; by them malformed records are dropped. */
+  scan(scan: BatchScan, columns?: ReadonlySet<number>): Promise<Relation>
   /** Rows of a bounded table that is none of files; they count for no source. */
   rows(batch: SourceBatch, schema: Schema): Promise<Relation>
   /**

@@ -384,3 +384,46 @@ test.each([
     await engine.close()
   }
 })
+
+/** What Spark 4.2.0 gives where a query reads some columns, or fields of structs: those columns, whole structs, decide what is malformed. Null: it fails. */
+const readSome: readonly [format: 'json' | 'csv', mode: string, columns: string, expected: readonly unknown[] | null][] = [
+  ['json', 'FAILFAST', 'id', [1, 2]],
+  ['json', 'FAILFAST', 'e.a', null],
+  ['json', 'FAILFAST', 'e.at', null],
+  ['json', 'FAILFAST', 'z', null],
+  ['json', 'DROPMALFORMED', 'id', [1, 2]],
+  ['json', 'DROPMALFORMED', 'e.a', [2]],
+  ['json', 'DROPMALFORMED', 'e.at', [null]],
+  ['json', 'DROPMALFORMED', 'z', [null]],
+  ['json', 'DROPMALFORMED', 'e.a + id', [4]],
+  ['csv', 'FAILFAST', 'id', [1, 2, 3]],
+  ['csv', 'FAILFAST', 'b', null],
+  ['csv', 'DROPMALFORMED', 'id', [1, 2, 3]],
+  ['csv', 'DROPMALFORMED', 'b', [2, 3]],
+  ['csv', 'DROPMALFORMED', 'z', [5, 3]],
+  ['csv', 'DROPMALFORMED', 'id + z', [6, 6]],
+]
+test.each(readSome)('%s, %s: of %s what is read decides', async (format, mode, columns, expected) => {
+  const folder = await newFolder()
+  const json = '{"id":1,"e":{"a":1,"b":"x"}}\n{"id":2,"e":{"a":2,"b":2},"z":"q"}\n'
+  await folder.add(format === 'json' ? json : '1,x,5\n2,2,q\n3,3,3\n', `a.${format}`)
+  const schema = format === 'json' ? 'id int, e struct<a:int,b:int,at:timestamp>, z int' : 'id int, b int, z int'
+  const batch = async () =>
+    (await (engine().read.schema(schema).option('mode', mode)[format](folder.path) as any).selectExpr(columns).collect()).flatMap(
+      Object.values,
+    )
+  const streamed = async () => {
+    const rows: unknown[] = []
+    const query = await (engine().readStream.schema(schema).option('mode', mode)[format](folder.path) as any)
+      .selectExpr(columns)
+      .writeStream.trigger({ availableNow: true })
+      .foreachBatch(async (some: any) => void rows.push(...(await some.collect()).flatMap(Object.values)))
+      .start()
+    await query.awaitTermination()
+    return rows
+  }
+  for (const run of [batch, streamed]) {
+    if (expected === null) await expect(run()).rejects.toMatchObject({ code: 'MALFORMED_RECORD_IN_PARSING' })
+    else expect(await run()).toEqual(expected)
+  }
+})
