@@ -74,6 +74,14 @@ export function fixedArrayClass(type: DataType) {
   }
 }
 
+/** The rows from `from` up to `to`, which share the column's memory. */
+export function sliceRows(column: Column, from: number, to: number): Column {
+  if (column.kind === 'values') return { ...column, values: column.values.slice(from, to) }
+  const valid = column.valid === null ? null : column.valid.subarray(from, to)
+  if (column.kind === 'bytes') return { ...column, offsets: column.offsets.subarray(from, to + 1), valid }
+  return { ...column, data: column.data.subarray(from, to), valid }
+}
+
 /** No rows, with the columns of the schema. */
 export function emptyColumns(schema: Schema): ColumnBatch {
   const columns = schema.fields.map(({ type }): Column => {

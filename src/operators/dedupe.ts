@@ -34,7 +34,10 @@ export async function runDedupe(step: DedupeStep, { sql, inputs, store, watermar
     removalsMs: performance.now() - updatedMs,
     custom: { numDroppedDuplicateRows: inTime - fresh.length },
   }
-  return { output: await pick(step, sql, numbered, takeColumn(firstRows, fresh) as FixedColumn, fresh.length), metrics }
+  const picked = takeColumn(firstRows, fresh) as FixedColumn
+  // the state has copied what it keeps
+  sql.release(found)
+  return { output: await pick(step, sql, numbered, picked, fresh.length), metrics }
 }
 
 /** Takes the three numbers off the columns of the state, and leaves out the keys that only late rows have. */

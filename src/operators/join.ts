@@ -69,6 +69,8 @@ export async function runJoin(step: JoinStep, context: StepContext): Promise<Ste
   if (computing) await nextTurn()
   const rowsUpdated = storeLeft(step, left, matched.left) + storeRight(step, right, matched.right, context.watermarks)
   const updatedMs = performance.now()
+  // the state has copied what it keeps, and DuckDB has rows of its own
+  for (const { crossed } of [left, right]) context.sql.release(crossed)
   const gone = { left: evict(left, context.watermarks), right: evict(right, context.watermarks) }
   await computing
   const output = await outputOf(step, context.sql, pairs, [
@@ -111,6 +113,8 @@ interface NewRows {
   readonly lateRows: number
   /** How many rows there are in the batch, late ones too. */
   readonly rowCount: number
+  /** What `fresh` was made of. */
+  readonly crossed: KeyedBatch
 }
 /** And the rows that it has stored under the keys of the other side's new rows. */
 interface Side extends NewRows {
@@ -146,6 +150,7 @@ async function newRows(step: JoinStep, name: SideName, { sql, inputs, store, wat
     numbers,
     lateRows: counts[late],
     rowCount: rows.length,
+    crossed: { keyIds, rows },
   }
 }
 

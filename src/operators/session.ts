@@ -36,7 +36,10 @@ export async function runSession(step: SessionStep, { sql, inputs, store, waterm
   const merge = (found: KeyedBatch) => {
     startMs = performance.now()
     const { pieces, lateRows } = splitLate(found)
-    return { ...mergeSessions(store(), schema, pieces), lateRows }
+    const merged = { ...mergeSessions(store(), schema, pieces), lateRows }
+    // the state has copied what it keeps
+    sql.release(found)
+    return merged
   }
   const { sums } = step
   const { updated, removed, lateRows } = await ask(step.piecesSql, inputs)

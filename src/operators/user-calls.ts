@@ -1,5 +1,5 @@
 import { MillraceError, UserFunctionError } from '../base/errors.ts'
-import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray } from '../data/column-batch.ts'
+import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray, sliceRows } from '../data/column-batch.ts'
 import { typeText } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
 import { columnValues, valuesToColumn } from '../data/values.ts'
@@ -34,7 +34,7 @@ export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch
 
 // ---- a call a row
 
-/** So many rows go without letting other work of the process run. */
+/** So many rows go without letting other work of the process run; their arguments are values for as long, and cost the collector of garbage nothing after. */
 const rowsATurn = 16_384
 
 async function callRows(
@@ -44,9 +44,9 @@ async function callRows(
   { nullable, failed, checkStop }: CallSettings,
 ): Promise<Column> {
   const { function: f } = call
-  const values = args.map((column) => columnValues(column, length))
+  const valuesOf = (from: number, to: number) => args.map((column) => columnValues(sliceRows(column, from, to), to - from))
   const results: unknown[] = new Array(length)
-  const rowArgs = (row: number) => values.map((column) => column[row])
+  const rowArgs = (row: number) => valuesOf(row, row + 1).map(([value]) => value)
   const { concurrency } = f.body as { readonly concurrency: number }
   const inFlight = new CallsInFlight(checkStop)
   const refuse = (row: number, error: unknown): null => {
@@ -54,18 +54,25 @@ async function callRows(
     failed.set(row, error)
     return null
   }
-  const callRow = rowCall(f, values)
+  let values: readonly (readonly unknown[])[] = []
+  let callRow = rowCall(f, values)
+  let from = 0
   for (let row = 0; row < length && !inFlight.hasFailed; row++) {
-    if (row > 0 && row % rowsATurn === 0) {
-      await new Promise((resolve) => setImmediate(resolve))
-      inFlight.lookForStop()
+    if (row % rowsATurn === 0) {
+      if (row > 0) {
+        await new Promise((resolve) => setImmediate(resolve))
+        inFlight.lookForStop()
+      }
+      from = row
+      values = valuesOf(from, Math.min(from + rowsATurn, length))
+      callRow = rowCall(f, values)
     }
-    if (f.skipNulls && hasNull(values, row)) {
+    if (f.skipNulls && hasNull(values, row - from)) {
       results[row] = null
       continue
     }
     try {
-      const result = callRow(row)
+      const result = callRow(row - from)
       if (!isThenable(result)) {
         results[row] = result
         continue

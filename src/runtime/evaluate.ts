@@ -232,6 +232,8 @@ export class Evaluation {
       const over = { ...call, args: call.args.map((at) => used.indexOf(at)) }
       columns.push(await callUserFunction(over, batch, { nullable: fields[i]!.nullable, failed: null, checkStop }))
     }
+    // functions over columns were given the arrays themselves, and may keep or return them
+    if (node.calls.every((call) => call.function.body.kind !== 'columns')) sql.release({ rows: batch })
     return sql.withColumns(input, node.kept, { schema: new Schema(fields), length: batch.length, columns })
   }
 

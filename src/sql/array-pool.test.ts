@@ -12,7 +12,7 @@ test('memory given back is taken again, whatever array it is taken for', () => {
 
 test('there is room for what was asked, at every size', () => {
   const pool = new ArrayPool()
-  for (const bytes of [0, 1, 1023, 1024, 1025, 4096, 4097, 262_143, 262_144, 262_145, 1_000_000]) {
+  for (const bytes of [0, 1, 1023, 1024, 1025, 4096, 4097, 262_143, 262_144, 262_145, 1_000_000, 16_777_216, 16_777_217]) {
     const buffer = pool.take(bytes)
     expect(buffer.byteLength).toBeGreaterThanOrEqual(bytes)
     pool.give(new Uint8Array(buffer, 0, bytes))
@@ -47,4 +47,15 @@ test('only so much memory is kept', () => {
   for (const buffer of lent) pool.give(new Uint8Array(buffer))
   const again = new Set(Array.from({ length: 40 }, () => pool.take(1024)))
   expect(lent.filter((buffer) => again.has(buffer))).toHaveLength(16)
+})
+
+test('of large arrays fewer are kept, and of the largest none', () => {
+  const kept = (bytes: number) => {
+    const pool = new ArrayPool()
+    const lent = Array.from({ length: 20 }, () => pool.take(bytes))
+    for (const buffer of lent) pool.give(new Uint8Array(buffer))
+    const again = new Set(Array.from({ length: 20 }, () => pool.take(bytes)))
+    return lent.filter((buffer) => again.has(buffer)).length
+  }
+  expect([256 * 1024, 1024 * 1024, 16 * 1024 * 1024, 16 * 1024 * 1024 + 1].map(kept)).toEqual([16, 8, 1, 0])
 })

@@ -1,18 +1,20 @@
 /**
- * Memory for the columns of small batches that are folded into the state and then forgotten.
+ * Memory for columns that are folded into the state, or given to functions of the program, and then forgotten.
  *
- * V8 frees an array's memory only when it collects garbage, and some 8 MB of such memory make it collect the whole heap, with marking threads beside it:
- * at 200 kB a batch that is one batch in forty, and the slowest of them (`npm run bench -- state`). So who knows that nobody looks at a batch any more
- * gives its arrays back, and the next batch takes them.
+ * V8 frees an array's memory only when it collects garbage, and some 8 MB of such memory make it collect the whole heap, with marking threads beside it that
+ * take a core from DuckDB: at 200 kB a batch that is one batch in forty, and the slowest of them; of large batches it is every one (`npm run bench -- state`).
+ * So who knows that nobody looks at a batch any more gives its arrays back, and the next batch takes them.
  */
 
 const smallestBytes = 1024
-/** Larger arrays come with batches that take so long that a collection doesn't matter. */
-const largestBytes = 256 * 1024
+const largestBytes = 16 * 1024 * 1024
 const classes = Math.log2(largestBytes / smallestBytes) + 1
 const keptPerClass = 16
-/** What given-back memory is filled with: who looks at it all the same sees nonsense, and sees it in every test. */
+/** Of one class, whatever its arrays' size: 40 MB of all. */
+const keptBytesPerClass = 8 * 1024 * 1024
+/** What given-back memory is filled with, or the start of it: who looks at it all the same sees nonsense, and sees it in every test. */
 const poison = 0xa5
+const poisonedBytes = 64 * 1024
 
 export class ArrayPool {
   readonly #free: ArrayBuffer[][] = Array.from({ length: classes }, () => [])
@@ -31,8 +33,8 @@ export class ArrayPool {
   give({ buffer }: ArrayBufferView): void {
     if (!this.#lent.delete(buffer)) return
     const free = this.#free[classOf(buffer.byteLength)]!
-    if (free.length === keptPerClass) return
-    new Uint8Array(buffer).fill(poison)
+    if (free.length >= Math.max(1, Math.min(keptPerClass, keptBytesPerClass / buffer.byteLength))) return
+    new Uint8Array(buffer).fill(poison, 0, poisonedBytes)
     free.push(buffer as ArrayBuffer)
   }
 }

@@ -29,8 +29,8 @@ export interface Chunk {
 }
 
 /** All rows of a materialised result, whose columns have the types of `schema`. */
-export function readColumns(result: Result, schema: Schema): ColumnBatch {
-  return columnsOf(result, chunksOf(result), schema, 0)
+export function readColumns(result: Result, schema: Schema, pool?: ArrayPool): ColumnBatch {
+  return columnsOf(result, chunksOf(result), schema, 0, pool)
 }
 
 /** As readColumns, of a result with a column before those of the schema: UHUGEINT without nulls, which comes as four words a row, most significant first. */

@@ -246,8 +246,8 @@ export class SqlBatchRun implements SqlBatch {
     return readKeyedColumns(result, schema, columnMemory)
   }
 
-  release({ keyIds, rows }: { readonly keyIds: Uint32Array; readonly rows: ColumnBatch }): void {
-    columnMemory.give(keyIds)
+  release({ keyIds, rows }: { readonly keyIds?: Uint32Array; readonly rows: ColumnBatch }): void {
+    if (keyIds) columnMemory.give(keyIds)
     for (const column of rows.columns) {
       if (column.kind === 'values') continue
       if (column.valid !== null) columnMemory.give(column.valid)
@@ -268,7 +268,7 @@ export class SqlBatchRun implements SqlBatch {
     if (positions.length === 0)
       return { schema, length: form.rows ?? numberOf(await this.session.run(`SELECT count(*) FROM ${form.name}`)), columns: [] }
     const list = positions.map((at, i) => `c${at} AS c${i}`).join(', ')
-    return readColumns(await this.session.run(`SELECT ${list} FROM ${form.name}`), schema)
+    return readColumns(await this.session.run(`SELECT ${list} FROM ${form.name}`), schema, columnMemory)
   }
 
   async withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation> {

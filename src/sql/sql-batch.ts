@@ -68,8 +68,8 @@ export interface SqlBatch {
     inputs: readonly Relation[],
     schema: Schema,
   ): Promise<{ readonly keyIds: Uint32Array; readonly rows: ColumnBatch }>
-  /** Nobody looks at rows of keyedColumns any more: their memory may hold the next ones. */
-  release(rows: { readonly keyIds: Uint32Array; readonly rows: ColumnBatch }): void
+  /** Nobody looks at rows of keyedColumns or columnsAt any more: their memory may hold the next ones. */
+  release(rows: { readonly keyIds?: Uint32Array; readonly rows: ColumnBatch }): void
   /** The columns at these positions, and no others; runs the relation once, into memory. */
   columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch>
   /** The first `kept` columns of a relation that columnsAt has run, with more columns behind them: row by row in the relation's order. */
