@@ -147,17 +147,11 @@ function checkAboveAggregate(node: LogicalPlan, mode: OutputMode, what: string):
 function checkDeduplicate(node: Deduplicate, mode: OutputMode): void {
   const name = node.withinWatermark ? 'dropDuplicatesWithinWatermark' : 'dropDuplicates'
   checkAboveAggregate(node, mode, name)
-  const marked = node.schema.fields.filter((field) => field.watermarkDelayMs !== undefined)
-  if (node.withinWatermark && marked.length === 0)
+  if (node.withinWatermark && node.schema.fields.every((field) => field.watermarkDelayMs === undefined))
     throw refused(
       'dropDuplicatesWithinWatermark on a streaming DataFrame without watermark',
       'call withWatermark(column, delay) on its input: the delay says how long a key is remembered',
     )
-  if (marked.length > 1)
-    throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
-      what: `More than one event time columns are available: ${marked.map((field) => field.name).join(' and ')} both carry a watermark`,
-      todo: `drop one of them before ${name}`,
-    })
 }
 
 function checkStreamGroups(node: Groups, mode: OutputMode): void {

@@ -11,16 +11,27 @@ import type { Needed } from './plan-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { StatefulDedupe } from './streaming-plan.ts'
 
-/** The columns that a deduplication reads or passes on: those that are needed above it, the compared ones, the event time, and those of late rows. */
-export function dedupeColumns(plan: Deduplicate, needed: Needed, wanted: readonly Field[] | null): Set<number> {
-  const eventTime = eventTimeColumn(plan)
-  if (eventTime === undefined) return new Set([...needed, ...plan.keys])
-  return new Set([...needed, ...plan.keys, eventTime, ...neededForLate(wanted, plan.input)])
+/** Columns of the input of a deduplication. */
+export interface DedupeColumns {
+  /** Those that it reads or passes on: the ones needed above it, the compared ones, the event time, and those of late rows. */
+  readonly kept: Needed
+  readonly eventTime: number | undefined
 }
 
-/** Where the event time of the input lies. InvalidQueryError MULTIPLE_EVENT_TIME_COLUMNS where it has several. */
-function eventTimeColumn({ input, withinWatermark }: Deduplicate): number | undefined {
-  const marked = input.schema.fields.flatMap((field, i) => (field.watermarkDelayMs === undefined ? [] : [i]))
+export function dedupeColumns(plan: Deduplicate, needed: Needed, wanted: readonly Field[] | null): DedupeColumns {
+  const read = new Set([...needed, ...plan.keys])
+  const eventTime = eventTimeColumn(plan, read)
+  if (eventTime === undefined) return { kept: read, eventTime }
+  return { kept: new Set([...read, eventTime, ...neededForLate(wanted, plan.input)]), eventTime }
+}
+
+/**
+ * Where the event time lies: a column of the input that is read, as in Spark, which leaves out the others before it looks. Within the watermark it is read
+ * always. InvalidQueryError MULTIPLE_EVENT_TIME_COLUMNS where there are several.
+ */
+function eventTimeColumn({ input, withinWatermark }: Deduplicate, read: Needed): number | undefined {
+  const isRead = (i: number) => withinWatermark || read.has(i)
+  const marked = input.schema.fields.flatMap((field, i) => (field.watermarkDelayMs === undefined || !isRead(i) ? [] : [i]))
   assert(!withinWatermark || marked.length > 0, 'dropDuplicatesWithinWatermark has an event time')
   if (marked.length <= 1) return marked[0]
   throw new InvalidQueryError('MULTIPLE_EVENT_TIME_COLUMNS', {
@@ -30,10 +41,9 @@ function eventTimeColumn({ input, withinWatermark }: Deduplicate): number | unde
 }
 
 /** A deduplication as a step with state; it passes on the columns `kept` of its input. */
-export function planDedupe(plan: Deduplicate, kept: Needed, planning: StatefulPlanning) {
+export function planDedupe(plan: Deduplicate, { kept, eventTime }: DedupeColumns, planning: StatefulPlanning) {
   const { node: input, positions } = planning.input(plan.input, kept)
   const { fields } = plan.input.schema
-  const eventTime = eventTimeColumn(plan)
   const cell = (column: number) => `t0.c${positions[column]!}`
   const keys = plan.keys.map((column) => columnKey(fields[column]!, column, cell(column), column === eventTime))
   const time = eventTime === undefined ? undefined : timeOf(fields[eventTime]!, cell(eventTime))

@@ -284,9 +284,9 @@ class StreamPlanner {
   #dedupeRows(given: Deduplicate, needed: Needed, c: Compilation): Select {
     const origin = this.#origins.of(given)
     const plan = (origin?.plan ?? given) as Deduplicate
-    const kept = dedupeColumns(plan, new Set([...needed, ...placesOf(origin)]), this.#lateColumns)
+    const columns = dedupeColumns(plan, new Set([...needed, ...placesOf(origin)]), this.#lateColumns)
     return this.#passedRows(
-      this.#once(plan, keyOf(kept), () => planDedupe(plan, kept, this.#planning)),
+      this.#once(plan, keyOf(columns.kept), () => planDedupe(plan, columns, this.#planning)),
       given,
       origin,
       c,
