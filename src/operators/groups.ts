@@ -45,6 +45,7 @@ export async function runGroups(step: GroupsStep, context: StepContext): Promise
       : await runGroupFunction({
           ...shared,
           function: f,
+          skipsInitialKeys: context.skipsInitialKeys,
           store: context.store(),
           checkMemory: context.checkMemory,
           checkStop: context.checkStop,

@@ -67,6 +67,8 @@ export interface StepContext {
   readonly setRowsAside?: (rows: Rows, refused: ReadonlyMap<number, RowError>) => Promise<Rows>
   /** The table of initial states, of a step that has one: read in the first batch only. */
   readonly initialState: () => Promise<Rows>
+  /** Of (flat)mapGroupsWithState: keys that have an initial state and no rows are not called. */
+  readonly skipsInitialKeys: boolean
 }
 
 /** Why a row can't be computed. */

@@ -63,6 +63,8 @@ export interface EvaluationContext {
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
+  /** StepContext.skipsInitialKeys */
+  readonly skipsInitialKeys: boolean
 }
 /** What was seen on the way. */
 export interface EvaluationRecord {
@@ -259,8 +261,20 @@ export class Evaluation {
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
-    const { stepSql, store, storeIfThere, isDeleted, checkMemory, checkStop, watermarks, batchTimestampMs, salt, query, deadLetters } =
-      this.#context
+    const {
+      stepSql,
+      store,
+      storeIfThere,
+      isDeleted,
+      checkMemory,
+      checkStop,
+      watermarks,
+      batchTimestampMs,
+      salt,
+      query,
+      deadLetters,
+      skipsInitialKeys,
+    } = this.#context
     const inputs: Relation[] = []
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     if (deadLetters) this.#checkRows(node, inputs)
@@ -278,6 +292,7 @@ export class Evaluation {
       salt,
       query,
       initialState: () => this.#initialState(node),
+      skipsInitialKeys,
       ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
     })
     // another step may follow, and rows are computed before the commit looks
@@ -333,7 +348,7 @@ export class Evaluation {
 
   /** A function with state over a table: one batch, whose state begins empty and is forgotten. */
   async #batchGroups({ step }: BatchGroups): Promise<Relation> {
-    const { sql, batchTimestampMs, salt, checkStop } = this.#context
+    const { sql, batchTimestampMs, salt, checkStop, skipsInitialKeys } = this.#context
     const stores = new Map(step.stores.map(({ name, schema }) => [name, new MemoryStateStore(schema, keyGroups)]))
     const inputs: Relation[] = []
     for (const input of step.inputs) inputs.push(await this.relationOf(input))
@@ -351,6 +366,7 @@ export class Evaluation {
         salt,
         query: { queryId: noQuery, runId: noQuery, batchId: 0 },
         initialState: () => this.#initialState(step),
+        skipsInitialKeys,
       })
       return output
     } finally {

@@ -59,4 +59,5 @@ export interface ExecutionSettings {
   readonly pollingDelayMs: number
   readonly noDataProgressEventIntervalMs: number
   readonly minBatchesToRetain: number
+  readonly skipsInitialKeys: boolean
 }

@@ -479,6 +479,7 @@ export class MicroBatchExecution {
       isDeleted: (operatorId, name) => this.#state!.hasDeleted(operatorId, name),
       storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
       salt: this.#parts.salt,
+      skipsInitialKeys: this.#parts.settings.skipsInitialKeys,
       query: { queryId: identity.id, runId: identity.runId, batchId: this.#batchId },
     })
   }

@@ -117,6 +117,7 @@ async function evaluate<T>(
       salt: '',
       query: { queryId: '', runId: '', batchId: 0 },
       ...letters,
+      skipsInitialKeys: conf.text('spark.sql.streaming.flatMapGroupsWithState.skipEmittingInitialStateKeys') === 'true',
     })
     const result = await use(await evaluation.relationOf(root), sql, evaluation.record)
     for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)

@@ -403,6 +403,7 @@ async function openExecution(
       pollingDelayMs: conf.durationMs('spark.sql.streaming.pollingDelay'),
       noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
       minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
+      skipsInitialKeys: conf.flag('spark.sql.streaming.flatMapGroupsWithState.skipEmittingInitialStateKeys'),
     },
     limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,

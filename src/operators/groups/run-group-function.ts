@@ -21,6 +21,8 @@ export interface GroupFunctionBatch {
   readonly groups: RowGroups
   /** States to begin with, in the first batch. */
   readonly initial: RowGroups | null
+  /** Keys that only have a state are not called. */
+  readonly skipsInitialKeys: boolean
   readonly times: BatchTimes
   /** What has timed out: timeouts before this; null where nothing times out. */
   readonly timedOutBeforeMs: number | null
@@ -68,10 +70,10 @@ class GroupFunctionRun {
   }
 
   async data(): Promise<void> {
-    const { groups, initial } = this.#batch
+    const { groups, initial, skipsInitialKeys } = this.#batch
     if (initial !== null) this.#putInitial(initial)
     await this.#callAll(groups.keys, (index) => groups.rowsAt(index), false, null)
-    if (initial === null) return
+    if (initial === null || skipsInitialKeys) return
     const withRows = new Set(idTexts(groups.keys))
     const ids = idTexts(initial.keys)
     await this.#callAll(

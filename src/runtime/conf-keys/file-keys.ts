@@ -15,6 +15,7 @@ export const fileKeys: ConfTable = {
     meaning: 'remove entries of an output log that a compaction holds',
   }),
   'spark.sql.streaming.fileSink.log.cleanupDelay': works(duration, { default: '10min', meaning: 'age at which they are removed' }),
+  'spark.sql.streaming.fileSource.schema.forceNullable': fixed('true', 'a file may lack any column of the schema'),
   'spark.sql.streaming.fileSource.log.compactInterval': works(wholeNumber(1), {
     default: '10',
     meaning: 'entries of the log of files seen between two compactions',

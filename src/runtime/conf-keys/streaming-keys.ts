@@ -51,6 +51,11 @@ export const streamingKeys: ConfTable = {
     default: 'false',
     meaning: 'a start on a checkpoint that a query of this engine runs on stops (drains) that one first; Spark has true',
   }),
+  'spark.sql.streaming.flatMapGroupsWithState.skipEmittingInitialStateKeys': works(flag, {
+    default: 'false',
+    meaning:
+      '(flat)mapGroupsWithState is not called for keys that have an initial state and no rows in the first batch; they keep that state',
+  }),
   'spark.sql.streaming.streamingQueryListeners': refused(
     'Spark makes objects of these class names; here a listener is an object: `engine.streams.addListener(listener)`',
   ),
@@ -91,5 +96,8 @@ export const streamingKeys: ConfTable = {
     'the sessions of a batch are always merged before they meet the state',
   ),
   'spark.sql.streaming.optimizeOneRowPlan.*': idle('plans are made by Millrace and DuckDB'),
+  'spark.sql.streaming.commitProtocolClass': idle('the output log is the only way in which files are committed'),
+  'spark.sql.streaming.checkUnfinishedRepartitionOnRestart': idle('the number of partitions changes without a rewrite of the state'),
+  'spark.sql.streaming.checkpoint.renamedFileCheck.enabled': idle('files are made by `link`, and durable before they have their name'),
   'spark.sql.streaming.kafka.*': idle('how offsets are read is up to the source'),
 }
