@@ -2,14 +2,14 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Schema } from '../../data/schema.ts'
 import { unresolvedRoutine } from '../analysis-errors.ts'
-import { alias, filter, generate, join, limit, localRelation, pivot, project, renameAll, sample, unpivot } from '../analyze.ts'
+import { alias, filter, generate, join, limit, localRelation, pivot, project, renameAll, sample, unpivot, watermark } from '../analyze.ts'
 import { bindUserFunctions } from '../bind-user-functions.ts'
 import type { UnresolvedExpression } from '../expression.ts'
 import { isGeneratorName } from '../generators.ts'
 import type { LogicalPlan } from '../logical-plan.ts'
 import { namedColumn, projectNamed } from '../named-columns.ts'
-import { nameOf, sameName, unresolvedText } from '../resolve.ts'
-import type { JoinRelation, LateralView, PivotRelation, Relation, UnpivotRelation } from '../sql/query-ast.ts'
+import { nameOf, resolveExpression, sameName, unresolvedText } from '../resolve.ts'
+import type { JoinRelation, LateralView, PivotRelation, Relation, UnpivotRelation, WatermarkRelation } from '../sql/query-ast.ts'
 import { someUnresolved } from '../unresolved-tree.ts'
 import { oneRow } from './build-query.ts'
 import type { QueryContext, QueryParts } from './catalog.ts'
@@ -37,6 +37,8 @@ export function buildRelation(relation: Relation, context: QueryContext, parts: 
       return aliased(pivoted(relation, context, parts), relation)
     case 'unpivot':
       return aliased(unpivoted(relation, context, parts), relation)
+    case 'watermark':
+      return aliased(marked(relation, buildRelation(relation.input, context, parts), context), relation)
     case 'sample': {
       const input = buildRelation(relation.input, context, parts)
       if ('rows' in relation.size) return aliased(limit(input, relation.size.rows), relation)
@@ -57,6 +59,16 @@ function aliased(
 }
 function namedAs(plan: LogicalPlan, name: string, columns: readonly string[] | undefined): LogicalPlan {
   return alias(columns === undefined ? plan : renameAll(plan, columns), name)
+}
+
+/** A column of the input gets the mark; another expression becomes a column in front of those of the input, as in Spark. */
+function marked({ column, delay }: WatermarkRelation, input: LogicalPlan, { catalog }: QueryContext): LogicalPlan {
+  const { fields } = input.schema
+  const delayText = `interval ${delay}`
+  const isColumn = column.kind === 'attribute' && resolveExpression(column, { fields }).kind === 'column'
+  if (isColumn) return watermark(input, column.name, delayText)
+  const made = project(input, [bindUserFunctions(column, catalog.userFunctions), { kind: 'star' }])
+  return watermark(made, `\`${made.schema.names[0]!.replaceAll('`', '``')}\``, delayText)
 }
 
 // ---- joins

@@ -162,6 +162,10 @@ export function isInterval(reader: TokenReader): boolean {
 
 /** `INTERVAL 1 day 2 hours`, `INTERVAL '1 2:3:4' DAY TO SECOND`, `INTERVAL '1 day'`: a call of `interval` with the text behind the word. */
 export function intervalLiteral(reader: TokenReader): UnresolvedExpression {
+  return { kind: 'call', name: 'interval', args: [literal(intervalText(reader), 'string')] }
+}
+/** The text behind the word. */
+export function intervalText(reader: TokenReader): string {
   reader.take()
   const parts: string[] = []
   do {
@@ -172,7 +176,7 @@ export function intervalLiteral(reader: TokenReader): UnresolvedExpression {
     if (reader.isWord(0, 'to') && unitWord.test(reader.peek(1).text))
       parts.push(reader.take().text && 'to', reader.take().text.toLowerCase())
   } while (continues(reader, parts.at(-1)!))
-  return { kind: 'call', name: 'interval', args: [literal(parts.join(' '), 'string')] }
+  return parts.join(' ')
 }
 
 /** Another number and unit may follow a unit. */

@@ -68,6 +68,7 @@ export type Relation =
   | PivotRelation
   | UnpivotRelation
   | SampleRelation
+  | WatermarkRelation
 
 export interface JoinRelation {
   readonly kind: 'join'
@@ -109,6 +110,16 @@ export interface SampleRelation extends Aliased {
   readonly input: Relation
   readonly size: { readonly fraction: number } | { readonly rows: number }
   readonly seed: bigint | undefined
+}
+
+/** The relation with an event time, a column of its own or one that is computed. */
+export interface WatermarkRelation extends Aliased {
+  readonly kind: 'watermark'
+  readonly input: Relation
+  /** With an alias where the text gives one. */
+  readonly column: E
+  /** Interval text. */
+  readonly delay: string
 }
 
 export type Statement =

@@ -1,8 +1,9 @@
-/** FROM: relations, joins, LATERAL VIEW, PIVOT, UNPIVOT, TABLESAMPLE. */
+/** FROM: relations, joins, LATERAL VIEW, PIVOT, UNPIVOT, TABLESAMPLE, WATERMARK. */
 import type { UnresolvedExpression } from '../expression.ts'
 import type { JoinType } from '../logical-plan.ts'
 import { parseArguments } from './call-parser.ts'
 import { isClauseWord, nameList, parseExpressionAt, parseNamedExpressionAt, parseQualifiedName } from './expression-parser.ts'
+import { intervalText, isInterval } from './literals.ts'
 import type { JoinRelation, Relation } from './query-ast.ts'
 import { parseQuery, startsQuery } from './query-parser.ts'
 import type { TokenReader } from './token-reader.ts'
@@ -59,7 +60,7 @@ function joinWord(reader: TokenReader): JoinType | undefined {
 
 function primary(reader: TokenReader): Relation {
   const lateral = reader.isWord(0, 'lateral') && !reader.isWord(1, 'view') && reader.takeWords('lateral')
-  let relation = sampled(reader, withAlias(reader, relationPrimary(reader, lateral)))
+  let relation = sampled(reader, withAlias(reader, watermarked(reader, relationPrimary(reader, lateral))))
   for (;;) {
     if (reader.isWord(0, 'pivot') && reader.isSymbol(1, '(')) relation = pivot(reader, relation)
     else if (reader.isWord(0, 'unpivot') && (reader.isSymbol(1, '(') || reader.isWord(1, 'include', 'exclude')))
@@ -112,7 +113,10 @@ function valuesQuery(reader: TokenReader) {
   return { kind: 'values', rows } as const
 }
 
-type Aliasable = Extract<Relation, { readonly kind: 'named' | 'query' | 'function' | 'nested' | 'pivot' | 'unpivot' | 'sample' }>
+type Aliasable = Extract<
+  Relation,
+  { readonly kind: 'named' | 'query' | 'function' | 'nested' | 'pivot' | 'unpivot' | 'sample' | 'watermark' }
+>
 
 function withAlias(reader: TokenReader, relation: Relation): Relation {
   const named = aliasAt(reader)
@@ -143,7 +147,22 @@ function sampled(reader: TokenReader, input: Relation): Relation {
     reader.expectSymbol(')')
   }
   const sample: Relation = { kind: 'sample', input, size: unit === 'rows' ? { rows: size } : { fraction: size / 100 }, seed }
-  return withAlias(reader, sample)
+  return withAlias(reader, watermarked(reader, sample))
+}
+
+/** `WATERMARK at DELAY OF INTERVAL 10 SECONDS`, `WATERMARK timestamp_seconds(s) AS at DELAY OF …`; a relation may also be called watermark. */
+function watermarked(reader: TokenReader, input: Relation): Relation {
+  const next = reader.peek(1)
+  const isClause = reader.isWord(0, 'watermark') && (next.kind === 'quoted' || (next.kind === 'word' && !isClauseWord(next.text)))
+  if (!isClause) return input
+  reader.take()
+  const value = parseExpressionAt(reader)
+  const isNamed = reader.takeWords('as') || !(reader.isWord(0, 'delay') && reader.isWord(1, 'of'))
+  const column: UnresolvedExpression = isNamed ? { kind: 'alias', input: value, name: reader.name('a name for the event time') } : value
+  reader.expectWord('delay')
+  reader.expectWord('of')
+  if (!isInterval(reader)) throw reader.unexpected('INTERVAL')
+  return { kind: 'watermark', input, column, delay: intervalText(reader) }
 }
 
 function lateralView(reader: TokenReader, input: Relation): Relation {
