@@ -118,11 +118,13 @@ async function changes(
   const { start, end } = changeFeed!
   await committedBatch(view, start)
   const batches: ColumnBatch[] = []
+  // elements of a list come and go, and never change
+  const changed = store.schema.variable?.kind === 'list' ? 'append' : 'update'
   for await (const { version, removed, updated } of readChanges(view.state, stores, store, start + 1, end + 1)) {
     const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(version - 1))
     for (const [type, rows] of [
       ['delete', removed],
-      ['update', updated],
+      [changed, updated],
     ] as const) {
       if (rows.rows.length > 0) batches.push(feedBatch(version - 1, type, rows, partitions))
     }
@@ -130,7 +132,7 @@ async function changes(
   return batches
 }
 
-function feedBatch(batchId: number, type: 'update' | 'delete', rows: KeyedBatch, partitions: Int32Array): ColumnBatch {
+function feedBatch(batchId: number, type: 'update' | 'append' | 'delete', rows: KeyedBatch, partitions: Int32Array): ColumnBatch {
   const { schema, length, columns } = withPartition(rows, partitions)
   return {
     schema: new Schema([...feedFields, ...schema.fields]),

@@ -6,7 +6,7 @@ import type { QueryProgress, SourceProgress, StateOperatorProgress } from '../qu
 import type { Sink, SinkCommit } from '../sinks/sink.ts'
 import type { Offset, Source } from '../sources/source.ts'
 import type { EventTimeStats } from '../sql/sql-batch.ts'
-import type { QueryState, StateCommit } from '../state/state-store.ts'
+import type { QueryState, StateCommit, StateStore } from '../state/state-store.ts'
 import type { EvaluationRecord } from './evaluate.ts'
 
 export interface QueryIdentity {
@@ -195,12 +195,15 @@ export class ProgressReporter {
     const { operatorId, operatorName, customMetrics } = operator
     const result = record.steps.get(operatorId)
     const stores = state ? operator.stores.map(({ name }) => state.store(operatorId, name)) : []
-    // timers are no rows of the user's state
-    const counted = stores.filter((_, i) => operator.stores[i]!.schema.variable?.kind !== 'timers')
+    // as in Spark: timers are no rows of the user's state, and a list is one, however long
+    const rowsOf = (store: StateStore, i: number) => {
+      const kind = operator.stores[i]!.schema.variable?.kind
+      return kind === 'timers' ? 0 : kind === 'list' ? store.numKeys : store.numRows
+    }
     const partitions = state?.metrics.partitions ?? 1
     return {
       operatorName,
-      numRowsTotal: counted.reduce((sum, store) => sum + store.numRows, 0),
+      numRowsTotal: stores.reduce((sum, store, i) => sum + rowsOf(store, i), 0),
       numRowsUpdated: result?.rowsUpdated ?? 0,
       allUpdatesTimeMs: Math.round(result?.updatesMs ?? 0),
       numRowsRemoved: result?.rowsRemoved ?? 0,

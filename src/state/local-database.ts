@@ -49,7 +49,7 @@ export interface LocalVersion {
 
 /** What the name of a database begins with whose place was taken. */
 const asideName = 'db-'
-const contentFormat = 1
+const contentFormat = 2
 
 const readOptions = { fillCache: true, valueEncoding: 'buffer' }
 

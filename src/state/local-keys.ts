@@ -95,6 +95,12 @@ export class LocalKeys {
   }
 }
 
+/** Whether a key begins with what `LocalKeys.prefix` gave. */
+export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefixBytes; i++) if (key[i] !== prefix[i]) return false
+  return true
+}
+
 function putWord(out: Uint8Array, at: number, word: number): void {
   out[at] = word >>> 24
   out[at + 1] = word >>> 16

@@ -11,10 +11,11 @@ import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { IdSet } from './id-set.ts'
 import type { KeptStore, StateChanges } from './kept-store.ts'
+import { KeyCount } from './key-count.ts'
 import { createKeyGroup, enterRows, forgetChanges, type KeyGroup, noteRemovedId, reserveGroup, settleChanged } from './key-group.ts'
 import { orderByGroup, sortByIdentity } from './key-order.ts'
 import { fetchRows, type LocalDatabase } from './local-database.ts'
-import { LocalKeys, prefixBytes, rowKeyBytes, timeKeyBytes } from './local-keys.ts'
+import { hasPrefix, LocalKeys, rowKeyBytes, timeKeyBytes } from './local-keys.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { loaded, statusWord } from './record-layout.ts'
 import type { RocksBatch } from './rocksdb-addon.ts'
@@ -27,6 +28,8 @@ import { TimeLists } from './time-lists.ts'
 export interface StoreCounts {
   /** Rows by key group. */
   readonly rows: readonly number[]
+  /** Keys with rows (of a list: not as many as rows). */
+  readonly keys: number
   /** The number of the next row; 1 where rows have none. */
   readonly nextRow: number
   /** The number of the next entry in the order of event times. */
@@ -69,6 +72,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
   readonly #unknown: Float64Array
   #fetchKeys: Uint8Array[] = []
   #database: LocalDatabase | null = null
+  /** Of a list, whose keys are what progress counts. */
+  #keyCount: KeyCount | null = null
   #nextRow = 1
   /** The database has no row with this number or a higher one. */
   #firstFreshRow = 1
@@ -100,6 +105,8 @@ export class LocalStateStore implements KeptStore, LocalStore {
     this.#database = database
     this.#unknown.fill(0)
     if (counts !== null) this.#unknown.set(counts.rows)
+    const counted = { keys: this.#keys, known: this.#known, read: <T>(use: () => T) => this.#read(use) }
+    this.#keyCount = this.schema.variable?.kind === 'list' ? new KeyCount(counted, counts?.keys ?? 0) : null
     this.#nextRow = this.#firstFreshRow = counts?.nextRow ?? 1
     this.#lowestTime = null
     this.#nextEntry = counts?.nextEntry ?? 1
@@ -113,6 +120,12 @@ export class LocalStateStore implements KeptStore, LocalStore {
     let rows = this.#memory.numRows
     for (const count of this.#unknown) rows += count
     return rows
+  }
+  #countKeys(): void {
+    this.#keyCount?.count(this.#memory.groups, () => this.#database!.iterate({ values: false, fillCache: true }))
+  }
+  get numKeys(): number {
+    return this.#keyCount?.value ?? this.numRows
   }
   rowsIn(group: number): number {
     return this.#unknown[group]! + this.#memory.groups[group]!.rows
@@ -414,6 +427,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
   /** The changes stay noted until they are in the database. */
   committed(version: number): void {
+    this.#countKeys()
     this.#lastWork = this.#work
     this.#work = noWork()
     this.#memory.standAt(version)
@@ -489,6 +503,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   get counts(): StoreCounts {
     return {
       rows: Array.from(this.#unknown, (_, group) => this.rowsIn(group)),
+      keys: this.numKeys,
       nextRow: this.#nextRow,
       nextEntry: this.#nextEntry,
       staleThrough: this.#staleThrough === null ? null : String(this.#staleThrough),
@@ -496,6 +511,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
 
   write(batch: RocksBatch): number {
+    this.#countKeys()
     let bytes = 0
     const times = new TimeLists()
     for (const key of this.#spentTimes) batch._del(key, noOptions)
@@ -535,6 +551,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
   }
 
   written(keepBytes: number): void {
+    this.#keyCount?.settle()
     for (const group of this.#memory.groups) forgetChanges(group)
     this.#spentTimes = []
     this.#firstFreshRow = this.#nextRow
@@ -565,9 +582,4 @@ function idsIn(entries: readonly (Uint8Array | undefined)[]): number {
   let bytes = 0
   for (let i = 1; i < entries.length; i += 2) bytes += entries[i]!.length
   return bytes / 16
-}
-
-function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefixBytes; i++) if (key[i] !== prefix[i]) return false
-  return true
 }

@@ -110,6 +110,11 @@ export class MemoryStateStore implements KeptStore {
     for (const group of this.groups) rows += group.rows
     return rows
   }
+  get numKeys(): number {
+    let keys = 0
+    for (const { chains, rows } of this.groups) keys += chains?.keys ?? rows
+    return keys
+  }
   get memoryUsedBytes(): number {
     let bytes = sortedRowsBytes(this.#sorted)
     for (const group of this.groups) bytes += groupBytes(group)

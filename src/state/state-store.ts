@@ -27,6 +27,8 @@ export interface StateStore {
   /** The version that is loaded; merge and evict work towards version + 1. */
   readonly version: number
   readonly numRows: number
+  /** How many keys have rows: as many as rows, or where a key may have several, as many as there are prefixes of 64 bits (row-id.ts). As of the last commit. */
+  readonly numKeys: number
   readonly memoryUsedBytes: number
   /** What the provider did up to the last commit since the one before, and what it takes, by Spark's names of its metrics. */
   readonly customMetrics?: Readonly<Record<string, number>>

@@ -14,6 +14,7 @@ const suites = [
   'transform-with-state-suite',
   'transform-with-state-restart',
   'transform-with-state-stores',
+  'transform-with-state-metrics',
   'dead-letters-of-state',
 ] as const
 

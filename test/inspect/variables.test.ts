@@ -93,9 +93,9 @@ test('values, lists and maps, flat or whole; times to live; timers; SQL', async 
   ])
   const feed = await read({ stateVarName: 'all', readChangeFeed: true, changeStartBatchId: '0' })
   expect(feed.map(({ change_type, list_element }) => [change_type, list_element.value])).toEqual([
-    ['update', 1],
-    ['update', 3],
-    ['update', 7],
+    ['append', 1],
+    ['append', 3],
+    ['append', 7],
   ])
   for (const options of [{}, { stateVarName: 'none' }] as Untyped[]) {
     const code = 'stateVarName' in options ? 'STDS_INVALID_OPTION_VALUE.WITH_MESSAGE' : 'STDS_REQUIRED_OPTION_UNSPECIFIED'

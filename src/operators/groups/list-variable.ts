@@ -52,9 +52,10 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
   put(values: readonly unknown[]): void {
     const list = this.#list('put')
     const added = this.#elements('put', values)
+    // what it takes the place of in this batch is never written
+    this.#session.rowsUpdated += added.length - list.added.length
     list.isCleared = true
     list.added = added
-    this.#session.rowsUpdated += added.length
   }
   appendValue(value: unknown): void {
     this.#list('appendValue').added.push(...this.#elements('appendValue', [value]))
