@@ -4,6 +4,7 @@ import type { Files } from '../base/files.ts'
 import type { Row, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import { parseDdl } from '../plan/schema-text.ts'
+import { cleanLog } from './clean-log.ts'
 import { checkpointPath, logFolder } from './log-files.ts'
 import { retentionMsOf } from './table-properties.ts'
 import type { TableState } from './table-state.ts'
@@ -22,7 +23,10 @@ const checkpointSchema = parseDdl(
   ].join(', '),
 )
 
-/** Writes the state as it stands, and then the hint where it is. What was there already is left. */
+/** Tag of `_last_checkpoint`: the metaData of the checkpoint, for who can't read Parquet at the moment. */
+export const metadataTag = 'millrace.metaData'
+
+/** Writes the state as it stands, then the hint where it is, and cleans the log. What was there already is left. */
 export async function writeCheckpoint(files: Files, state: TableState, writeRows: WriteRows, nowMs: number): Promise<void> {
   const path = checkpointPath(state.table, state.version)
   if (await files.stat(path)) return
@@ -40,8 +44,15 @@ export async function writeCheckpoint(files: Files, state: TableState, writeRows
   if (!(await files.move(from, path))) return files.delete(from)
   await files.replace(
     join(logFolder(state.table), '_last_checkpoint'),
-    JSON.stringify({ version: state.version, size: rows.length, sizeInBytes: written!.sizeBytes, numOfAddFiles: state.active.size }),
+    JSON.stringify({
+      version: state.version,
+      size: rows.length,
+      sizeInBytes: written!.sizeBytes,
+      numOfAddFiles: state.active.size,
+      tags: { [metadataTag]: JSON.stringify(state.metadata) },
+    }),
   )
+  await cleanLog(files, { table: state.table, metadata: state.metadata! }, nowMs)
 }
 
 function rowsOf(state: TableState, nowMs: number): Row[] {

@@ -158,7 +158,9 @@ export class DeltaSource implements Source {
   async #newestVersion(): Promise<number> {
     let version = Math.max(this.#table.version, this.#latest === null ? 0 : this.#latest.reservoirVersion - 1)
     while ((await this.#files.stat(commitPath(this.#options.table, version + 1))) !== undefined) version++
-    return version
+    if ((await this.#files.stat(commitPath(this.#options.table, version))) !== undefined) return version
+    // the log was cleaned while nobody looked: what comes next is behind a gap, which the read of it tells
+    return Math.max(version, (await listLog(this.#files, this.#options.table))?.commits.at(-1)?.version ?? version)
   }
 
   #checkTable({ reservoirId }: DeltaOffset): void {

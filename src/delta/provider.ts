@@ -6,6 +6,7 @@ import type { Schema } from '../data/schema.ts'
 import type { SourceProvider } from '../sources/provider.ts'
 import type { Action, Metadata } from './actions.ts'
 import { changedRows, readChanges, withChangeFields } from './change-feed.ts'
+import { metadataTag } from './checkpoint.ts'
 import { DeltaSource, openTable } from './delta-source.ts'
 import { logFolder } from './log-files.ts'
 import { checkReadable } from './protocol.ts'
@@ -77,6 +78,8 @@ function columnsInCommits(table: string): Schema {
     const metadata = metadataIn(readFileSync(join(folder, name), 'utf8'))
     if (metadata) return tableSchema(table, metadata).schema
   }
+  const checkpointed = commits.length === 0 ? undefined : metadataOfCheckpoint(folder)
+  if (checkpointed) return tableSchema(table, checkpointed).schema
   if (commits.length === 0) {
     throw new InvalidQueryError('DELTA_TABLE_NOT_FOUND', {
       what: `${table} is not a Delta table: it has no _delta_log with a commit in it`,
@@ -87,6 +90,17 @@ function columnsInCommits(table: string): Schema {
     what: `the commits that the log of ${table} still has do not say its columns, which stand in a checkpoint`,
     todo: "read them first: readStream.format('delta').schema((await engine.read.format('delta').load(path)).schema).load(path)",
   })
+}
+/** Of the newest checkpoint, where Millrace wrote it. No commit that is there says others. */
+function metadataOfCheckpoint(folder: string): Metadata | undefined {
+  try {
+    const { tags } = JSON.parse(readFileSync(join(folder, '_last_checkpoint'), 'utf8')) as {
+      readonly tags?: Readonly<Record<string, string>>
+    }
+    return tags?.[metadataTag] === undefined ? undefined : (JSON.parse(tags[metadataTag]) as Metadata)
+  } catch {
+    return undefined
+  }
 }
 function metadataIn(commit: string): Metadata | undefined {
   for (const line of commit.split('\n')) {

@@ -17,6 +17,7 @@ const properties: Readonly<Record<string, { readonly fits: (value: string) => bo
   'delta.targetFileSize': { fits: (value) => (bytesOf(value) ?? 0) > 0, form: 'a size such as 128m' },
   'delta.deletedFileRetentionDuration': { fits: duration, form: 'a duration such as interval 7 days' },
   'delta.logRetentionDuration': { fits: duration, form: 'a duration such as interval 30 days' },
+  'delta.enableExpiredLogCleanup': { fits: flag, form: 'true or false' },
   'delta.isolationLevel': {
     fits: (value) => value === 'Serializable' || value === 'WriteSerializable',
     form: 'Serializable or WriteSerializable',
@@ -50,6 +51,15 @@ export function propertiesIn(owner: string, given: Readonly<Record<string, strin
 /** The options without properties. */
 export function optionsWithoutProperties(owner: string, given: Readonly<Record<string, string>>, known: readonly string[]): Options {
   return new Options(owner, Object.fromEntries(Object.entries(given).filter(([name]) => !name.toLowerCase().startsWith('delta.'))), known)
+}
+
+/** How long versions can be read: `delta.logRetentionDuration`, 30 days by default; null where the log is never cleaned. */
+export function logRetentionMsOf({ configuration }: Metadata): number | null {
+  if (configuration?.['delta.enableExpiredLogCleanup']?.toLowerCase() === 'false') return null
+  const given = configuration?.['delta.logRetentionDuration']
+  if (given === undefined) return 30 * 24 * 3_600_000
+  // what can't be read is no reason to remove anything
+  return durationMsOf(given.replace(/^interval\s+/i, '')) ?? null
 }
 
 const weekMs = 7 * 24 * 3_600_000

@@ -33,7 +33,11 @@ export class TableState {
     if (!this.#isLoaded || this.version < 0) return this.#load()
     for (;;) {
       const path = commitPath(this.table, this.version + 1)
-      if ((await this.#files.stat(path)) === undefined) return
+      if ((await this.#files.stat(path)) === undefined) {
+        // the log is cleaned from its beginning: where the newest known commit is there, there is none after it
+        if ((await this.#files.stat(commitPath(this.table, this.version))) === undefined) await this.#load()
+        return
+      }
       this.apply(await readCommit(this.#files, this.table, path))
     }
   }
@@ -52,8 +56,9 @@ export class TableState {
       throw error
     })
     this.#isLoaded = true
+    for (const known of [this.active, this.removed, this.transactions, this.domains]) known.clear()
+    this.version = snapshot?.version ?? -1
     if (snapshot === null) return
-    this.version = snapshot.version
     this.protocol = snapshot.protocol
     this.metadata = snapshot.metadata
     for (const add of snapshot.files) this.active.set(this.#key(add), add)

@@ -1,5 +1,6 @@
 // Scenarios into Delta tables, whose log says which batches they have.
 import type { Row, StreamingQuery } from 'millrace'
+import { cleanLog } from '../../src/delta/clean-log.ts'
 import { DeltaTable } from '../../src/delta/index.ts'
 import { TableState } from '../../src/delta/table-state.ts'
 import type { Input, Place, Scenario } from './scenarios.ts'
@@ -45,6 +46,32 @@ export const deltaScenarios = ({
         .options(options)
         .start(out(place)),
     )
+  /** Merges each batch by its key, and does something after it. */
+  const mergeInto = (
+    place: Place,
+    properties: Record<string, string>,
+    after: (table: DeltaTable, batchId: bigint) => Promise<void>,
+  ): Promise<void> =>
+    untilDone(
+      perKey(place, true)
+        .writeStream.outputMode('update')
+        .trigger(availableNow)
+        .option('checkpointLocation', checkpoint(place))
+        .foreachBatch(async (rows: any, batchId: bigint) => {
+          await rows.limit(0).write.format('delta').mode('ignore').options(properties).save(out(place))
+          const table = DeltaTable.forPath(place.engine, out(place))
+          await table
+            .alias('t')
+            .merge(rows.alias('s'), `t.${keyOf(place)} <=> s.${keyOf(place)}`)
+            .whenMatchedUpdateAll()
+            .whenNotMatchedInsertAll()
+            .option('txnAppId', 'merges')
+            .option('txnVersion', batchId)
+            .execute()
+          await after(table, batchId)
+        })
+        .start(),
+    )
   const output = async (place: Place): Promise<Row[]> => {
     if ((await newestDeltaBatch(place, out(place))) < 0) return []
     return (await place.engine.read.format('delta').load(out(place))).collect()
@@ -83,26 +110,24 @@ export const deltaScenarios = ({
       intoFiles: false,
       intoDelta: true,
       run: (place) =>
-        untilDone(
-          perKey(place, true)
-            .writeStream.outputMode('update')
-            .trigger(availableNow)
-            .option('checkpointLocation', checkpoint(place))
-            .foreachBatch(async (rows: any, batchId: bigint) => {
-              await rows.limit(0).write.format('delta').mode('ignore').save(out(place))
-              const table = DeltaTable.forPath(place.engine, out(place))
-              await table
-                .alias('t')
-                .merge(rows.alias('s'), `t.${keyOf(place)} <=> s.${keyOf(place)}`)
-                .whenMatchedUpdateAll()
-                .whenNotMatchedInsertAll()
-                .option('txnAppId', 'merges')
-                .option('txnVersion', batchId)
-                .execute()
-              if (batchId % 2n === 1n) await table.optimize().executeCompaction()
-            })
-            .start(),
-        ),
+        mergeInto(place, {}, async (table, batchId) => {
+          if (batchId % 2n === 1n) await table.optimize().executeCompaction()
+        }),
+      output,
+      expected: (place) => perKey(place, false).collect(),
+    },
+    {
+      name: 'merges in foreachBatch, with checkpoints of the log and its cleaning between them, into delta',
+      input: fiveFiles,
+      intoFiles: false,
+      intoDelta: true,
+      run: (place) =>
+        mergeInto(place, { 'delta.checkpointInterval': '2', 'delta.logRetentionDuration': 'interval 1 days' }, async () => {
+          const state = new TableState(place.files, out(place))
+          await state.refresh()
+          // as if all commits were of days ago
+          await cleanLog(place.files, { table: out(place), metadata: state.metadata! }, Date.now() + 3 * 24 * 3_600_000)
+        }),
       output,
       expected: (place) => perKey(place, false).collect(),
     },
