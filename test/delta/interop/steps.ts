@@ -1,4 +1,5 @@
 /** What is tried beside every other reader and writer of the format. */
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Engine, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
@@ -13,6 +14,15 @@ export async function readByOther(other: string, engine: Engine, jobs: Jobs, fol
   }
   const path = join(folder, 'streamed')
   same(`${other} reads an older version`, await jobs.do('read', { path, version: 10 }), await rowsOf(engine, path, { versionAsOf: '10' }))
+  const cleaned = join(folder, 'cleaned')
+  const commits = (await readdir(join(cleaned, '_delta_log'))).filter((name) => name.endsWith('.json')).sort()
+  const kept = [4, 5, 6, 7, 8].map((version) => `${String(version).padStart(20, '0')}.json`)
+  same('its log was cleaned', commits, kept)
+  same(
+    `${other} reads one of its older versions`,
+    await jobs.do('read', { path: cleaned, version: 5 }),
+    await rowsOf(engine, cleaned, { versionAsOf: '5' }),
+  )
 }
 
 /** A table of the other's, read and changed by Millrace. `gone` and `changed` are ids that it has. */

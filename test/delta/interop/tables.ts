@@ -1,4 +1,5 @@
 /** Tables that show all that Millrace writes into Delta tables, for other engines to read. */
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { col, type Engine, MemoryStream, sum, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
@@ -136,8 +137,22 @@ export async function makeTables(engine: Engine, folder: string): Promise<MadeTa
   await DeltaTable.forPath(engine, path('compacted')).optimize().executeCompaction()
   await DeltaTable.forPath(engine, path('compacted')).vacuum(0, { retentionDurationCheck: false })
 
+  // of which the first commits have gone with the cleaning of the log
+  const cleaned = { 'delta.checkpointInterval': 2, 'delta.logRetentionDuration': 'interval 1 days' }
+  for (let i = 0; i < 9; i++) {
+    const daysAgo = new Date(Date.now() - 3 * 24 * 3_600_000)
+    for (let old = 0; i === 8 && old < 6; old++)
+      await utimes(join(path('cleaned'), '_delta_log', `${String(old).padStart(20, '0')}.json`), daysAgo, daysAgo)
+    await engine
+      .range(i * 10, i * 10 + 10)
+      .write.format('delta')
+      .mode('append')
+      .options(i === 0 ? cleaned : {})
+      .save(path('cleaned'))
+  }
+
   return [
-    ...['types', 'local-times', 'partitions', 'streamed', 'complete', 'compacted'].map((name) => ({ name, path: path(name) })),
+    ...['types', 'local-times', 'partitions', 'streamed', 'complete', 'compacted', 'cleaned'].map((name) => ({ name, path: path(name) })),
     ...['upserted', 'changed'].map((name) => ({ name, path: path(name), feed: true as const })),
   ]
 }
