@@ -22,7 +22,16 @@ export function withOption(options: Options, name: string, value: OptionValue): 
 export function withOptions(options: Options, more: Readonly<Record<string, OptionValue>>): Options {
   return Object.entries(more).reduce((all, [name, value]) => withOption(all, name, value), options)
 }
+/** The path that a call was given, or that of the options. PATH_GIVEN_TWICE where there are both: one of them would be passed over. */
+export function pathOf<P>(call: string, path: P | undefined, options: Options): P | string | undefined {
+  const option = optionOf(options, 'path')
+  if (path === undefined || option === undefined) return path ?? option
+  throw new InvalidQueryError('PATH_GIVEN_TWICE', {
+    what: `${call} was given the path ${JSON.stringify(path)}, and the option path is ${JSON.stringify(option)}`,
+    todo: `remove the option path, or call ${call} without the parameter`,
+  })
+}
 /** An option by its name in any case. */
-export function optionOf(options: Options, name: string): string | undefined {
+function optionOf(options: Options, name: string): string | undefined {
   return Object.entries(options).find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1]
 }

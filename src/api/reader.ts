@@ -6,7 +6,7 @@ import { parseName } from '../plan/resolve.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { dataFrameOf, streamFrameOf } from './data-frame.ts'
 import type { DataFrame, StreamFrame } from './frame-types.ts'
-import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
+import { type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
 import type { ColumnsOf, StandardSchema } from './standard-schema.ts'
 import { type Fields, type SchemaInput, type SchemaJson, schemaOf } from './types.ts'
 import { relationNamed } from './views.ts'
@@ -151,7 +151,7 @@ class BatchReader extends Reader<BatchReader> {
   load(path?: Path): unknown {
     const { format, schema, options } = this.settings
     const engine = this.engine
-    const given = path ?? optionOf(options, 'path')
+    const given = pathOf('load()', path, options)
     if (stateFormats.has(format.toLowerCase())) return this.#state(given === undefined ? [] : pathsOf(given))
     const paths = given === undefined && !engine.readsPaths(format) ? [] : pathsOf(given)
     const frame = (known: Schema) => dataFrameOf(engine, batchScan({ format, options, paths, schema: known }))
@@ -225,7 +225,7 @@ class StreamReader extends Reader<StreamReader> {
   }
   load(path?: string): StreamFrame<any> {
     const { format, schema, name } = this.settings
-    const given = path ?? optionOf(this.settings.options, 'path')
+    const given = pathOf('load()', path, this.settings.options)
     const options = given === undefined ? this.settings.options : withOption(this.settings.options, 'path', absolute(given))
     const known = this.engine.streamSchema(format, schema, options)
     return streamFrameOf(this.engine, streamScan({ format, options, schema: known, ...(name === undefined ? {} : { name }) }))

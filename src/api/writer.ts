@@ -22,7 +22,7 @@ import type {
   WriteBatch,
 } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import { type Options, type OptionValue, optionOf, withOption, withOptions } from './options.ts'
+import { type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
 import { outputSpecs, sideOutputSpecs } from './output-writer.ts'
 import type { DeadLetterOptions } from './side-output-types.ts'
 import { triggerOf } from './trigger.ts'
@@ -67,7 +67,7 @@ export class BatchWriter {
   }
   async save(path?: string): Promise<void> {
     const { format, mode, options, partitionBy } = this.#settings
-    const target = path ?? optionOf(options, 'path')
+    const target = pathOf('save()', path, options)
     await this.#engine.writeBatch({ plan: this.#plan, format, mode, options, partitionBy, ...(target && { path: target }) })
   }
   parquet(path: string): Promise<void> {
@@ -224,6 +224,7 @@ export class QueryWriter {
   /** Where the rows go, as the engine gets it. */
   sink(path?: string): Pick<StartQuery, 'format' | 'options' | 'partitionBy' | 'instance'> {
     const { foreachBatch, foreach, outputs, options, format, partitionBy } = this.#settings
+    pathOf('start()', path, options)
     const instance: ForeachBatchInstance | ForeachInstance | OutputsInstance | undefined =
       (foreachBatch && {
         kind: 'foreach-batch',

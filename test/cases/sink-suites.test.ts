@@ -201,6 +201,23 @@ test('SPARK-20460 Check name duplication in schema', async () => {
   }
 })
 
+test('SPARK-32516: a path option and a path parameter, of readers and writers', async () => {
+  const twice = expect.objectContaining({ code: 'PATH_GIVEN_TWICE' })
+  const fields = { value: t.int() }
+  const reader = () => engine().readStream.schema(fields).option('PATH', 'tmp1')
+  for (const read of [() => reader().parquet('tmp2'), () => reader().parquet(''), () => reader().format('parquet').load('tmp2')])
+    expect(read).toThrow(twice)
+  expect(() => engine().read.schema(fields).option('path', 'tmp1').json(['tmp2'])).toThrow(twice)
+  const stream = new MemoryStream(engine(), fields).toDF()
+  for (const path of ['tmp2', ''])
+    await expect(stream.writeStream.format('parquet').option('path', 'tmp1').start(path)).rejects.toEqual(twice)
+  await expect(engine().range(3).write.option('path', 'tmp1').json('tmp2')).rejects.toEqual(twice)
+  // the last of several options counts, whatever the case of its name
+  expect(() => engine().readStream.schema(fields).option('paTh', '1').option('PATH', '2').json('3')).toThrow(
+    /"3", and the option path is "2"/,
+  )
+})
+
 test('partition columns that are not there, and all columns as partition columns', async () => {
   await using folder = await tempFolder()
   const input = seconds(engine()).toDF()
