@@ -6,7 +6,12 @@ import type { Select } from './select-sql.ts'
 /** The rows, which are run once and read twice: by the metrics and by what comes above. */
 export function observedRows(plan: Observe, needed: Needed, c: Compilation): Select {
   const expressions = plan.metrics.map(({ expression }) => expression)
-  const { node, positions } = fragmentOf(plan.input, readBy(expressions, needed), c.boundary)
+  const origin = c.boundary.origins?.of(plan.input)
+  const read = new Set([...readBy(expressions, needed), ...(origin?.columns.values() ?? [])])
+  const rows = fragmentOf(origin?.plan ?? plan.input, read, c.boundary)
+  const { node } = rows
+  const positions = rows.positions.slice(0, plan.schema.fields.length)
+  const places = origin && new Map([...origin.columns].map(([name, index]) => [name, rows.positions[index]!]))
   const ofNode: Boundary = (inner, _needed, own) => (inner === plan.input ? readInput(own, node, positions) : undefined)
   const metricsNode = (metrics: Observe['metrics']) => {
     const schema = new Schema(metrics.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable })))
@@ -17,7 +22,16 @@ export function observedRows(plan: Observe, needed: Needed, c: Compilation): Sel
   const each = plan.metrics.map((metric) => ({ name: metric.name, metric: metricsNode([metric]) }))
   return readInput(
     c,
-    { kind: 'observe', input: node, metrics, each, name: plan.name, schema: node.schema, observed: plan.observed ?? null },
+    {
+      kind: 'observe',
+      input: node,
+      metrics,
+      each,
+      name: plan.name,
+      schema: node.schema,
+      observed: plan.observed ?? null,
+      ...(origin && places && { origin: { source: origin.source, columns: places } }),
+    },
     positions,
   )
 }

@@ -121,6 +121,7 @@ export interface ObserveStep {
   /** Each of them for itself, by its name: for a batch in which one has no value. */
   readonly each: readonly { readonly name: string; readonly metric: PhysicalNode }[]
   readonly observed: Observed | null
+  readonly origin?: RowsOrigin
 }
 
 /** Passes its input on unchanged and measures the event times in it: min, max, avg, count. */

@@ -177,8 +177,9 @@ class StreamPlanner {
     this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
     this.#origins = new Origins((scan) => {
-      const [columns, numbered] = [originColumns(scan.format), scan.instance === undefined && tellsRecords(scan.format)]
-      return columns.length === 0 && !numbered ? null : { source: this.#sources.get(scan.token)!.planned.name, columns, numbered }
+      if (!keepsDeadLetters) return null
+      const numbered = scan.instance === undefined && tellsRecords(scan.format)
+      return { source: this.#sources.get(scan.token)!.planned.name, columns: originColumns(scan.format), numbered }
     })
     const boundary: Boundary = (...node) => this.#read(...node)
     this.#boundary = Object.assign(boundary, { origins: this.#origins, keepsLetters: keepsDeadLetters })

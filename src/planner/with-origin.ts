@@ -88,7 +88,7 @@ export class Origins {
     )
     const { fields } = plan.schema
     const at = [...columns.map(([, index]) => index), ...(numbered ? [fields.length] : [])]
-    if (at.length === 0) return null
+    if (at.length === 0) return { plan, source, columns: new Map() }
     const scan: StreamScan = numbered ? { ...plan, schema: new Schema([...fields, { name: '', type: 'long', nullable: false }]) } : plan
     const names = [...columns.map(([name]) => name), ...(numbered ? [rowColumn] : [])]
     return behind(scan, fields.length, { plan: scan, source, columns: new Map(names.map((name, i) => [name, at[i]!])) })

@@ -113,7 +113,7 @@ export class Evaluation {
     const { deadLetters, sql } = this.#context
     const origin = this.#originOf(node)
     const place = placeOf(node)
-    if (place || origin) this.#places.set(relation, { at: 'rows between', ...place, origin })
+    if (place || origin) this.#places.set(relation, { at: 'rows between', ...this.#places.get(relation), ...place, origin })
     // where dead letters are kept a source has run
     const hasRun = node.kind === 'event-time' || (node.kind === 'source' && deadLetters !== undefined)
     return (this.#readers.get(node) ?? 0) > 1 && !hasRun ? sql.materialize(relation) : relation

@@ -87,6 +87,15 @@ const known: readonly Known[] = [
   },
   { pattern: /Out of Range Error: ([\s\S]*)/, error: ([, what], _text, cause) => overflow(firstLine(what!), cause) },
   {
+    pattern: /could not read content of file '([\s\S]*)' as valid UTF-8/,
+    error: ([, file], _text, cause) =>
+      new UnavailableError('FAILED_READ_FILE', {
+        what: `${file} holds bytes that are no UTF-8 text`,
+        todo: 'convert the file to UTF-8, read it with format binaryFile, or leave it out with ignoreCorruptFiles',
+        cause,
+      }),
+  },
+  {
     pattern: /IO Error: ([\s\S]*)/,
     error: ([, what], _text, cause) =>
       new UnavailableError('FAILED_READ_FILE', {

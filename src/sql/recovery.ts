@@ -49,8 +49,8 @@ export class Recovery {
     return scan.over !== undefined && isUnreadable(error)
   }
 
-  /** Changes the relation, which is a scan, so that it can be read. Rejects where it can't (FAILFAST). */
-  async recover(relation: SqlRelation, scan: FileScan, source: string | null, error: MillraceError): Promise<Recovered> {
+  /** Changes the relation, which is a scan, so that it can be read; null where it is not its files that fail. Rejects where it can't be read (FAILFAST). */
+  async recover(relation: SqlRelation, scan: FileScan, source: string | null, error: MillraceError): Promise<Recovered | null> {
     if (error.code === 'MALFORMED_RECORD_IN_PARSING') {
       try {
         return await this.mend(relation, scan)
@@ -61,6 +61,8 @@ export class Recovery {
     }
     const readable: InputFile[] = []
     for (const file of scan.files) if (await this.#isReadable(scan, file)) readable.push(file)
+    // a value that a file's column can't be cast to is told in the same words as one that an expression can't cast
+    if (readable.length === scan.files.length) return null
     relation.form = { kind: 'files', scan: await scan.over!(readable), source }
     const unreadable = scan.files.filter((file) => !readable.includes(file)).map((file) => file.path)
     return { counts: { ...none, ignoredFiles: unreadable.length }, unreadable }
@@ -153,8 +155,11 @@ export class Recovery {
   }
 }
 
+/** Of a file whose column is of another type than the schema says, a value that does not fit. */
+const wrongColumn = /when casting from source column/
 function isUnreadable(error: unknown): boolean {
-  return error instanceof MillraceError && /^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code)
+  if (!(error instanceof MillraceError)) return false
+  return /^(FAILED_READ_FILE|FILE_NOT_EXIST)/.test(error.code) || (error.code === 'CAST_INVALID_INPUT' && wrongColumn.test(error.what))
 }
 
 function columnsOf(schema: Schema): string {

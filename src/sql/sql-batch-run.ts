@@ -436,6 +436,7 @@ export class SqlBatchRun implements SqlBatch {
           const { form } = used
           if (form.kind !== 'files' || !Recovery.helps(error, form.scan)) continue
           const recovered = await this.#recovery.recover(used, form.scan, form.source, error as MillraceError)
+          if (recovered === null) continue
           const own = form.source === null ? undefined : this.#sources.get(form.source)?.find((each) => each.relation === used)
           if (own) noteRecovered(own, recovered)
           again = true
