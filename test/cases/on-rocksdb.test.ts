@@ -16,6 +16,7 @@ const suites = [
   'transform-with-state-stores',
   'transform-with-state-metrics',
   'dead-letters-of-state',
+  'dead-letters-origin',
 ] as const
 
 const isThere = providers.includes('rocksdb')
