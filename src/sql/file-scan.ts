@@ -66,6 +66,14 @@ function withLetters(scan: FileScan): FileScan {
   }
 }
 
+/** Which records DROPMALFORMED leaves out depends on the columns that are read. */
+export function columnsJudged(
+  columns: ReadonlySet<number> | undefined,
+  options: Readonly<Record<string, string>>,
+): FieldsNeeded | undefined {
+  return columns && new FormatOptions(options).text('mode')?.toUpperCase() === 'DROPMALFORMED' ? { columns, fields: [] } : undefined
+}
+
 async function readFormat(format: ReadFormat, request: ReadRequest): Promise<FileScan> {
   switch (format) {
     case 'json':

@@ -12,12 +12,12 @@ import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-rows.ts'
-import { scanFiles, scanSource } from './file-scan.ts'
+import { columnsJudged, scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
-import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
+import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
-import type { FieldsNeeded, FileScan } from './read-request.ts'
+import type { FileScan } from './read-request.ts'
 import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
@@ -546,11 +546,6 @@ export class SqlBatchRun implements SqlBatch {
 
 /** So often a statement that draws random numbers is searched in vain before it is nobody's fault that it fails. */
 const fruitlessSearches = 20
-
-/** Which records DROPMALFORMED leaves out depends on the columns that are read. */
-function columnsJudged(columns: ReadonlySet<number> | undefined, options: Readonly<Record<string, string>>): FieldsNeeded | undefined {
-  return columns && new FormatOptions(options).text('mode')?.toUpperCase() === 'DROPMALFORMED' ? { columns, fields: [] } : undefined
-}
 
 function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))
