@@ -32,11 +32,11 @@ const frame = () => engine.createDataFrame([{ id: 1, name: 'ann' }], { id: t.int
 
 test('a sink that is no files gets the rows, the mode and the options, with a path or without', async () => {
   await frame().write.format('Shelf').mode('append').option('colour', 'red').save()
-  await frame().write.format('shelf').mode('overwrite').option('Path', 'here').save('there')
+  await frame().write.format('shelf').mode('overwrite').option('colour', 'blue').save('there')
   const rows = [[{ id: 1, name: 'ann' }], [{ name: 'ann' }]]
   expect(written).toEqual([
     { mode: 'append', options: { colour: 'red' }, partitionBy: [], rows },
-    { mode: 'overwrite', options: { path: 'there' }, partitionBy: [], rows },
+    { mode: 'overwrite', options: { colour: 'blue', path: 'there' }, partitionBy: [], rows },
   ])
 })
 
