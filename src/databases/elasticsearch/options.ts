@@ -4,7 +4,7 @@ import type { Schema } from '../../data/schema.ts'
 import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../../sinks/delete-column.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
-import { readPem } from '../pem.ts'
+import { readPems } from '../pem.ts'
 import type { SearchConnection } from './http.ts'
 import { type IndexName, parseIndexName } from './index-name.ts'
 
@@ -133,13 +133,7 @@ function connectionOf(options: Options): SearchConnection {
   const user = username ?? decodeURIComponent(own.username)
   const basic = `${user}:${password ?? decodeURIComponent(own.password)}`
   const plain = urls.map((url) => new URL(`${url.protocol}//${url.host}${url.pathname}`))
-  const files = ['ca', 'cert', 'key'] as const
-  const tls = Object.fromEntries(
-    files.flatMap((name) => {
-      const path = options.text(`tls.${name}`)
-      return path === undefined ? [] : [[name, readPem(`tls.${name}`, path)]]
-    }),
-  )
+  const tls = readPems((name) => options.text(name), { ca: 'tls.ca', cert: 'tls.cert', key: 'tls.key' })
   return {
     urls: plain,
     authorization: apiKey !== undefined ? `ApiKey ${apiKey}` : user === '' ? undefined : `Basic ${Buffer.from(basic).toString('base64')}`,

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'mysql2/promise'
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { Options } from '../../base/options.ts'
 import { parseServerUrl } from '../connection-url.ts'
-import { readPem } from '../pem.ts'
+import { readPems, sslFiles } from '../pem.ts'
 
 export interface MySqlConnection {
   readonly client: ConnectionOptions
@@ -94,16 +94,9 @@ function tlsOf(options: Options, host: string): ConnectionOptions['ssl'] {
       todo: 'give the host by its name; or ssl = verify-ca, which looks at the authority only',
     })
   }
-  const file = (name: string) => {
-    const path = options.text(name)
-    return path === undefined ? undefined : readPem(name, path)
-  }
-  const [ca, cert, key] = [file('sslRootCert'), file('sslCert'), file('sslKey')]
   return {
     rejectUnauthorized: mode !== 'require',
     verifyIdentity,
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
+    ...readPems((name) => options.text(name), sslFiles),
   }
 }

@@ -3,7 +3,7 @@ import type { ClientConfig } from 'pg'
 import { InvalidQueryError } from '../../base/errors.ts'
 import type { Options } from '../../base/options.ts'
 import { parseServerUrl } from '../connection-url.ts'
-import { readPem } from '../pem.ts'
+import { readPems, sslFiles } from '../pem.ts'
 
 /** How a server is reached. */
 export interface PostgresConnection {
@@ -95,17 +95,10 @@ function tlsOf(text: (name: string) => string | undefined): TlsOptions | false {
     })
   }
   if (mode === 'disable') return false
-  const file = (name: string) => {
-    const path = text(name)
-    return path === undefined ? undefined : readPem(name, path)
-  }
-  const [ca, cert, key] = [file('sslRootCert'), file('sslCert'), file('sslKey')]
   return {
     rejectUnauthorized: mode !== 'require',
     // the certificate's name is looked at by verify-full only
     ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
+    ...readPems(text, sslFiles),
   }
 }

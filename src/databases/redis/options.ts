@@ -4,7 +4,7 @@ import type { Schema } from '../../data/schema.ts'
 import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../../sinks/delete-column.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
-import { readPem } from '../pem.ts'
+import { readPems } from '../pem.ts'
 
 /** What a row becomes: a hash of its own, a string (its one value, or its JSON), or an entry of a stream. */
 export type Structure = 'hash' | 'string' | 'json' | 'stream'
@@ -171,13 +171,7 @@ function connectionOf(options: Options, cluster: boolean): RedisConnection {
       todo: 'give one such as redis://user:password@host:6379/0, or rediss:// for TLS',
     })
   }
-  const files = ['ca', 'cert', 'key'] as const
-  const tls = Object.fromEntries(
-    files.flatMap((name) => {
-      const path = options.text(`tls.${name}`)
-      return path === undefined ? [] : [[name, readPem(`tls.${name}`, path)]]
-    }),
-  )
+  const tls = readPems((name) => options.text(name), { ca: 'tls.ca', cert: 'tls.cert', key: 'tls.key' })
   const [username, password] = [options.text('username'), options.text('password')]
   const database = options.wholeNumber('database', 0)
   return {

@@ -96,8 +96,9 @@ export class RedisSink implements Sink {
       if (sending.length >= piecesInFlight) await sending.shift()
     }
     for await (const columns of rows.chunks()) {
+      const cellsOf = rowCells(columns, this.#options)
       for (let row = 0; row < columns.length; row++) {
-        const found = rowCells(columns, row, this.#options)
+        const found = cellsOf(row)
         if ('nullKey' in found) {
           const message = `the column ${found.nullKey} of its key is null`
           if (!keepsDeadLetters) throw rowRefused(message, rowText(columns, row), batchId)
@@ -135,8 +136,9 @@ export class RedisSink implements Sink {
     const kinds = new Map(named.flatMap((key, i) => (i % 2 === 0 ? [[key, named[i + 1]!] as const] : [])))
     const letters: RefusedRecord[] = []
     for await (const columns of rows.chunks()) {
+      const cellsOf = rowCells(columns, this.#options)
       for (let row = 0; row < columns.length; row++) {
-        const found = rowCells(columns, row, this.#options)
+        const found = cellsOf(row)
         const kind = 'key' in found ? kinds.get(found.key) : undefined
         if (kind !== undefined && 'key' in found) letters.push(letter(`the key ${found.key} holds a ${kind}`, rowText(columns, row)))
       }

@@ -11,21 +11,21 @@ export interface RowCells {
   readonly cells: readonly Argument[]
 }
 
-/** Row `row` of a batch; the name of the column where one of its key is null. */
+/** Of each row of a batch what the script takes; the name of the column where one of its key is null. */
 export function rowCells(
   batch: ColumnBatch,
-  row: number,
   { structure, prefix, keyColumns, valueColumns, deletes }: RedisSinkOptions,
-): RowCells | { readonly nullKey: string } {
-  if (structure === 'stream') return { key: prefix, cells: valueColumns.map((at) => cellOf(batch, at, row)) }
-  const key = keyText(batch, keyColumns, row)
-  if (typeof key !== 'string') return key
-  if (deletes !== null && deletionsOf(batch, deletes)(row)) {
-    return { key: `${prefix}${key}`, cells: structure === 'json' ? ['!'] : valueColumns.map(() => '!') }
+): (row: number) => RowCells | { readonly nullKey: string } {
+  if (structure === 'stream') return (row) => ({ key: prefix, cells: valueColumns.map((at) => cellOf(batch, at, row)) })
+  const stored = storedColumns(batch, deletes)
+  const isDeletion = deletionsOf(batch, deletes)
+  const gone = structure === 'json' ? ['!'] : valueColumns.map(() => '!')
+  const cells = (row: number) => (structure === 'json' ? [`+${rowText(stored, row)}`] : valueColumns.map((at) => cellOf(batch, at, row)))
+  return (row) => {
+    const key = keyText(batch, keyColumns, row)
+    if (typeof key !== 'string') return key
+    return { key: `${prefix}${key}`, cells: isDeletion(row) ? gone : cells(row) }
   }
-  const cells =
-    structure === 'json' ? [`+${rowText(storedColumns(batch, deletes), row)}`] : valueColumns.map((at) => cellOf(batch, at, row))
-  return { key: `${prefix}${key}`, cells }
 }
 
 function cellOf(batch: ColumnBatch, column: number, row: number): Argument {
