@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { count, expr, MemoryStream, type QueryProgress, type Row, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
+import { account } from './letters-kit.ts'
 
 const engine = useEngine({ print: () => {} })
 let folder = ''
@@ -20,13 +21,6 @@ const texts = (...values: (string | null)[]) => {
 }
 const text = (raw: unknown) => Buffer.from(raw as Uint8Array).toString()
 const letterOf = ({ reason, message, raw }: Row) => ({ reason, message: String(message), row: JSON.parse(text(raw)) as unknown })
-const account = (at: string, rowsIn: number, deadLetters: number) => ({
-  at,
-  rowsIn,
-  rowsOn: rowsIn - deadLetters,
-  lateRows: 0,
-  deadLetters,
-})
 
 /** Runs a query into outputs over all that there is; gives the rows of each, the letters, and the progresses. */
 async function run(

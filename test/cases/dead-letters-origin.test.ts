@@ -2,44 +2,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { count, expr, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
+import { count, expr, type QueryProgress, type Row, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
+import { topical } from './letters-kit.ts'
 
-const origin = ['topic', 'partition', 'offset', 'value']
-/** A source that says where its rows are from. */
-const topical: SourceProvider = {
-  formats: ['topical'],
-  originColumns: origin,
-  schemaOf: () =>
-    new Schema([
-      { name: 'value', type: 'binary', nullable: true },
-      { name: 'topic', type: 'string', nullable: false },
-      { name: 'partition', type: 'int', nullable: false },
-      { name: 'offset', type: 'long', nullable: false },
-      { name: 'timestamp', type: 'timestamp', nullable: false },
-    ]),
-  open: async ({ schema }) => ({
-    schema,
-    description: 'Topical',
-    originColumns: origin,
-    readLimit: { kind: 'all' },
-    latestOffset: async () => 1,
-    rows: async () => ({
-      kind: 'objects',
-      rows: ['1', 'x', '3', 'y', '0'].map((text, i) => ({
-        value: Buffer.from(text),
-        topic: 'clicks',
-        partition: 2,
-        offset: BigInt(i + 70),
-        timestamp: new Date((i + 10) * 1000),
-      })),
-    }),
-    commit: async () => {},
-    stop: async () => {},
-  }),
-}
-const engine = useEngine({ sources: [topical], print: () => {} })
+const engine = useEngine({ sources: [topical('1', 'x', '3', 'y', '0')], print: () => {} })
 let folder = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-letters-'))

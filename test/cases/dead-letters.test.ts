@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expr, type ForeachBatchContext, MemoryStream, type QueryProgress, type Row, Schema, type SourceProvider, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
+import { account, topical } from './letters-kit.ts'
 
 /** A source that can't make rows of everything it gets. */
 const picky: SourceProvider = {
@@ -26,32 +27,7 @@ const picky: SourceProvider = {
     stop: async () => {},
   }),
 }
-/** A source that says where its rows are from. */
-const topical: SourceProvider = {
-  formats: ['topical'],
-  originColumns: ['topic', 'partition', 'offset', 'value'],
-  schemaOf: () =>
-    new Schema([
-      { name: 'value', type: 'binary', nullable: true },
-      { name: 'topic', type: 'string', nullable: false },
-      { name: 'partition', type: 'int', nullable: false },
-      { name: 'offset', type: 'long', nullable: false },
-    ]),
-  open: async ({ schema }) => ({
-    schema,
-    description: 'Topical',
-    originColumns: ['topic', 'partition', 'offset', 'value'],
-    readLimit: { kind: 'all' },
-    latestOffset: async () => 1,
-    rows: async () => ({
-      kind: 'objects',
-      rows: ['1', '2', '3', '40'].map((text, i) => ({ value: Buffer.from(text), topic: 'clicks', partition: 2, offset: BigInt(i + 70) })),
-    }),
-    commit: async () => {},
-    stop: async () => {},
-  }),
-}
-const engine = useEngine({ sources: [picky, topical], print: () => {} })
+const engine = useEngine({ sources: [picky, topical('1', '2', '3', '40')], print: () => {} })
 let folder = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-letters-'))
@@ -231,13 +207,6 @@ describe('expressions', () => {
     stream.addData(...values.map((s, i) => ({ s, n: i })))
     return stream
   }
-  const account = (at: string, rowsIn: number, deadLetters: number) => ({
-    at,
-    rowsIn,
-    rowsOn: rowsIn - deadLetters,
-    lateRows: 0,
-    deadLetters,
-  })
 
   test('casts, divisions, overflows, indices: each poison row with its own reason, and the rest in its order', async () => {
     const stream = texts('1', 'x', '0', null, '2147483647', '4', '12')
