@@ -1,7 +1,7 @@
 /** What frames can do besides frame-types.ts: operations by sets, chance and shape. Those of BatchOps need all rows at once and are not there for streams. */
 import type { Schema } from '../data/schema.ts'
 import type { BoolCol, Expr, GeneratedColumns, Named, Unmarked, UntypedCol, Widest } from './column-types.ts'
-import type { AnyFrame, Cols, DataFrame, Frame, Kind, Row } from './frame-types.ts'
+import type { AfterAgg, AnyFrame, Cols, DataFrame, Frame, Kind, Row } from './frame-types.ts'
 import type { AvgType, SumType } from './functions.ts'
 import type { Arr, Fields, Numeric, SchemaJson } from './types.ts'
 
@@ -76,14 +76,6 @@ export interface BatchOps<S> {
   sample(withReplacement: boolean, fraction: number, seed?: number | bigint): DataFrame<S>
   /** Parts of these shares; every row is in exactly one. */
   randomSplit<const W extends readonly number[]>(weights: W, seed?: number | bigint): { -readonly [I in keyof W]: DataFrame<S> }
-  /** Aggregates by all keys, by all but the last, …, and over everything; a key that is left out is null. */
-  rollup<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
-  rollup<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }>
-  /** Aggregates by every subset of the keys; a key that is left out is null. */
-  cube<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
-  cube<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }>
-  /** Aggregates by each of these sets of keys: `groupingSets([['a', 'b'], []], 'a', 'b')`. */
-  groupingSets<G extends Name<S>>(sets: readonly (readonly NoInfer<G>[])[], ...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }>
   /** The rows with their numbers, from 0, in a last column. */
   zipWithIndex<const N_ extends string = 'index'>(
     name?: N_,
@@ -210,19 +202,37 @@ export interface ReplaceMethod<S, K extends Kind> {
 }
 type SameKind<V> = V extends string ? string : V extends boolean ? boolean : number | bigint
 
+/** Several groupings in one: by sets of keys. */
+export interface GroupingSetsOps<S, K extends Kind> {
+  /** Aggregates by all keys, by all but the last, …, and over everything; a key that is left out is null. */
+  rollup<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }, K>
+  rollup<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }, K>
+  /** Aggregates by every subset of the keys; a key that is left out is null. */
+  cube<G extends Name<S>>(...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }, K>
+  cube<G>(f: (c: Cols<S>) => { [P in keyof G]: Expr<G[P]> }): GroupedRows<S, { [P in keyof G]: G[P] | null }, K>
+  /** Aggregates by each of these sets of keys: `groupingSets([['a', 'b'], []], 'a', 'b')`. */
+  groupingSets<G extends Name<S>>(sets: readonly (readonly NoInfer<G>[])[], ...keys: G[]): GroupedRows<S, { [P in G]: S[P] | null }, K>
+}
+
 /** What rollup, cube and groupingSets give. */
-export interface GroupedRows<S, G> {
+export interface GroupedRows<S, G, K extends Kind> {
   /** The keys, then what the function gives; grouping(key) says whether a key was left out. */
   agg<A>(
     f: (c: Cols<S>) => { [P in keyof A]: Expr<A[P]> },
-  ): DataFrame<{ [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] }>
-  agg<const M extends AggregateMap<S>>(functions: M): DataFrame<G & Aggregated<S, M>>
-  count(): DataFrame<{ [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] }>
-  sum<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & SumOf<S, C>>
-  avg<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & AvgOf<S, C>>
-  mean<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): DataFrame<G & AvgOf<S, C>>
-  min<C extends Name<S>>(...columns: C[]): DataFrame<G & ExtremeOf<S, C, 'min'>>
-  max<C extends Name<S>>(...columns: C[]): DataFrame<G & ExtremeOf<S, C, 'max'>>
+  ): Frame<
+    { [P in keyof (G & { [Q in keyof A]: unknown })]: P extends keyof A ? A[P] : (G & { [Q in keyof A]: unknown })[P] },
+    AfterAgg<K, G>
+  >
+  agg<const M extends AggregateMap<S>>(functions: M): Frame<G & Aggregated<S, M>, AfterAgg<K, G>>
+  count(): Frame<
+    { [P in keyof (G & { [Q in 'count']: unknown })]: P extends 'count' ? 'long' : (G & { [Q in 'count']: unknown })[P] },
+    AfterAgg<K, G>
+  >
+  sum<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): Frame<G & SumOf<S, C>, AfterAgg<K, G>>
+  avg<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): Frame<G & AvgOf<S, C>, AfterAgg<K, G>>
+  mean<C extends NumName<S> = Exclude<NumName<S>, keyof G>>(...columns: C[]): Frame<G & AvgOf<S, C>, AfterAgg<K, G>>
+  min<C extends Name<S>>(...columns: C[]): Frame<G & ExtremeOf<S, C, 'min'>, AfterAgg<K, G>>
+  max<C extends Name<S>>(...columns: C[]): Frame<G & ExtremeOf<S, C, 'max'>, AfterAgg<K, G>>
 }
 type SumOf<S, C extends keyof S & string> = { [P in C as `sum(${P})`]: SumType<Exclude<S[P], null>> | null }
 type AvgOf<S, C extends keyof S & string> = { [P in C as `avg(${P})`]: AvgType<Exclude<S[P], null>> | null }

@@ -23,6 +23,7 @@ import type {
   Filled,
   FilledBy,
   FillMap,
+  GroupingSetsOps,
   NaFunctions,
   PivotOf,
   ReplaceMethod,
@@ -56,7 +57,8 @@ type NamedColumns<A extends readonly unknown[]> = {
 }
 /** Not of keys of which the compiler knows nothing: those are allowed all modes. */
 type HasSession<Key> = IsAny<Key> extends true ? false : [Extract<Key, SessionMark>] extends [never] ? false : true
-type AfterAgg<K extends Kind, G> = K extends 'batch'
+/** What an aggregation by keys of the types G makes of a frame. */
+export type AfterAgg<K extends Kind, G> = K extends 'batch'
   ? 'batch'
   : K extends 'rows'
     ? [Extract<G[keyof G], Watermark>] extends [never]
@@ -167,7 +169,7 @@ export interface AnyFrame<out S, out K extends Kind> {
 }
 
 /** What batch and streaming frames have in common. Every method gives a new frame; nothing runs until an action or start(). */
-export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K>, ShapeOps<K> {
+export interface FrameOps<S, K extends Kind> extends AnyFrame<S, K>, ShapeOps<K>, GroupingSetsOps<S, K> {
   readonly schema: Schema
   readonly columns: readonly string[]
   readonly isStreaming: boolean

@@ -278,9 +278,6 @@ function checkBatchOnly(node: LogicalPlan): void {
             isStreaming(node.right) ? 'except with the stream on the right' : 'exceptAll of a stream',
             "rows that the right side may still bring are never known; for a static right side use except, or join(other, on, 'anti')",
           )
-    case 'expand':
-      if (node.of === 'grouping sets')
-        throw refused('rollup, cube or grouping sets on a stream', 'write a query with groupBy for each set of keys')
   }
 }
 

@@ -6,6 +6,7 @@ import {
   count,
   current_date,
   date_sub,
+  expr,
   last,
   lit,
   MemoryStream,
@@ -16,6 +17,7 @@ import {
   sum,
   t,
   timestamp_seconds,
+  window,
 } from 'millrace'
 import {
   addData,
@@ -315,4 +317,58 @@ test('SPARK-35896: metrics in StateOperatorProgress are output correctly', async
 test('sort after aggregate in complete mode, in update mode refused', async () => {
   const input = seconds(engine())
   await expect(testStream(counts(input).orderBy('value'), { outputMode: 'update' }, [])).rejects.toThrow(/orting|sort/)
+})
+
+test('rollup and cube of a stream, as Spark 4.2 runs them: each set of keys is a group of its own', async () => {
+  const input = new MemoryStream(engine(), { a: t.string().nullable(), b: t.int() })
+  await testStream(input.toDF().rollup('a', 'b').count(), { outputMode: 'complete' }, [
+    addData(input, { a: 'x', b: 1 }, { a: 'x', b: 2 }, { a: null, b: 1 }),
+    checkAnswer(['x', 1, 1n], ['x', 2, 1n], [null, 1, 1n], ['x', null, 2n], [null, null, 1n], [null, null, 3n]),
+    stopStream(),
+    startStream(),
+    addData(input, { a: 'x', b: 1 }),
+    checkAnswer(['x', 1, 2n], ['x', 2, 1n], [null, 1, 1n], ['x', null, 3n], [null, null, 1n], [null, null, 4n]),
+    assertNumStateRows({ total: 6 }),
+  ])
+  const other = new MemoryStream(engine(), { a: t.string(), b: t.int() })
+  const cubed = other
+    .toDF()
+    .cube('a', 'b')
+    .agg(() => ({ n: count(), g: expr('grouping_id()') }))
+  await testStream(cubed, { outputMode: 'update' }, [
+    addData(other, { a: 'x', b: 1 }),
+    checkNewAnswer(['x', 1, 1n, 0n], ['x', null, 1n, 1n], [null, 1, 1n, 2n], [null, null, 1n, 3n]),
+    addData(other, { a: 'x', b: 2 }),
+    checkNewAnswer(['x', 2, 1n, 0n], ['x', null, 2n, 1n], [null, 2, 1n, 2n], [null, null, 2n, 3n]),
+  ])
+})
+
+test('a window in a rollup: append gives the windows that closed, and never the set without one', async () => {
+  for (const outputMode of ['append', 'update'] as const) {
+    const input = new MemoryStream(engine(), { a: t.string(), second: t.int() })
+    const counts = input
+      .toDF()
+      .withColumn('at', ({ second }) => timestamp_seconds(second))
+      .withWatermark('at', '10 seconds')
+      .rollup(({ at, a }) => ({ w: window(at, '5 seconds'), a }))
+      .count()
+      .selectExpr('CAST(w.start AS LONG) AS start', 'a', 'count')
+    await testStream(counts, { outputMode }, [
+      addData(input, { a: 'x', second: 10 }, { a: 'y', second: 12 }),
+      checkNewAnswer(
+        ...(outputMode === 'append'
+          ? []
+          : [[10n, 'x', 1n] as const, [10n, 'y', 1n] as const, [10n, null, 2n] as const, [null, null, 2n] as const]),
+      ),
+      addData(input, { a: 'x', second: 30 }),
+      checkNewAnswer(
+        ...(outputMode === 'append'
+          ? [[10n, 'x', 1n] as const, [10n, 'y', 1n] as const, [10n, null, 2n] as const]
+          : [[30n, 'x', 1n] as const, [30n, null, 1n] as const, [null, null, 3n] as const]),
+      ),
+      addData(input, { a: 'x', second: 11 }), // late for both sets with the window
+      checkNewAnswer(...(outputMode === 'append' ? [] : [[null, null, 4n] as const])),
+      assertNumStateRows({ total: 3, droppedByWatermark: 2 }),
+    ])
+  }
 })

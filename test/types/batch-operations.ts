@@ -44,8 +44,6 @@ sales.unionByName(longs)
 clicks.sample(0.5)
 // @ts-expect-error no offset of a stream
 clicks.offset(1)
-// @ts-expect-error no rollup of a stream
-clicks.rollup('ad_id')
 // @ts-expect-error no toLocalIterator of a stream
 clicks.toLocalIterator()
 // @ts-expect-error no describe of a stream
@@ -61,6 +59,9 @@ const rolled = sales.rollup('shop', 'year').agg(({ amount }) => ({ total: sum(am
 is<InferRow<typeof rolled>, { shop: string | null; year: number | null; total: number | null; n: bigint }>(true)
 const cubed = sales.cube(({ shop }) => ({ s: shop })).count()
 is<InferRow<typeof cubed>, { s: string | null; count: bigint }>(true)
+clicks.rollup('ad_id').count().writeStream.outputMode('update')
+// @ts-expect-error no event time with a watermark among the keys
+clicks.rollup('ad_id').count().writeStream.outputMode('append')
 // @ts-expect-error a misspelt key
 sales.rollup('shopp')
 // @ts-expect-error a set of something that is no key
