@@ -236,7 +236,7 @@ describe('batches', () => {
   })
   test('a stream has no end to collect, a batch no writeStream', async () => {
     await expect((clicks as never as typeof frame).collect()).rejects.toThrow(code('STREAMING_ACTION_NOT_SUPPORTED'))
-    expect(() => (clicks as never as typeof frame).write).toThrow(code('STREAMING_ACTION_NOT_SUPPORTED'))
+    expect(() => (clicks as never as typeof frame).write).toThrow(code('CALL_ON_STREAMING_DATASET_UNSUPPORTED'))
     expect(() => (frame as never as typeof clicks).writeStream).toThrow(code('WRITE_STREAM_NOT_ALLOWED'))
   })
 })

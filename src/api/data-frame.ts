@@ -516,7 +516,11 @@ export class PlannedFrame {
     }
   }
   get write(): BatchWriter {
-    this.#checkBatch('write')
+    if (this.isStreaming)
+      throw new InvalidQueryError('CALL_ON_STREAMING_DATASET_UNSUPPORTED', {
+        what: 'write was called on a streaming DataFrame, which has no end',
+        todo: 'use writeStream',
+      })
     return new BatchWriter(this.#engine, this.plan)
   }
   get output(): OutputWriter {

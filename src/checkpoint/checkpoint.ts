@@ -50,7 +50,7 @@ export interface Checkpoint {
   /** This run's id: new at every start. */
   readonly runId: string
   readonly epoch: number
-  /** True where offsets existed when it was opened. */
+  /** True where there was a folder of offsets when it was opened, be it empty. */
   readonly recovering: boolean
   readonly offsets: BatchLog<OffsetEntry>
   readonly commits: BatchLog<CommitEntry>

@@ -151,7 +151,7 @@ describe('is refused, and nothing is overwritten, when', () => {
     await refused(corrupt('STREAMING_CHECKPOINT_MISSING_METADATA_FILE', path('metadata')))
     for (const name of ['runs', 'commits']) rmSync(path(name), { recursive: true })
     for (const name of ['offsets', 'commits', 'state']) mkdirSync(path(name))
-    expect(await open()).toMatchObject({ recovering: false, epoch: 1 })
+    expect(await open()).toMatchObject({ recovering: true, epoch: 1 })
   })
   test('metadata is not what it should be', async () => {
     await runBatches(1)

@@ -114,6 +114,7 @@ async function openAsOwner(options: OpenCheckpointOptions, queryId: string, run:
   await refuseStrangeFolder(files, folder, await readQueryId(files, folder))
   const { offsets, commits } = openLogs(options, queryId, () => run.checkFence())
   const planned = await offsets.batchIds()
+  const hasOffsets = planned.length > 0 || (await files.list(folder)).some(({ name }) => name === 'offsets')
   const committed = await commits.batchIds()
   const newest = planned.at(-1)
   // where the log has no batch before the newest one, the newest one can't be replayed either
@@ -128,7 +129,7 @@ async function openAsOwner(options: OpenCheckpointOptions, queryId: string, run:
     queryId,
     runId: run.record.runId,
     epoch: run.record.epoch,
-    recovering: planned.length > 0,
+    recovering: hasOffsets,
     offsets,
     commits,
     previousRun: run.previous,

@@ -86,6 +86,14 @@ export function sameType(a: DataType, b: DataType): boolean {
   )
 }
 
+/** Whether a map in it has keys other than strings, which JSON can't write. */
+export function hasNonStringKeys(type: DataType): boolean {
+  if (typeof type === 'string' || type.kind === 'decimal') return false
+  if (type.kind === 'array') return hasNonStringKeys(type.element)
+  if (type.kind === 'map') return type.key !== 'string' || hasNonStringKeys(type.value)
+  return type.fields.some((field) => hasNonStringKeys(field.type))
+}
+
 /** The DDL text of a type, as Spark's `simpleString` has it: `bigint`, `array<string>`, `struct<a:int>`. */
 export function typeText(type: DataType): string {
   if (typeof type === 'string') return simpleNames[type] ?? type

@@ -72,7 +72,7 @@ export interface SinkContext {
   readonly output?: string
   /** This run's epoch: part of the name of every file the sink writes. */
   readonly epoch: number
-  /** True where the checkpoint held offsets when this run started (memory refuses that in append mode). */
+  /** True where the checkpoint had a folder of offsets when this run started (memory refuses that in append mode). */
   readonly recovering: boolean
   /** For foreachBatch and foreach: the user's function; for memory: the table registry. */
   readonly instance?: unknown

@@ -1,5 +1,5 @@
 // What FileStreamSinkSuite, ForeachBatchSinkSuite, MemorySinkSuite and ConsoleWriteSupportSuite of Spark 4.2.0 expect.
-import { readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   concat,
@@ -452,6 +452,9 @@ test('memory: error when no name is specified; error if attempting to resume spe
     await query.stop()
   }
   await expect(start('append')).rejects.toThrow(InvalidQueryError)
+  await rm(join(folder.path, 'append'), { recursive: true })
+  await mkdir(join(folder.path, 'append', 'offsets'), { recursive: true }) // an empty folder says as much in Spark
+  await expect(start('append')).rejects.toMatchObject({ code: 'MEMORY_SINK_RECOVERY_UNSUPPORTED' })
   const again = await start('complete')
   input.addData(...rows(2))
   await again.processAllAvailable()

@@ -279,6 +279,23 @@ describe('streams', () => {
     const frame = input.toDF().select(row_number().over(Window.orderBy('at')).as('n')) as StreamFrame<any>
     await expect(frame.writeStream.format('noop').start()).rejects.toThrow(code('NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING'))
   })
+  test('SPARK-51322: a stream in a subquery is refused, wherever it stands', () => {
+    const e = engine()
+    const input = new MemoryStream(e, { n: t.int() })
+    input.toDF().createOrReplaceTempView('numbers')
+    ads().createOrReplaceTempView('owners')
+    const refused = code('INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY')
+    for (const text of [
+      'SELECT (SELECT max(n) FROM numbers) AS m FROM owners',
+      'SELECT * FROM owners WHERE owner IN (SELECT n FROM numbers)',
+      'SELECT * FROM owners WHERE EXISTS (SELECT 1 FROM numbers WHERE n < length(owner))',
+      'SELECT * FROM numbers AS a WHERE EXISTS (SELECT 1 FROM numbers AS b WHERE a.n = b.n)',
+      'SELECT * FROM owners, LATERAL (SELECT n FROM numbers WHERE n = length(owner))',
+    ])
+      expect(() => e.sql(text), text).toThrow(refused)
+    expect(() => e.range(5).where((input.toDF() as any).exists())).toThrow(refused)
+    expect(() => e.range(5).select((input.toDF().limit(1) as any).scalar())).toThrow(refused)
+  })
   test('a static subquery filters a stream', async () => {
     const e = engine()
     const input = new MemoryStream(e, { who: t.string(), n: t.int() })

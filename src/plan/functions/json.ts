@@ -1,5 +1,6 @@
 /** JSON text. */
 import { InvalidQueryError } from '../../base/errors.ts'
+import { hasNonStringKeys } from '../../data/types.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { argumentAs, call } from '../signatures.ts'
 import { constantText } from './formats.ts'
@@ -9,11 +10,13 @@ import { arrayOf, type FunctionRow, literal, type Resolve, scalar, special, text
 const resolveFromJson: Resolve = ([given, schema, options]) => {
   const input = argumentAs('from_json', given!, 0, 'string')
   const type = nullable(typeOf(constantText('from_json', schema!, 1)))
-  if (typeof type === 'string' || type.kind === 'decimal' || (type.kind === 'map' && type.key !== 'string'))
+  if (typeof type === 'string' || type.kind === 'decimal')
+    throw typeMismatch('INVALID_JSON_SCHEMA', `from_json cannot give ${quoteType(type)}`, 'give a struct, an array or a map')
+  if (hasNonStringKeys(type))
     throw typeMismatch(
-      'INVALID_JSON_SCHEMA',
-      `from_json cannot give ${quoteType(type)}`,
-      'give a struct, an array or a map with string keys',
+      'INVALID_JSON_MAP_KEY_TYPE',
+      `from_json was given the schema ${quoteType(type)}, and the keys of a JSON object are strings`,
+      'give its maps string keys, and cast them later: transform_keys(m, (k, v) -> cast(k as int))',
     )
   const set = optionsOf('from_json', options, ['mode', 'columnnameofcorruptrecord', ...timePatternOptions])
   const mode = (set.get('mode') ?? 'PERMISSIVE').toUpperCase()

@@ -1,8 +1,9 @@
 /** Subqueries that read columns of the query around them: their rows without the comparisons that do, which become the condition of a join. */
+import { InvalidQueryError } from '../../base/errors.ts'
 import { type AggregateItem, filter, groupBy, join, project } from '../analyze.ts'
 import { bindUserFunctions } from '../bind-user-functions.ts'
 import type { UnresolvedExpression } from '../expression.ts'
-import type { LogicalPlan } from '../logical-plan.ts'
+import { isStreaming, type LogicalPlan } from '../logical-plan.ts'
 import { resolveExpression } from '../resolve.ts'
 import type { Query, SelectQuery } from '../sql/query-ast.ts'
 import { columnAt } from './build-query.ts'
@@ -40,10 +41,10 @@ export function rowsOfQuery(
   parts: QueryParts,
 ): { readonly kind: 'plan'; readonly plan: LogicalPlan } | CorrelatedRows {
   try {
-    return { kind: 'plan', plan: parts.query(query, context) }
+    return { kind: 'plan', plan: bounded(parts.query(query, context)) }
   } catch (error) {
     if (!isUnresolvedColumn(error) || query.kind !== 'select' || query.where === undefined) throw error
-    const rows = parts.relation(query.from, context)
+    const rows = bounded(parts.relation(query.from, context))
     const inner = rows.schema.fields
     const all = conjunctsOf(bindUserFunctions(query.where, context.catalog.userFunctions))
     const conditions = all.filter((e) => readsOuter(e, outer.schema.fields, inner))
@@ -54,6 +55,15 @@ export function rowsOfQuery(
     const isAggregated = query.groupBy !== undefined || query.having !== undefined || query.items.some(hasAggregateCall)
     return { kind: 'rows', rows: kept, conditions, select: query, isAggregated }
   }
+}
+
+/** What a subquery gives is asked for as a whole, and a stream never is. */
+function bounded(plan: LogicalPlan): LogicalPlan {
+  if (!isStreaming(plan)) return plan
+  throw new InvalidQueryError('INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY', {
+    what: 'a subquery reads a stream, which has no end',
+    todo: 'join the stream instead: with another stream by times within a range, with a table on its own side',
+  })
 }
 
 export interface KeyedRows {

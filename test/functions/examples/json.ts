@@ -49,6 +49,8 @@ export const json: readonly FunctionExamples[] = [
     `from_json('{"a":1, "b":0.8}', 'a INT, b DOUBLE')`,
     `from_json('{"a":"x"}', 'a INT')`,
     `from_json('{"a":1', 'a INT')`,
+    `from_json('{"1":"x"}', 'MAP<INT, STRING>')`,
+    `from_json('{"m":[{"1":"x"}]}', 'm ARRAY<MAP<INT, STRING>>')`,
     `from_json(NULL, 'a INT')`,
     `from_json('', 'a INT')`,
     `from_json('[1,2,null]', 'ARRAY<INT>')`,
