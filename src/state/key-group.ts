@@ -23,9 +23,18 @@ import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
 
-export interface KeyGroup {
+/** The rows alone, without what finds them. */
+export interface GroupRows {
   readonly number: number
   readonly layout: RecordLayout
+  readonly rows: number
+  readonly words: Int32Array
+  readonly heap: Readonly<StringHeap>
+  /** The 'values' columns, by slot. */
+  readonly values: readonly (readonly unknown[])[]
+}
+
+export interface KeyGroup extends GroupRows {
   /** Where this group stands in the spread of capacities: 0 up to 1. */
   readonly spread: number
   rows: number
@@ -36,7 +45,6 @@ export interface KeyGroup {
   floats: Float32Array
   index: Uint32Array
   readonly heap: StringHeap
-  /** The 'values' columns, by slot. */
   readonly values: unknown[][]
   readonly calendar: Calendar | null
   /** Where a key may have many rows. */

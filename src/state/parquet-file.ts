@@ -94,8 +94,8 @@ export class ParquetWriter {
     writer.text(magic)
   }
 
-  /** Appends a column. `pages` are the pages' value counts; `page` gives a page's levels and values, in parts. */
-  column(column: ParquetColumn, pages: readonly number[], page: (index: number) => readonly Uint8Array[]): void {
+  /** Appends a column, a page a step. `pages` are the pages' value counts; `page` gives a page's levels and values, in parts. */
+  *column(column: ParquetColumn, pages: readonly number[], page: (index: number) => readonly Uint8Array[]): Generator<void, void> {
     const start = this.#writer.length
     for (let i = 0; i < pages.length; i++) {
       const parts = page(i)
@@ -109,6 +109,7 @@ export class ParquetWriter {
       )
       this.#writer.bytes(encodeThrift(header))
       for (const part of parts) this.#writer.bytes(part)
+      yield
     }
     this.#chunks.push({ column, start, end: this.#writer.length })
   }

@@ -4,14 +4,14 @@
  */
 import { encodeStrings } from '../data/values.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import type { KeyGroup } from './key-group.ts'
+import type { GroupRows, KeyGroup } from './key-group.ts'
 import type { ColumnLayout } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 import { putVarint } from './thrift.ts'
 import { valueFromJson, valueToJson } from './value-json.ts'
 
 /** Key ids as 16 bytes each, most significant first. Like all pages it lies in `scratch` and is gone with the next. */
-export function encodeIdPage(scratch: ByteWriter, { words, rows, layout: { stride } }: KeyGroup): Uint8Array {
+export function encodeIdPage(scratch: ByteWriter, { words, rows, layout: { stride } }: GroupRows): Uint8Array {
   scratch.clear()
   const ids = scratch.reserveWords(rows * 4)
   takeIds(ids, words, stride)
@@ -42,7 +42,7 @@ export function encodeNumberPage(scratch: ByteWriter, value: number, rows: numbe
 }
 
 /** A column's page in its parts: levels (if nullable) and values. */
-export function encodeColumnPage(scratch: ByteWriter, group: KeyGroup, column: ColumnLayout, nullable: boolean): Uint8Array[] {
+export function encodeColumnPage(scratch: ByteWriter, group: GroupRows, column: ColumnLayout, nullable: boolean): Uint8Array[] {
   scratch.clear()
   const present = presentSlots(group, column)
   const values = encodeValues(scratch, group, column, present)
@@ -55,7 +55,7 @@ export function encodeColumnPage(scratch: ByteWriter, group: KeyGroup, column: C
 
 /** The slots whose value isn't null, or null where all have one. */
 function presentSlots(
-  { words, values, rows, layout: { stride } }: KeyGroup,
+  { words, values, rows, layout: { stride } }: GroupRows,
   { storage, offset, nullWord, nullBit }: ColumnLayout,
 ): Uint32Array | null {
   if (storage !== 'values' && nullBit === 0) return null
@@ -90,7 +90,7 @@ function levelBits(present: Uint32Array, rows: number): Uint8Array {
 
 function encodeValues(
   scratch: ByteWriter,
-  group: KeyGroup,
+  group: GroupRows,
   { type, storage, offset }: ColumnLayout,
   present: Uint32Array | null,
 ): Uint8Array {
@@ -114,7 +114,7 @@ function encodeValues(
   }
 }
 
-function takePairs({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array): Uint8Array {
+function takePairs({ words, layout: { stride } }: GroupRows, offset: number, present: Uint32Array | null, out: Int32Array): Uint8Array {
   for (let i = 0, to = 0; to < out.length; i++) {
     const at = (present === null ? i : present[i]!) * stride + offset
     out[to++] = words[at]!
@@ -122,7 +122,7 @@ function takePairs({ words, layout: { stride } }: KeyGroup, offset: number, pres
   }
   return asBytes(out)
 }
-function takeWords({ words, layout: { stride } }: KeyGroup, offset: number, present: Uint32Array | null, out: Int32Array): Int32Array {
+function takeWords({ words, layout: { stride } }: GroupRows, offset: number, present: Uint32Array | null, out: Int32Array): Int32Array {
   for (let i = 0; i < out.length; i++) out[i] = words[(present === null ? i : present[i]!) * stride + offset]!
   return out
 }
@@ -138,7 +138,7 @@ function packBits(words: Int32Array): Uint8Array {
 /** Each string after its length in 4 bytes. */
 function takeStrings(
   scratch: ByteWriter,
-  { words, heap, layout: { stride } }: KeyGroup,
+  { words, heap, layout: { stride } }: GroupRows,
   offset: number,
   present: Uint32Array | null,
   count: number,

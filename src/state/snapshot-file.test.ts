@@ -13,7 +13,7 @@ import { everySchema, keyed, plain, plainRows, StateModel, someRows } from './st
 const header: SnapshotHeader = { queryId: 'q', operatorId: 0, version: 7, epoch: 2, schemaId: 0, keyGroups: 8 }
 const encode = (store: MemoryStateStore, groups = store.groups) => {
   const writer = new ByteWriter()
-  encodeSnapshot(writer, new ByteWriter(), header, store.schema, groups)
+  for (const _page of encodeSnapshot(writer, new ByteWriter(), header, store.schema, groups));
   return new Uint8Array(writer.content)
 }
 

@@ -1,7 +1,7 @@
 /** A snapshot: the state of one operator in a range of key groups at one version, as a Parquet file that other tools can read. */
 import type { StateSchema } from '../data/state-schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import { enterRows, type KeyGroup, reserveGroup } from './key-group.ts'
+import { enterRows, type GroupRows, type KeyGroup, reserveGroup } from './key-group.ts'
 import { ParquetWriter, parquetColumn, readParquet } from './parquet-file.ts'
 import { decodeColumnPage, decodeIdPage, encodeColumnPage, encodeIdPage, encodeNumberPage } from './record-pages.ts'
 import type { StoreId } from './state-files.ts'
@@ -20,27 +20,27 @@ export interface SnapshotHeader {
 const idName = '_key_id'
 const groupName = '_key_group'
 
-/** Writes the groups' rows into `writer`, which is cleared first; `scratch` is for the pages. */
-export function encodeSnapshot(
+/** Writes the groups' rows into `writer`, which is cleared first, a page a step; `scratch` is for the page. The rows must stay as they are until the end. */
+export function* encodeSnapshot(
   writer: ByteWriter,
   scratch: ByteWriter,
   header: SnapshotHeader,
   schema: StateSchema,
-  groups: readonly KeyGroup[],
-): void {
+  groups: readonly GroupRows[],
+): Generator<void, void> {
   const filled = groups.filter((group) => group.rows > 0)
   const counts = filled.map((group) => group.rows)
   const file = new ParquetWriter(writer)
   const bytes16 = { ...parquetColumn(idName, 'binary', false), physical: 'fixed', width: 16 } as const
-  file.column(bytes16, counts, (i) => [encodeIdPage(scratch, filled[i]!)])
-  file.column(parquetColumn(groupName, 'int', false), counts, (i) => [encodeNumberPage(scratch, filled[i]!.number, counts[i]!)])
+  yield* file.column(bytes16, counts, (i) => [encodeIdPage(scratch, filled[i]!)])
+  yield* file.column(parquetColumn(groupName, 'int', false), counts, (i) => [encodeNumberPage(scratch, filled[i]!.number, counts[i]!)])
   const names = distinctNames(schema)
   const fields = [...schema.keys, ...schema.values]
-  fields.forEach(({ type, nullable }, c) => {
-    file.column(parquetColumn(names[c]!, type, nullable), counts, (i) =>
+  for (const [c, { type, nullable }] of fields.entries()) {
+    yield* file.column(parquetColumn(names[c]!, type, nullable), counts, (i) =>
       encodeColumnPage(scratch, filled[i]!, filled[i]!.layout.columns[c]!, nullable),
     )
-  })
+  }
   const properties = { ...header, groups: filled.map((group) => [group.number, group.rows]) }
   file.end(
     counts.reduce((sum, rows) => sum + rows, 0),

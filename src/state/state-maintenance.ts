@@ -1,20 +1,19 @@
 /**
  * Snapshots in the background of a running query. A round takes a new snapshot of every key group that deserves one, a few at each batch boundary:
- * the rows of a unit are encoded on this thread (some 20 M rows/s), written and synced on the thread pool, and named by a manifest when enough of
- * them are durable. So each file is exact at one version, and files may be of different ones. After each manifest goes what no retained version needs.
+ * the rows of a unit are encoded on this thread, a few milliseconds at each boundary, written and synced on the thread pool, and named by a manifest
+ * when enough of them are durable. So each file is exact at one version, and files may be of different ones. After each manifest goes what no retained version needs.
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { CorruptCheckpointError, FencedError } from '../base/errors.ts'
-import { ByteWriter } from './byte-writer.ts'
+import type { ByteWriter } from './byte-writer.ts'
 import { findGarbage, type GarbageQuestion } from './garbage.ts'
 import { GroupSnapshots, type SnapshotUnit } from './group-snapshots.ts'
 import type { KeptStore } from './kept-store.ts'
-import type { KeyGroup } from './key-group.ts'
 import type { LoadedState } from './load-state.ts'
 import { exactThrough, type GroupRange, type Manifest, readManifest, type SnapshotFile, snapshotsOf, writeManifest } from './manifest.ts'
 import { restorePoints } from './restore-points.ts'
-import { encodeSnapshot } from './snapshot-file.ts'
+import { SnapshotEncoder } from './snapshot-encoder.ts'
 import { changelogPath, manifestName, type StoreId, snapshotName, type VersionFile, versionFiles } from './state-files.ts'
 import { partitionRanges, type StateSettings } from './state-options.ts'
 
@@ -24,13 +23,6 @@ export interface MaintainedStore {
   readonly schemaId: number
   /** What the snapshots say that the load began with: the rows as they were loaded; nothing, since they were migrated; or that the store was not there. */
   readonly snapshots: 'loaded' | 'none' | 'empty'
-}
-
-/** A snapshot file in the making. */
-interface EncodedUnit {
-  readonly buffer: ByteWriter
-  readonly content: Uint8Array
-  readonly file: SnapshotFile
 }
 
 /** Snapshot files that may be on their way at once. */
@@ -45,8 +37,7 @@ export class StateMaintenance {
   readonly #storeIds: ReadonlySet<StoreId>
   readonly #snapshots: readonly GroupSnapshots[]
   readonly #partitions: readonly (readonly [number, number])[]
-  readonly #buffers: ByteWriter[] = []
-  readonly #scratch = new ByteWriter()
+  readonly #encoder = new SnapshotEncoder()
   readonly #writes = new Set<Promise<void>>()
   /** Runs manifests and their consequences one after the other. */
   #background: Promise<void> = Promise.resolve()
@@ -105,7 +96,7 @@ export class StateMaintenance {
     return this.#tail.reduce((sum, { bytes }) => sum + bytes, 0)
   }
   get memoryUsedBytes(): number {
-    return this.#buffers.reduce((sum, buffer) => sum + buffer.capacity, this.#scratch.capacity)
+    return this.#encoder.memoryUsedBytes
   }
 
   /** The stores are about to be committed as `version`, whose changelog of so many bytes is durable. */
@@ -124,8 +115,8 @@ export class StateMaintenance {
     this.#version = version
     const { clock } = this.#settings
     const nowMs = clock.monotonicMs()
-    // a fifteenth of the time since the last batch, and never more than a user would notice
-    const budgetMs = Math.min(10, Math.max(2, (nowMs - this.#lastStepMs) / 15))
+    // a fifteenth of the time since the last batch: with large batches the changelog grows fast, and with small ones nobody is to notice
+    const budgetMs = Math.min(30, Math.max(2, (nowMs - this.#lastStepMs) / 15))
     this.#lastStepMs = nowMs
     this.#deleteSome()
     // the version that was loaded is another run's: a snapshot of it would bear an epoch that its commit doesn't
@@ -150,14 +141,15 @@ export class StateMaintenance {
 
   #takeUnits(untilMs: number): void {
     const { maxSnapshotRows, clock } = this.#settings
+    const hasTime = () => clock.monotonicMs() < untilMs
     do {
-      if (this.#writes.size >= maxWrites) return
+      this.#encoder.step(hasTime)
+      if (this.#encoder.isBusy || this.#writes.size >= maxWrites) return
       const snapshots = this.#snapshots.find((candidate) => candidate.hasDue)
       const unit = snapshots?.takeUnit(this.#partitions, maxSnapshotRows)
       if (unit === undefined) return this.#endRound()
       this.#takeUnit(snapshots!, unit)
-    } while (clock.monotonicMs() < untilMs)
-    if (!this.#snapshots.some((candidate) => candidate.hasDue)) this.#endRound()
+    } while (hasTime())
   }
 
   #endRound(): void {
@@ -182,26 +174,14 @@ export class StateMaintenance {
     const { operatorId, firstGroup, lastGroup } = unit
     const { store, schemaId } = this.#stores.get(operatorId)!
     const name = snapshotName(operatorId, version, epoch, firstGroup, lastGroup)
-    const encode = (groups: readonly KeyGroup[]) => {
-      const buffer = this.#buffers.pop() ?? new ByteWriter()
-      encodeSnapshot(buffer, this.#scratch, { queryId, operatorId, version, epoch, schemaId, keyGroups }, store.schema, groups)
-      const { content } = buffer
-      const file: SnapshotFile = {
-        operatorId,
-        name,
-        version,
-        epoch,
-        schemaId,
-        rows: unit.rows,
-        bytes: content.length,
-        crc32: crc32(content),
-      }
-      return { buffer, content, file }
-    }
-    // rows in memory are encoded before the next batch changes them; those of a database come when they were read
+    const header = { queryId, operatorId, version, epoch, schemaId, keyGroups }
+    // rows in memory are taken before the next batch changes them; those of a database come when they were read
     const groups = store.groupsAt(firstGroup, lastGroup)
-    const encoded = groups instanceof Promise ? groups.then(encode) : encode(groups)
-    const write = this.#finishUnit(snapshots, unit, version, encoded)
+    const encoded =
+      groups instanceof Promise
+        ? groups.then((own) => this.#encoder.encodeOwn(header, store.schema, own))
+        : this.#encoder.encode(header, store.schema, groups)
+    const write = this.#finishUnit(snapshots, unit, { operatorId, name, version, epoch, schemaId, rows: unit.rows }, encoded)
       .catch((error) => this.#fail(error))
       .finally(() => this.#writes.delete(write))
     this.#writes.add(write)
@@ -210,16 +190,18 @@ export class StateMaintenance {
   async #finishUnit(
     snapshots: GroupSnapshots,
     unit: SnapshotUnit,
-    version: number,
-    encoding: EncodedUnit | Promise<EncodedUnit>,
+    of: Omit<SnapshotFile, 'bytes' | 'crc32'>,
+    encoded: Promise<ByteWriter>,
   ): Promise<void> {
-    const { buffer, content, file } = encoding instanceof Promise ? await encoding : encoding
+    const buffer = await encoded
+    const { content } = buffer
+    const file = { ...of, bytes: content.length, crc32: crc32(content) }
     try {
       await this.#writeSnapshot(file, content)
     } finally {
-      this.#buffers.push(buffer)
+      this.#encoder.release(buffer)
     }
-    snapshots.settled(unit, version, file)
+    snapshots.settled(unit, file.version, file)
     this.#snapshotsWritten++
     if (++this.#news >= unitsPerManifest) this.#inBackground(() => this.#writeManifest())
   }
@@ -355,8 +337,11 @@ export class StateMaintenance {
 
   /** Waits for everything that is under way. */
   async settle(): Promise<void> {
+    this.#encoder.isHurried = true
+    this.#encoder.step(() => true)
     await Promise.all(this.#writes)
     await this.#background
+    this.#encoder.isHurried = false
   }
 }
 
