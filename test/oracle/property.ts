@@ -13,6 +13,8 @@ export { providerKey, providers }
 /** `npm run oracle` sets these; a failure prints the seed and the path to it. */
 export const seed = Number(process.env['MILLRACE_ORACLE_SEED'] ?? Date.now() % 1_000_000)
 const givenRuns = process.env['MILLRACE_ORACLE_RUNS']
+/** Of a property's runs in `npm test`, which is to take minutes: another seed each time makes up for it. */
+const shareInTests = 0.5
 /** Of a property's test: with `npm run oracle` it takes as long as it takes. */
 export const timeout = givenRuns === undefined ? 600_000 : 0
 
@@ -23,14 +25,14 @@ interface HoldsOptions {
   readonly asFound?: boolean
 }
 
-/** Holds a property against generated values: `runs` of them unless the environment says how many. */
+/** Holds a property against generated values: a share of `runs` of them unless the environment says how many. */
 export async function holds<T>(
   arbitrary: fc.Arbitrary<T>,
   check: (value: T) => Promise<void>,
   runs: number,
   { share = 1, asFound = false }: HoldsOptions = {},
 ): Promise<void> {
-  const numRuns = givenRuns === undefined ? runs : Math.ceil(Number(givenRuns) * share)
+  const numRuns = Math.ceil(givenRuns === undefined ? runs * shareInTests : Number(givenRuns) * share)
   const details = await fc.check(fc.asyncProperty(arbitrary, check), { numRuns, seed, endOnFailure: asFound })
   const report = process.env['MILLRACE_ORACLE_REPORT']
   if (report !== undefined) appendFileSync(report, `${details.numRuns}\n`)
