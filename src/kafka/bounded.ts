@@ -1,3 +1,4 @@
+import { InvalidQueryError } from '../base/errors.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { RowsNeeded } from '../sources/source.ts'
 import { KafkaCluster } from './cluster.ts'
@@ -22,6 +23,13 @@ export async function readBounded(given: Readonly<Record<string, string>>, neede
     const from = await reader.resolve(options.starting, 'starting', partitions)
     const until = await reader.resolve(options.ending, 'ending', partitions)
     const ranges = partitions.map((key): OffsetRange => ({ key, from: from.get(key)!, until: until.get(key)! }))
+    const reversed = ranges.find((range) => range.from > range.until)
+    if (reversed) {
+      throw new InvalidQueryError('RESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET', {
+        what: `the resolved start offset ${reversed.from} is greater than the resolved end offset ${reversed.until} for ${reversed.key}`,
+        todo: 'give a start at or before the end; where one of them is a time, look which offset it stands for, and where the end is latest, whether the start is beyond it',
+      })
+    }
     return await readRanges(
       ranges.filter((range) => range.from < range.until),
       { fetcher, cluster, options, schema: kafkaSchema(options.includeHeaders), needed, onLost: (range, why) => whereItGoesOn(range, why) },

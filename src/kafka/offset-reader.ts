@@ -147,7 +147,8 @@ function checkSame(option: string, given: ReadonlyMap<string, number>, partition
     ...(missing.length > 0 ? [`says nothing about ${missing.join(', ')}`] : []),
     ...(strange.length > 0 ? [`names ${strange.join(', ')}, which the query does not read`] : []),
   ]
-  throw new InvalidQueryError('KAFKA_START_OFFSET_DOES_NOT_MATCH_ASSIGNED', {
+  const byTime = option.endsWith('ByTimestamp')
+  throw new InvalidQueryError(byTime ? 'KAFKA_TIMESTAMP_OFFSET_DOES_NOT_MATCH_ASSIGNED' : 'KAFKA_START_OFFSET_DOES_NOT_MATCH_ASSIGNED', {
     what: `${option} ${parts.join(' and ')}; the query reads ${partitions.join(', ') || 'no partitions'}`,
     todo: 'give every partition that the query reads, and no other; in offsets -1 stands for the latest and -2 for the earliest',
   })

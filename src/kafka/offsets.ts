@@ -39,13 +39,14 @@ export function offsetsOf(json: unknown): PartitionOffsets {
   })
 }
 
-/** `{"topic":{"partition":number}}` with numbers from `least` up; undefined for anything else. */
-export function parseOffsets(json: unknown, least: number): Map<string, number> | undefined {
+/** `{"topic":{"partition":number}}` with numbers from `least` up; undefined for anything else. Where `most` is given it stands for all that are greater. */
+export function parseOffsets(json: unknown, least: number, most?: number): Map<string, number> | undefined {
   if (!isObject(json)) return undefined
   const offsets = new Map<string, number>()
   for (const [topic, partitions] of Object.entries(json)) {
     if (!isObject(partitions)) return undefined
-    for (const [partition, offset] of Object.entries(partitions)) {
+    for (const [partition, given] of Object.entries(partitions)) {
+      const offset = most !== undefined && typeof given === 'number' ? Math.min(given, most) : given
       if (!/^\d{1,9}$/.test(partition) || typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < least) return undefined
       offsets.set(partitionKey(topic, Number(partition)), offset)
     }

@@ -52,6 +52,7 @@ describe('options of the source', () => {
     [{ minOffsetsPerTrigger: '5', maxOffsetsPerTrigger: '4' }, 'INVALID_OPTION_VALUE'],
     [{ subscribePattern: '.*' }, 'CONFLICTING_OPTIONS'],
     [{ subscribe: ' , ' }, 'INVALID_OPTION_VALUE'],
+    [{ subscribe: '' }, 'INVALID_OPTION_VALUE'],
     [{ startingOffset: 'latest' }, 'UNKNOWN_OPTION'],
     [{ 'kafka.auto.offset.reset': 'latest' }, 'UNSUPPORTED_OPTION'],
     [{ 'kafka.enable.auto.commit': 'true' }, 'UNSUPPORTED_OPTION'],
@@ -78,6 +79,26 @@ describe('options of the source', () => {
   ]
   test.each(wrong)('%o', (options, code) => {
     expect(codeOf(() => stream(options))).toBe(code)
+  })
+  const wrongBatches: [Record<string, string>, string][] = [
+    [{ startingOffsets: 'latest' }, 'INVALID_OPTION_VALUE'],
+    [{ startingOffsets: '{"clicks":{"0":-1}}' }, 'INVALID_OPTION_VALUE'],
+    [{ endingOffsets: 'earliest' }, 'INVALID_OPTION_VALUE'],
+    [{ endingOffsets: '{"clicks":{"0":-2}}' }, 'INVALID_OPTION_VALUE'],
+    [
+      { startingOffsets: '{"t":{"0":1,"1":1,"2":1}}', endingOffsets: '{"t":{"0":0,"1":0}}' },
+      'MISMATCHED_TOPIC_PARTITIONS_BETWEEN_START_OFFSET_AND_END_OFFSET',
+    ],
+    [{ startingOffsets: '{"t":{"0":1,"1":1}}', endingOffsets: '{"t":{"0":1,"1":0}}' }, 'UNRESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET'],
+    [{ startingOffsets: '{"t":{"0":1,"1":-2}}', endingOffsets: '{"t":{"0":-1,"1":0}}' }, 'fine'],
+    [{ startingOffsetsByTimestamp: '{"t":{"0":9223372036854775807}}', endingTimestamp: '9223372036854775807' }, 'fine'],
+  ]
+  test.each(wrongBatches)('of a batch: %o', (options, code) => {
+    expect(codeOf(() => sourceOptions({ ...basic, ...options }, 'batch'))).toBe(code)
+  })
+  test('an empty pattern fits no topic', () => {
+    expect(codeOf(() => sourceOptions({ 'kafka.bootstrap.servers': 'a:1', subscribePattern: '' }, 'stream'))).toBe('INVALID_OPTION_VALUE')
+    expect(codeOf(() => sourceOptions({ 'kafka.bootstrap.servers': 'a:1', assign: '' }, 'stream'))).toBe('INVALID_OPTION_VALUE')
   })
   test('without topics there is nothing to read', () => {
     expect(codeOf(() => sourceOptions({ 'kafka.bootstrap.servers': 'a:1' }, 'stream'))).toBe('MISSING_OPTION')

@@ -2,7 +2,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { ClientProperties, isClientProperty } from './client-properties.ts'
 import { connectionOf, type KafkaConnection } from './connection-options.ts'
-import { parseOffsets, partitionKey } from './offsets.ts'
+import { parseOffsets, partitionKey, sortedKeys } from './offsets.ts'
 
 /** Which partitions are read. */
 export type Subscription =
@@ -84,11 +84,13 @@ export function sourceOptions(given: Readonly<Record<string, string>>, use: 'str
   if (min !== undefined && max !== undefined && min > max)
     throw invalid('minOffsetsPerTrigger', options, `at most maxOffsetsPerTrigger, ${max}`)
   const subscription = subscriptionOf(options)
+  const [starting, ending] = [startingOf(options, use), endingOf(options)]
+  if (starting.kind === 'offsets' && ending.kind === 'offsets') checkOrder(starting.offsets, ending.offsets)
   return {
     connection: connectionOf(properties, 'millrace'),
     subscription,
-    starting: startingOf(options, use),
-    ending: endingOf(options),
+    starting,
+    ending,
     unmatchedTimestamp: strategy,
     failOnDataLoss: options.flag('failOnDataLoss', true),
     maxOffsetsPerTrigger: max,
@@ -149,6 +151,7 @@ function assignedOf(text: string, options: Options): string[] {
 }
 
 function patternOf(text: string, options: Options): Subscription {
+  if (text === '') throw invalid('subscribePattern', options, 'a regular expression for the whole name of a topic')
   let whole: RegExp
   try {
     whole = new RegExp(`^(?:${text})$`, 'u')
@@ -175,6 +178,25 @@ function endingOf(options: Options): Boundary {
   if (has(boundary, 'earliest', -2)) throw invalid('endingOffsets', options, 'an end: a batch that ends at the earliest offset has no rows')
   return boundary
 }
+/** Where both ends of a batch are told by offset, they can be compared before anybody is asked. */
+function checkOrder(starting: ReadonlyMap<string, number>, ending: ReadonlyMap<string, number>): void {
+  const text = (offsets: ReadonlyMap<string, number>) => sortedKeys([...offsets.keys()]).join(', ')
+  if (text(starting) !== text(ending)) {
+    throw new InvalidQueryError('MISMATCHED_TOPIC_PARTITIONS_BETWEEN_START_OFFSET_AND_END_OFFSET', {
+      what: `startingOffsets names ${text(starting)}, and endingOffsets ${text(ending)}`,
+      todo: 'name the same partitions in both; -2 is the earliest offset, -1 the latest',
+    })
+  }
+  for (const [key, end] of ending) {
+    const start = starting.get(key)!
+    if (end >= 0 && start > end) {
+      throw new InvalidQueryError('UNRESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET', {
+        what: `the specified start offset ${start} is greater than the end offset ${end} for ${key}`,
+        todo: 'give a start at or before the end',
+      })
+    }
+  }
+}
 function has(boundary: Boundary, kind: 'earliest' | 'latest', mark: number): boolean {
   return boundary.kind === kind || (boundary.kind === 'offsets' && [...boundary.offsets.values()].includes(mark))
 }
@@ -188,15 +210,18 @@ function offsetsBoundary(options: Options, name: string, otherwise: Boundary): B
   throw invalid(name, options, 'earliest, latest, or offsets: {"clicks":{"0":23,"1":-2}} (-2 is the earliest, -1 the latest)')
 }
 
+/** The last time that a Date can be; a later one (such as the largest long) is as far beyond every record. */
+const maxTimestampMs = 8.64e15
+
 function timestampsOf(options: Options, all: string, each: string): Boundary | undefined {
   const text = options.text(all)?.trim()
   if (text !== undefined) {
-    if (!/^\d{1,15}$/.test(text)) throw invalid(all, options, 'a time in milliseconds since 1970')
-    return { kind: 'timestamp', timestampMs: Number(text) }
+    if (!/^\d{1,19}$/.test(text)) throw invalid(all, options, 'a time in milliseconds since 1970')
+    return { kind: 'timestamp', timestampMs: Math.min(Number(text), maxTimestampMs) }
   }
   const json = options.text(each)
   if (json === undefined) return undefined
-  const timestampsMs = parseOffsets(jsonOf(json), 0)
+  const timestampsMs = parseOffsets(jsonOf(json), 0, maxTimestampMs)
   if (timestampsMs) return { kind: 'timestamps', timestampsMs }
   throw invalid(each, options, 'times in milliseconds by topic and partition: {"clicks":{"0":1700000000000}}')
 }

@@ -236,7 +236,7 @@ describeKafka('the Kafka sink', () => {
     const reasons = (refused: readonly RefusedRecord[] = []) => refused.map(({ reason }) => reason)
 
     test.each([
-      ['KAFKA_NULL_TOPIC', { topic: null, value: 'bad' }],
+      ['KAFKA_NULL_TOPIC_IN_DATA', { topic: null, value: 'bad' }],
       ['KAFKA_UNKNOWN_TOPIC', { topic: 'no-such-topic', value: 'bad' }],
       ['KAFKA_UNKNOWN_TOPIC', { topic: 'no topic/at all', value: 'bad' }],
       ['KAFKA_UNKNOWN_PARTITION', { partition: 2, value: 'bad' }],

@@ -191,6 +191,33 @@ describeKafka('streams from Kafka', () => {
       const frame = await engine.read.format('kafka').options(all).load()
       expect(texts(await frame.select(col('value')).collect())).toEqual(expected)
     })
+    test('an end before the start is an error, once both are known', async () => {
+      const topic = await lettered()
+      const reading = (options: Record<string, string>) =>
+        engine.read
+          .format('kafka')
+          .options({ 'kafka.bootstrap.servers': broker.bootstrap, subscribe: topic, ...withTopic(options, topic) })
+          .load()
+          .then((frame) => frame.collect())
+      const reversed = { code: 'RESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET' }
+      await expect(
+        reading({ startingOffsets: '{"T":{"0":3,"1":3}}', endingOffsetsByTimestamp: '{"T":{"0":1001,"1":1001}}' }),
+      ).rejects.toMatchObject(reversed)
+      await expect(reading({ startingOffsets: '{"T":{"0":0,"1":4}}' })).rejects.toMatchObject(reversed)
+    })
+    test('times must be given for every partition; one beyond all is the latest for an end, and an error for a start', async () => {
+      const topic = await lettered()
+      const values = async (options: Record<string, string>) => {
+        const all = { 'kafka.bootstrap.servers': broker.bootstrap, subscribe: topic, ...withTopic(options, topic) }
+        return texts(await (await engine.read.format('kafka').options(all).load()).select(col('value')).collect())
+      }
+      const beyond = '{"T":{"0":1001,"1":9223372036854775807}}'
+      expect(await values({ endingOffsetsByTimestamp: beyond })).toEqual(['a0', 'b0', 'b1', 'b2'])
+      await expect(values({ startingOffsetsByTimestamp: beyond })).rejects.toMatchObject({ code: 'KAFKA_NO_OFFSET_FOR_TIMESTAMP' })
+      await expect(values({ startingOffsetsByTimestamp: '{"T":{"0":1001}}' })).rejects.toMatchObject({
+        code: 'KAFKA_TIMESTAMP_OFFSET_DOES_NOT_MATCH_ASSIGNED',
+      })
+    })
     test('ends belong to batches, limits to streams', async () => {
       const topic = await lettered()
       const all = { 'kafka.bootstrap.servers': broker.bootstrap, subscribe: topic }

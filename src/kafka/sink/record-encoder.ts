@@ -215,7 +215,7 @@ function refusal(code: string, what: string, todo: string): InvalidQueryError {
 }
 const orDeadLetters = 'or let the query keep dead letters, which such rows then go to'
 function nullTopic() {
-  return refusal('KAFKA_NULL_TOPIC', 'a row has null in its column topic', `set option('topic', …) for all rows; ${orDeadLetters}`)
+  return refusal('KAFKA_NULL_TOPIC_IN_DATA', 'a row has null in its column topic', `set option('topic', …) for all rows; ${orDeadLetters}`)
 }
 function unknownTopic(name: string) {
   return refusal(
