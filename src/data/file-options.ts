@@ -1,3 +1,6 @@
+import { InvalidQueryError } from '../base/errors.ts'
+import { isGlob } from '../base/glob.ts'
+import { absolutePath } from './file-uri.ts'
 import type { FileFormat } from './row-set.ts'
 import { Schema } from './schema.ts'
 
@@ -57,7 +60,7 @@ export const readOptions: Readonly<Record<ReadFormat, readonly string[]>> = {
 }
 
 /** Options that say which files a bounded table has. */
-export const tableOptions = ['path', 'recursiveFileLookup', 'pathGlobFilter', 'modifiedBefore', 'modifiedAfter'] as const
+export const tableOptions = ['path', 'basePath', 'recursiveFileLookup', 'pathGlobFilter', 'modifiedBefore', 'modifiedAfter'] as const
 
 /** Options of Spark that can't be heeded, and why: a name that is known deserves a better answer than "unknown". */
 export const refusedReadOptions: Readonly<Record<string, string>> = {
@@ -123,4 +126,17 @@ export const refusedWriteOptions: Readonly<Record<string, string>> = {
   escapeQuotes: 'quotes inside of values are always escaped',
   charToEscapeQuoteEscaping: 'the escape character escapes itself',
   pretty: 'a record is a line',
+}
+
+/** The folder of the option basePath, below which folders `name=value` are columns; undefined without one. InvalidQueryError unless all paths lie in it. */
+export function basePathOf(options: Readonly<Record<string, string>>, paths: readonly string[]): string | undefined {
+  const given = Object.entries(options).find(([name]) => name.toLowerCase() === 'basepath')?.[1]
+  if (given === undefined) return undefined
+  const base = absolutePath(given)
+  const outside = paths.map(absolutePath).find((path) => path !== base && !path.startsWith(base.endsWith('/') ? base : `${base}/`))
+  if (given !== '' && !isGlob(base) && outside === undefined) return base
+  throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+    what: `basePath = ${JSON.stringify(given)} is not a folder${outside === undefined ? '' : ` around ${outside}`}`,
+    todo: 'give the folder in which the partitions begin, above every path that is read',
+  })
 }

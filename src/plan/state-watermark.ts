@@ -50,10 +50,15 @@ export function hasStateWatermark(join: Join): boolean {
   return sides.some((side) => rangeBound(join, side) !== undefined)
 }
 
-function boundOf(part: Expression, join: Join, side: JoinSide): RangeBound | undefined {
+/** What holds where a comparison does not, and neither side is null. */
+const opposites: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
+
+function boundOf(given: Expression, join: Join, side: JoinSide): RangeBound | undefined {
+  const negated = given.kind === 'call' && given.name === 'not' ? given.args[0]! : undefined
+  const part = negated ?? given
   if (part.kind !== 'call' || part.args.length !== 2) return undefined
   const [a, b] = part.args as readonly [Expression, Expression]
-  switch (part.name) {
+  switch (negated === undefined ? part.name : opposites[part.name]) {
     case '<':
       return solve(a, b, join, side, 0)
     case '<=':

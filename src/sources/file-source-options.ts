@@ -1,7 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { isGlob } from '../base/glob.ts'
 import { Options } from '../base/options.ts'
-import { type ReadFormat, readOptions, refusedReadOptions } from '../data/file-options.ts'
+import { basePathOf, type ReadFormat, readOptions, refusedReadOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import { type Cleaning, cleaningOf } from './clean-source.ts'
 import type { ReadLimit } from './source.ts'
@@ -18,12 +18,13 @@ export interface FileSourceOptions {
   readonly discardCachedInputRatio: number
   readonly cleaning: Cleaning
   readonly ignoreMissingFiles: boolean
-  /** Those that say how a file is read, and the path, below which folders `name=value` are columns; a pattern has no such columns, as in Spark. */
+  /** Those that say how a file is read, and the path or basePath, below which folders `name=value` are columns; a pattern has no such columns, as in Spark. */
   readonly format: Readonly<Record<string, string>>
 }
 
 const sourceOptions = [
   'path',
+  'basePath',
   'maxFilesPerTrigger',
   'maxBytesPerTrigger',
   'latestFirst',
@@ -43,6 +44,7 @@ export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<str
   const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]], refusedReadOptions)
   const path = options.required('path', `.${format}('in/') or .load('in/')`)
   const folder = absolutePath(path)
+  const base = basePathOf(given, [folder]) ?? (isGlob(folder) ? undefined : folder)
   const maxFiles = options.wholeNumber('maxFilesPerTrigger', 1)
   const maxBytes = options.wholeNumber('maxBytesPerTrigger', 1)
   if (maxFiles !== undefined && maxBytes !== undefined) {
@@ -72,7 +74,7 @@ export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<str
     discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,
     cleaning: cleaningOf(options, folder),
     ignoreMissingFiles: options.flag('ignoreMissingFiles', false),
-    format: { ...formatOptions(format, given), ...(isGlob(folder) ? {} : { path: folder }) },
+    format: { ...formatOptions(format, given), ...(base !== undefined && { path: base }) },
   }
 }
 

@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
 import { expandGlob, matchesName } from '../base/glob.ts'
+import { basePathOf } from '../data/file-options.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
 import { isHiddenName } from '../data/hidden-names.ts'
@@ -58,6 +59,12 @@ function timeOption(options: FormatOptions, name: string): number | undefined {
   const ms = Date.parse(/(Z|[+-]\d{2}:\d{2})$/.test(iso) ? iso : `${iso}${zone}`)
   if (Number.isNaN(ms)) throw invalidOption(name, value, 'give a time such as 2020-06-01T13:00:00')
   return ms
+}
+
+/** Where partitions begin: in the folder of the option basePath, otherwise in each path. */
+export function partitionBases(paths: readonly string[], options: Readonly<Record<string, string>>): readonly string[] {
+  const base = basePathOf(options, paths)
+  return base === undefined ? paths : [base]
 }
 
 /** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. A base that is a pattern ends where it does. */

@@ -13,7 +13,7 @@ import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-rows.ts'
 import { columnsJudged, scanFiles, scanSource } from './file-scan.ts'
-import { listTableFiles, partitionsOf, tableListing } from './list-files.ts'
+import { listTableFiles, partitionBases, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
 import { checkTableOptions, fileFormat } from './options.ts'
 import { Profile } from './profile.ts'
@@ -163,7 +163,7 @@ export class SqlBatchRun implements SqlBatch {
       found,
       scan.schema,
       scan.options,
-      partitionsOf(found, scan.paths, scan.schema),
+      partitionsOf(found, partitionBases(scan.paths, scan.options), scan.schema),
       columnsJudged(columns, scan.options),
     )
     const relation = await this.#fileRelation(scan.schema, reading, null)

@@ -9,7 +9,7 @@ import { registerEstimate } from './estimate.ts'
 import { withPartitions } from './infer-partitions.ts'
 import { inferenceSelect, primitivesAsString, schemaOf } from './infer-schema.ts'
 import { registerKernels } from './kernels/register.ts'
-import { listTableFiles, partitionValues, tableListing } from './list-files.ts'
+import { listTableFiles, partitionBases, partitionValues, tableListing } from './list-files.ts'
 import { LoadedRows } from './loaded-rows.ts'
 import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
 import { Session } from './session.ts'
@@ -67,6 +67,7 @@ export class SqlEngine {
   async inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const name = fileFormat(format)
     checkTableOptions(name, options)
+    const bases = partitionBases(paths, options)
     const files = await listTableFiles(this.#files, paths, tableListing(options))
     if (files.length === 0 && name !== 'text' && name !== 'binaryfile') {
       throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
@@ -74,13 +75,13 @@ export class SqlEngine {
         todo: 'give the schema',
       })
     }
-    if (name === 'binaryfile') return withPartitions(binaryFileSchema, partitionValues(files, paths))
+    if (name === 'binaryfile') return withPartitions(binaryFileSchema, partitionValues(files, bases))
     const session = await this.#session()
     try {
       const own = schemaOf(await session.run(inferenceSelect(name, files, options)), name, new FormatOptions(options).flag('header', false))
       const texts = name === 'json' && new FormatOptions(options).flag('primitivesAsString', false)
       const inferred = texts ? new Schema(own.fields.map((field) => ({ ...field, type: primitivesAsString(field.type) }))) : own
-      return withPartitions(inferred, partitionValues(files, paths))
+      return withPartitions(inferred, partitionValues(files, bases))
     } finally {
       await this.#end(session)
     }

@@ -170,15 +170,20 @@ test('read new files in nested directories with globbing', async () => {
   ])
 })
 
-for (const globbing of [true, false]) {
-  test(`read new files in partitioned table ${globbing ? 'with globbing, should not read partition data' : 'without globbing, should read partition data'}`, async () => {
+for (const [how, globbing, basePath] of [
+  ['with globbing, should not read partition data', true, false],
+  ['without globbing, should read partition data', false, false],
+  ['with globbing and basePath, should read partition data', true, true],
+] as const) {
+  test(`read new files in partitioned table ${how}`, async () => {
     const folder = await newFolder()
     const path = globbing ? `${folder.path}/*/*` : folder.path
     const rows = engine()
-      .readStream.schema({ value: t.string().nullable(), partition: t.string().nullable() })
+      .readStream.options(basePath ? { basePath: folder.path } : {})
+      .schema({ value: t.string().nullable(), partition: t.string().nullable() })
       .json(path)
       .where(({ value }) => value.contains('keep'))
-    const [foo, bar] = globbing ? [null, null] : ['foo', 'bar']
+    const [foo, bar] = globbing && !basePath ? [null, null] : ['foo', 'bar']
     await testStream(rows, [
       folder.adding('{"value": "drop1"}\n{"value": "keep2"}', 'partition=foo/1'),
       checkAnswer(['keep2', foo]),

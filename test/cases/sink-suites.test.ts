@@ -86,6 +86,37 @@ test('partitioned writing and batch reading: partition columns come last and are
   expect((await readdir(output)).sort()).toEqual(['_spark_metadata', 'id=1', 'id=2', 'id=3'])
 })
 
+test("partitioned writing and batch reading with 'basePath'", async () => {
+  await using folder = await tempFolder()
+  const input = seconds(engine())
+  const output = join(folder.path, 'o')
+  const query = await input
+    .toDF()
+    .selectExpr('value AS id1', '-value AS id2', 'value * 1000 AS value')
+    .writeStream.partitionBy('id1', 'id2')
+    .option('checkpointLocation', join(folder.path, 'c'))
+    .format('parquet')
+    .start(output)
+  input.addData(...rows(1, 2, 3))
+  await query.processAllAvailable()
+  await query.stop()
+  const reader = engine().read.option('basePath', output)
+  const found = await reader.parquet(`${output}/*/*`)
+  expect(found.columns).toEqual(['value', 'id1', 'id2'])
+  const values = [
+    [1000, 1, -1],
+    [2000, 2, -2],
+    [3000, 3, -3],
+  ]
+  expect(byFirst(await found.collect())).toEqual(values)
+  expect(byFirst(await reader.parquet(`${output}/id1=2`, { value: t.int(), id1: t.int(), id2: t.int() }).collect())).toEqual([values[1]])
+  expect((await engine().read.parquet(`${output}/*/*`)).columns).toEqual(['value'])
+  for (const wrong of ['', join(folder.path, 'c'), `${output}/*`])
+    await expect(engine().read.option('basePath', wrong).parquet(`${output}/*/*`), wrong).rejects.toMatchObject({
+      code: 'INVALID_OPTION_VALUE',
+    })
+})
+
 test('a null and an empty text in a partition column are one folder, and null when read', async () => {
   await using folder = await tempFolder()
   const input = new MemoryStream(engine(), { n: t.int(), part: t.string().nullable() })
