@@ -101,6 +101,11 @@ export interface TransformWithStateOptions<
    * state are those of one call after the other. With more than one a call must keep nothing in the processor's own fields while it waits.
    */
   readonly concurrency?: number
+  /**
+   * How long a call of an asynchronous function may take until all its rows are there, such as '30 seconds' (default: as long as it likes). One that takes longer ends the
+   * query with USER_FUNCTION_TIMEOUT.
+   */
+  readonly callTimeout?: string
 }
 export interface GroupStateOptions<St extends StateType, D extends OutputColumns> {
   /** What the state of a key is. */
@@ -116,6 +121,11 @@ export interface GroupStateOptions<St extends StateType, D extends OutputColumns
    * state are those of one call after the other.
    */
   readonly concurrency?: number
+  /**
+   * How long a call of an asynchronous function may take until all its rows are there, such as '30 seconds' (default: as long as it likes). One that takes longer ends the
+   * query with USER_FUNCTION_TIMEOUT.
+   */
+  readonly callTimeout?: string
 }
 export interface FlatMapGroupsOptions<St extends StateType, D extends OutputColumns, M extends 'append' | 'update'>
   extends GroupStateOptions<St, D> {

@@ -8,6 +8,7 @@ import { groups } from '../plan/analyze-groups.ts'
 import { parseDurationMs } from '../plan/intervals.ts'
 import type { Groups, LogicalPlan } from '../plan/logical-plan.ts'
 import { parseType } from '../plan/schema-text.ts'
+import { callTimeoutMs } from './call-timeout.ts'
 import type { StatefulProcessor, StatefulProcessorHandle, TTLConfig } from './state-function-types.ts'
 import { type SchemaInput, schemaOf, type TypeToken } from './types.ts'
 
@@ -22,6 +23,7 @@ interface GroupOptions {
   readonly timeout?: unknown
   readonly initialState?: unknown
   readonly concurrency?: unknown
+  readonly callTimeout?: unknown
 }
 
 /** The plan of (flat)mapGroupsWithState. */
@@ -37,6 +39,7 @@ export function groupFunctionPlan({ input, keys }: Given, isMap: boolean, f: unk
     state: shapeOf(`the state of ${method}`, options.state),
     durationMs: parseDurationMs,
     concurrency: concurrencyOf(method, options.concurrency),
+    timeoutMs: callTimeoutMs(method, options.callTimeout),
     call: f as GroupFunction['call'],
   }
   return groups(input, {
@@ -56,6 +59,7 @@ interface ProcessorOptions {
   readonly initialState?: unknown
   readonly eventTimeColumnName?: string
   readonly concurrency?: unknown
+  readonly callTimeout?: unknown
 }
 
 /** The plan of transformWithState. */
@@ -69,6 +73,7 @@ export function processorPlan({ input, keys }: Given, create: unknown, options: 
     function: processorFunction(create as () => AnyProcessor, {
       timeMode: timeModeOf(options.timeMode),
       concurrency: options.concurrency,
+      callTimeout: options.callTimeout,
       hasInitialState: (options.initialState ?? null) !== null,
     }),
     output: schemaOf(options.output),
@@ -82,15 +87,17 @@ type AnyProcessor = StatefulProcessor<any, any, any, any>
 interface ProcessorSettings {
   readonly timeMode: TimeMode
   readonly concurrency: unknown
+  readonly callTimeout: unknown
   readonly hasInitialState?: boolean
 }
 
 /** Makes a processor once, to learn the variables that its init declares. */
 export function processorFunction(
   create: () => AnyProcessor,
-  { timeMode, concurrency: given, hasInitialState = false }: ProcessorSettings,
+  { timeMode, concurrency: given, callTimeout, hasInitialState = false }: ProcessorSettings,
 ): ProcessorFunction {
   const concurrency = concurrencyOf('transformWithState', given)
+  const timeoutMs = callTimeoutMs('transformWithState', callTimeout)
   const variables: DeclaredVariable[] = []
   const deleted: string[] = []
   const processor = create()
@@ -142,6 +149,7 @@ export function processorFunction(
     timeMode,
     create: () => typedProcessor(create()),
     concurrency,
+    timeoutMs,
     variables,
     deleted,
     eventTimeColumn: null,

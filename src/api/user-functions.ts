@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { DataType } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
+import { callTimeoutMs } from './call-timeout.ts'
 import { Column, expressionOf } from './column.ts'
 import type { Col, JsExpr } from './column-types.ts'
 import type { DecimalText, Js, JsInput, TypeToken } from './types.ts'
@@ -16,6 +17,11 @@ export interface UdfOptions {
   readonly nulls?: 'call' | 'skip'
   /** How many calls of an asynchronous function may be under way at a time (default: 16). */
   readonly concurrency?: number
+  /**
+   * How long a call of an asynchronous function may take, such as '30 seconds' (default: as long as it likes). One that takes longer fails with USER_FUNCTION_TIMEOUT, as
+   * if it had thrown.
+   */
+  readonly callTimeout?: string
 }
 interface Skipping extends UdfOptions {
   readonly nulls: 'skip'
@@ -62,7 +68,14 @@ export function udf(...given: unknown[]): unknown {
   const concurrency = options.concurrency ?? 16
   if (!(Number.isInteger(concurrency) && concurrency > 0))
     throw new InvalidQueryError('INVALID_UDF', { what: `udf was given the concurrency ${concurrency}`, todo: 'give an integer above 0' })
-  return columnFunction(userFunction(f, argumentTypes, returnType, options, { kind: 'rows', call: f, concurrency }))
+  return columnFunction(
+    userFunction(f, argumentTypes, returnType, options, {
+      kind: 'rows',
+      call: f,
+      concurrency,
+      timeoutMs: callTimeoutMs('udf', options.callTimeout),
+    }),
+  )
 }
 
 /** A column of a batch as a function over columns gets it. */
@@ -113,7 +126,8 @@ export function column_udf<const T extends readonly unknown[], R>(
   options?: Omit<UdfOptions, 'nulls' | 'concurrency'>,
 ): UserDefinedFunction<Values<T>, R> {
   const parts = partsOf('column_udf', [argumentTypes, returnType, f, options])
-  const body = { kind: 'columns', call: parts.f } as const
+  const timeoutMs = callTimeoutMs('column_udf', parts.options.callTimeout)
+  const body = { kind: 'columns', call: parts.f, timeoutMs } as const
   return columnFunction(userFunction(parts.f, parts.argumentTypes, parts.returnType, parts.options, body)) as never
 }
 

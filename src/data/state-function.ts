@@ -119,6 +119,8 @@ export interface GroupFunction {
   readonly durationMs: (text: string) => number
   /** How many calls, each with another key, may be under way at a time. */
   readonly concurrency: number
+  /** How long a call may take; null: as long as it likes. */
+  readonly timeoutMs: number | null
   readonly call: (key: Row, rows: readonly Row[], state: GroupState<unknown>) => unknown
 }
 /** A processor: made anew for every run of the query. */
@@ -129,6 +131,8 @@ export interface ProcessorFunction {
   readonly create: () => Processor
   /** How many calls, each with another key, may be under way at a time. */
   readonly concurrency: number
+  /** How long a call may take; null: as long as it likes. */
+  readonly timeoutMs: number | null
   readonly variables: readonly DeclaredVariable[]
   /** What deleteIfExists named. */
   readonly deleted: readonly string[]

@@ -3,6 +3,7 @@ import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray,
 import { typeText } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
 import { columnValues, valuesToColumn } from '../data/values.ts'
+import { endsInTime } from './call-timeout.ts'
 import { CallsInFlight } from './calls-in-flight.ts'
 
 /** A call whose arguments are columns of a batch. */
@@ -121,7 +122,7 @@ function hasNull(values: readonly (readonly unknown[])[], row: number): boolean 
 
 async function settle(call: CallOverColumns, args: readonly unknown[], result: PromiseLike<unknown>): Promise<unknown> {
   try {
-    return await result
+    return await endsInTime(result, call.function.body.timeoutMs, () => `the user function ${callText(call, args)}`)
   } catch (cause) {
     throw thrown(call, args, cause)
   }
@@ -160,7 +161,9 @@ async function callOnce(
 ): Promise<Column> {
   let result: unknown
   try {
-    result = await body(...args.map((column) => vectorOf(column, length)), length)
+    result = body(...args.map((column) => vectorOf(column, length)), length)
+    if (isThenable(result))
+      result = await endsInTime(result, call.function.body.timeoutMs, () => `the user function ${call.function.name} over ${length} rows`)
   } catch (cause) {
     throw thrown(call, [], cause, `${length} rows`)
   }
@@ -201,6 +204,7 @@ function columnOf(call: CallOverColumns, result: unknown, length: number): Colum
 // ---- errors
 
 function thrown(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): UserFunctionError {
+  if (cause instanceof UserFunctionError) return cause
   return new UserFunctionError('FAILED_EXECUTE_UDF', {
     what: `the user function ${over === undefined ? callText(call, args) : `${call.function.name} over ${over}`} threw: ${bounded(cause instanceof Error ? cause.message : String(cause), 500)}`,
     todo: 'see the cause; the batch is not committed, and is run again when the query is started again',

@@ -24,6 +24,8 @@ export interface TwsTesterOptions<K extends OutputColumns, D extends OutputColum
   readonly timeMode?: TimeMode
   /** As of transformWithState; default 1. */
   readonly concurrency?: number
+  /** As of transformWithState. */
+  readonly callTimeout?: string
   /** Where processing time begins, in milliseconds since 1970; default 0. It only moves by setProcessingTime. */
   readonly processingTimeMs?: number
 }
@@ -46,7 +48,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
 
   constructor(create: () => StatefulProcessor<RowOf<Declared<K>>, V, InputRow<Declared<D>>>, options: TwsTesterOptions<K, D>) {
     const timeMode = options.timeMode ?? 'None'
-    const f = processorFunction(create, { timeMode, concurrency: options.concurrency })
+    const f = processorFunction(create, { timeMode, concurrency: options.concurrency, callTimeout: options.callTimeout })
     this.#keySchema = schemaOf(options.key as SchemaInput<unknown>)
     this.#output = schemaOf(options.output as SchemaInput<unknown>)
     this.#processingTimeMs = options.processingTimeMs ?? 0

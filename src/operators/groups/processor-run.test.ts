@@ -103,7 +103,7 @@ async function outcome(batches: readonly (readonly Given[])[], concurrency: numb
       },
     }
   }
-  const f = processorFunction(create, { timeMode: 'ProcessingTime', concurrency })
+  const f = processorFunction(create, { timeMode: 'ProcessingTime', concurrency, callTimeout: undefined })
   const keyFields = [{ name: 'k', type: 'int', nullable: false }] as const
   const writes: Writes = []
   const stores = new Map(

@@ -8,6 +8,7 @@ import { type DeclaredVariable, encodeUserKey, type StateShape, timersName } fro
 import type { Field } from '../../data/types.ts'
 import { columnsToRows } from '../../data/values.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
+import { endsInTime } from '../call-timeout.ts'
 import { takeColumn } from '../take.ts'
 import { type BatchTimes, currentWatermarkMs } from './group-state.ts'
 import { KeySet, numberKeys, type RowGroups } from './key-set.ts'
@@ -16,7 +17,7 @@ import { MapVariable } from './map-variable.ts'
 import { runCalls } from './run-calls.ts'
 import { type RunningVariable, Session } from './session.ts'
 import { Timers } from './timers.ts'
-import { type CallPlace, type CollectedRows, callFailed, isThenable, type RowTaker } from './user-rows.ts'
+import { type CallPlace, type CollectedRows, callFailed, callOf, isThenable, type RowTaker } from './user-rows.ts'
 import { ValueVariable } from './value-variable.ts'
 
 export interface ProcessorBatch {
@@ -248,7 +249,7 @@ export class ProcessorRun {
         return isThenable(given) ? Promise.resolve(given).then(() => {}) : undefined
       })
       if (pending === undefined) after?.()
-      return pending?.then(after, fail)
+      return pending && endsInTime(pending, this.#function.timeoutMs, () => callOf(place)).then(after, fail)
     } catch (cause) {
       return fail(cause)
     }

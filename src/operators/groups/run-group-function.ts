@@ -3,12 +3,13 @@ import { InvalidQueryError } from '../../base/errors.ts'
 import type { Row } from '../../data/row-set.ts'
 import type { GroupFunction } from '../../data/state-function.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
+import { endsInTime } from '../call-timeout.ts'
 import { type BatchTimes, StateOfKey } from './group-state.ts'
 import type { KeySet, RowGroups } from './key-set.ts'
 import { type Cell, KeyedValues } from './keyed-values.ts'
 import { type Call, runCalls } from './run-calls.ts'
 import { ShapeCodec } from './shape-codec.ts'
-import { type CallPlace, type CollectedRows, callFailed, isThenable, keyText, type RowTaker } from './user-rows.ts'
+import { type CallPlace, type CollectedRows, callFailed, callOf, isThenable, keyText, type RowTaker } from './user-rows.ts'
 
 export interface GroupFunctionBatch {
   readonly function: GroupFunction
@@ -140,7 +141,7 @@ class GroupFunctionRun {
       const result = f.call(place.key, given, state)
       const pending = f.isMap ? takeOne(result, place, rows) : rows.take(result, place)
       if (pending === undefined) return this.#keep(cell, state)
-      return pending.then(
+      return endsInTime(pending, f.timeoutMs, () => callOf(place)).then(
         () => this.#keep(cell, state),
         (cause) => {
           throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)

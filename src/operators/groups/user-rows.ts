@@ -162,6 +162,11 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
+/** The call in an error's text. */
+export function callOf({ what, key }: CallPlace): string {
+  return `${what} for the key ${keyText(key)}`
+}
+
 /** What the program's function threw, with the key in it. A misuse of the state keeps its code. */
 export function callFailed(code: string, { what, key }: CallPlace, cause: unknown): MillraceError {
   if (cause instanceof UserFunctionError) return cause
