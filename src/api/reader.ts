@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
+import { noStreamingTable } from '../plan/analysis-errors.ts'
 import { alias, batchScan, streamScan } from '../plan/analyze.ts'
 import { parseName } from '../plan/resolve.ts'
 import type { EnginePort } from '../query/engine-port.ts'
@@ -233,10 +234,7 @@ class StreamReader extends Reader<StreamReader> {
   table(name: string): StreamFrame<any> {
     const frame = namedRelation(this.engine, name) as unknown as StreamFrame<any>
     if (frame.isStreaming) return frame
-    throw new InvalidQueryError('UNSUPPORTED_STREAMING_TABLE', {
-      what: `${JSON.stringify(name)} is a bounded table, which readStream can't follow`,
-      todo: 'use read.table, or make the view of a stream: engine.readStream….createTempView(name)',
-    })
+    throw noStreamingTable(name, 'use read.table')
   }
   protected override with(change: Partial<ReadSettings>): StreamReader {
     return new StreamReader(this.engine, { ...this.settings, ...change })

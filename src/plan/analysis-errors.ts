@@ -17,6 +17,14 @@ function didYouMean(near: readonly string[], all: readonly string[]): string {
   return shown.map((name) => `\`${name}\``).join(', ')
 }
 
+/** A table that was asked for as a stream. */
+export function noStreamingTable(name: string, todo: string): InvalidQueryError {
+  return new InvalidQueryError('UNSUPPORTED_STREAMING_TABLE', {
+    what: `${JSON.stringify(name)} is a bounded table, which can't be followed as a stream`,
+    todo: `${todo}, or make the view of a stream: engine.readStream….createTempView(name)`,
+  })
+}
+
 export function unresolvedColumn(name: string, fields: readonly Field[]): InvalidQueryError {
   const names = fields.map((field) => field.name)
   const what = `a column with name \`${name}\` cannot be resolved`

@@ -86,10 +86,18 @@ function timeOf(time: Expression): Expression {
   return isTimestamp(time.type) ? time : argumentAs('window', time, 0, 'timestamp')
 }
 
+/** An interval's text, or a whole number of microseconds. */
 function intervalOf(what: string, e: UnresolvedExpression): bigint {
   if (e.kind === 'literal' && typeof e.value === 'string') return parseIntervalUs(e.value)
-  throw typeMismatch('UNEXPECTED_INPUT_TYPE', `the ${what} of window must be an interval as text`, "write it as '10 minutes'")
+  if (e.kind === 'literal' && typeof e.type === 'string' && wholeNumbers.has(e.type) && e.value !== null) return BigInt(e.value as bigint)
+  if (e.kind === 'call' && e.name === 'negative') return -intervalOf(what, e.args[0]!)
+  throw typeMismatch(
+    'UNEXPECTED_INPUT_TYPE',
+    `the ${what} of window must be an interval as text, or microseconds`,
+    "write it as '10 minutes'",
+  )
 }
+const wholeNumbers: ReadonlySet<string> = new Set(['int', 'long'])
 
 function outOfRange(what: string): InvalidQueryError {
   return typeMismatch(

@@ -141,3 +141,23 @@ test('SPARK-36724: Support timestamp_ntz as a type of time column for SessionWin
   expect(typeText(grouped.schema.fields[0].type)).toBe('struct<start:timestamp_ntz,end:timestamp_ntz>')
   await checkAnswer(grouped.selectExpr(...bounds, 'counts'), [day('19:39:25'), day('19:39:40'), 2n])
 })
+
+test('SPARK-49836: a session of windows in SQL, grouped by the names of the functions', async () => {
+  table(
+    ...(['00:00:00', '00:00:30', '00:01:00', '00:01:30', '00:03:30', '00:11:00', '00:11:30', '00:11:45'] as const).map(
+      (time) => [time, 1, time.startsWith('00:01') ? 'user2' : 'user1'] as const,
+    ),
+  ).createOrReplaceTempView('clicks')
+  const perSession = engine().sql(`
+    SELECT id, avg(large.n) AS perSession FROM (
+      SELECT session_window(small, '5 minutes') AS session, id, sum(n) AS n FROM (
+        SELECT window(time, '1 minute') AS small, id, count(*) AS n FROM clicks GROUP BY window, id
+      ) GROUP BY session_window, id
+    ) large GROUP BY id`)
+  await checkAnswer(perSession, ['user1', 3], ['user2', 2])
+  const starts = engine().sql(
+    "SELECT CAST(window.start AS STRING) AS s, count(*) AS n FROM clicks GROUP BY window(time, '10 minutes'), window.end",
+  )
+  await checkAnswer(starts, [day('00:00:00'), 5n], [day('00:10:00'), 3n])
+  expect(() => engine().sql('SELECT count(*) FROM clicks GROUP BY window')).toThrow(/UNRESOLVED_COLUMN/)
+})

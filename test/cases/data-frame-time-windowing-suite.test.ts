@@ -280,6 +280,24 @@ test('SPARK-49836: a window of windows, and an aggregation above it', async () =
   ])
 })
 
+test('time window in SQL with one, two and three expressions, numbers being microseconds', async () => {
+  table('timestamp', three).createOrReplaceTempView('times')
+  const found = async (args: string) => {
+    const rows = await engine()
+      .sql(`SELECT window(time, ${args}) AS w, value FROM times`)
+      .selectExpr('CAST(w.start AS STRING) AS s', 'value')
+      .orderBy('value')
+      .collect()
+    return cells(rows as object[])
+  }
+  const at = (...seconds: number[]) => seconds.map((second, i) => [`2016-03-27 19:39:${second}`, [1, 2, 4][i]])
+  expect(await found("'10 seconds'")).toEqual(at(30, 50, 20))
+  expect(await found("'10 seconds', 10000000")).toEqual(at(30, 50, 20))
+  expect(await found("10000000L, 10000000, '5 seconds'")).toEqual(at(25, 55, 25))
+  expect(await found("'10 seconds', 10000000, -5000000")).toEqual(at(25, 55, 25))
+  expect(() => engine().sql('SELECT window(time, 1.5) FROM times')).toThrow(/UNEXPECTED_INPUT_TYPE/)
+})
+
 test('durations that are no windows', () => {
   const frame = table('timestamp', three)
   for (const [args, code] of [

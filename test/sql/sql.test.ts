@@ -279,6 +279,18 @@ describe('streams', () => {
     const frame = input.toDF().select(row_number().over(Window.orderBy('at')).as('n')) as StreamFrame<any>
     await expect(frame.writeStream.format('noop').start()).rejects.toThrow(code('NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING'))
   })
+  test('STREAM in front of a view says that it must be one of a stream', () => {
+    const e = engine()
+    const input = new MemoryStream(e, { n: t.int() })
+    input.toDF().createOrReplaceTempView('numbers')
+    ads().createOrReplaceTempView('owners')
+    for (const from of ['STREAM numbers', 'STREAM(numbers)', 'STREAM `numbers` AS s', 'stream numbers s WHERE s.n > 1'])
+      expect(plan(e.sql(`SELECT n FROM ${from}`)), from).toBe(plan(e.sql(`SELECT n FROM ${from.replace(/stream/i, '')}`)))
+    expect(() => e.sql('SELECT * FROM STREAM owners')).toThrow(code('UNSUPPORTED_STREAMING_TABLE'))
+    expect(() => e.sql('SELECT * FROM STREAM nothing')).toThrow(code('TABLE_OR_VIEW_NOT_FOUND'))
+    ads().createOrReplaceTempView('stream') // still a name
+    expect(e.sql('SELECT stream.owner FROM stream WHERE true').columns).toEqual(['owner'])
+  })
   test('SPARK-51322: a stream in a subquery is refused, wherever it stands', () => {
     const e = engine()
     const input = new MemoryStream(e, { n: t.int() })

@@ -1,12 +1,12 @@
 /** FROM: views, subqueries, table functions, joins, LATERAL, PIVOT, UNPIVOT and samples. */
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Schema } from '../../data/schema.ts'
-import { unresolvedRoutine } from '../analysis-errors.ts'
+import { noStreamingTable, unresolvedRoutine } from '../analysis-errors.ts'
 import { alias, filter, generate, join, limit, localRelation, pivot, project, renameAll, sample, unpivot, watermark } from '../analyze.ts'
 import { bindUserFunctions } from '../bind-user-functions.ts'
 import type { UnresolvedExpression } from '../expression.ts'
 import { isGeneratorName } from '../generators.ts'
-import type { LogicalPlan } from '../logical-plan.ts'
+import { isStreaming, type LogicalPlan } from '../logical-plan.ts'
 import { namedColumn, projectNamed } from '../named-columns.ts'
 import { nameOf, resolveExpression, sameName, unresolvedText } from '../resolve.ts'
 import type { JoinRelation, LateralView, PivotRelation, Relation, UnpivotRelation, WatermarkRelation } from '../sql/query-ast.ts'
@@ -18,11 +18,12 @@ import { allOf, hasSubquery, integerOf, onSides, readsInner } from './names.ts'
 import { tooCorrelated } from './subqueries.ts'
 
 type E = UnresolvedExpression
+type NamedRelation = Extract<Relation, { readonly kind: 'named' }>
 
 export function buildRelation(relation: Relation, context: QueryContext, parts: QueryParts): LogicalPlan {
   switch (relation.kind) {
     case 'named':
-      return namedAs(tableOf(relation.name, context), relation.alias ?? relation.name.at(-1)!, relation.columns)
+      return namedAs(tableOf(relation, context), relation.alias ?? relation.name.at(-1)!, relation.columns)
     case 'query':
       return aliased(parts.query(relation.query, context), relation)
     case 'nested':
@@ -47,9 +48,11 @@ export function buildRelation(relation: Relation, context: QueryContext, parts: 
   }
 }
 
-function tableOf(name: readonly string[], { tables, catalog }: QueryContext): LogicalPlan {
+function tableOf({ name, isStream }: NamedRelation, { tables, catalog }: QueryContext): LogicalPlan {
   const own = name.length === 1 ? tables.get(name[0]!.toLowerCase()) : undefined
-  return own ?? catalog.relation(name)
+  const plan = own ?? catalog.relation(name)
+  if (isStream && !isStreaming(plan)) throw noStreamingTable(name.join('.'), 'leave out STREAM')
+  return plan
 }
 function aliased(
   plan: LogicalPlan,

@@ -286,12 +286,13 @@ function keyNames(keys: readonly E[]): string[] {
 function keySets(groupBy: GroupBy | undefined, items: readonly E[], fields: readonly Field[]): readonly (readonly E[])[] {
   if (groupBy === undefined) return [[]]
   if (groupBy.all) return [items.filter((item) => !hasAggregateCall(item) && !hasSubquery(item)).map(withoutAlias)]
-  const resolved = groupBy.elements.map((sets) => sets.map((set) => set.map((key) => groupingKey(key, items, fields))))
+  const windows = [...items, ...groupBy.elements.flat(2)].flatMap(windowsIn)
+  const resolved = groupBy.elements.map((sets) => sets.map((set) => set.map((key) => groupingKey(key, items, fields, windows))))
   return resolved.reduce<readonly (readonly E[])[]>((all, sets) => all.flatMap((prefix) => sets.map((set) => [...prefix, ...set])), [[]])
 }
 
 /** A number stands for an item of the select list, a name that the input has not for an item with that alias. */
-function groupingKey(key: E, items: readonly E[], fields: readonly Field[]): E {
+function groupingKey(key: E, items: readonly E[], fields: readonly Field[], windows: readonly E[]): E {
   const place = integerOf(key)
   if (place !== undefined) {
     const item = withoutAlias(items[placeOf('GROUP BY', place, items.length)]!)
@@ -301,7 +302,19 @@ function groupingKey(key: E, items: readonly E[], fields: readonly Field[]): E {
       todo: 'group by a column without one',
     })
   }
-  return withAliases(key, items, fields)
+  // Spark makes the windows of a query columns of its input, under their functions' names
+  return namedWindows(withAliases(key, items, fields), windows, fields)
+}
+function windowsIn(e: E): E[] {
+  const found: E[] = isWindowCall(e) ? [e] : []
+  mapUnresolved(e, (child) => {
+    found.push(...windowsIn(child))
+    return child
+  })
+  return found
+}
+function isWindowCall(e: E): e is Extract<E, { kind: 'call' }> {
+  return e.kind === 'call' && (e.name === 'window' || e.name === 'session_window')
 }
 
 function distinctKeys(keys: readonly E[], fields: readonly Field[]): E[] {
@@ -317,13 +330,11 @@ function keyIndex(e: E, keys: readonly E[], fields: readonly Field[]): number {
   return keys.findIndex((key) => sameExpression(resolveExpression(key, { fields }), resolved))
 }
 
-/** `window` and `window.start` are the time window that the groups are of. */
+/** `window` and `window.start` are the time window that the groups are of, or that is among the keys. */
 function namedWindows(e: E, keys: readonly E[], fields: readonly Field[]): E {
   if (e.kind !== 'attribute') return mapUnresolved(e, (child) => namedWindows(child, keys, fields))
   const [first, ...rest] = parseName(e.name)
-  const window = keys.find(
-    (key) => key.kind === 'call' && (key.name === 'window' || key.name === 'session_window') && sameName(key.name, first!),
-  )
+  const window = keys.find((key) => isWindowCall(key) && sameName(key.name, first!))
   if (window === undefined || isOver(e, fields)) return e
   return rest.reduce<E>((input, field) => ({ kind: 'field', input, field }), window)
 }

@@ -59,7 +59,8 @@ interface Aliased {
   readonly columns?: readonly string[]
 }
 export type Relation =
-  | ({ readonly kind: 'named'; readonly name: readonly string[] } & Aliased)
+  /** With STREAM in front it must be a stream. */
+  | ({ readonly kind: 'named'; readonly name: readonly string[]; readonly isStream?: true } & Aliased)
   | ({ readonly kind: 'query'; readonly query: Query; readonly lateral: boolean } & Aliased)
   | ({ readonly kind: 'function'; readonly name: string; readonly args: readonly E[]; readonly lateral: boolean } & Aliased)
   | ({ readonly kind: 'nested'; readonly input: Relation } & Aliased)

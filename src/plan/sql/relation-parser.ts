@@ -81,14 +81,33 @@ function relationPrimary(reader: TokenReader, lateral: boolean): Relation {
     reader.expectSymbol(')')
     return { kind: 'nested', input }
   }
+  if (isStreamOf(reader)) return streamOf(reader)
   if (reader.isWord(0, 'values') && !reader.isSymbol(1, '.')) return { kind: 'query', query: valuesQuery(reader), lateral: false }
-  const name = [reader.name('a table')]
-  while (reader.takeSymbol('.')) name.push(reader.name())
+  const name = tableName(reader)
   if (name.length === 1 && reader.isSymbol(0, '(')) {
     const args = parseArguments(reader)
     return { kind: 'function', name: name[0]!.toLowerCase(), args, lateral }
   }
   return { kind: 'named', name }
+}
+function tableName(reader: TokenReader): string[] {
+  const name = [reader.name('a table')]
+  while (reader.takeSymbol('.')) name.push(reader.name())
+  return name
+}
+/** `STREAM clicks` and `STREAM(clicks)`; a relation may also be called stream. */
+function isStreamOf(reader: TokenReader): boolean {
+  const next = reader.peek(1)
+  return (
+    reader.isWord(0, 'stream') && (next.kind === 'quoted' || (next.kind === 'word' && !isClauseWord(next.text)) || reader.isSymbol(1, '('))
+  )
+}
+function streamOf(reader: TokenReader): Relation {
+  reader.expectWord('stream')
+  const bracket = reader.takeSymbol('(')
+  const name = tableName(reader)
+  if (bracket) reader.expectSymbol(')')
+  return { kind: 'named', name, isStream: true }
 }
 /** `((SELECT …) UNION …)` is a query, `((SELECT …) a JOIN b)` is not. */
 function isQueryInBrackets(reader: TokenReader): boolean {
