@@ -85,7 +85,7 @@ describe('what each output mode allows', () => {
     ['except with the stream on the right', setOperation('except', table, stream(), false), refused, refused, mode],
     ['except of a table', setOperation('except', stream(), table, false), mode, 'ok', 'ok'],
     ['exceptAll of a table', setOperation('except', stream(), table, true), refused, refused, mode],
-    ['rollup', groupingSets(stream(), { keys: [{ expression: a('k') }], sets: rollupSets(1), items: [] }), mode, refused, refused],
+    ['rollup', groupingSets(stream(), { keys: [{ expression: a('k') }], sets: rollupSets(1), items: [] }), mode, 'ok', 'ok'],
     ['unpivot', unpivot(stream(), [a('k')], [a('n')], 'name', 'value'), 'ok', 'ok', mode],
     ['aggregation of an aggregation', groupBy(windowed, [{ expression: a('c') }], []), mode, mode, mode],
     ['aggregation of an aggregation by its window', groupBy(windowed, [{ expression: a('window') }], []), 'ok', mode, mode],
