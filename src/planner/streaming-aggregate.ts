@@ -2,6 +2,7 @@ import { assert, InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { StateAggregate, StateColumn, StateValue } from '../data/state-schema.ts'
 import { type Field, sameType, typeText } from '../data/types.ts'
+import { notSupportedYet } from '../plan/analysis-errors.ts'
 import { expressionText } from '../plan/expression-tree.ts'
 import type { Aggregate, Distinct } from '../plan/logical-plan.ts'
 import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
@@ -127,6 +128,9 @@ function lateGroupedRows(
   input: PhysicalNode,
   positions: readonly (number | undefined)[],
 ): LateInput {
+  // a row comes once for each set, and is late in some of them: as it came, it is not there any more
+  if (wanted !== null && plan.input.kind === 'expand' && plan.input.of === 'grouping sets')
+    throw notSupportedYet('lateRows of rollup, cube or grouping sets', 'group by one set of keys, or leave lateRows out')
   const at = input.schema.fields.length
   const rowNumber = plan.input.schema.fields.length
   const c = overNumberedInput(plan, positions, at, 'row_number() OVER ()')

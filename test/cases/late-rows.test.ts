@@ -363,6 +363,18 @@ describe('what is refused', () => {
       'LATE_ROWS_WITHOUT_WATERMARK',
       'lateRows',
     ],
+    [
+      'a rollup, whose rows come once for each set of keys',
+      () => {
+        const timed = seconds(engine())
+          .toDF()
+          .withColumn('at', ({ value }) => timestamp_seconds(value))
+          .withWatermark('at', '10 seconds')
+        return start({ value: t.int() }, timed.rollup(({ at, value }) => ({ w: window(at, '5 seconds'), v: value })).count(), 'update')
+      },
+      'NOT_SUPPORTED_YET',
+      'rollup',
+    ],
   ])('%s', async (_what, attempt, code, text) => {
     await expect(attempt()).rejects.toMatchObject({ code, message: expect.stringContaining(text) })
   })
