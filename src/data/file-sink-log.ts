@@ -43,6 +43,9 @@ export function liveFiles(entries: readonly SinkFileEntry[]): SinkFileEntry[] {
   return [...live.values()]
 }
 
+/** The key by which output folders are listed, and not read by their logs. */
+export const ignoreMetadataKey = 'spark.sql.streaming.fileStreamSink.ignoreMetadata'
+
 /** The files of an output folder by its log, or undefined where it has none. CorruptCheckpointError where the log can't be read. */
 export async function filesOfSinkLog(folder: string, files: Files): Promise<SinkFileEntry[] | undefined> {
   const log = await openSinkLog(folder, files)

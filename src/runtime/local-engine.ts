@@ -6,6 +6,7 @@ import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
+import { ignoreMetadataKey } from '../data/file-sink-log.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { UserFunction } from '../data/user-function.ts'
@@ -124,7 +125,7 @@ export class LocalEngine implements EnginePort {
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const bounded = boundedOf(this.#current.sourceProviders, format)
     if (bounded) return Promise.try(() => bounded.schemaOf(paths[0] === undefined ? options : { ...options, path: paths[0] }))
-    return this.#environment.sql.inferSchema(format, paths, options)
+    return this.#environment.sql.inferSchema(format, paths, options, this.runtimeConf.current.flag(ignoreMetadataKey))
   }
 
   resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { ignoreMetadataKey } from '../data/file-sink-log.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { Account } from '../data/side-rows.ts'
 import { checkMetricNames } from '../plan/analyze.ts'
@@ -96,7 +97,9 @@ async function evaluate<T>(
   checkMetricNames(plan)
   const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'), letters !== undefined)
   const held = relationNames(plan).map((name) => relations.get(name))
-  const own = held[0] ? null : await environment.sql.beginBatch({ batchTimestampMs, salt: '' })
+  const own = held[0]
+    ? null
+    : await environment.sql.beginBatch({ batchTimestampMs, salt: '', ignoresSinkLogs: conf.text(ignoreMetadataKey) === 'true' })
   const sql: SqlBatch = held[0]?.sql ?? own!
   try {
     const evaluation = new Evaluation(root, {

@@ -21,6 +21,7 @@ import {
 } from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import { ChangedQueryError, restartRules } from '../checkpoint/restart-rules.ts'
+import { ignoreMetadataKey } from '../data/file-sink-log.ts'
 import { explainLogical } from '../plan/explain.ts'
 import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
@@ -392,7 +393,7 @@ async function openExecution(
       deadLetterLimits: spec.deadLetters?.limits ?? null,
     },
     readTable: (scan, columns, sql) => readTable(scan, columns, sql, environment),
-    beginBatch: (parameters) => environment.sql.beginBatch(parameters),
+    beginBatch: (parameters) => environment.sql.beginBatch({ ...parameters, ignoresSinkLogs: conf.flag(ignoreMetadataKey) }),
     openState:
       plan.stateful.length === 0 && !hasState ? null : (batchId) => openState(plan, checkpoint, batchId, pinned.conf, environment, warn),
     clock,

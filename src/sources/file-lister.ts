@@ -19,6 +19,8 @@ export interface Listing {
   /** Which file names count; undefined for all. */
   readonly nameFilter: string | undefined
   readonly files: Files
+  /** An output folder is listed, as if it had no log. */
+  readonly ignoresSinkLog?: boolean
 }
 
 /** What a folder had when it was last listed. */
@@ -63,12 +65,12 @@ export class FileLister {
   }
 
   async #fromRoot(path: string, isSeen: (path: string) => boolean): Promise<FoundFile[]> {
-    const { files } = this.#listing
+    const { files, ignoresSinkLog } = this.#listing
     const found: FoundFile[] = []
     const root = await files.stat(path)
     if (root === undefined) return found
     if (!root.isDirectory) this.#ifWanted({ ...root, path }, isSeen, found)
-    else if (await files.stat(path + separator + sinkLogFolder)) {
+    else if (!ignoresSinkLog && (await files.stat(path + separator + sinkLogFolder))) {
       this.#sinkLog = { log: await openSinkLog(path, files), readId: -1 }
       return this.#fromSinkLog(isSeen)
     } else await this.#inFolder({ ...root, path }, isSeen, found)

@@ -4,7 +4,7 @@ import { CorruptCheckpointError, InvalidQueryError, UnavailableError } from '../
 import { isGlob } from '../base/glob.ts'
 import { nextTurn, sortInSlices } from '../base/slices.ts'
 import type { ReadFormat } from '../data/file-options.ts'
-import { sinkLogFolder } from '../data/file-sink-log.ts'
+import { ignoreMetadataKey, sinkLogFolder } from '../data/file-sink-log.ts'
 import { pathToUri, uriToPath } from '../data/file-uri.ts'
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
@@ -108,6 +108,7 @@ class FileSource implements Source {
       recursive: options.recursive,
       nameFilter: options.nameFilter,
       files: context.files,
+      ignoresSinkLog: context.conf(ignoreMetadataKey) === 'true',
     })
     this.#seen = new SeenFiles(options.maxFileAgeMs, options.fileNameOnly)
   }

@@ -24,6 +24,8 @@ export interface TableListing {
   /** Milliseconds since 1970: files modified before, at or after, that are left out. */
   readonly beforeMs: number
   readonly afterMs: number
+  /** Output folders of streaming queries are listed, as if they had no log. */
+  readonly ignoresSinkLogs: boolean
 }
 
 /**
@@ -32,7 +34,7 @@ export interface TableListing {
  */
 export async function listTableFiles(files: Files, paths: readonly string[], listing: TableListing): Promise<InputFile[]> {
   const found = new Map<string, FoundFile>()
-  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), listing.recursive)) found.set(file.path, file)
+  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), listing)) found.set(file.path, file)
   return [...found.values()]
     .filter(({ name, modifiedMs }) => {
       const inTime = modifiedMs < listing.beforeMs && modifiedMs > listing.afterMs
@@ -41,13 +43,14 @@ export async function listTableFiles(files: Files, paths: readonly string[], lis
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 
-export function tableListing(options: Readonly<Record<string, string>>): TableListing {
+export function tableListing(options: Readonly<Record<string, string>>, ignoresSinkLogs = false): TableListing {
   const given = new FormatOptions(options)
   return {
     recursive: given.flag('recursiveFileLookup', false),
     nameFilter: given.text('pathGlobFilter'),
     beforeMs: timeOption(given, 'modifiedBefore') ?? Number.POSITIVE_INFINITY,
     afterMs: timeOption(given, 'modifiedAfter') ?? Number.NEGATIVE_INFINITY,
+    ignoresSinkLogs,
   }
 }
 /** `2020-06-01T13:00:00`, in UTC unless the option timeZone names another zone by its offset. */
@@ -114,26 +117,26 @@ function decode(text: string): string {
 
 type FoundFile = InputFile & { readonly name: string; readonly modifiedMs: number }
 
-async function filesOf(files: Files, path: string, recursive: boolean): Promise<FoundFile[]> {
+async function filesOf(files: Files, path: string, listing: TableListing): Promise<FoundFile[]> {
   const entry = await files.stat(path)
-  if (entry) return entry.isDirectory ? filesOfFolder(files, path, recursive) : [fileOf(entry)]
+  if (entry) return entry.isDirectory ? filesOfFolder(files, path, listing) : [fileOf(entry)]
   if (!/[*?[{]/.test(path)) throw notFound(path)
   const matches = await expandGlob(path, files, isHiddenName)
   if (matches.length === 0) throw notFound(path)
   const found: FoundFile[] = []
-  for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path, recursive) : [fileOf(match)]))
+  for (const match of matches) found.push(...(match.isDirectory ? await filesOfFolder(files, match.path, listing) : [fileOf(match)]))
   return found
 }
 
 /** A folder that a streaming query writes lists its files in a log: they alone count, whatever else a crash left there. */
-async function filesOfFolder(files: Files, folder: string, recursive: boolean): Promise<FoundFile[]> {
-  const logged = await filesOfSinkLog(folder, files)
+async function filesOfFolder(files: Files, folder: string, listing: TableListing): Promise<FoundFile[]> {
+  const logged = listing.ignoresSinkLogs ? undefined : await filesOfSinkLog(folder, files)
   if (logged) return logged.map((entry) => fileOf({ ...entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
   const found: FoundFile[] = []
   for (const entry of await files.list(folder)) {
     if (isHiddenName(entry.name)) continue
     if (!entry.isDirectory) found.push(fileOf(entry))
-    else if (recursive || entry.name.includes('=')) found.push(...(await filesOfFolder(files, entry.path, recursive)))
+    else if (listing.recursive || entry.name.includes('=')) found.push(...(await filesOfFolder(files, entry.path, listing)))
   }
   return found
 }

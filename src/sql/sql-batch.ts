@@ -117,4 +117,6 @@ export interface SqlBatchParameters {
   readonly batchTimestampMs: number
   /** The checkpoint's key salt. */
   readonly salt: string
+  /** Output folders of streaming queries are read by listing them, and not by their logs (`ignoreMetadata`); false unless given. */
+  readonly ignoresSinkLogs?: boolean
 }

@@ -64,11 +64,16 @@ export class SqlEngine {
   }
 
   /** The schema of files, read from them. */
-  async inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
+  async inferSchema(
+    format: string,
+    paths: readonly string[],
+    options: Readonly<Record<string, string>>,
+    ignoresSinkLogs = false,
+  ): Promise<Schema> {
     const name = fileFormat(format)
     checkTableOptions(name, options)
     const bases = partitionBases(paths, options)
-    const files = await listTableFiles(this.#files, paths, tableListing(options))
+    const files = await listTableFiles(this.#files, paths, tableListing(options, ignoresSinkLogs))
     if (files.length === 0 && name !== 'text' && name !== 'binaryfile') {
       throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
         what: `there are no files in ${paths.join(', ')} to take a schema from`,

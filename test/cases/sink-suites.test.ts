@@ -86,6 +86,32 @@ test('partitioned writing and batch reading: partition columns come last and are
   expect((await readdir(output)).sort()).toEqual(['_spark_metadata', 'id=1', 'id=2', 'id=3'])
 })
 
+test('SPARK-35565: an output folder is read by its log, or listed where the configuration says so, by tables and streams', async () => {
+  await using folder = await tempFolder()
+  await using own = await millrace.local({ threads: 1 })
+  const input = new MemoryStream(own, { value: t.string() })
+  const output = join(folder.path, 'o')
+  const query = await input.toDF().writeStream.option('checkpointLocation', join(folder.path, 'c')).format('text').start(output)
+  input.addData({ value: '1' }, { value: '2' })
+  await query.processAllAvailable()
+  await query.stop()
+  await writeFile(join(output, 'additional.txt'), '3')
+  const values = async () => {
+    const streamed: string[] = []
+    const reading = await own.readStream
+      .text(output)
+      .writeStream.trigger({ availableNow: true })
+      .foreachBatch(async (rows) => void streamed.push(...(await rows.collect()).map(({ value }) => value!)))
+      .start()
+    await reading.awaitTermination()
+    const table = (await own.read.text(output).collect()).map(({ value }) => value!)
+    return [table.sort().join(), streamed.sort().join(), (await (await own.read.format('csv').load(output)).collect()).length]
+  }
+  expect(await values()).toEqual(['1,2', '1,2', 2])
+  own.conf.set('spark.sql.streaming.fileStreamSink.ignoreMetadata', 'true')
+  expect(await values()).toEqual(['1,2,3', '1,2,3', 3])
+})
+
 test("partitioned writing and batch reading with 'basePath'", async () => {
   await using folder = await tempFolder()
   const input = seconds(engine())

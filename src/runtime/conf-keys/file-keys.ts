@@ -26,10 +26,10 @@ export const fileKeys: ConfTable = {
   }),
   'spark.sql.streaming.fileSource.log.cleanupDelay': works(duration, { default: '10min', meaning: 'age at which they are removed' }),
   'spark.sql.streaming.fileSource.cleaner.numThreads': idle('files are cleaned up by the process that read them'),
-  'spark.sql.streaming.fileStreamSink.ignoreMetadata': fixed(
-    'false',
-    'an output folder is read by its log; give the paths of the files to read it without',
-  ),
+  'spark.sql.streaming.fileStreamSink.ignoreMetadata': works(flag, {
+    default: 'false',
+    meaning: 'list the output folder of a streaming query where it is read, and do not go by its log',
+  }),
   'spark.sql.streaming.schemaInference': fixed('false', 'a stream of files needs its schema: .schema(…) on the reader'),
   'spark.sql.sources.default': fixed('parquet', 'name the format: .format(…)'),
   'spark.sql.sources.partitionColumnTypeInference.enabled': fixed(
