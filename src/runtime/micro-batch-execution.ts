@@ -9,7 +9,7 @@ import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import type { StatefulNode } from '../planner/streaming-plan.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { BatchStep } from '../query/steps.ts'
-import type { SinkCommit } from '../sinks/sink.ts'
+import type { SinkBatch, SinkCommit } from '../sinks/sink.ts'
 import type { Offset, ReadLimit } from '../sources/source.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
@@ -30,6 +30,12 @@ interface PlannedBatch {
   readonly isReplay: boolean
   /** Resolves when the entry is durable. Rows may be read and computed before; nothing may leave the process. */
   readonly logged: Promise<void>
+}
+
+/** A batch's result. */
+interface Delivery {
+  readonly relation: Relation
+  readonly batch: SinkBatch
 }
 
 /** Clocks are set right by a little all the time. */
@@ -374,7 +380,7 @@ export class MicroBatchExecution {
     try {
       const setAside = this.#setAside(sql, entry)
       const evaluation = await this.#evaluate(sql, entry, setAside)
-      const relation = await this.#reporter.time('addBatch', async () => {
+      const delivery = await this.#reporter.time('addBatch', async () => {
         // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
         const [run, log] = await Promise.allSettled([this.#step('batch/run', () => this.#run(sql, evaluation, setAside)), logged])
         if (log.status === 'rejected') throw log.reason
@@ -387,14 +393,14 @@ export class MicroBatchExecution {
         staged.catch(() => {}) // asked for below
         // a small result is computed while the disk writes the state
         const [result, state] = await Promise.allSettled([
-          this.#state ? sql.prefetch(run.value, sink.use ?? 'rows') : undefined,
+          this.#state ? sql.prefetch(run.value.relation, sink.use ?? 'rows') : undefined,
           this.#commitState(),
         ])
         if (state.status === 'rejected') throw state.reason
         if (result.status === 'rejected') throw result.reason
         return run.value
       })
-      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, relation, setAside)))
+      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, delivery, setAside)))
       const inputRows = await sql.inputRows()
       this.#reporter.finishBatch({
         commit,
@@ -426,14 +432,22 @@ export class MicroBatchExecution {
     await this.#parts.setAside?.outputs.maintain()
   }
 
-  async #run(sql: SqlBatch, evaluation: Evaluation, setAside: SetAside | undefined): Promise<Relation> {
-    const { outputs, plan, warn } = this.#parts
-    const rows = await evaluation.relationOf(plan.root)
-    if (!setAside?.deadLetters) return rows
-    // what an expression has no value for must be known before anything is delivered
-    const held = await sql.materialize(rows)
-    await outputs?.compute(sql, held, { deadLetters: setAside.deadLetters, warn, rowsOrigin: plan.origin })
-    return held
+  async #run(sql: SqlBatch, evaluation: Evaluation, setAside: SetAside | undefined): Promise<Delivery> {
+    const { outputs, plan, sink, warn, withRelation } = this.#parts
+    const relation = await evaluation.relationOf(plan.root)
+    const keepsDeadLetters = setAside?.deadLetters !== undefined
+    const batch = {
+      batchId: this.#batchId,
+      rows: sql.rowSet(relation),
+      outputMode: plan.outputMode,
+      ...(keepsDeadLetters && { keepsDeadLetters }),
+    }
+    if (keepsDeadLetters) {
+      // what an expression has no value for must be known before anything is delivered
+      await sql.materialize(relation)
+      await outputs?.compute(sql, relation, { deadLetters: setAside.deadLetters!, warn, rowsOrigin: plan.origin })
+    } else if (!this.#state && !setAside && !withRelation) await sink.prepare?.(batch)
+    return { relation, batch }
   }
 
   /** The rows of a batch that go to side outputs; undefined where there are none. */
@@ -506,20 +520,13 @@ export class MicroBatchExecution {
   }
 
   /** To the sink, then what was set aside to its own. */
-  async #deliver(sql: SqlBatch, relation: Relation, setAside: SetAside | undefined): Promise<SinkCommit> {
-    const { checkpoint, outputs, sink, plan, withRelation } = this.#parts
+  async #deliver(sql: SqlBatch, { relation, batch }: Delivery, setAside: SetAside | undefined): Promise<SinkCommit> {
+    const { checkpoint, outputs, sink, withRelation } = this.#parts
     await checkpoint.checkFence()
-    const keepsDeadLetters = setAside?.deadLetters !== undefined
-    const add = (rows: Relation) =>
-      sink.addBatch({
-        batchId: this.#batchId,
-        rows: sql.rowSet(rows),
-        outputMode: plan.outputMode,
-        ...(keepsDeadLetters && { keepsDeadLetters }),
-      })
-    const held = withRelation || keepsDeadLetters ? await sql.materialize(relation) : relation
-    const commit = withRelation ? await withRelation(sql, held, () => add(held)) : await add(held)
-    if (keepsDeadLetters) await setAside.hasDelivered(commit, outputs?.accounts ?? (await this.#accountOf(commit, sql, held)))
+    const add = () => sink.addBatch(batch)
+    if (withRelation) await sql.materialize(relation)
+    const commit = withRelation ? await withRelation(sql, relation, add) : await add()
+    if (setAside?.deadLetters) await setAside.hasDelivered(commit, outputs?.accounts ?? (await this.#accountOf(commit, sql, relation)))
     await setAside?.deliver()
     return commit
   }

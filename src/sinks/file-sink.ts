@@ -46,6 +46,8 @@ class FileSink implements Sink {
   /** What a row of the files written so far took. */
   #bytesPerRow: number | undefined
   #cleaning: Promise<void> | undefined
+  /** Part files that wait for their entry in the log. */
+  #prepared: { readonly batchId: number; readonly parts: Parts } | undefined
 
   constructor(context: SinkContext, options: FileSinkOptions, log: CompactibleLog<SinkFileEntry>, isOwned: boolean) {
     this.#context = context
@@ -55,12 +57,20 @@ class FileSink implements Sink {
     this.description = `FileSink[${options.folder}]`
   }
 
+  async prepare({ batchId, rows }: SinkBatch): Promise<void> {
+    // the folder is claimed by a batch that is in the offset log, and a run's first batch may be in the sink's log already
+    if (!this.#delivered || !this.#isOwned) return
+    this.#prepared = { batchId, parts: await this.#writeParts(batchId, rows) }
+  }
+
   async addBatch({ batchId, rows }: SinkBatch): Promise<SinkCommit> {
     if (!this.#delivered) this.#refuseGap(batchId)
     this.#delivered = true
     if (batchId <= this.#log.latestId) return { status: 'already-committed', numOutputRows: -1 }
     await this.#claim()
-    const { entries, numRows } = await this.#writeParts(batchId, rows)
+    const prepared = this.#prepared?.batchId === batchId ? this.#prepared.parts : undefined
+    this.#prepared = undefined
+    const { entries, numRows } = prepared ?? (await this.#writeParts(batchId, rows))
     await this.#context.checkFence()
     if (await this.#log.add(batchId, entries, this.#keep())) return { status: 'committed', numOutputRows: numRows }
     throw new FencedError('CONCURRENT_STREAM_LOG_UPDATE', {
@@ -87,7 +97,7 @@ class FileSink implements Sink {
     this.#isOwned = true
   }
 
-  async #writeParts(batchId: number, rows: RowSet): Promise<{ entries: SinkFileEntry[]; numRows: number }> {
+  async #writeParts(batchId: number, rows: RowSet): Promise<Parts> {
     const { files, epoch, queryId, partitionBy } = this.#context
     const { folder, format, ending, formatOptions } = this.#options
     const fileName = (index: number) => partName({ index, batchId, epoch, queryId }) + ending
@@ -147,6 +157,11 @@ class FileSink implements Sink {
       })
     }
   }
+}
+
+interface Parts {
+  readonly entries: readonly SinkFileEntry[]
+  readonly numRows: number
 }
 
 /** A log that was restored from somewhere else, beside the owner file of this one. */

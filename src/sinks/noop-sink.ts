@@ -12,6 +12,7 @@ export const noopSinkProvider: SinkProvider = {
     return {
       description: 'NoopSink',
       guarantee: 'none',
+      prepare: ({ rows }) => rows.consume(),
       async addBatch({ rows }) {
         await rows.consume()
         return { status: 'committed', numOutputRows: -1 }

@@ -18,6 +18,11 @@ export interface Sink {
   readonly guarantee: SinkGuarantee
   /** What it does with a batch's rows: reads them, or only has them written into files. Default 'rows'. Decides what is worth computing ahead. */
   readonly use?: 'rows' | 'files'
+  /**
+   * Does the part of addBatch that nobody sees: computes the rows, writes them where no reader looks. The engine may call it before addBatch of the same batch,
+   * while the batch is still being entered in the offset log; a crash in between must leave nothing but litter.
+   */
+  prepare?(batch: SinkBatch): Promise<void>
   addBatch(batch: SinkBatch): Promise<SinkCommit>
   /** Called between batches, now and then: compaction, removal of litter. */
   maintain?(): Promise<void>

@@ -10,6 +10,7 @@ import { type DataType, type Field, struct } from '../data/types.ts'
 import { Decimal, rowsToColumns, Temporal } from '../data/values.ts'
 import { chooseRecordBytes } from './json-buffers.ts'
 import type { SqlBatch } from './sql-batch.ts'
+import type { SqlBatchRun } from './sql-batch-run.ts'
 import { SqlEngine } from './sql-engine.ts'
 
 let engine: SqlEngine
@@ -649,6 +650,17 @@ describe('row sets', () => {
       const rows = sql.rowSet(sql.fragment('SELECT i AS c0, NULL::VARCHAR AS c1 FROM range(9) r(i) WHERE i > 2', [], schema))
       await rows.consume()
       expect(await rows.count()).toBe(6)
+    })
+  })
+  test('rows that were consumed are not computed again for nothing', async () => {
+    await inBatch(async (sql) => {
+      const relation = sql.fragment(`SELECT nextval('runs') AS c0, NULL::VARCHAR AS c1`, [], schema)
+      await (sql as SqlBatchRun).session.run('CREATE TEMP SEQUENCE runs')
+      const rows = sql.rowSet(relation)
+      await rows.consume()
+      await rows.consume()
+      const [next] = await sql.rowSet(sql.fragment(`SELECT nextval('runs') AS c0, NULL::VARCHAR AS c1`, [], schema)).toObjects()
+      expect(next).toMatchObject({ [schema.names[0]!]: 2n })
     })
   })
   test('nothing runs after the batch has ended', async () => {

@@ -62,7 +62,8 @@ export class SqlRowSet implements RowSet {
   }
 
   async consume(): Promise<void> {
-    if (this.#relation.form.kind === 'table' || this.#columns) return
+    // whoever has counted them has computed them
+    if (this.#relation.form.kind === 'table' || this.#columns || this.#rows !== undefined) return
     if (this.#used) await this.#keep()
     this.#used = true
     this.#rows = await this.#batch.consume(this.#relation)

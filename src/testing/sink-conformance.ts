@@ -86,6 +86,19 @@ const everyCheck: Readonly<Record<string, Body>> = {
     await expectVisible(fixture, [1])
   },
 
+  async 'a prepared batch is seen when it is added, and not before'(fixture, _, outputMode) {
+    const sink = await open(fixture, 1)
+    await add(fixture, sink, 0, [1], outputMode)
+    const batch = { batchId: 1, rows: fixture.rows([2, 3]), outputMode }
+    if (sink.prepare) {
+      await sink.prepare(batch)
+      await expectVisible(fixture, [1])
+    }
+    deepStrictEqual((await sink.addBatch(batch)).status, 'committed')
+    await sink.stop()
+    await expectVisible(fixture, [1, 2, 3])
+  },
+
   async 'maintenance between batches changes nothing that a reader sees'(fixture, _, outputMode) {
     const sink = await open(fixture, 1)
     const expected: number[] = []
@@ -116,6 +129,17 @@ const exactlyOnceChecks: Readonly<Record<string, Body>> = {
     deepStrictEqual((await add(fixture, second, 2, [5], outputMode)).status, 'committed')
     await second.stop()
     await expectVisible(fixture, [1, 2, 3, 4, 5])
+  },
+
+  async 'what a run had prepared when it died counts for nothing'(fixture, _, outputMode) {
+    const first = await open(fixture, 1)
+    await add(fixture, first, 0, [1], outputMode)
+    await first.prepare?.({ batchId: 1, rows: fixture.rows([2, 3]), outputMode })
+    await first.stop()
+    const second = await open(fixture, 2)
+    deepStrictEqual((await add(fixture, second, 1, [3, 2], outputMode)).status, 'committed')
+    await second.stop()
+    await expectVisible(fixture, [1, 2, 3])
   },
 
   async 'the very first batch delivered again counts once'(fixture, _, outputMode) {
@@ -257,7 +281,8 @@ function open(fixture: SinkFixture, epoch: number, run: Partial<SinkRun> = {}): 
 }
 
 function add(fixture: SinkFixture, sink: Sink, batchId: number, rows: readonly number[], outputMode: OutputMode): Promise<SinkCommit> {
-  return sink.addBatch({ batchId, rows: fixture.rows(rows), outputMode })
+  const batch = { batchId, rows: fixture.rows(rows), outputMode }
+  return (sink.prepare?.(batch) ?? Promise.resolve()).then(() => sink.addBatch(batch))
 }
 
 function isCommitted(result: PromiseSettledResult<SinkCommit>): boolean {
