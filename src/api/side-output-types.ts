@@ -28,7 +28,7 @@ export interface DeadLetterColumns {
   /** A code that never changes: MALFORMED_RECORD_IN_PARSING, FAILED_READ_FILE, FAILED_EXECUTE_UDF, … */
   reason: 'string'
   message: 'string'
-  /** Who refused it: `source`, `function` or `sink`. */
+  /** Who refused it: `source`, `expression`, `function` or `sink`. */
   stage: 'string'
   /** The source's name in the checkpoint. */
   source: 'string' | null
@@ -38,7 +38,7 @@ export interface DeadLetterColumns {
   topic: 'string' | null
   partition: 'int' | null
   offset: 'long' | null
-  /** Its bytes as they were read; of a row that an expression, a function or the sink refused its JSON. */
+  /** Its bytes as they were read; of a row whose record is not known its JSON. */
   raw: 'binary' | null
   batch_id: 'long'
   /** The timestamp of the batch. */
@@ -52,6 +52,6 @@ export interface DeadLetterOptions {
   readonly maxPerBatch?: number
   /** The same as a share of the rows that the batch has read: 0.01 is one in a hundred. */
   readonly maxShare?: number
-  /** Whether rows for which a function of the program (`udf`) throws become dead letters too. Default false: the query ends. */
+  /** Whether rows for which a function of the program throws (`udf`, functions with state) become dead letters too. Default false: the query ends. */
   readonly userFunctions?: boolean
 }

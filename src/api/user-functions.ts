@@ -78,6 +78,19 @@ export function udf(...given: unknown[]): unknown {
   )
 }
 
+/** A function of Millrace's own of one column (UserFunction.isOwn), which is null where the column is. `argument`: the type that it is cast to. */
+export function ownFunction(
+  name: string,
+  returnType: DataType,
+  call: (value: never) => unknown,
+  argument?: DataType,
+): (column: unknown) => Column {
+  const body = { kind: 'rows', call: call as AnyFunction, concurrency: 16 } as const
+  const argumentTypes = argument === undefined ? null : [argument]
+  const options = { name, nulls: 'skip' } as const
+  return columnFunction({ ...userFunction(body.call, argumentTypes, { type: returnType, nullable: true }, options, body), isOwn: true })
+}
+
 /** A column of a batch as a function over columns gets it. */
 export interface Vector<T> {
   /** As many as the batch has rows. Where `valid` has a 0 the value means nothing. */

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Engine, millrace, t } from 'millrace'
+import { type Engine, MemoryStream, millrace, t } from 'millrace'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { dlq } from './dlq.ts'
 import type { Terminal } from './report.ts'
@@ -88,7 +88,7 @@ test('a replay goes back into the source, and is read once', async () => {
   expect((await run('ls', join(folder, 'letters-string'))).out).toBe('0 dead letters\n')
 })
 
-test('rows that expressions refused go back as records, and those of the sink as JSON lines, where that is asked for', async () => {
+test('rows that expressions and the sink refused go back as records', async () => {
   await writeFile(join(folder, 'in', 'a.json'), '{"id":1,"d":2}\n{"id":2,"d":0}\nno json\n{"id":9007199254740993,"d":1}\n')
   const fields = { id: t.long(), d: t.int() }
   const source = engine.readStream.schema(fields).name('events').json(join(folder, 'in'))
@@ -103,15 +103,30 @@ test('rows that expressions refused go back as records, and those of the sink as
     .start()
   await query.awaitTermination()
   const [letters, again] = [join(folder, 'letters'), join(folder, 'again')]
-  expect((await run('replay', letters, '--to', again)).out).toMatch(/a\.json: 2 records, written\n1 dead letter not replayed/)
-  const rows = await run('replay', letters, '--to', again, '--rows')
-  expect(rows.out).toMatch(/a\.json: 2 records, there already/)
-  expect(rows.out).toMatch(/-sink-rows\.json: 1 records, written/)
-  const names = (await readdir(again)).filter((name) => name.endsWith('rows.json'))
-  const texts = await Promise.all(names.map((name) => readFile(join(again, name), 'utf8')))
-  expect(texts).toEqual(['{"id":9007199254740993,"d":1,"share":10}\n'])
-  const [records] = (await readdir(again)).filter((name) => name.endsWith('a.json'))
-  expect(await readFile(join(again, records!), 'utf8')).toBe('{"id":2,"d":0}\nno json\n')
+  expect((await run('replay', letters, '--to', again)).out).toMatch(/a\.json: 3 records, written/)
+  const [records] = await readdir(again)
+  expect(await readFile(join(again, records!), 'utf8')).toBe('{"id":2,"d":0}\nno json\n{"id":9007199254740993,"d":1}\n')
+})
+
+test('rows of no file that the sink refused go back as JSON lines, where that is asked for', async () => {
+  const fields = { id: t.long(), share: t.int() }
+  const stream = new MemoryStream(engine, fields)
+  stream.addData({ id: 1n, share: 1 }, { id: 9007199254740993n, share: 10 })
+  const query = await stream
+    .toDF()
+    .writeStream.trigger({ availableNow: true })
+    .option('checkpointLocation', join(folder, 'checkpoint'))
+    .foreach((row) => {
+      if ((row as { id: bigint }).id > 5n) throw new Error('too large')
+    })
+    .deadLetters((letters) => letters.output.format('json').option('path', join(folder, 'letters')))
+    .start()
+  await query.awaitTermination()
+  const [letters, again] = [join(folder, 'letters'), join(folder, 'again')]
+  expect((await run('replay', letters, '--to', again)).out).toMatch(/1 dead letter not replayed/)
+  expect((await run('replay', letters, '--to', again, '--rows')).out).toMatch(/rows\.json: 1 records, written/)
+  const [name] = await readdir(again)
+  expect(await readFile(join(again, name!), 'utf8')).toBe('{"id":9007199254740993,"share":10}\n')
   // as a source that reads JSON takes them
   expect((await engine.read.json(join(again, '*rows.json'), fields).collect()).length).toBe(1)
   const other = join(folder, 'other')

@@ -41,8 +41,13 @@ export function outputPlace(output: string): string {
 export function tablePlace(table: string): string {
   return `table ${table}`
 }
-/** Places whose rows are none that the sources gave: the pairs of a join, a table's rows, and what single outputs are given, all of which may be there beside the rows that they are made of. */
-const ownRows = /^(?:output |expressions over (?:pairs of |table )|function .* over a table$)/
+/** What the books call the calls of a function with state without rows: timers and timeouts. */
+export const callsPlace = 'calls without rows of '
+/**
+ * Places whose rows are none that the sources gave: the pairs of a join, a table's rows, what single outputs are given, all of which may be there beside the rows that they are made of, and calls that no row
+ * has caused.
+ */
+const ownRows = /^(?:output |calls without rows of |expressions over (?:pairs of |table )|function .* over a table$)/
 
 /**
  * All places of a batch as one line. Rows in are those that the sources gave. Of what came to each place behind them only what was set aside there counts: it is the
@@ -74,7 +79,10 @@ export interface RefusedRecord {
   /** A code that never changes: MALFORMED_RECORD_IN_PARSING, … */
   readonly reason: string
   readonly message: string
-  /** Where it comes from, as far as that is known. */
+  /** Of a sink: the number of the row, from 0, among those of the batch in the order in which they were given. By it the engine finds where the row comes from. */
+  readonly row?: number
+  /** Where it comes from, as far as that is known: the name of the source, and the place in it. */
+  readonly source?: string
   readonly file?: string
   /** From 1. */
   readonly line?: number

@@ -13,6 +13,8 @@ export interface UserFunction {
   readonly deterministic: boolean
   /** Whether a row with a null argument is null without a call. */
   readonly skipNulls: boolean
+  /** One of Millrace's own (formats): an InvalidQueryError that it throws is what the row's value is refused for, under its own code, as by an expression. */
+  readonly isOwn?: boolean
   readonly body: RowFunction | ColumnsFunction
 }
 /** Gets one row's arguments in the public forms of their types; may be asynchronous, up to `concurrency` calls at a time. */

@@ -7,7 +7,8 @@ import type { RefusedRecord } from '../data/side-rows.ts'
 import type { Session } from './dialect.ts'
 import { quoted, quotedTable, type TableName, tableText } from './table-name.ts'
 
-export const notesVersion = 1
+/** 2: refused rows may say where they come from. Notes that need no more have version 1, for releases that know no other. */
+export const notesVersion = 2
 export const defaultNotesTable = 'millrace_batches'
 
 /** How far a query has come with a table. */
@@ -136,15 +137,16 @@ export class BatchNotes {
     const { dialect } = session
     const p = (n: number) => dialect.parameter(n)
     const refused = note.refused.length === 0 ? null : refusedText(note.refused)
-    const values = [note.queryName, note.epoch, note.batchId, note.rows, refused]
+    const version = note.refused.some((record) => record.source !== undefined) ? notesVersion : 1
+    const values = [note.queryName, note.epoch, note.batchId, note.rows, refused, version]
     const { changed } = await session.run(
-      `UPDATE ${this.#notesTable} SET query_name = ${p(1)}, epoch = ${p(2)}, batch_id = ${p(3)}, num_rows = ${p(4)}, refused = ${p(5)} WHERE query_id = ${p(6)} AND table_name = ${p(7)}`,
+      `UPDATE ${this.#notesTable} SET query_name = ${p(1)}, epoch = ${p(2)}, batch_id = ${p(3)}, num_rows = ${p(4)}, refused = ${p(5)}, version = ${p(6)} WHERE query_id = ${p(7)} AND table_name = ${p(8)}`,
       [...values, note.queryId, this.#table],
     )
     if (changed > 0) return
     await session.run(
-      `INSERT INTO ${this.#notesTable} (query_name, epoch, batch_id, num_rows, refused, query_id, table_name, version) VALUES (${[1, 2, 3, 4, 5, 6, 7, 8].map(p).join(', ')})`,
-      [...values, note.queryId, this.#table, notesVersion],
+      `INSERT INTO ${this.#notesTable} (query_name, epoch, batch_id, num_rows, refused, version, query_id, table_name) VALUES (${[1, 2, 3, 4, 5, 6, 7, 8].map(p).join(', ')})`,
+      [...values, note.queryId, this.#table],
     )
   }
 
@@ -177,16 +179,22 @@ export class BatchNotes {
 /** JSON that holds the bytes of rows as base64: PostgreSQL's text takes no \u0000. */
 function refusedText(refused: readonly RefusedRecord[]): string {
   return JSON.stringify(
-    refused.map(({ reason, message, raw }) => ({
+    refused.map(({ reason, message, raw, row, offset, ...place }) => ({
       reason,
       message: message.replaceAll('\0', '\\0'),
+      ...place,
+      ...(offset !== undefined && { offset: String(offset) }),
       ...(raw && { raw: Buffer.from(raw).toString('base64') }),
     })),
   )
 }
 function refusedOf(text: string): RefusedRecord[] {
-  const stored = JSON.parse(text) as { reason: string; message: string; raw?: string }[]
-  return stored.map(({ raw, ...said }) => ({ ...said, ...(raw !== undefined && { raw: new Uint8Array(Buffer.from(raw, 'base64')) }) }))
+  const stored = JSON.parse(text) as (Omit<RefusedRecord, 'raw' | 'offset'> & { raw?: string; offset?: string })[]
+  return stored.map(({ raw, offset, ...said }) => ({
+    ...said,
+    ...(offset !== undefined && { offset: BigInt(offset) }),
+    ...(raw !== undefined && { raw: new Uint8Array(Buffer.from(raw, 'base64')) }),
+  }))
 }
 
 /** Where notes lie unless an option says otherwise: beside the table. */

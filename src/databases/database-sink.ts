@@ -83,7 +83,8 @@ export class DatabaseSink implements Sink {
     }
   }
 
-  async #writeOnce(session: Session, { batchId, rows, outputMode, keepsDeadLetters }: SinkBatch): Promise<BatchNote & { isNew: boolean }> {
+  async #writeOnce(session: Session, batch: SinkBatch): Promise<BatchNote & { isNew: boolean }> {
+    const { batchId, rows, outputMode, keepsDeadLetters, locate } = batch
     const { checkFence } = this.#context
     const { sharing, table } = this.#options
     const plan = this.#plan
@@ -93,7 +94,9 @@ export class DatabaseSink implements Sink {
     const own = there.find(({ queryId }) => queryId === this.#run.queryId)
     if (decideBatch(there, this.#run, batchId, sharing, tableText(table)) === 'written') return { ...own!, isNew: false }
     if (outputMode === 'complete') await session.run(`DELETE FROM ${quotedTable(plan.table, session.dialect.quote)}`)
-    const { numRows, refused } = await session.write(plan, rows, keepsDeadLetters ?? false)
+    const { numRows, refused: found } = await session.write(plan, rows, keepsDeadLetters ?? false)
+    // the note keeps them for a batch that comes again, whose rows may have another order
+    const refused = found.length > 0 && locate ? await locate(found) : found
     const note: BatchNote = { ...this.#run, batchId, rows: numRows, refused }
     await notes.write(session, note)
     await checkFence()

@@ -14,10 +14,10 @@ export class RefusedRows {
     this.#table = table
     this.#keeps = keepsDeadLetters
   }
-  /** InvalidQueryError DATABASE_ROW_REFUSED where no dead letters are kept. */
-  add(chunk: ColumnBatch, row: number, message: string): void {
+  /** `first`: how many rows of the batch stand before the chunk. InvalidQueryError DATABASE_ROW_REFUSED where no dead letters are kept. */
+  add(chunk: ColumnBatch, row: number, message: string, first: number): void {
     const text = rowText(chunk, row)
     if (!this.#keeps) throw rowRefused(this.#server, this.#table, message, text)
-    this.records.push({ reason: rowRefusedReason, message, raw: new TextEncoder().encode(text) })
+    this.records.push({ reason: rowRefusedReason, message, row: first + row, raw: new TextEncoder().encode(text) })
   }
 }

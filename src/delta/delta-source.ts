@@ -41,6 +41,7 @@ const startFormat: NoteFormat<DeltaOffset> = {
 
 /** `readStream.format('delta')`: first the rows that the table holds, then what each commit adds. */
 export class DeltaSource implements Source {
+  readonly tellsRecords = true
   readonly schema: Schema
   readonly description: string
   readonly readLimit: ReadLimit

@@ -19,6 +19,7 @@ import { tableSchema } from './table-schema.ts'
 /** `read.format('delta')`: the table as it stands when the rows are asked for, or as it stood (versionAsOf, timestampAsOf); `readStream.format('delta')`: its rows, and then what commits add. With readChangeFeed each change of a row. */
 export const deltaSourceProvider: SourceProvider = {
   formats: ['delta'],
+  tellsRecords: true,
   schemaOf(_format, userSchema, given) {
     const { table, readChangeFeed } = streamOptionsOf(given)
     if (userSchema) return userSchema

@@ -1,4 +1,5 @@
 import type { ColumnBatch } from '../data/column-batch.ts'
+import type { Row } from '../data/row-set.ts'
 import type { Schema } from '../data/schema.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
 
@@ -65,10 +66,24 @@ export interface StepContext {
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
   /** Sets rows of a relation aside, by their number in it, with what is said of each, and gives the others; absent where dead letters are not kept. */
   readonly setRowsAside?: (rows: Rows, refused: ReadonlyMap<number, RowError>) => Promise<Rows>
+  /** Takes what calls of a function with state that failed leave to the dead letters; absent where one that fails ends the query. */
+  readonly keepFailedCalls?: (failed: CallsThatFailed) => Promise<void>
   /** The table of initial states, of a step that has one: read in the first batch only. */
   readonly initialState: () => Promise<Rows>
   /** Of (flat)mapGroupsWithState: keys that have an initial state and no rows are not called. */
   readonly skipsInitialKeys: boolean
+}
+
+/** Calls of a function with state in a batch, of which nothing counts where they failed. */
+export interface CallsThatFailed {
+  /** How many rows the function was given, and how often it was called without any (timers, timeouts). */
+  readonly rowsGiven: number
+  readonly callsWithoutRows: number
+  /** The rows of calls that failed, with all columns of the step's input, and what each call failed with. */
+  readonly rows: ColumnBatch
+  readonly errors: readonly RowError[]
+  /** Calls without rows that failed: the key of each. */
+  readonly others: readonly { readonly key: Row; readonly error: RowError }[]
 }
 
 /** Why a row can't be computed. */

@@ -1,4 +1,4 @@
-import { MillraceError, UserFunctionError } from '../base/errors.ts'
+import { InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import { type Column, type ColumnBatch, columnKind, type FixedArray, fixedArray, sliceRows } from '../data/column-batch.ts'
 import { typeText } from '../data/types.ts'
 import type { UserFunction } from '../data/user-function.ts'
@@ -15,7 +15,7 @@ export interface CallOverColumns {
 }
 
 /** Rows for which a call has failed, by their number. */
-export type FailedRows = Map<number, UserFunctionError>
+export type FailedRows = Map<number, MillraceError>
 
 /** How a call is made for the rows of a batch. */
 export interface CallSettings {
@@ -26,7 +26,7 @@ export interface CallSettings {
   readonly checkStop: () => void
 }
 
-/** The results of a call for all rows of the batch. UserFunctionError names the function and the row's arguments: of several rows, the first one. */
+/** The results of a call for all rows of the batch. UserFunctionError (of a function of Millrace's own InvalidQueryError) names the function and the row's arguments: of several rows, the first one. */
 export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch, settings: CallSettings): Promise<Column> {
   const { body } = call.function
   const args = call.args.map((index) => batch.columns[index]!)
@@ -51,7 +51,8 @@ async function callRows(
   const { concurrency } = f.body as { readonly concurrency: number }
   const inFlight = new CallsInFlight(checkStop)
   const refuse = (row: number, error: unknown): null => {
-    if (failed === null || !(error instanceof UserFunctionError)) throw error
+    const isOfRow = error instanceof UserFunctionError || (f.isOwn === true && error instanceof InvalidQueryError)
+    if (failed === null || !isOfRow) throw error
     failed.set(row, error)
     return null
   }
@@ -203,7 +204,13 @@ function columnOf(call: CallOverColumns, result: unknown, length: number): Colum
 
 // ---- errors
 
-function thrown(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): UserFunctionError {
+function thrown(call: CallOverColumns, args: readonly unknown[], cause: unknown, over?: string): MillraceError {
+  if (call.function.isOwn === true && cause instanceof MillraceError) {
+    // a server that does not answer is no row's fault
+    if (!(cause instanceof InvalidQueryError)) return cause
+    const { code, what, todo } = cause
+    return new InvalidQueryError(code, { what: `${what} (in ${callText(call, args)})`, todo, cause })
+  }
   if (cause instanceof UserFunctionError) return cause
   return new UserFunctionError('FAILED_EXECUTE_UDF', {
     what: `the user function ${over === undefined ? callText(call, args) : `${call.function.name} over ${over}`} threw: ${bounded(cause instanceof Error ? cause.message : String(cause), 500)}`,

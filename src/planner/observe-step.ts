@@ -7,11 +7,10 @@ import type { Select } from './select-sql.ts'
 export function observedRows(plan: Observe, needed: Needed, c: Compilation): Select {
   const expressions = plan.metrics.map(({ expression }) => expression)
   const origin = c.boundary.origins?.of(plan.input)
-  const read = new Set([...readBy(expressions, needed), ...(origin?.columns.values() ?? [])])
+  const read = new Set([...readBy(expressions, needed), ...(origin == null || origin.column === null ? [] : [origin.column])])
   const rows = fragmentOf(origin?.plan ?? plan.input, read, c.boundary)
   const { node } = rows
   const positions = rows.positions.slice(0, plan.schema.fields.length)
-  const places = origin && new Map([...origin.columns].map(([name, index]) => [name, rows.positions[index]!]))
   const ofNode: Boundary = (inner, _needed, own) => (inner === plan.input ? readInput(own, node, positions) : undefined)
   const metricsNode = (metrics: Observe['metrics']) => {
     const schema = new Schema(metrics.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable })))
@@ -30,7 +29,7 @@ export function observedRows(plan: Observe, needed: Needed, c: Compilation): Sel
       name: plan.name,
       schema: node.schema,
       observed: plan.observed ?? null,
-      ...(origin && places && { origin: { source: origin.source, columns: places } }),
+      ...(origin && { origin: { sources: origin.sources, column: origin.column === null ? undefined : rows.positions[origin.column] } }),
     },
     positions,
   )

@@ -6,17 +6,14 @@ export interface SourceAbilities {
   readonly parsesJson: (format: string) => readonly string[]
   /** Whether a source gives single fields of its structs: then nobody sees what the others hold. */
   readonly givesFields: (scan: StreamScan) => boolean
-  /** Where dead letters are kept: the columns of a source that say where a row comes from. */
-  readonly originColumns: (format: string) => readonly string[]
-  /** Where dead letters are kept: whether a source's records can be found by the number of the row in a batch, by its format. */
-  readonly tellsRecords: (format: string) => boolean
+  /** Where dead letters are kept: whether it can be told where a source's rows come from. */
+  readonly tellsPlaces: (scan: StreamScan) => boolean
   /** Whether rows that fail are set aside. */
   readonly keepsDeadLetters: boolean
 }
 export const noAbilities: SourceAbilities = {
   parsesJson: () => [],
   givesFields: () => false,
-  originColumns: () => [],
-  tellsRecords: () => false,
+  tellsPlaces: () => false,
   keepsDeadLetters: false,
 }

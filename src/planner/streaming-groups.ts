@@ -17,7 +17,7 @@ type Input = (plan: LogicalPlan, needed: Needed) => { readonly node: PhysicalNod
 
 /** (flat)mapGroupsWithState or transformWithState as a step with state. */
 export function planGroups(plan: Groups, planning: StatefulPlanning): StatefulGroups {
-  const from = partsOf(plan, (input, needed) => planning.input(input, needed, false))
+  const from = partsOf(plan, (input, needed) => planning.input(input, needed))
   return groupsNode(plan, from, {
     operatorId: planning.nextOperatorId(),
     outputMode: planning.outputMode(),

@@ -56,6 +56,8 @@ export interface SourceRows {
   readonly json?: { readonly column: number; readonly fields: Schema }
   /** Fields of the source's structs: those columns of `schema` that stand behind the source's own. */
   readonly fields?: readonly FieldRead[]
+  /** Whether the number of each row in the batch is read too: a column behind those of the schema. */
+  readonly isNumbered?: boolean
 }
 
 /** The rows of a bounded table, read anew in each batch. */
@@ -73,10 +75,11 @@ export interface StaticLocal {
   readonly schema: Schema
 }
 
-/** Where the rows of a relation come from, where dead letters are kept: the source, and the columns that say so, by the source's names. */
+/** Where the rows of a relation come from, where dead letters are kept. */
 export interface RowsOrigin {
-  readonly source: string
-  readonly columns: ReadonlyMap<string, number>
+  readonly sources: readonly string[]
+  /** The column with the number of each row in the batch; undefined where nothing is known but the source. */
+  readonly column: number | undefined
 }
 
 /** One SELECT over its inputs. The columns of its result are called c0, c1, … in the order of `schema` (names may repeat or clash; positions can't). */

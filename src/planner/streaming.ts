@@ -66,17 +66,36 @@ export function planStreaming(
   return inTimeZone(timeZone, () => new StreamPlanner(read, outputMode, lateColumns, lineages, abilities).plan(carriesOrigin))
 }
 
-/**
- * A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. `keepsLetters`: rows that
- * fail are to be set aside.
- */
-export function planBatch(plan: LogicalPlan, timeZone = 'UTC', keepsLetters = false): PhysicalNode {
-  return inTimeZone(timeZone, () => batchPlan(plan, keepsLetters))
+/** A plan over bounded tables as one relation. A stream's rows in it are those that the engine gives for the source: all of them, where a stream is compared with a batch. */
+export function planBatch(plan: LogicalPlan, timeZone = 'UTC'): PhysicalNode {
+  return inTimeZone(timeZone, () => fragmentOf(plan, allColumns(plan.schema), batchBoundary(plan)).node)
 }
 
-function batchPlan(plan: LogicalPlan, keepsLetters: boolean): PhysicalNode {
+/**
+ * The same over the rows of a batch, where rows that fail are to be set aside. `rowsOrigin`: where those rows come from; the number of each, where it is known, stands behind their columns, and behind the
+ * columns of what is planned.
+ */
+export function planOutput(
+  plan: LogicalPlan,
+  timeZone: string,
+  rowsOrigin: RowsOrigin | undefined,
+): { readonly root: PhysicalNode; readonly origin?: RowsOrigin } {
+  return inTimeZone(timeZone, () => {
+    const origins = new Origins((scan) => {
+      if (scan.kind !== 'local' || scan.relation === undefined || rowsOrigin === undefined) return null
+      return { sources: rowsOrigin.sources, isNumbered: rowsOrigin.column !== undefined }
+    })
+    const origin = origins.of(plan)
+    const own = origin?.plan ?? plan
+    const boundary = Object.assign(batchBoundary(plan), { origins, keepsLetters: true })
+    const { node, positions } = fragmentOf(own, allColumns(own.schema), boundary)
+    return { root: node, ...originOf(origin, positions) }
+  })
+}
+
+function batchBoundary(plan: LogicalPlan): Boundary {
   const sources = numberSources(plan)
-  const read: Boundary = (node, needed, c) => {
+  return (node, needed, c) => {
     switch (node.kind) {
       case 'stream-scan':
         return readInput(c, sourceRows(sources, node, needed))
@@ -88,7 +107,6 @@ function batchPlan(plan: LogicalPlan, keepsLetters: boolean): PhysicalNode {
         return undefined
     }
   }
-  return fragmentOf(plan, allColumns(plan.schema), Object.assign(read, { keepsLetters })).node
 }
 
 /** Every distinct source of a plan with its name in the checkpoint: the user's, or its number among all sources in plan order. InvalidQueryError STREAMING_QUERY_EVOLUTION_ERROR.DUPLICATE_SOURCE_NAMES. */
@@ -96,10 +114,11 @@ export function sourcesOf(plan: LogicalPlan): PlannedSource[] {
   return [...numberSources(plan).values()].map(({ planned }) => planned)
 }
 
-type Sources = ReadonlyMap<string, { readonly planned: PlannedSource; readonly rows: SourceRows; readonly columns: Set<number> }>
+type MutableRows = { -readonly [K in keyof SourceRows]: SourceRows[K] }
+type Sources = ReadonlyMap<string, { readonly planned: PlannedSource; readonly rows: MutableRows; readonly columns: Set<number> }>
 
 function numberSources(plan: LogicalPlan): Sources {
-  const sources = new Map<string, { planned: PlannedSource; rows: SourceRows; columns: Set<number> }>()
+  const sources = new Map<string, { planned: PlannedSource; rows: MutableRows; columns: Set<number> }>()
   const visit = (node: LogicalPlan) => {
     if (node.kind === 'stream-scan' && !sources.has(node.token)) {
       const name = node.name ?? String(sources.size)
@@ -135,8 +154,10 @@ function asAsked(scan: StreamScan): StreamScan {
 function sourceRows(sources: Sources, scan: StreamScan, needed: Needed): SourceRows {
   const source = sources.get(scan.token)
   assert(source, `the source ${scan.token} is one of the plan's`)
-  // the number of a row is the engine's, behind what the source gives
-  for (const column of needed) if (column < source.rows.schema.fields.length) source.columns.add(column)
+  for (const column of needed) {
+    if (column < source.rows.schema.fields.length) source.columns.add(column)
+    else source.rows.isNumbered = true
+  }
   return source.rows
 }
 
@@ -169,17 +190,18 @@ class StreamPlanner {
     outputMode: OutputMode,
     lateColumns: readonly Field[] | null,
     lineages: Lineages,
-    { originColumns, tellsRecords, keepsDeadLetters }: SourceAbilities,
+    { tellsPlaces, keepsDeadLetters }: SourceAbilities,
   ) {
     this.#plan = plan
     this.#lineages = lineages
     this.#outputMode = outputMode
     this.#lateColumns = lateColumns
     this.#sources = numberSources(plan)
+    // of rows of several sources, one number tells which they are from
+    const isMixed = this.#sources.size > 1 && hasUnion(plan)
     this.#origins = new Origins((scan) => {
-      if (!keepsDeadLetters) return null
-      const numbered = scan.instance === undefined && tellsRecords(scan.format)
-      return { source: this.#sources.get(scan.token)!.planned.name, columns: originColumns(scan.format), numbered }
+      if (!keepsDeadLetters || scan.kind === 'local') return null
+      return { sources: [this.#sources.get(scan.token)!.planned.name], isNumbered: isMixed || tellsPlaces(scan) }
     })
     const boundary: Boundary = (...node) => this.#read(...node)
     this.#boundary = Object.assign(boundary, { origins: this.#origins, keepsLetters: keepsDeadLetters })
@@ -393,13 +415,16 @@ function limitInUpdateMode(): InvalidQueryError {
 }
 
 function placesOf(origin: PlanOrigin | null): readonly number[] {
-  return origin === null ? [] : [...origin.columns.values()]
+  return origin === null || origin.column === null ? [] : [origin.column]
 }
-/** Where the columns of an origin lie in a node. */
+/** Where the column of an origin lies in a node. */
 function originOf(origin: PlanOrigin | null, positions: CompiledRows['positions']): { readonly origin?: RowsOrigin } {
   if (origin === null) return {}
-  const columns = new Map([...origin.columns].map(([name, index]) => [name, positions[index]!]))
-  return { origin: { source: origin.source, columns } }
+  const { sources, column } = origin
+  return { origin: { sources, column: column === null ? undefined : positions[column] } }
+}
+function hasUnion(plan: LogicalPlan): boolean {
+  return plan.kind === 'union' || inputsOf(plan).some(hasUnion)
 }
 
 /** Which columns of a plan are read, as text. */

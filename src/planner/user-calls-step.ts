@@ -16,8 +16,8 @@ export function userCallsRows(plan: UserCalls, needed: Needed, c: Compilation): 
   const origin = c.boundary.origins?.callsOf(plan)
   if (origin === undefined) return readStep(plan, needed, c)
   const calls = origin.plan as UserCalls
-  // the columns of the origin stand between those of the input and the results
-  const places = [...origin.columns.values()]
+  // the column of the origin stands between those of the input and the results
+  const places = origin.column === null ? [] : [origin.column]
   const isOwn = plan === calls
   const width = calls.input.schema.fields.length - (isOwn ? 0 : places.length)
   const placeOf = (index: number) => (isOwn || index < width ? index : index + places.length)
@@ -69,10 +69,9 @@ function userCallsStep(plan: UserCalls, needed: Needed, c: Compilation, origin: 
   }
   const input = fragmentOf(project, new Set(columns.keys()), c.boundary).node
   const schema = new Schema([...kept.map((i) => fields[i]!), ...calls.map(({ at }) => plan.schema.fields[at]!)])
-  const places = origin && new Map([...origin.columns].map(([name, index]) => [name, kept.indexOf(index)]))
   const step = {
     ...({ kind: 'user-calls', input, schema, kept: kept.length, calls: placed } as const),
-    ...(origin && places && { origin: { source: origin.source, columns: places } }),
+    ...(origin && { origin: { sources: origin.sources, column: origin.column === null ? undefined : kept.indexOf(origin.column) } }),
     ...(c.boundary.keepsLetters && !isStreaming(plan) && !readsBatch(plan) && { ofTable: true }),
   }
   const positions = plan.schema.fields.map((_, i) => {

@@ -1,31 +1,36 @@
 import { assert } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
+import type { Field } from '../data/types.ts'
 import type { Expression } from '../plan/expression.ts'
 import { mapChildren } from '../plan/expression-tree.ts'
-import { isStreaming, type Join, type LogicalPlan, type Project, type StreamScan, type UserCalls } from '../plan/logical-plan.ts'
+import {
+  isStreaming,
+  type Join,
+  type LocalRelation,
+  type LogicalPlan,
+  type Project,
+  readsBatch,
+  type StreamScan,
+  type Union,
+  type UserCalls,
+} from '../plan/logical-plan.ts'
 import { columnRef } from '../plan/resolve.ts'
 import { joinLayout } from './join-layout.ts'
 
-/** Where rows of a plan come from: the source, and the columns of the plan, by the source's names, that say so. */
+/** Where rows of a plan come from. */
 export interface PlanOrigin {
   readonly plan: LogicalPlan
-  readonly source: string
-  readonly columns: ReadonlyMap<string, number>
+  readonly sources: readonly string[]
+  /** The column of the plan, behind all others, that holds the number of each row in the batch; null where nothing is known but the source. */
+  readonly column: number | null
 }
-/**
- * Which source a scan is, and which of its columns say where a row comes from; `numbered`: the engine gives the number of the row in the batch behind them, as `rowColumn`. Null where that is
- * nothing.
- */
-export type OriginOf = (
-  scan: StreamScan,
-) => { readonly source: string; readonly columns: readonly string[]; readonly numbered: boolean } | null
-/** The number of a row among those that its source gave in the batch. */
-export const rowColumn = 'row'
+/** Which source a scan is (undefined: of a relation, where its rows come from), and whether the engine gives the number of each row behind its columns. Null where that is not known. */
+export type OriginOf = (scan: StreamScan | LocalRelation) => { readonly sources: readonly string[]; readonly isNumbered: boolean } | null
 
 /**
- * Plans with the columns behind their own, without names, that say where each row comes from: where the rows are rows of one source that were filtered, computed from, joined with a table, or kept
- * for a while (a watermark, a deduplication, a limit, functions of the program). Null elsewhere: aggregates, joins of streams and functions with state give rows of their own. A plan has one form
- * with them, so that what is measured or stored is planned once.
+ * Plans with a column behind their own, without a name, that says by a number where each row comes from: where the rows are rows of sources that were filtered, computed from, united, joined with a
+ * table, or kept for a while (a watermark, a deduplication, a limit, functions of the program). Null elsewhere: aggregates, joins of streams and functions with state give rows of their own. A plan
+ * has one form with it, so that what is measured or stored is planned once. In plans over the rows of a batch (`outputs`) those are what sources give here.
  */
 export class Origins {
   readonly #originOf: OriginOf
@@ -39,7 +44,7 @@ export class Origins {
   of(plan: LogicalPlan): PlanOrigin | null {
     const known = this.#known.get(plan)
     if (known !== undefined) return known
-    const origin = isStreaming(plan) ? this.#carried(plan) : null
+    const origin = hasOrigin(plan) ? this.#carried(plan) : null
     this.#known.set(plan, origin)
     if (origin) this.#known.set(origin.plan, origin)
     return origin
@@ -53,18 +58,17 @@ export class Origins {
   #carried(plan: LogicalPlan): PlanOrigin | null {
     switch (plan.kind) {
       case 'stream-scan':
+      case 'local':
         return this.#ofScan(plan)
       case 'filter':
       case 'watermark':
       case 'alias':
-      case 'limit':
       case 'observe':
-      case 'deduplicate': {
-        const inner = this.of(plan.input)
-        if (inner === null) return null
-        const added = inner.plan.schema.fields.slice(plan.schema.fields.length)
-        return { ...inner, plan: { ...plan, input: inner.plan, schema: new Schema([...plan.schema.fields, ...added]) } }
-      }
+        return this.#kept(plan)
+      case 'limit':
+      case 'deduplicate':
+        // over the rows of a batch these are SQL of their own
+        return isStreaming(plan) ? this.#kept(plan) : null
       case 'project': {
         const inner = this.of(plan.input)
         return inner && projected(plan, inner)
@@ -72,6 +76,8 @@ export class Origins {
       case 'generate':
       case 'user-calls':
         return this.#widened(plan)
+      case 'union':
+        return this.#united(plan)
       case 'join':
         return this.#joined(plan)
       default:
@@ -79,19 +85,38 @@ export class Origins {
     }
   }
 
-  #ofScan(plan: StreamScan): PlanOrigin | null {
+  #kept(plan: Extract<LogicalPlan, { readonly input: LogicalPlan }>): PlanOrigin | null {
+    const inner = this.of(plan.input)
+    if (inner === null) return null
+    const added = inner.plan.schema.fields.slice(plan.schema.fields.length)
+    return { ...inner, plan: { ...plan, input: inner.plan, schema: new Schema([...plan.schema.fields, ...added]) } as LogicalPlan }
+  }
+
+  #ofScan(plan: StreamScan | LocalRelation): PlanOrigin | null {
     const found = this.#originOf(plan)
     if (found === null) return null
-    const { source, numbered } = found
-    const columns = found.columns.flatMap((name): [string, number][] =>
-      plan.schema.indexOf(name) < 0 ? [] : [[name, plan.schema.indexOf(name)]],
-    )
+    const { sources, isNumbered } = found
+    if (!isNumbered) return { plan, sources, column: null }
     const { fields } = plan.schema
-    const at = [...columns.map(([, index]) => index), ...(numbered ? [fields.length] : [])]
-    if (at.length === 0) return { plan, source, columns: new Map() }
-    const scan: StreamScan = numbered ? { ...plan, schema: new Schema([...fields, { name: '', type: 'long', nullable: false }]) } : plan
-    const names = [...columns.map(([name]) => name), ...(numbered ? [rowColumn] : [])]
-    return behind(scan, fields.length, { plan: scan, source, columns: new Map(names.map((name, i) => [name, at[i]!])) })
+    const scan = { ...plan, schema: new Schema([...fields, numberField]) }
+    return behind(scan, fields.length, { plan: scan, sources, column: fields.length })
+  }
+
+  #united(plan: Union): PlanOrigin | null {
+    const inners = plan.inputs.map((input) => this.of(input))
+    if (inners.some((inner) => inner === null)) return null
+    const known = inners as readonly PlanOrigin[]
+    const sources = [...new Set(known.flatMap((inner) => inner.sources))]
+    const numbered = known.filter(({ column }) => column !== null)
+    // without numbers nobody could tell which of the sources a row is from
+    if (numbered.length !== known.length && (numbered.length > 0 || sources.length > 1)) return null
+    const added = numbered.length === 0 ? [] : [numberField]
+    const schema = new Schema([...plan.schema.fields, ...added])
+    return {
+      plan: { ...plan, inputs: known.map((inner) => inner.plan), schema },
+      sources,
+      column: added.length === 0 ? null : plan.schema.fields.length,
+    }
   }
 
   /** The node adds columns behind its input's: so those of the input's origin stand between. */
@@ -108,8 +133,8 @@ export class Origins {
 
   /** Of the stream's side of a join with a table. */
   #joined(plan: Join): PlanOrigin | null {
-    const side = isStreaming(plan.left) ? 'left' : 'right'
-    if (isStreaming(plan[side === 'left' ? 'right' : 'left'])) return null
+    const side = hasOrigin(plan.left) ? 'left' : 'right'
+    if (hasOrigin(plan[side === 'left' ? 'right' : 'left'])) return null
     const inner = this.of(plan[side])
     if (inner === null) return null
     const { fields } = plan.schema
@@ -128,6 +153,8 @@ export class Origins {
   }
 }
 
+const numberField: Field = { name: '', type: 'long', nullable: false }
+
 function shiftedFrom(e: Expression, first: number, offset: number): Expression {
   if (e.kind === 'column') return e.index < first ? e : { ...e, index: e.index + offset }
   return mapChildren(e, (child) => shiftedFrom(child, first, offset))
@@ -141,19 +168,22 @@ function behind(plan: LogicalPlan, width: number, inner: PlanOrigin): PlanOrigin
 }
 
 function projected(plan: Project, inner: PlanOrigin): PlanOrigin {
-  const added = [...inner.columns].map(([name, index]) => ({ name, index, field: inner.plan.schema.fields[index]! }))
+  const { sources, column } = inner
+  if (column === null) return { plan: { ...plan, input: inner.plan }, sources, column }
   const project: Project = {
     ...plan,
     input: inner.plan,
-    columns: [...plan.columns, ...added.map(({ field, index }) => ({ name: '', expression: columnRef(field, index) }))],
-    schema: new Schema([...plan.schema.fields, ...added.map(({ field: { type, nullable } }) => ({ name: '', type, nullable }))]),
+    columns: [...plan.columns, { name: '', expression: columnRef(inner.plan.schema.fields[column]!, column) }],
+    schema: new Schema([...plan.schema.fields, numberField]),
   }
-  return { plan: project, source: inner.source, columns: new Map(added.map(({ name }, i) => [name, plan.columns.length + i])) }
+  return { plan: project, sources, column: plan.columns.length }
 }
 
-/** A node in whose columns those of the origin stand at `from`: they are put behind all others. */
+/** A node in whose columns that of the origin, if there is one, stands at `from`: it is put behind all others. */
 function moved(plan: LogicalPlan, inner: PlanOrigin, { from, count, width }: { from: number; count: number; width: number }): PlanOrigin {
-  assert(plan.schema.fields.length === width + count, 'the columns of an origin are there once')
+  assert(plan.schema.fields.length === width + count, 'the column of an origin is there once')
+  const { sources } = inner
+  if (count === 0) return { plan, sources, column: null }
   const order = Array.from({ length: width + count }, (_, i) => (i < from ? i : i < width ? i + count : from + i - width))
   const fields = order.map((at) => plan.schema.fields[at]!)
   const project: Project = {
@@ -162,5 +192,10 @@ function moved(plan: LogicalPlan, inner: PlanOrigin, { from, count, width }: { f
     columns: order.map((at) => ({ name: plan.schema.fields[at]!.name, expression: columnRef(plan.schema.fields[at]!, at) })),
     schema: new Schema(fields),
   }
-  return { plan: project, source: inner.source, columns: new Map([...inner.columns.keys()].map((name, i) => [name, width + i])) }
+  return { plan: project, sources, column: width }
+}
+
+/** Whether a plan's rows may be those of sources: of streams, or of a batch. */
+function hasOrigin(plan: LogicalPlan): boolean {
+  return isStreaming(plan) || readsBatch(plan)
 }

@@ -3,20 +3,58 @@ import { Schema } from '../data/schema.ts'
 import { type DeadLetterStage, deadLetterFields, type RefusedRecord } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { DeadLetterLimits } from '../query/engine-port.ts'
-import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import { type Relation, recordSchema, type SqlBatch } from '../sql/sql-batch.ts'
 import { countRows, unionOf } from './late-rows.ts'
 
 export const deadLetterSchema = new Schema(deadLetterFields)
 /** What is known of a letter before it is the query's: reason, message, and from where. */
 export const letterSchema = new Schema(
-  deadLetterFields
-    .filter(({ name }) => !['stage', 'source', 'batch_id', 'at'].includes(name))
-    .map((field) => ({ ...field, nullable: true })),
+  deadLetterFields.filter(({ name }) => !['stage', 'batch_id', 'at'].includes(name)).map((field) => ({ ...field, nullable: true })),
 )
+
+/**
+ * Where the rows of a batch's sources come from. Each row has a number in the batch, of which the upper bits are its source's; the rest is the source's own. It is asked for only where there is a letter, so that a
+ * row carries no more than the number.
+ */
+export class Records {
+  readonly #sql: SqlBatch
+  readonly #sources = new Map<string, () => Promise<Relation>>()
+  readonly #found = new Map<string, Promise<Relation>>()
+  #count = 0n
+  constructor(sql: SqlBatch) {
+    this.#sql = sql
+  }
+
+  /** The first number of the next source's rows. */
+  next(): bigint {
+    return this.#count++ << 52n
+  }
+  /** `find` gives the number of each of the source's rows and where it comes from, with the columns of recordSchema. */
+  add(source: string, find: () => Promise<Relation>): void {
+    this.#sources.set(source, find)
+  }
+  of(sources: readonly string[]): Promise<Relation> {
+    const key = JSON.stringify(sources)
+    const known = this.#found.get(key) ?? this.#find(sources)
+    this.#found.set(key, known)
+    return known
+  }
+  async #find(sources: readonly string[]): Promise<Relation> {
+    const parts: Relation[] = []
+    for (const source of sources) {
+      const find = this.#sources.get(source)
+      if (find) parts.push(await find())
+    }
+    if (parts.length === 1) return parts[0]!
+    const text = parts.map((_, i) => `SELECT * FROM ⟦${i}⟧`).join(' UNION ALL ')
+    return this.#sql.fragment(text, parts, recordSchema)
+  }
+}
 
 /** The dead letters of one batch, as they come up. */
 export class DeadLetters {
   readonly takesFunctions: boolean
+  readonly records: Records
   readonly #sql: SqlBatch
   readonly #limits: DeadLetterLimits
   readonly #batchId: number
@@ -29,16 +67,15 @@ export class DeadLetters {
     this.#batchId = batchId
     this.#batchTimestampMs = batchTimestampMs
     this.takesFunctions = limits.userFunctions
+    this.records = new Records(sql)
   }
 
   /** Rows with the columns of letterSchema. Gives how many. */
-  async take(stage: DeadLetterStage, source: string | null, found: Relation): Promise<number> {
+  async take(stage: DeadLetterStage, found: Relation): Promise<number> {
     const list = [
-      't0.c0',
-      't0.c1',
+      ...['t0.c0', 't0.c1'],
       `'${stage}'`,
-      source === null ? 'CAST(NULL AS VARCHAR)' : `'${source.replaceAll("'", "''")}'`,
-      ...['t0.c2', 't0.c3', 't0.c4', 't0.c5', 't0.c6', 't0.c7'],
+      ...['t0.c2', 't0.c3', 't0.c4', 't0.c5', 't0.c6', 't0.c7', 't0.c8'],
       `CAST(${this.#batchId} AS BIGINT)`,
       `make_timestamp(${BigInt(this.#batchTimestampMs) * 1000n})`,
     ]
@@ -55,7 +92,7 @@ export class DeadLetters {
   async add(stage: DeadLetterStage, source: string | null, records: readonly RefusedRecord[]): Promise<void> {
     if (records.length === 0) return
     const at = new Date(this.#batchTimestampMs)
-    const rows = records.map((record) => ({ ...record, stage, source, batch_id: BigInt(this.#batchId), at }))
+    const rows = records.map(({ row, ...record }) => ({ source, ...record, stage, batch_id: BigInt(this.#batchId), at }))
     const nothing = { file: null, line: null, topic: null, partition: null, offset: null, raw: null }
     this.#parts.push(
       await this.#sql.load(
@@ -91,6 +128,11 @@ export class DeadLetters {
   relation(): Promise<Relation> {
     return unionOf(this.#sql, this.#parts, deadLetterSchema)
   }
+}
+
+/** A text as SQL. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
 }
 
 function exceeded(what: string, limit: string): InvalidQueryError {

@@ -4,7 +4,7 @@ import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type Account, tablePlace } from '../data/side-rows.ts'
-import type { BatchWatermarks, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
+import type { BatchWatermarks, CallsThatFailed, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
 import { callUserFunction } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import {
@@ -24,7 +24,7 @@ import type { EventTimeStats, FailedRows, Relation, SqlBatch } from '../sql/sql-
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { callKeepingLetters, callsText } from './failing-calls.ts'
+import { callKeepingLetters, callsText, takeFailedCalls } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
 import { type Place, placeIn, setRowsAside, takeFailedRows } from './row-letters.ts'
@@ -214,7 +214,7 @@ export class Evaluation {
   async #userCalls(node: UserCallsStep): Promise<Relation> {
     const { sql, deadLetters, checkStop } = this.#context
     const input = await this.relationOf(node.input)
-    if (deadLetters?.takesFunctions) {
+    if (deadLetters && (deadLetters.takesFunctions || node.calls.some((call) => call.function.isOwn))) {
       const { rows, account } = await callKeepingLetters(
         sql,
         node,
@@ -260,6 +260,13 @@ export class Evaluation {
     return others
   }
 
+  /** Rows of keys for which a function with state has failed, and the keys of calls without rows. */
+  async #keepFailedCalls(node: StatefulNode, input: Relation, failed: CallsThatFailed, letters: DeadLetters): Promise<void> {
+    const { origin } = this.#places.get(input) ?? {}
+    const of = `${node.operatorName} ${node.operatorId}`
+    this.record.books.push(...(await takeFailedCalls(this.#context.sql, of, failed, input.schema, origin, letters)))
+  }
+
   async #step(node: StatefulNode): Promise<Relation> {
     const {
       stepSql,
@@ -294,6 +301,7 @@ export class Evaluation {
       initialState: () => this.#initialState(node),
       skipsInitialKeys,
       ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
+      ...(deadLetters?.takesFunctions && { keepFailedCalls: (failed) => this.#keepFailedCalls(node, inputs[0]!, failed, deadLetters) }),
     })
     // another step may follow, and rows are computed before the commit looks
     checkMemory()

@@ -1,9 +1,12 @@
+import { type MillraceError, UserFunctionError } from '../base/errors.ts'
 import type { Column, ColumnBatch } from '../data/column-batch.ts'
+import { rowJson } from '../data/refusing-context.ts'
 import { Schema } from '../data/schema.ts'
-import type { Account } from '../data/side-rows.ts'
+import { type Account, callsPlace, type DeadLetterStage } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
+import type { CallsThatFailed } from '../operators/step.ts'
 import { callUserFunction, type FailedRows } from '../operators/user-calls.ts'
-import type { UserCallsStep } from '../planner/streaming-plan.ts'
+import type { RowsOrigin, UserCallsStep } from '../planner/streaming-plan.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
@@ -25,14 +28,18 @@ export async function callKeepingLetters(
   const columns: Column[] = []
   for (const [i, call] of node.calls.entries()) {
     const over = { ...call, args: call.args.map((at) => used.indexOf(at)) }
-    columns.push(await callUserFunction(over, batch, { nullable: fields[i]!.nullable, failed, checkStop }))
+    const mayFail = call.function.isOwn === true || letters.takesFunctions
+    columns.push(await callUserFunction(over, batch, { nullable: fields[i]!.nullable, failed: mayFail ? failed : null, checkStop }))
   }
   const { length } = batch
   const results = (added: readonly Column[], schema: Schema, kept: number): Promise<Relation> =>
     sql.withColumns(input, kept, { schema, length, columns: added })
   const computed = failed.size === 0 ? await results(columns, new Schema(fields), node.kept) : await withoutFailed()
   const rowsOn = failed.size === 0 ? length : await countRows(sql, computed)
-  const deadLetters = failed.size === 0 ? 0 : await letters.take('function', node.origin?.source ?? null, await failedRows())
+  // what a format refuses is no fault of the program's
+  const stages = (['expression', 'function'] as const).filter((stage) => [...failed.values()].some((error) => stageOf(error) === stage))
+  let deadLetters = 0
+  for (const stage of stages) deadLetters += await letters.take(stage, await failedRows(stage))
   return { rows: computed, account: { at, rowsIn: length, rowsOn, lateRows: 0, deadLetters } }
 
   async function withoutFailed(): Promise<Relation> {
@@ -47,13 +54,38 @@ export async function callKeepingLetters(
     return sql.materialize(sql.fragment(`SELECT ${list || '1 AS c0'} FROM ⟦0⟧ AS t0 WHERE NOT t0.c${width}`, [all], node.schema))
   }
 
-  function failedRows(): Promise<Relation> {
+  function failedRows(stage: DeadLetterStage): Promise<Relation> {
     const said = Array.from({ length }, (_, row) => {
       const error = failed.get(row)
-      return error && { code: error.code, what: noted(error.what, note) }
+      return error && stageOf(error) === stage ? { code: error.code, what: noted(error.what, note) } : undefined
     })
-    return lettersOf(sql, input, said, node.origin)
+    return lettersOf(sql, input, said, node.origin, letters)
   }
+}
+
+/** Takes what a function with state has failed for to the dead letters: the rows of each call, or the key of a call without any. `input`: the columns of the step's input. Gives the books of both. */
+export async function takeFailedCalls(
+  sql: SqlBatch,
+  step: string,
+  { rows, errors, rowsGiven, callsWithoutRows, others }: CallsThatFailed,
+  input: Schema,
+  origin: RowsOrigin | undefined,
+  letters: DeadLetters,
+): Promise<Account[]> {
+  const columns = rows.columns.slice(0, input.fields.length)
+  const relation = await sql.load({ schema: input, length: rows.length, columns })
+  const deadLetters = rows.length === 0 ? 0 : await letters.take('function', await lettersOf(sql, relation, errors, origin, letters))
+  const encoder = new TextEncoder()
+  const source = origin?.sources.length === 1 ? origin.sources[0]! : null
+  const records = others.map(({ key, error }) => ({ reason: error.code, message: error.what, raw: encoder.encode(rowJson(key)) }))
+  await letters.add('function', source, records)
+  const account = (at: string, rowsIn: number, dead: number) => ({ at, rowsIn, rowsOn: rowsIn - dead, lateRows: 0, deadLetters: dead })
+  const ofRows = account(`function of ${step}`, rowsGiven, deadLetters)
+  return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(`${callsPlace}${step}`, callsWithoutRows, records.length)]
+}
+
+function stageOf(error: MillraceError): DeadLetterStage {
+  return error instanceof UserFunctionError ? 'function' : 'expression'
 }
 
 /** What the books call the place. */

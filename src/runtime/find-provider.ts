@@ -22,8 +22,10 @@ export function sourceAbilities(providers: readonly SourceProvider[], keepsDeadL
   const providerOf = (format: string) => providers.find((each) => each.formats.includes(format.toLowerCase()))
   return {
     keepsDeadLetters,
-    originColumns: (format) => (keepsDeadLetters ? (providerOf(format)?.originColumns ?? []) : []),
-    tellsRecords: (format) => keepsDeadLetters && (providerOf(format)?.tellsRecords ?? false),
+    tellsPlaces: ({ format, instance }) => {
+      const { originColumns = [], tellsRecords = false } = providerOf(format) ?? {}
+      return keepsDeadLetters && (originColumns.length > 0 || (tellsRecords && instance === undefined))
+    },
     parsesJson: (format) => providerOf(format)?.parsesJson ?? [],
     givesFields: ({ format, schema, options, instance }) =>
       !keepsDeadLetters && instance === undefined && (providerOf(format)?.givesFields?.(format, schema, options) ?? false),

@@ -3,23 +3,21 @@ import type { CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkp
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
-import type { Account } from '../data/side-rows.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import type { StatefulNode } from '../planner/streaming-plan.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { BatchStep } from '../query/steps.ts'
-import type { SinkBatch, SinkCommit } from '../sinks/sink.ts'
 import type { Offset, ReadLimit } from '../sources/source.ts'
-import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import type { SqlBatch } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
+import { type Delivery, deliverBatch } from './deliver-batch.ts'
 import { Evaluation } from './evaluate.ts'
 import type { ExecutionParts } from './execution-parts.ts'
-import { countRows } from './late-rows.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
 import { originOf, readSource, withOrigin } from './read-source.ts'
-import { SetAside, sinkAccount } from './set-aside.ts'
+import { SetAside } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
@@ -30,12 +28,6 @@ interface PlannedBatch {
   readonly isReplay: boolean
   /** Resolves when the entry is durable. Rows may be read and computed before; nothing may leave the process. */
   readonly logged: Promise<void>
-}
-
-/** A batch's result. */
-interface Delivery {
-  readonly relation: Relation
-  readonly batch: SinkBatch
 }
 
 /** Clocks are set right by a little all the time. */
@@ -400,7 +392,9 @@ export class MicroBatchExecution {
         if (result.status === 'rejected') throw result.reason
         return run.value
       })
-      const commit = await this.#reporter.time('addBatch', () => this.#step('sink/commit', () => this.#deliver(sql, delivery, setAside)))
+      const commit = await this.#reporter.time('addBatch', () =>
+        this.#step('sink/commit', () => deliverBatch(this.#parts, sql, delivery, setAside)),
+      )
       const inputRows = await sql.inputRows()
       this.#reporter.finishBatch({
         commit,
@@ -477,7 +471,7 @@ export class MicroBatchExecution {
             : await source.rows(start, end, setAside?.deadLetters ? withOrigin(node, source) : node)
           this.#parts.limits.reads(node.source, rows)
           if (!setAside?.deadLetters) return sql.source(node.source, rows, node.schema)
-          const read = await readSource(sql, node, rows, setAside.deadLetters, source.tellsRecords ?? false)
+          const read = await readSource(sql, node, rows, setAside.deadLetters, source)
           setAside.hasRead(read.account)
           return read.rows
         }),
@@ -517,25 +511,6 @@ export class MicroBatchExecution {
         this.#reporter.stateCommit = await state.commit()
       }),
     )
-  }
-
-  /** To the sink, then what was set aside to its own. */
-  async #deliver(sql: SqlBatch, { relation, batch }: Delivery, setAside: SetAside | undefined): Promise<SinkCommit> {
-    const { checkpoint, outputs, sink, withRelation } = this.#parts
-    await checkpoint.checkFence()
-    const add = () => sink.addBatch(batch)
-    if (withRelation) await sql.materialize(relation)
-    const commit = withRelation ? await withRelation(sql, relation, add) : await add()
-    if (setAside?.deadLetters) await setAside.hasDelivered(commit, outputs?.accounts ?? (await this.#accountOf(commit, sql, relation)))
-    await setAside?.deliver()
-    return commit
-  }
-
-  async #accountOf(commit: SinkCommit, sql: SqlBatch, rows: Relation): Promise<readonly Account[]> {
-    // what a function or a plan of the sink's own makes of the rows is theirs
-    const counted = this.#parts.withRelation ? { ...commit, numOutputRows: -1 } : commit
-    const account = sinkAccount('sink', counted, await countRows(sql, rows))
-    return account ? [account] : []
   }
 
   #checkStop(): void {

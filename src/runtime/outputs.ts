@@ -7,7 +7,9 @@ import type { ForeachBatchInstance, OutputSpec, OutputsInstance } from '../query
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkContext, SinkGuarantee, SinkProvider } from '../sinks/sink.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
+import type { DeadLetters } from './dead-letters.ts'
 import { findProvider } from './find-provider.ts'
+import { locate } from './held-rows.ts'
 import { countRows } from './late-rows.ts'
 import type { NamedRelations } from './named-relations.ts'
 import { noted, placeIn } from './row-letters.ts'
@@ -15,6 +17,9 @@ import type { OutputLetters, OutputRows } from './run-batch.ts'
 import { sinkAccount } from './set-aside.ts'
 
 type RunBatch = <T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>) => Promise<T>
+
+type Locate = NonNullable<SinkBatch['locate']>
+type AddBatch = (rows: RowSet, plan: LogicalPlan, locate?: Locate) => Promise<SinkCommit>
 
 interface OpenOutput {
   readonly spec: OutputSpec
@@ -133,7 +138,7 @@ export class OutputsSink implements Sink {
   readonly #runBatch: RunBatch
   readonly #ahead: OutputsAhead | undefined
   /** Of the batch that is next, where rows may be set aside. */
-  #computed: ReadonlyMap<OpenOutput, OutputRows> | null = null
+  #computed: { readonly rows: ReadonlyMap<OpenOutput, OutputRows>; readonly deadLetters: DeadLetters } | null = null
   #accounts: Account[] = []
   constructor(outputs: readonly OpenOutput[], runBatch: RunBatch, ahead?: OutputsAhead) {
     this.#ahead = ahead
@@ -159,7 +164,7 @@ export class OutputsSink implements Sink {
       computed.set(output, made)
       this.#accounts.push(...made.books)
     }
-    this.#computed = computed
+    this.#computed = { rows: computed, deadLetters: letters.deadLetters }
   }
 
   /** The books of what was computed and delivered of the batch. */
@@ -171,10 +176,14 @@ export class OutputsSink implements Sink {
     const commits: SinkCommit[] = []
     for (const output of this.#outputs) {
       const { spec, sink } = output
-      const add = (rows: RowSet, plan: LogicalPlan) =>
-        sink.addBatch({ batchId, rows, outputMode, plan, ...(keepsDeadLetters && { keepsDeadLetters }) })
-      const computed = this.#computed?.get(output)
-      commits.push(computed ? await this.#deliver(output, computed, add) : await this.#runBatch(spec.plan, (rows) => add(rows, spec.plan)))
+      const add: AddBatch = (rows, plan, locate) =>
+        sink.addBatch({ batchId, rows, outputMode, plan, ...(keepsDeadLetters && { keepsDeadLetters }), ...(locate && { locate }) })
+      const computed = this.#computed?.rows.get(output)
+      commits.push(
+        computed
+          ? await this.#deliver(output, computed, this.#computed!.deadLetters, add)
+          : await this.#runBatch(spec.plan, (rows) => add(rows, spec.plan)),
+      )
     }
     this.#computed = null
     const refused = commits.flatMap((commit) => commit.refused ?? [])
@@ -197,14 +206,19 @@ export class OutputsSink implements Sink {
 
   async #deliver(
     { spec: { name, plan } }: OpenOutput,
-    { sql, rows }: OutputRows,
-    add: (rows: RowSet, plan: LogicalPlan) => Promise<SinkCommit>,
+    { sql, held }: OutputRows,
+    deadLetters: DeadLetters,
+    add: AddBatch,
   ): Promise<SinkCommit> {
     const { schema } = plan
-    const commit = await this.#ahead!.relations.with(sql, rows, (relation) => add(sql.rowSet(rows), { kind: 'local', relation, schema }))
-    const { refused = [] } = commit
+    const { rows } = held
+    const find: Locate = (refused) => locate(sql, held, refused, deadLetters)
+    const commit = await this.#ahead!.relations.with(sql, rows, (relation) =>
+      add(sql.rowSet(rows), { kind: 'local', relation, schema }, find),
+    )
+    const refused = await find(commit.refused ?? [])
     const { at, note } = placeIn(name, { at: 'sink' })
-    const account = sinkAccount(at, commit, await countRows(sql, rows))
+    const account = sinkAccount(at, commit, await countRows(sql, held.placed))
     if (account) this.#accounts.push(account)
     return { ...commit, refused: refused.map((record) => ({ ...record, message: noted(record.message, note) })) }
   }

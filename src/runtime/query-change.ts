@@ -9,7 +9,8 @@ import { noAbilities, type SourceAbilities } from '../planner/source-abilities.t
 import type { Lineages } from '../planner/stateful-planning.ts'
 import { type PlanningOptions, planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
-import type { OutputsInstance, StartQuery } from '../query/engine-port.ts'
+import type { ForeachBatchInstance, OutputsInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
+import type { SinkProvider } from '../sinks/sink.ts'
 import type { StateDefaults } from '../state/match-columns.ts'
 import { matchState, type OperatorMatch } from '../state/match-state.ts'
 import type { StateOperator } from '../state/state-options.ts'
@@ -26,20 +27,19 @@ export interface QueryChange {
   readonly operators: readonly OperatorMatch[]
 }
 
-/** Plans a query for a checkpoint. Reads only. `abilities`: as for planStreaming. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
+/** Plans a query for a checkpoint. Reads only. `planning`: as for planStreaming. InvalidQueryError of the planner; CorruptCheckpointError as from a start. */
 export async function planForCheckpoint(
   spec: StartQuery,
   folder: string,
   conf: Conf,
   files: Files,
-  abilities: SourceAbilities = noAbilities,
+  planning: Planning = planningOf(spec, noAbilities, []),
 ): Promise<QueryChange> {
   const looks = readOnlyFiles(files)
   const found = await inspectCheckpoint(looks, folder)
   const pinned = found?.planned.entry.conf
   const timeZone = pinned?.[timeZoneKey] ?? conf.text(timeZoneKey)
   const logical = optimize(spec.plan)
-  const planning = planningOf(spec, abilities)
   const plan = planStreaming(logical, spec.outputMode, timeZone, planning)
   if (!found || found.nextBatchId === 0) return { plan, found, operators: [] }
   const keyGroups = Number(pinned?.[keyGroupsKey] ?? conf.text(keyGroupsKey))
@@ -64,10 +64,20 @@ export async function planForCheckpoint(
   }
 }
 
-/** What a query's plan is made for. */
-export function planningOf({ lateRows, instance }: StartQuery, abilities: SourceAbilities): PlanningOptions {
-  const hasOutputs = (instance as OutputsInstance | undefined)?.kind === 'outputs'
-  return { lateColumns: lateRows?.columns ?? null, abilities, carriesOrigin: hasOutputs && abilities.keepsDeadLetters }
+/** What a query's plan is made for, whatever its checkpoint holds. */
+export type Planning = Omit<PlanningOptions, 'lineages'>
+export function planningOf(
+  { lateRows, instance, format }: StartQuery,
+  abilities: SourceAbilities,
+  sinks: readonly SinkProvider[],
+): Planning {
+  const kind = (instance as OutputsInstance | SinkInstance | ForeachBatchInstance | undefined)?.kind
+  // what a function of foreachBatch names is its own, not one of the rows that it was given
+  const mayRefuse =
+    kind === 'outputs' ||
+    kind === 'sink' ||
+    (kind !== 'foreach-batch' && sinks.some((sink) => sink.refusesRows && sink.formats.includes(format.toLowerCase())))
+  return { lateColumns: lateRows?.columns ?? null, abilities, carriesOrigin: mayRefuse && abilities.keepsDeadLetters }
 }
 
 /** As planForCheckpoint, where a start is going to open the checkpoint and to tell, in its order, what is wrong with it. */
@@ -77,10 +87,10 @@ export async function planForStart(
   conf: Conf,
   files: Files,
   planned: StreamingPlan,
-  abilities: SourceAbilities,
+  planning: Planning,
 ): Promise<QueryChange> {
   try {
-    return await planForCheckpoint(spec, folder, conf, files, abilities)
+    return await planForCheckpoint(spec, folder, conf, files, planning)
   } catch (error) {
     if (!(error instanceof CorruptCheckpointError)) throw error
     return { plan: planned, found: undefined, operators: [] }

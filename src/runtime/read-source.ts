@@ -1,9 +1,9 @@
 import type { SourceBatch } from '../data/source-batch.ts'
+import { named } from '../planner/late-rows.ts'
 import type { RowsOrigin, SourceRows } from '../planner/streaming-plan.ts'
-import { rowColumn } from '../planner/with-origin.ts'
 import type { Source } from '../sources/source.ts'
-import type { Relation, SqlBatch, Unreadable } from '../sql/sql-batch.ts'
-import { type DeadLetters, letterSchema } from './dead-letters.ts'
+import { type Relation, recordSchema, type SqlBatch, type Unreadable } from '../sql/sql-batch.ts'
+import { type DeadLetters, letterSchema, quoted } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
 
 /** What became of a source's rows where dead letters are kept. */
@@ -21,44 +21,70 @@ export function withOrigin(node: SourceRows, { originColumns = [] }: Source): So
   return at.length === 0 ? node : { ...node, columns: new Set([...node.columns, ...at]) }
 }
 
-/** Which columns of a source's rows say where each comes from. */
-export function originOf({ source, schema }: SourceRows, { originColumns = [], tellsRecords }: Source): RowsOrigin {
-  const columns = new Map(originColumns.map((name) => [name, schema.indexOf(name)] as const).filter(([, index]) => index >= 0))
-  return { source, columns: tellsRecords ? columns.set(rowColumn, schema.fields.length) : columns }
+/** Where a source's rows come from. */
+export function originOf(node: SourceRows, source: Source): RowsOrigin {
+  return { sources: [node.source], column: isNumbered(node, source) ? node.schema.fields.length : undefined }
+}
+function isNumbered(node: SourceRows, { originColumns = [], tellsRecords = false }: Source): boolean {
+  return node.isNumbered === true || tellsRecords || originColumns.length > 0
 }
 
-/** Reads a source's rows of a batch now, and takes what can't be read to the dead letters. `numbers`: the rows have their number behind their columns. */
+/** Reads a source's rows of a batch now, and takes what can't be read to the dead letters. The rows have their number behind their columns where somebody may ask for it. */
 export async function readSource(
   sql: SqlBatch,
-  { source, schema }: SourceRows,
+  node: SourceRows,
   batch: SourceBatch,
   letters: DeadLetters,
-  numbers: boolean,
+  from: Source,
 ): Promise<{ readonly rows: Relation; readonly account: ReadAccount }> {
+  const { source, schema } = node
   const rows = await sql.materialize(await sql.source(source, batch, schema, true))
   const { refused = [] } = batch
   await letters.add('source', source, refused)
   const unreadable = sql.unreadable(source)
-  const malformed = unreadable?.records ? await letters.take('source', source, described(sql, unreadable.records)) : 0
+  const malformed = unreadable?.records ? await letters.take('source', described(sql, source, unreadable.records)) : 0
   const files = unreadable?.files ?? []
   await letters.add('source', source, files.map(fileLetter))
   const uncounted = refused.length + files.length
-  const given = numbers ? await sql.numbered(rows) : rows
-  return { rows: given, account: { source, rowsOn: await countRows(sql, rows), deadLetters: malformed + uncounted, uncounted } }
+  const account = { source, rowsOn: await countRows(sql, rows), deadLetters: malformed + uncounted, uncounted }
+  if (!isNumbered(node, from)) return { rows, account }
+  const first = letters.records.next()
+  const given = await sql.numbered(rows, first)
+  // of the rows as they were read: those that fail are taken out of what is given
+  const places = async () => placesIn(sql, await sql.numbered(rows, first), node, from)
+  const records = async () => (from.tellsRecords ? await sql.recordsOf(source, first) : null)
+  letters.records.add(source, async () => (await records()) ?? (await places()))
+  return { rows: given, account }
 }
 
-function described(sql: SqlBatch, records: NonNullable<Unreadable['records']>): Relation {
+/** Where each row comes from by the columns of the source that say so, with the columns of recordSchema. */
+function placesIn(sql: SqlBatch, rows: Relation, { source, schema }: SourceRows, { originColumns = [] }: Source): Relation {
+  const cell = (name: string) => (originColumns.includes(name) && schema.indexOf(name) >= 0 ? `t0.c${schema.indexOf(name)}` : 'NULL')
   const list = [
-    "'MALFORMED_RECORD_IN_PARSING' AS c0",
-    "'the record is not what the schema says' AS c1",
-    't0.c0 AS c2',
-    't0.c1 AS c3',
-    'CAST(NULL AS VARCHAR) AS c4',
-    'CAST(NULL AS INTEGER) AS c5',
-    'CAST(NULL AS BIGINT) AS c6',
-    't0.c2 AS c7',
+    `t0.c${schema.fields.length}`,
+    quoted(source),
+    ...['CAST(NULL AS VARCHAR)', 'CAST(NULL AS BIGINT)'],
+    `CAST(${cell('topic')} AS VARCHAR)`,
+    `CAST(${cell('partition')} AS INTEGER)`,
+    `CAST(${cell('offset')} AS BIGINT)`,
+    `CAST(${cell('value')} AS BLOB)`,
   ]
-  return sql.fragment(`SELECT ${list.join(', ')} FROM ⟦0⟧ AS t0`, [records], letterSchema)
+  return sql.fragment(`SELECT ${named(list)} FROM ⟦0⟧ AS t0`, [rows], recordSchema)
+}
+
+function described(sql: SqlBatch, source: string, records: NonNullable<Unreadable['records']>): Relation {
+  const list = [
+    "'MALFORMED_RECORD_IN_PARSING'",
+    "'the record is not what the schema says'",
+    quoted(source),
+    't0.c0',
+    't0.c1',
+    'CAST(NULL AS VARCHAR)',
+    'CAST(NULL AS INTEGER)',
+    'CAST(NULL AS BIGINT)',
+    't0.c2',
+  ]
+  return sql.fragment(`SELECT ${named(list)} FROM ⟦0⟧ AS t0`, [records], letterSchema)
 }
 function fileLetter(file: string) {
   return { reason: 'FAILED_READ_FILE', message: 'the file can’t be read; none of its rows went on', file }

@@ -1,16 +1,16 @@
 import { Schema } from '../data/schema.ts'
 import { type Account, outputPlace } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
+import { named } from '../planner/late-rows.ts'
 import type { RowsOrigin } from '../planner/streaming-plan.ts'
-import { rowColumn } from '../planner/with-origin.ts'
 import type { FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
-import { type DeadLetters, letterSchema } from './dead-letters.ts'
+import { type DeadLetters, letterSchema, quoted } from './dead-letters.ts'
 
 /** Where the rows of a relation are in the query. */
 export interface Place {
   /** `source clicks`, `stateStoreSave 0`, `function cents`. */
   readonly at: string
-  /** The source that they come from, with the columns that say where each does. */
+  /** Where they come from. */
   readonly origin?: RowsOrigin | undefined
   /** Behind the message of their letters: `for the output alerts`. */
   readonly note?: string | undefined
@@ -36,7 +36,7 @@ export async function takeFailedRows(
 ): Promise<Account> {
   const said = errors.map(({ code, what }) => ({ code, what: noted(what, note) }))
   await sql.columnsAt(rows, [])
-  const deadLetters = await letters.take('expression', origin?.source ?? null, await lettersOf(sql, rows, said, origin))
+  const deadLetters = await letters.take('expression', await lettersOf(sql, rows, said, origin, letters))
   return { at, rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
@@ -51,7 +51,7 @@ export async function setRowsAside(
   letters.mayTake(refused.size)
   const { length: rowsIn } = await sql.columnsAt(rows, [])
   const each = Array.from({ length: rowsIn }, (_, row) => refused.get(row))
-  const deadLetters = await letters.take('expression', origin?.source ?? null, await lettersOf(sql, rows, each, origin))
+  const deadLetters = await letters.take('expression', await lettersOf(sql, rows, each, origin, letters))
   const width = rows.schema.fields.length
   const flags = rowsToColumns(
     flagSchema,
@@ -64,12 +64,13 @@ export async function setRowsAside(
   return { others, account: { at, rowsIn, rowsOn, lateRows: 0, deadLetters } }
 }
 
-/** Letters of the rows of which something is said, each with its JSON (of the columns that have a name), or with what the source says of it: the columns of a topic, or the record of a file. */
+/** Letters of the rows of which something is said, each with what its source says of it (its place in a topic, or the record of a file), else with its JSON (of the columns that have a name). */
 export async function lettersOf(
   sql: SqlBatch,
   rows: Relation,
   said: readonly ({ readonly code: string; readonly what: string } | undefined)[],
   origin: RowsOrigin | undefined,
+  { records }: DeadLetters,
 ): Promise<Relation> {
   const { fields, names } = rows.schema
   const width = fields.length
@@ -78,28 +79,23 @@ export async function lettersOf(
     said.map((each) => ({ reason: each?.code ?? null, message: each?.what ?? null })),
   )
   const all = await sql.withColumns(rows, width, columns)
-  const placeOf = (name: string) => origin?.columns.get(name)
-  const cell = (name: string) => (placeOf(name) === undefined ? 'NULL' : `t0.c${placeOf(name)}`)
-  const cells = names.flatMap((name, i) => (name === '' ? [] : [`'${name.replaceAll("'", "''")}', t0.c${i}`]))
+  const cells = names.flatMap((name, i) => (name === '' ? [] : [`${quoted(name)}, t0.c${i}`]))
   const json = `encode(CAST(json_object(${cells.join(', ')}) AS VARCHAR))`
-  const number = placeOf(rowColumn)
-  const records = origin === undefined || number === undefined ? null : await sql.recordsOf(origin.source)
-  const raw = placeOf('value') === undefined ? json : cell('value')
-  const list = [
-    `t0.c${width}`,
-    `t0.c${width + 1}`,
-    records ? 't1.c1' : 'CAST(NULL AS VARCHAR)',
-    records ? 't1.c2' : 'CAST(NULL AS BIGINT)',
-    `CAST(${cell('topic')} AS VARCHAR)`,
-    `CAST(${cell('partition')} AS INTEGER)`,
-    `CAST(${cell('offset')} AS BIGINT)`,
-    records ? `coalesce(t1.c3, ${raw})` : raw,
-  ]
-  const text = list.map((sql, i) => `${sql} AS c${i}`).join(', ')
   const isLetter = `t0.c${width} IS NOT NULL`
-  if (!records) return sql.fragment(`SELECT ${text} FROM ⟦0⟧ AS t0 WHERE ${isLetter}`, [all], letterSchema)
-  const joined = `⟦0⟧ AS t0 LEFT JOIN ⟦1⟧ AS t1 ON t0.c${number} = t1.c0`
-  return sql.fragment(`SELECT ${text} FROM ${joined} WHERE ${isLetter} ORDER BY t0.c${number}`, [all, records], letterSchema)
+  const reason = [`t0.c${width}`, `t0.c${width + 1}`]
+  if (origin?.column === undefined) {
+    const source = origin?.sources.length === 1 ? quoted(origin.sources[0]!) : 'CAST(NULL AS VARCHAR)'
+    const unknown = ['VARCHAR', 'BIGINT', 'VARCHAR', 'INTEGER', 'BIGINT'].map((type) => `CAST(NULL AS ${type})`)
+    return sql.fragment(`SELECT ${named([...reason, source, ...unknown, json])} FROM ⟦0⟧ AS t0 WHERE ${isLetter}`, [all], letterSchema)
+  }
+  const number = `t0.c${origin.column}`
+  const places = ['t1.c1', 't1.c2', 't1.c3', 't1.c4', 't1.c5', 't1.c6', `coalesce(t1.c7, ${json})`]
+  const joined = `⟦0⟧ AS t0 LEFT JOIN ⟦1⟧ AS t1 ON ${number} = t1.c0`
+  return sql.fragment(
+    `SELECT ${named([...reason, ...places])} FROM ${joined} WHERE ${isLetter} ORDER BY ${number}`,
+    [all, await records.of(origin.sources)],
+    letterSchema,
+  )
 }
 
 const flagSchema = new Schema([{ name: 'refused', type: 'boolean', nullable: false }])

@@ -7,7 +7,7 @@ import type { Account } from '../data/side-rows.ts'
 import { checkMetricNames } from '../plan/analyze.ts'
 import { inputsOf, isStreaming, type LogicalPlan } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
-import { planBatch } from '../planner/streaming.ts'
+import { planBatch, planOutput } from '../planner/streaming.ts'
 import type { RowsOrigin } from '../planner/streaming-plan.ts'
 import type { BatchRunner } from '../sinks/sink.ts'
 import type { SourceProvider } from '../sources/provider.ts'
@@ -16,6 +16,7 @@ import type { SqlEngine } from '../sql/sql-engine.ts'
 import { readTable } from './bounded-tables.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Evaluation, type EvaluationRecord } from './evaluate.ts'
+import { type HeldRows, heldRows } from './held-rows.ts'
 import type { NamedRelations } from './named-relations.ts'
 
 /** What a batch plan needs to run. */
@@ -59,7 +60,7 @@ export interface OutputLetters {
 }
 /** The rows of an output, computed. */
 export interface OutputRows {
-  readonly rows: Relation
+  readonly held: HeldRows
   readonly sql: SqlBatch
   readonly books: readonly Account[]
 }
@@ -68,22 +69,15 @@ export async function computeOutput(plan: LogicalPlan, environment: BatchEnviron
   return evaluate(
     plan,
     environment,
-    async (relation, sql, { books }) => ({ rows: await sql.materialize(withoutOrigin(relation, plan, sql)), sql, books }),
+    async (relation, sql, { books }, origin) => ({ held: await heldRows(sql, relation, plan.schema, origin), sql, books }),
     letters,
   )
-}
-
-/** The rows of the batch as they are have columns besides that no output is given. */
-function withoutOrigin(relation: Relation, { schema }: LogicalPlan, sql: SqlBatch): Relation {
-  if (relation.schema.fields.length === schema.fields.length) return relation
-  const list = schema.fields.map((_, i) => `t0.c${i}`).join(', ')
-  return sql.fragment(`SELECT ${list || '1 AS c0'} FROM ⟦0⟧ AS t0`, [relation], schema)
 }
 
 async function evaluate<T>(
   plan: LogicalPlan,
   environment: BatchEnvironment,
-  use: (relation: Relation, sql: SqlBatch, record: EvaluationRecord) => Promise<T>,
+  use: (relation: Relation, sql: SqlBatch, record: EvaluationRecord, origin: RowsOrigin | undefined) => Promise<T>,
   letters?: OutputLetters,
 ): Promise<T> {
   const { relations, clock, conf } = environment
@@ -95,7 +89,10 @@ async function evaluate<T>(
     })
   }
   checkMetricNames(plan)
-  const root = planBatch(optimize(plan), conf.text('spark.sql.session.timeZone'), letters !== undefined)
+  const timeZone = conf.text('spark.sql.session.timeZone')
+  const { root, origin }: ReturnType<typeof planOutput> = letters
+    ? planOutput(optimize(plan), timeZone, letters.rowsOrigin)
+    : { root: planBatch(optimize(plan), timeZone) }
   const held = relationNames(plan).map((name) => relations.get(name))
   const own = held[0]
     ? null
@@ -122,7 +119,7 @@ async function evaluate<T>(
       ...letters,
       skipsInitialKeys: conf.text('spark.sql.streaming.flatMapGroupsWithState.skipEmittingInitialStateKeys') === 'true',
     })
-    const result = await use(await evaluation.relationOf(root), sql, evaluation.record)
+    const result = await use(await evaluation.relationOf(root), sql, evaluation.record, origin)
     for (const { metrics, observed } of evaluation.record.observed.values()) observed?.report(metrics)
     return result
   } finally {

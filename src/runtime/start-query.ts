@@ -27,7 +27,6 @@ import { isStreaming } from '../plan/logical-plan.ts'
 import { optimize } from '../plan/rules.ts'
 import { checkStreaming } from '../plan/unsupported.ts'
 import { explainStreamingPlan } from '../planner/explain-physical.ts'
-import type { SourceAbilities } from '../planner/source-abilities.ts'
 import { planStreaming } from '../planner/streaming.ts'
 import type { StreamingPlan } from '../planner/streaming-plan.ts'
 import type { OutputsInstance, StartQuery, Trigger } from '../query/engine-port.ts'
@@ -53,7 +52,7 @@ import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import { checkDestinations, type Destination } from './outputs.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
-import { planForStart, planningOf, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
+import { type Planning, planForStart, planningOf, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
@@ -87,7 +86,7 @@ export interface QueryEnvironment {
 export interface PreparedQuery {
   readonly options: QueryOptions
   readonly environment: QueryEnvironment
-  readonly abilities: SourceAbilities
+  readonly planning: Planning
   readonly plan: StreamingPlan
   readonly sinkFormat: SinkFormat
 }
@@ -105,14 +104,15 @@ export function prepareQuery(spec: StartQuery, engine: QueryEnvironment): Prepar
   checkStreaming(spec.plan, spec.outputMode)
   const abilities = sourceAbilities(environment.sourceProviders, spec.deadLetters !== undefined)
   const timeZone = environment.conf.text('spark.sql.session.timeZone')
-  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, planningOf(spec, abilities))
+  const planning = planningOf(spec, abilities, environment.sinkProviders)
+  const plan = planStreaming(optimize(spec.plan), spec.outputMode, timeZone, planning)
   if (spec.lateRows) checkLateRows(plan)
   const sinkFormat = findSink(spec, plan.schema, environment.sinkProviders, environment.memoryTables, environment)
   const sideSpecs = sideSpecsOf(spec)
   checkSideOutputs(sideSpecs, environment.sinkProviders)
   checkDestinations(destinationsOf(spec, sideSpecs), environment.sinkProviders)
   const allowsTemporaryCheckpoint = sinkFormat.allowsTemporaryCheckpoint && allowTemporaryCheckpoint(sideSpecs, environment.sinkProviders)
-  return { options, environment, abilities, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
+  return { options, environment, planning, plan, sinkFormat: { ...sinkFormat, allowsTemporaryCheckpoint } }
 }
 
 function destinationsOf(spec: StartQuery, sides: SideSpecs): Destination[] {
@@ -138,7 +138,7 @@ function checkLateRows(plan: StreamingPlan): void {
 
 /** Checks a query, opens everything it needs in the order of the protocol, and lets it run. Whatever was opened is closed again where a later step fails. */
 export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Promise<StreamingQuery> {
-  const { options, environment, abilities, plan: planned, sinkFormat } = prepareQuery(spec, engine)
+  const { options, environment, planning, plan: planned, sinkFormat } = prepareQuery(spec, engine)
   const { conf, manager, random, files } = environment
   const stopsActiveRun = conf.flag('spark.sql.streaming.stopActiveRunOnRestart')
   if (!stopsActiveRun) manager.checkName(spec.queryName)
@@ -147,7 +147,7 @@ export async function startQuery(spec: StartQuery, engine: QueryEnvironment): Pr
   if (stopsActiveRun) await environment.activeRuns.get(location.folder)?.stop()
   try {
     manager.checkName(spec.queryName)
-    const change = await planForStart(spec, location.folder, conf, files, planned, abilities)
+    const change = await planForStart(spec, location.folder, conf, files, planned, planning)
     const checkpoint = await openOrMoveAside({ ...spec, options: options.sink }, change, location.folder, environment)
     const { plan } = change
     opened.push({ stop: () => checkpoint.close() })

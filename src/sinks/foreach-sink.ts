@@ -8,6 +8,7 @@ import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 /** `foreach`: the instance holds the user's writer. At least once: the batch that was running at a crash comes again under the same epoch id. */
 export const foreachProvider: SinkProvider = {
   formats: ['foreach'],
+  refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: true,
   async open({ instance }) {
@@ -59,7 +60,7 @@ class ForeachSink implements Sink {
         if (pending instanceof Promise) await pending
       } catch (error) {
         if (refused === null || !(error instanceof UserFunctionError)) throw error
-        refused.push({ reason: error.code, message: error.what, raw: new TextEncoder().encode(rowJson(row)) })
+        refused.push({ reason: error.code, message: error.what, row: at, raw: new TextEncoder().encode(rowJson(row)) })
       }
     }
     return objects.length - (refused?.length ?? 0)

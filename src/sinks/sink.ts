@@ -34,6 +34,8 @@ export interface SinkBatch {
   readonly outputMode: OutputMode
   /** Whether the query keeps dead letters: then a sink may leave rows out that it can't write, and say which in its commit. */
   readonly keepsDeadLetters?: boolean
+  /** Where refused rows come from, by their numbers (RefusedRecord.row): for sinks that keep with the batch what they have refused. Of what others give in their commit the engine finds it. */
+  readonly locate?: (refused: readonly RefusedRecord[]) => Promise<readonly RefusedRecord[]>
   /** The rows as a plan for SinkContext.engine, valid until addBatch has ended: where the provider says `takesPlans`, and for outputs of `outputs`. */
   readonly plan?: LogicalPlan
 }
@@ -45,7 +47,7 @@ export interface SinkCommit {
   readonly metrics?: Readonly<Record<string, string>>
   /**
    * Rows of the batch that the sink could not write and has left out, where keepsDeadLetters says so. A sink that counts a batch once must give the same ones
-   * when the batch comes again: it keeps them with the batch, or finds them by looking at the rows alone.
+   * when the batch comes again: it keeps them with the batch (`SinkBatch.locate`), or finds them by looking at the rows alone.
    */
   readonly refused?: readonly RefusedRecord[]
 }
@@ -60,6 +62,8 @@ export interface SinkProvider {
   readonly heedsPartitionBy?: boolean
   /** Output modes in which it works with plans over a batch's rows (SinkBatch.plan): they are computed and kept before it is called. */
   readonly takesPlans?: readonly OutputMode[]
+  /** Whether it may refuse rows: then it is kept where they come from. */
+  readonly refusesRows?: boolean
   /** Where the format can be written as a batch too: `df.write.format(name).save()`. */
   readonly bounded?: BoundedSink
   /** Checks options and schema, and that an existing output belongs to this query (InvalidQueryError otherwise). Called before the first batch. */

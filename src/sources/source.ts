@@ -52,7 +52,7 @@ export interface Source {
   readonly readLimit: ReadLimit
   /** Columns that say where a row comes from: those of `topic`, `partition`, `offset` that it has, and `value`, the bytes that it was made of. They are read too where dead letters are kept. */
   readonly originColumns?: readonly string[]
-  /** Whether it gives files, in which the record of a row can be found again by its number. */
+  /** Whether it gives files (of a format, or of a table): then the engine can tell the file and the record of a row. */
   readonly tellsRecords?: boolean
   latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>
   rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch>

@@ -6,15 +6,18 @@ import type { Schema } from '../data/schema.ts'
 import type { SourceBatch, StoredColumn, TableFile } from '../data/source-batch.ts'
 import { type DataType, sameType } from '../data/types.ts'
 import { columnName, duckType, emptySelect } from './duck-types.ts'
+import { placeSql, withPlace } from './row-places.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 
 type TableFiles = Extract<SourceBatch, { kind: 'table-files' }>
 
-export function tableFilesSelect({ files, columns }: TableFiles, schema: Schema): string {
-  if (files.length === 0) return emptySelect(schema)
+/** With `placed` the rows have their places behind their columns. */
+export function tableFilesSelect({ files, columns }: TableFiles, schema: Schema, placed = false): string {
+  if (files.length === 0) return emptySelect(placed ? withPlace(schema) : schema)
   const stored = columns.filter((column) => !column.isRowNumber && (!column.isConstant || column.mayBeStored))
   const constants = columns.filter(({ isConstant }) => isConstant)
   const values = schema.fields.map(({ type }, i) => `${columnValue(columns[i]!, type, constants)} AS ${columnName(i)}`)
+  if (placed) values.push(`${placeSql('k.e', 'r."file_row_number"')} AS ${columnName(values.length)}`)
   const declared = [
     ...stored.map(({ name, type }) => `NULL::${duckType(type)} AS ${quoteName(name)}`),
     'NULL::VARCHAR AS "millrace file"',
@@ -26,7 +29,7 @@ export function tableFilesSelect({ files, columns }: TableFiles, schema: Schema)
   const entries = files.map((file, entry) => ({ ...file, entry }))
   const deleted = entries.filter((file) => (file.deleted?.length ?? 0) > 0)
   const only = entries.filter((file) => file.only !== undefined)
-  const byEntry = constants.length > 0 || deleted.length > 0 || only.length > 0 || paths.length < files.length
+  const byEntry = constants.length > 0 || deleted.length > 0 || only.length > 0 || paths.length < files.length || placed
   return [
     `SELECT ${values.join(', ')} FROM ${rows}`,
     byEntry ? `JOIN ${entryTable(entries, constants)} ON r."millrace file" = k.f` : '',

@@ -28,6 +28,8 @@ export class SqlRelation implements Relation {
   readonly checks: string[] = []
   /** What stands for the SELECT where it fails. */
   apart: RowsApart | undefined
+  /** Whether the last column says where each row comes from (read-table-files.ts). */
+  isPlaced = false
   /** What the books call rows that are no node's of the plan. */
   place: string | undefined
   /** The rows, where a prefetch has them already. */

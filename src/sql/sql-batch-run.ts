@@ -4,7 +4,6 @@ import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
-import type { Field } from '../data/types.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { ArrayPool } from './array-pool.ts'
@@ -22,6 +21,7 @@ import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, rowsRead, SqlRelation } from './relation.ts'
+import { filePlaces, placeField, shiftedPlaces, tablePlaces, withPlace } from './row-places.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
 import type { EventTimeStats, FailedRowsTaker, Relation, RowsApart, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
@@ -37,6 +37,8 @@ interface SourceRows {
   counts?: ReadCounts
   lettersIn?: string
   unreadable?: readonly string[]
+  /** Of a table format: the files that the places of rows are in. */
+  readonly files?: readonly string[]
   readonly relation: SqlRelation
   /** What the plan reads, where that is made of `relation`. */
   readonly outer?: SqlRelation
@@ -55,7 +57,6 @@ export class SqlBatchRun implements SqlBatch {
   /** What lies ready for this batch outside of DuckDB. */
   readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
-  readonly #records = new Map<string, Promise<Relation | null>>()
   #failedRows: FailedRowsTaker | undefined
   #rowsTaken = 0
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
@@ -89,8 +90,11 @@ export class SqlBatchRun implements SqlBatch {
         return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, form) }
       }
       case 'table-files': {
-        const select = { kind: 'select', sql: tableFilesSelect(batch, schema), inputs: [] } as const
-        return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, select) }
+        const select = { kind: 'select', sql: tableFilesSelect(batch, schema, keepsDeadLetters), inputs: [] } as const
+        if (!keepsDeadLetters) return { rows: batch.numRows, scan: null, relation: new SqlRelation(schema, select) }
+        const relation = new SqlRelation(withPlace(schema), select)
+        relation.isPlaced = true
+        return { rows: batch.numRows, scan: null, relation, files: batch.files.map(({ path }) => path) }
       }
       case 'files': {
         const base = batch.options['path'] === undefined ? [] : [batch.options['path']]
@@ -319,34 +323,31 @@ export class SqlBatchRun implements SqlBatch {
     const sql = tables.map((table) => `SELECT file AS c0, line AS c1, encode(raw) AS c2 FROM ${table} WHERE malformed`).join(' UNION ALL ')
     return { records: tables.length === 0 ? null : new SqlRelation(malformedSchema, { kind: 'select', sql, inputs: [] }), files }
   }
-  async numbered(relation: Relation): Promise<Relation> {
+  async numbered(relation: Relation, first: bigint): Promise<Relation> {
     const own = SqlRelation.of(await this.materialize(relation))
     const { form, schema } = own
     assert(form.kind === 'table', 'a relation that has run is a table')
+    if (own.isPlaced) return this.fragment(shiftedPlaces(schema, first), [own], schema)
     const width = schema.fields.length
-    const numbers: Field = { name: '', type: 'long', nullable: false }
     if (form.columns) {
-      const data = BigInt64Array.from({ length: form.columns.length }, (_, i) => BigInt(i))
+      const data = BigInt64Array.from({ length: form.columns.length }, (_, i) => first + BigInt(i))
       const column = { kind: 'fixed', type: 'long', data, valid: null } as const
-      return this.withColumns(own, width, { schema: new Schema([numbers]), length: data.length, columns: [column] })
+      return this.withColumns(own, width, { schema: new Schema([placeField]), length: data.length, columns: [column] })
     }
     // a table that rows were loaded into has no numbers of its own
     const number = /^\w+$/.test(form.name) ? 't0.rowid' : 'row_number() OVER () - 1'
-    return this.fragment(`SELECT t0.*, ${number} AS ${columnName(width)} FROM ⟦0⟧ AS t0`, [own], new Schema([...schema.fields, numbers]))
+    const text = `SELECT t0.*, ${number} + ${first} AS ${columnName(width)} FROM ⟦0⟧ AS t0`
+    return this.fragment(text, [own], withPlace(schema))
   }
-  recordsOf(name: string): Promise<Relation | null> {
-    const known = this.#records.get(name) ?? this.#readRecords(name)
-    this.#records.set(name, known)
-    return known
-  }
-  async #readRecords(name: string): Promise<Relation | null> {
+  async recordsOf(name: string, first: bigint): Promise<Relation | null> {
     const [source, ...others] = this.#sources.get(name) ?? []
+    if (source?.files) return tablePlaces(name, first, source.relation, source.files)
     if (source?.scan == null || others.length > 0) return null
     const table = await this.#recovery.records(source.scan)
     if (table === null) return null
     const rows = numberOf(await this.session.run(`SELECT count(*) FROM ${table}`))
     const given = numberOf(await this.session.run(`SELECT count(*) FROM ${source.relation.text}`))
-    return rows === given ? new SqlRelation(recordSchema, { kind: 'table', name: table, rows }) : null
+    return rows === given ? filePlaces(name, first, table) : null
   }
   readCounts(): ReadonlyMap<string, ReadCounts> {
     const all = new Map<string, ReadCounts>()
@@ -551,12 +552,6 @@ function pick(schema: Schema, positions: readonly number[]): Schema {
   return new Schema(positions.map((at) => schema.fields[at]!))
 }
 
-const recordSchema = new Schema([
-  { name: 'number', type: 'long', nullable: false },
-  { name: 'file', type: 'string', nullable: true },
-  { name: 'line', type: 'long', nullable: true },
-  { name: 'raw', type: 'binary', nullable: true },
-])
 const malformedSchema = new Schema([
   { name: 'file', type: 'string', nullable: true },
   { name: 'line', type: 'long', nullable: true },

@@ -1,7 +1,7 @@
 import type { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
-import type { Schema } from '../data/schema.ts'
+import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import type { ReadCounts } from './recovery.ts'
@@ -27,6 +27,18 @@ export interface EventTimeStats {
   readonly avgUs: number
 }
 
+/** Where rows of a source come from: the number of each in the batch, and what is known of it. */
+export const recordSchema = new Schema([
+  { name: 'number', type: 'long', nullable: false },
+  { name: 'source', type: 'string', nullable: false },
+  { name: 'file', type: 'string', nullable: true },
+  { name: 'line', type: 'long', nullable: true },
+  { name: 'topic', type: 'string', nullable: true },
+  { name: 'partition', type: 'int', nullable: true },
+  { name: 'offset', type: 'long', nullable: true },
+  { name: 'raw', type: 'binary', nullable: true },
+])
+
 /**
  * One micro-batch's work in the SQL engine, on a connection of its own. Relations are lazy and nest into one statement where they can;
  * every source's rows are read once. Errors of the user's data (a cast that fails, an overflow) come out as InvalidQueryError with Spark's
@@ -37,10 +49,10 @@ export interface SqlBatch {
   source(name: string, batch: SourceBatch, schema: Schema, keepsDeadLetters?: boolean): Promise<Relation>
   /** What of a source's files can't be read, where dead letters are kept and its rows have been computed; null where that is nothing. */
   unreadable(name: string): Unreadable | null
-  /** The rows with their number, from 0, behind their columns. */
-  numbered(relation: Relation): Promise<Relation>
-  /** Where each row comes from that a source of files gave, malformed ones aside: the number of the row, file, line, and text as bytes; null where that is not known. */
-  recordsOf(name: string): Promise<Relation | null>
+  /** The rows of a source with a number each behind their columns, from `first` on. */
+  numbered(relation: Relation, first: bigint): Promise<Relation>
+  /** Where each row comes from that a source of files gave, malformed ones aside, with the columns of recordSchema; null where that is not known. `first`: as it was given to `numbered`. */
+  recordsOf(name: string, first: bigint): Promise<Relation | null>
   /** A bounded table's rows (files by path, glob or folder; a folder with `_spark_metadata` gives the files of that log). `columns`: those that are read; by them malformed records are dropped. */
   scan(scan: BatchScan, columns?: ReadonlySet<number>): Promise<Relation>
   /** Rows of a bounded table that is none of files; they count for no source. */

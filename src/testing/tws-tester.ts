@@ -75,7 +75,8 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
   async test(input: readonly (readonly [key: InputRow<Declared<K>>, row: V])[]): Promise<RowOf<Declared<D>>[]> {
     const groups = this.#group(input.map(([key]) => key as Row))
     const rowsAt = (index: number) => input.flatMap(([, row], i) => (groups.groupOf[i] === index ? [row as Row] : []))
-    return this.#batch({ keys: groups.keys, rowsAt })
+    const numbersAt = (index: number) => Uint32Array.from(input.keys().filter((i) => groups.groupOf[i] === index))
+    return this.#batch({ keys: groups.keys, rowsAt, numbersAt })
   }
   testOneRow(key: InputRow<Declared<K>>, row: V): Promise<RowOf<Declared<D>>[]> {
     return this.test([[key, row]])
@@ -187,7 +188,7 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
 
   async #batch(groups: RowGroups): Promise<RowOf<Declared<D>>[]> {
     const output = new CollectedRows(this.#output)
-    await this.#run.batch({ groups, initial: null, times: this.#times, query: this.#query, output })
+    await this.#run.batch({ groups, initial: null, times: this.#times, query: this.#query, output, failed: null })
     this.#batchId++
     return output.finish().flatMap(columnsToRows) as RowOf<Declared<D>>[]
   }
@@ -227,7 +228,7 @@ const keyGroups = 4
 const noQuery = '00000000-0000-0000-0000-000000000000'
 
 function nothing(schema: Schema): RowGroups {
-  return { keys: new KeySet(new Uint32Array(0), rowsToColumns(schema, [])), rowsAt: () => [] }
+  return { keys: new KeySet(new Uint32Array(0), rowsToColumns(schema, [])), rowsAt: () => [], numbersAt: () => new Uint32Array(0) }
 }
 function backwards(what: string, fromMs: number, toMs: number): InvalidQueryError {
   return new InvalidQueryError('INVALID_TIMER', {

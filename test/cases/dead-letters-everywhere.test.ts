@@ -1,13 +1,13 @@
-// A poison row at every source, step and sink that needs no server: the stream goes on, the letter says what and where, and the books balance. (Kafka, PostgreSQL, MariaDB, Redis and
-// search have theirs beside their tests.)
+// A poison row at every source, step and sink that needs no server: the stream goes on, the letter says what and where, and the books balance. (Those with servers: test/servers/dead-letters-with-servers.test.ts.)
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { count, MemoryStream, type QueryProgress, type Row, t, window } from 'millrace'
+import { count, MemoryStream, t, window } from 'millrace'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import 'millrace/delta'
 import 'millrace/sqlite'
 import { useEngine } from './harness.ts'
+import { keepingLetters, textOf } from './letters-kit.ts'
 
 const engine = useEngine({ print: () => {} })
 let folder = ''
@@ -17,20 +17,10 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-async function run(frame: any, sink: (writer: any) => any = (writer) => writer.format('noop'), mode = 'append') {
-  const letters: Row[] = []
-  const query = await sink(
-    frame.writeStream.outputMode(mode).trigger({ availableNow: true }).option('checkpointLocation', join(folder, 'checkpoint')),
-  )
-    .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))))
-    .start()
-  await query.awaitTermination()
-  const progresses = query.recentProgress.filter((each: QueryProgress) => !each.isIdle) as QueryProgress[]
-  for (const { books, balance } of progresses)
-    for (const { rowsIn, rowsOn, lateRows, deadLetters } of [...books!, balance!]) expect(rowsOn + lateRows + deadLetters).toBe(rowsIn)
-  expect(progresses.reduce((sum, { balance }) => sum + balance!.deadLetters, 0)).toBe(letters.length)
+async function run(frame: any, sink?: (writer: any) => any, mode?: string) {
+  const { letters, rowsOn } = await keepingLetters(frame, join(folder, 'checkpoint'), { ...(sink && { sink }), ...(mode && { mode }) })
   return {
-    rowsOn: progresses.reduce((sum, { balance }) => sum + balance!.rowsOn, 0),
+    rowsOn,
     letters: letters.map(({ reason, stage, source, file, line, raw, batch_id }) => {
       expect(batch_id).toBe(0n)
       const name =
@@ -40,14 +30,7 @@ async function run(frame: any, sink: (writer: any) => any = (writer) => writer.f
               .split('/')
               .at(-1)!
               .replace(/^part-.*/, 'part')
-      return [
-        reason,
-        stage,
-        source,
-        name,
-        line === null ? null : Number(line),
-        raw === null ? null : Buffer.from(raw as Uint8Array).toString(),
-      ]
+      return [reason, stage, source, name, line === null ? null : Number(line), textOf(raw)]
     }),
   }
 }
@@ -120,7 +103,7 @@ const sources: Readonly<Record<string, () => Promise<{ frame: any; letters: unkn
       .mode('append')
       .save(table)
     const frame = stream().format('delta').load(table).selectExpr('cast(s as int) as v')
-    return { frame, letters: [['CAST_INVALID_INPUT', 'expression', '0', null, null, '{"s":"x"}']], rowsOn: 1 }
+    return { frame, letters: [['CAST_INVALID_INPUT', 'expression', '0', 'part', 2, '{"s":"x"}']], rowsOn: 1 }
   },
 }
 test.each(Object.keys(sources))('source: %s', async (name) => {

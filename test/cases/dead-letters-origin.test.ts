@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { count, expr, type QueryProgress, type Row, t, udf } from 'millrace'
+import { count, expr, MemoryStream, millrace, type QueryProgress, type Row, t, udf } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
 import { topical } from './letters-kit.ts'
@@ -70,6 +70,12 @@ const plans: Readonly<Record<string, (rows: any) => any>> = {
       .join(engine().createDataFrame([{ s: 'x' }, { s: '1' }, { s: 'y' }, { s: '3' }, { s: '0' }], { s: t.string() }), 's')
       .dropDuplicates(['s', 'at'])
       .selectExpr('cast(s as int) as n'),
+  'a union with a watermark': (rows) =>
+    rows
+      .where("s in ('x', '1')")
+      .union(rows.where("s not in ('x', '1')"))
+      .withWatermark('at', '10 seconds')
+      .selectExpr('at', 'cast(s as int) as n'),
   'a join of two streams': (rows) => {
     const other = rows.selectExpr('s as r', 'at as rat')
     return rows
@@ -187,15 +193,75 @@ describe('a row of a file', () => {
       .outputs((rows: any) => ({
         all: rows.output.foreachBatch(async (some: any) => void seen.push(...(await some.collect()))),
         numbers: rows.selectExpr('cast(s as int) as n').output.format('noop'),
+        called: rows
+          .selectExpr('explode(array(s)) as e', 's')
+          .where("s = '0'")
+          .select(({ s }: any) => ({ n: same(s.cast('int')) }))
+          .output.format('noop'),
+        told: rows.where("s in ('1', 'y')").output.foreach((row: any) => {
+          if (row.s === '1') throw new Error('one')
+        }),
       }))
-      .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))))
+      .deadLetters((found: any) => found.output.foreachBatch(async (some: any) => void letters.push(...(await some.collect()))), {
+        userFunctions: true,
+      })
       .start()
     await query.awaitTermination()
     expect(seen.map((row) => Object.keys(row))).toEqual(values.map(() => ['s', 'at']))
-    expect(found(letters)).toEqual([
+    const of = (stage: string) => found(letters.filter((each) => each['stage'] === stage))
+    expect(of('expression')).toEqual([
       ['a', 3, lines[2]],
       ['a', 5, lines[4]],
     ])
+    expect(of('function')).toEqual([['a', 6, lines[5]]])
+    expect(of('sink')).toEqual([['a', 2, lines[1]]])
+    expect(letters.find(({ stage }) => stage === 'sink')!['message']).toMatch(/: one; the row is \{"s":"1".*for the output told\)$/)
+  })
+
+  test('of several sources behind a union: each row tells its own', async () => {
+    const { lines, read } = formats['json']!
+    await write('json', 'a', lines)
+    const topic = engine().readStream.format('topical').load().selectExpr('cast(value as string) as s', 'timestamp as at')
+    const { letters } = await run(read().union(topic).withWatermark('at', '10 seconds').selectExpr('cast(s as int) as n', 'at'))
+    const known = letters.map((each) => [
+      each['source'],
+      each['file'] && 'a',
+      each['line'],
+      each['topic'],
+      each['offset'],
+      text(each['raw']),
+    ])
+    expect(known.sort((a, b) => (String(a) < String(b) ? -1 : 1))).toEqual([
+      ['0', 'a', 3n, null, null, lines[2]],
+      ['0', 'a', 5n, null, null, lines[4]],
+      ['1', null, null, 'clicks', 71n, 'x'],
+      ['1', null, null, 'clicks', 73n, 'y'],
+    ])
+  })
+
+  test('a stream that knows no places: in a union its name is told', async () => {
+    const stream = new MemoryStream(engine(), { s: t.string(), at: t.timestamp() })
+    stream.addData({ s: 'z', at: new Date(0) }, { s: '7', at: new Date(0) })
+    await write('json', 'a', formats['json']!.lines)
+    const both = formats['json']!.read()
+      .union(stream.toDF() as any)
+      .withWatermark('at', '10 seconds')
+    const { letters } = await run(both.where("s in ('x', 'z')").selectExpr('cast(s as int) as n', 'at'))
+    expect(letters.map((each) => [each['source'], each['line'], JSON.parse(text(each['raw'])).s]).sort()).toEqual([
+      ['0', 3n, 'x'],
+      ['1', null, 'z'],
+    ])
+  })
+
+  test('thousands of rows of a topic', async () => {
+    const texts = Array.from({ length: 9000 }, (_, i) => (i % 2999 === 7 ? 'x' : String(i)))
+    await using own = await millrace.local({ threads: 2, sources: [topical(...texts)], print: () => {} })
+    const rows = (own.readStream.format('topical').load() as any).selectExpr('cast(value as string) as s', 'timestamp as at')
+    for (const plan of ['a projection', 'a projection behind a watermark', 'a union with a watermark']) {
+      const { letters } = await run(plans[plan]!(rows))
+      const found = letters.map((each) => [each['offset'], text(each['raw'])])
+      expect(found.sort((a, b) => Number(a[0]) - Number(b[0]))).toEqual([7, 3006, 6005].map((i) => [BigInt(i + 70), 'x']))
+    }
   })
 
   test('thousands of rows, in tables of their own', async () => {

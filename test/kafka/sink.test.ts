@@ -272,7 +272,9 @@ describeKafka('the Kafka sink', () => {
         .writeStream.trigger({ availableNow: true })
         .deadLetters((letters) =>
           letters
-            .selectExpr("concat(reason, ' ', cast(raw as string)) AS value")
+            .selectExpr(
+              "concat_ws(' ', reason, topic, cast(offset as string), cast(raw as string), substr(message, instr(message, '{'))) AS value",
+            )
             .output.format('kafka')
             .options({ ...servers(), topic: dead }),
         )
@@ -282,9 +284,8 @@ describeKafka('the Kafka sink', () => {
       await query.awaitTermination()
       expect(await valuesOf(cluster, to)).toEqual(['0'])
       // bytes are shown in base64
-      expect(await valuesOf(cluster, dead)).toEqual([
-        `KAFKA_UNKNOWN_PARTITION ${JSON.stringify({ topic: to, partition: 7, key: null, value: 'Nw==' })}`,
-      ])
+      const row = JSON.stringify({ topic: to, partition: 7, key: null, value: 'Nw==' })
+      expect(await valuesOf(cluster, dead)).toEqual([`KAFKA_UNKNOWN_PARTITION ${from} 1 7 ${row}`])
     })
   })
 

@@ -3,6 +3,8 @@ import { type SearchClient, short } from './http.ts'
 
 /** A document on its way. */
 export interface BulkRow {
+  /** Its number in the batch. */
+  readonly number: number
   readonly index: string
   readonly id: string
   readonly version: number | undefined

@@ -72,14 +72,15 @@ export class SearchSink implements Sink {
       requests++
       written += outcome.written
       superseded += outcome.superseded
-      for (const { row, message } of outcome.refused) refuse(message, row.source)
+      for (const { row, message } of outcome.refused) refuse(message, row.source, row.number)
       bulk = []
       bytes = 0
     }
-    const refuse = (message: string, row: string) => {
+    const refuse = (message: string, row: string, number: number) => {
       if (!keepsDeadLetters) throw rowRefused(message, row, batchId)
-      refused.push({ reason: 'SEARCH_ROW_REFUSED', message, raw: Buffer.from(row) })
+      refused.push({ reason: 'SEARCH_ROW_REFUSED', message, row: number, raw: Buffer.from(row) })
     }
+    let first = 0
     const copies = new Map<string, number>()
     for await (const columns of rows.chunks()) {
       const stored = storedColumns(columns, deletes)
@@ -90,15 +91,17 @@ export class SearchSink implements Sink {
         const index = indexOf(this.#options.index, columns, at)
         const id = this.#idOf(columns, at, source, batchId, copies)
         if (typeof index !== 'string' || typeof id !== 'string') {
-          refuse(typeof index === 'string' ? `the column ${(id as { nullKey: string }).nullKey} of its id is null` : index.problem, source)
+          const problem = typeof index === 'string' ? `the column ${(id as { nullKey: string }).nullKey} of its id is null` : index.problem
+          refuse(problem, source, first + at)
           continue
         }
-        const row = { index, id, version: await this.#indices.versionOf(index, batchId), source, isDeletion }
+        const row = { number: first + at, index, id, version: await this.#indices.versionOf(index, batchId), source, isDeletion }
         const size = bulkBytes(row)
         if (bulk.length > 0 && (bulk.length >= maxBulkRows || bytes + size > maxBulkBytes)) await flush()
         bulk.push(row)
         bytes += size
       }
+      first += columns.length
     }
     await flush()
     return {

@@ -5,6 +5,7 @@ import { SearchSink } from './search-sink.ts'
 /** `writeStream.format('elasticsearch')` and `format('opensearch')`: documents by id, with the API that both servers have. */
 export const searchSinkProvider: SinkProvider = {
   formats: ['elasticsearch', 'opensearch'],
+  refusesRows: true,
   outputModes: ['append', 'update'],
   allowsTemporaryCheckpoint: false,
   async open(context) {

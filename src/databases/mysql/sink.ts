@@ -8,6 +8,7 @@ import { MySqlDatabase } from './session.ts'
 /** `writeStream.format('mysql')`, MariaDB too: each batch exactly once, in one InnoDB transaction with its id. */
 export const mysqlSinkProvider: SinkProvider = {
   formats: ['mysql', 'mariadb'],
+  refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: false,
   async open(context) {

@@ -33,7 +33,7 @@ export async function writeBatch(session: MySqlSession, plan: WritePlan, rows: R
       let to = from
       for (let length = 0; to < chunk.length && to - from < plan.batchSize && (to === from || length < maxStatementLength); to++)
         length += texts[to]!.length
-      await writeRange(session, { chunk, texts, statementFor, unfit, refused }, from, to)
+      await writeRange(session, { chunk, first: count - chunk.length, texts, statementFor, unfit, refused }, from, to)
       from = to
     }
   }
@@ -47,6 +47,8 @@ interface Statement {
 }
 interface Piece {
   readonly chunk: ColumnBatch
+  /** How many rows of the batch stand before it. */
+  readonly first: number
   /** A row as a part of its statement. */
   readonly texts: readonly string[]
   readonly statementFor: (row: number) => Statement
@@ -56,7 +58,7 @@ interface Piece {
 
 /** In the order of the rows, so that of several with one key the last counts. */
 async function writeRange(session: MySqlSession, piece: Piece, from: number, to: number): Promise<void> {
-  const { chunk, texts, statementFor, unfit, refused } = piece
+  const { chunk, first, texts, statementFor, unfit, refused } = piece
   const send = async (some: readonly number[]): Promise<void> => {
     if (some.length === 0) return
     const { head, between, tail } = statementFor(some[0]!)
@@ -64,7 +66,7 @@ async function writeRange(session: MySqlSession, piece: Piece, from: number, to:
       await session.client.query(`${head}${some.map((row) => texts[row]).join(between)}${tail}`)
     } catch (error) {
       if (session.dialect.faultOf(error) !== 'row') throw error
-      if (some.length === 1) return refused.add(chunk, some[0]!, session.dialect.messageOf(error))
+      if (some.length === 1) return refused.add(chunk, some[0]!, session.dialect.messageOf(error), first)
       const middle = some.length >> 1
       await send(some.slice(0, middle))
       await send(some.slice(middle))
@@ -74,7 +76,7 @@ async function writeRange(session: MySqlSession, piece: Piece, from: number, to:
   for (let row = from; row < to; row++) {
     const message = unfit.get(row)
     if (message !== undefined) {
-      refused.add(chunk, row, message)
+      refused.add(chunk, row, message, first)
       continue
     }
     if (alike.length > 0 && statementFor(alike[0]!) !== statementFor(row)) {

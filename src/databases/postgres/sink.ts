@@ -8,6 +8,7 @@ import { PostgresDatabase } from './session.ts'
 /** `writeStream.format('postgres')`: each batch exactly once, in one transaction with its id. */
 export const postgresSinkProvider: SinkProvider = {
   formats: ['postgres', 'postgresql'],
+  refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: false,
   async open(context) {

@@ -66,7 +66,7 @@ async function writeByHalves(session: PostgresSession, plan: WritePlan, rows: Ro
   await session.client.query('DROP INDEX pg_temp.millrace_staging_rows')
   await findRows(rows, messages, (number, text, message) => {
     if (!keepsDeadLetters) throw rowRefused('PostgreSQL', table, message, text)
-    refused.set(number, letter(message, text))
+    refused.set(number, letter(number, message, text))
   })
   return { numRows: count - refused.size, refused: inOrder(refused) }
 }
@@ -126,7 +126,7 @@ async function copyRows(
       for (const [row, message] of unfit) {
         const text = rowText(chunk, row)
         if (!keepsDeadLetters) throw rowRefused('PostgreSQL', tableText(plan.table), message, text)
-        refused.set(count + row, letter(message, text))
+        refused.set(count + row, letter(count + row, message, text))
       }
       count += chunk.length
       await copy.write(bytes)
@@ -143,8 +143,8 @@ function framed(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.alloc(frameBytes), bytes])
 }
 
-function letter(message: string, row: string): RefusedRecord {
-  return { reason: rowRefusedReason, message, raw: new TextEncoder().encode(row) }
+function letter(number: number, message: string, row: string): RefusedRecord {
+  return { reason: rowRefusedReason, message, row: number, raw: new TextEncoder().encode(row) }
 }
 function inOrder(refused: Refused): RefusedRecord[] {
   return [...refused].sort(([a], [b]) => a - b).map(([, record]) => record)

@@ -84,6 +84,7 @@ export class RedisSink implements Sink {
     const sending: Promise<unknown>[] = []
     let piece: Argument[] = []
     let count = 0
+    let first = 0
     const flush = async () => {
       if (count === 0) return
       const key = `${noteKey}:stage:${this.#context.epoch}:${attempt}:${keys.length}`
@@ -102,12 +103,13 @@ export class RedisSink implements Sink {
         if ('nullKey' in found) {
           const message = `the column ${found.nullKey} of its key is null`
           if (!keepsDeadLetters) throw rowRefused(message, rowText(columns, row), batchId)
-          refused.push(letter(message, rowText(columns, row)))
+          refused.push(letter(message, rowText(columns, row), first + row))
           continue
         }
         piece.push(found.key, ...found.cells)
         if (++count >= pieceRows) await flush()
       }
+      first += columns.length
     }
     await flush()
     await Promise.all(sending)
@@ -135,13 +137,16 @@ export class RedisSink implements Sink {
   async #lettersOf({ rows }: SinkBatch, named: readonly string[]): Promise<RefusedRecord[]> {
     const kinds = new Map(named.flatMap((key, i) => (i % 2 === 0 ? [[key, named[i + 1]!] as const] : [])))
     const letters: RefusedRecord[] = []
+    let first = 0
     for await (const columns of rows.chunks()) {
       const cellsOf = rowCells(columns, this.#options)
       for (let row = 0; row < columns.length; row++) {
         const found = cellsOf(row)
         const kind = 'key' in found ? kinds.get(found.key) : undefined
-        if (kind !== undefined && 'key' in found) letters.push(letter(`the key ${found.key} holds a ${kind}`, rowText(columns, row)))
+        if (kind !== undefined && 'key' in found)
+          letters.push(letter(`the key ${found.key} holds a ${kind}`, rowText(columns, row), first + row))
       }
+      first += columns.length
     }
     return letters
   }
@@ -202,8 +207,8 @@ export class RedisSink implements Sink {
 }
 
 const refusedReason = 'REDIS_ROW_REFUSED'
-function letter(message: string, row: string): RefusedRecord {
-  return { reason: refusedReason, message, raw: Buffer.from(row) }
+function letter(message: string, row: string, number: number): RefusedRecord {
+  return { reason: refusedReason, message, row: number, raw: Buffer.from(row) }
 }
 function rowRefused(message: string, row: string, batchId: number): InvalidQueryError {
   return new InvalidQueryError('REDIS_ROW_REFUSED', {

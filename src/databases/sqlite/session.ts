@@ -159,7 +159,7 @@ export class SqliteSession implements Session {
       const keys = keyPlaces.map((at) => values[at]!)
       for (let row = 0; row < chunk.length; row++) {
         const message = unfit.get(row) ?? (remove && isDeletion(row) ? this.#runRow(remove, keys, row) : this.#runRow(insert, values, row))
-        if (message !== null) refused.add(chunk, row, message)
+        if (message !== null) refused.add(chunk, row, message, count - chunk.length)
       }
       await setImmediate()
     }

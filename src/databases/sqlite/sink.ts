@@ -11,6 +11,7 @@ export const sqliteOptionNames = ['url', 'database', 'lockTimeout']
 /** `writeStream.format('sqlite')`: each batch exactly once, in one transaction with its id. */
 export const sqliteSinkProvider: SinkProvider = {
   formats: ['sqlite'],
+  refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: false,
   async open(context) {

@@ -1,7 +1,5 @@
-import { typeOf } from '../../api/types.ts'
-import { udf } from '../../api/user-functions.ts'
+import { ownFunction } from '../../api/user-functions.ts'
 import { MillraceError } from '../../base/errors.ts'
-import { typeText } from '../../data/types.ts'
 import { avroCodec } from './avro.ts'
 import type { Codec } from './codec.ts'
 import { protobufCodec } from './protobuf.ts'
@@ -10,7 +8,7 @@ import { protobufCodec } from './protobuf.ts'
 type AnyColumn = any
 
 export interface FormatOptions {
-  /** `FAILFAST` (default): bytes that are malformed stop the query. `PERMISSIVE`: they are null. */
+  /** `FAILFAST` (default): bytes that are malformed stop the query, or are a dead letter where it keeps those. `PERMISSIVE`: they are null. */
   readonly mode?: 'FAILFAST' | 'PERMISSIVE'
 }
 
@@ -54,10 +52,9 @@ export function decodes(
       return orNull(error)
     }
   }
-  return udf(call as never, typeText(type) as never, { name, nulls: 'skip' } as never) as never
+  return ownFunction(name, type, call)
 }
 export function encodes(name: string, { type }: Codec, encode: (value: unknown) => Buffer): (value: AnyColumn) => AnyColumn {
   // the argument is cast to the type of the schema, and gives an error of the query where that is not possible
-  const argument = { type: typeOf(typeText(type)) }
-  return udf([argument] as never, 'binary' as never, encode as never, { name, nulls: 'skip' } as never) as never
+  return ownFunction(name, 'binary', encode, type)
 }

@@ -14,6 +14,7 @@ import { TopicTokenStore } from './topic-token-store.ts'
 /** `writeStream.format('kafka')`, and `write.format('kafka')`. */
 export const kafkaSinkProvider: SinkProvider = {
   formats: ['kafka'],
+  refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: false,
   bounded: { modes: ['append', 'errorifexists'], write: writeBounded },

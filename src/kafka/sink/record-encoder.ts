@@ -41,6 +41,8 @@ interface TopicOutput {
 /** Sorts rows into record batches by topic and partition. A row that Kafka would not take is an InvalidQueryError, or is set aside. */
 export class RecordEncoder {
   rows = 0
+  /** Rows of the chunks before. */
+  #first = 0
   readonly #settings: EncoderSettings
   readonly #outputs = new Map<string, TopicOutput>()
   #expectedBytes = 4096
@@ -76,10 +78,11 @@ export class RecordEncoder {
       else if (this.#settings.refused === null) throw problem
       else
         this.#settings.refused(
-          refusedRecord(problem, records, row, this.#settings.topic),
+          { ...refusedRecord(problem, records, row, this.#settings.topic), row: this.#first + row },
           this.#settings.topic ?? textOf(records.topic!, row),
         )
     }
+    this.#first += records.length
   }
 
   /** The rest, batches that are not full. */

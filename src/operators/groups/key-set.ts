@@ -63,6 +63,8 @@ function textOf(column: Column, row: number): string {
 export interface RowGroups {
   readonly keys: KeySet
   rowsAt(index: number): Row[]
+  /** Where the rows of a key are in the batch. */
+  numbersAt(index: number): Uint32Array
 }
 
 /** `keys` are columns of the batch with the names of the key; the first `rowColumns` columns are the rows. */
@@ -85,6 +87,7 @@ export function groupRows(
   let values: unknown[][] | null = null
   return {
     keys: new KeySet(distinct, { schema, length: first.length, columns }),
+    numbersAt: (index) => order.subarray(offsets[index]!, offsets[index + 1]!),
     rowsAt: (index) => {
       values ??= shown.map((column) => columnValues(rows.columns[column]!, rows.length))
       const found: Row[] = []

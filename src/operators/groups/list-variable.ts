@@ -53,24 +53,43 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
     const list = this.#list('put')
     const added = this.#elements('put', values)
     // what it takes the place of in this batch is never written
-    this.#session.rowsUpdated += added.length - list.added.length
+    this.#changing(list, added.length - list.added.length, 0)
     list.isCleared = true
     list.added = added
   }
   appendValue(value: unknown): void {
-    this.#list('appendValue').added.push(...this.#elements('appendValue', [value]))
-    this.#session.rowsUpdated++
+    const list = this.#list('appendValue')
+    const added = this.#elements('appendValue', [value])
+    this.#changing(list, 1, 0)
+    list.added.push(...added)
   }
   appendList(values: readonly unknown[]): void {
     const added = this.#elements('appendList', values)
-    for (const element of added) this.#list('appendList').added.push(element)
-    this.#session.rowsUpdated += added.length
+    const list = this.#list('appendList')
+    this.#changing(list, added.length, 0)
+    for (const element of added) list.added.push(element)
   }
   clear(): void {
     const list = this.#list('clear')
-    this.#session.rowsRemoved += list.added.length
+    this.#changing(list, 0, list.added.length)
     list.isCleared = true
     list.added = []
+  }
+
+  /** Counts a change that is to follow. */
+  #changing(list: List, updated: number, removed: number): void {
+    const session = this.#session
+    const { isCleared, added } = list
+    const { length } = added
+    session.rowsUpdated += updated
+    session.rowsRemoved += removed
+    session.changing(() => {
+      list.isCleared = isCleared
+      list.added = added
+      added.length = length
+      session.rowsUpdated -= updated
+      session.rowsRemoved -= removed
+    })
   }
 
   flush(): void {

@@ -75,10 +75,10 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   updateValue(key: unknown, value: unknown): void {
     const normal = this.#codec.normal(value, this.#place('updateValue'))
     const entry = this.#known('updateValue', key)
+    this.#changing(entry, 'rowsUpdated')
     entry.value = normal
     entry.expiresUs = this.#ttlUs === null ? null : this.#session.nowUs + this.#ttlUs
     entry.isDirty = true
-    this.#session.rowsUpdated++
   }
   iterator(): IterableIterator<[unknown, unknown]> {
     return this.#all('iterator')
@@ -97,16 +97,28 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   }
   removeKey(key: unknown): void {
     const entry = this.#known('removeKey', key)
+    this.#changing(entry, 'rowsRemoved')
     entry.value = undefined
     entry.isDirty = true
-    this.#session.rowsRemoved++
   }
   clear(): void {
     for (const entry of this.#all('clear')) {
+      this.#changing(entry, 'rowsRemoved')
       entry.value = undefined
       entry.isDirty = true
-      this.#session.rowsRemoved++
     }
+  }
+  /** Counts a change that is to follow. */
+  #changing(entry: Entry, count: 'rowsUpdated' | 'rowsRemoved'): void {
+    const before = { ...entry }
+    const entries = this.#entriesAt(this.#session.at)
+    this.#session[count]++
+    this.#session.changing(() => {
+      Object.assign(entry, before)
+      // what the store has of an entry that the call had changed was not read
+      entries.isWhole = false
+      this.#session[count]--
+    })
   }
 
   flush(): void {

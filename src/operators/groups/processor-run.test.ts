@@ -130,6 +130,7 @@ async function outcome(batches: readonly (readonly Given[])[], concurrency: numb
     )
     const output = new CollectedRows(new Schema([{ name: 'text', type: 'string', nullable: false }]))
     await run.batch({
+      failed: null,
       groups: groupRows({ keyIds: ids, rows }, [{ name: 'k', column: 0 }], 2),
       initial: null,
       times: { nowMs: batchId * 40, watermarkMs: null },

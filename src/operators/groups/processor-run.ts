@@ -10,6 +10,7 @@ import { columnsToRows } from '../../data/values.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
 import { endsInTime } from '../call-timeout.ts'
 import { takeColumn } from '../take.ts'
+import type { FailedCalls } from './failed-calls.ts'
 import { type BatchTimes, currentWatermarkMs } from './group-state.ts'
 import { KeySet, numberKeys, type RowGroups } from './key-set.ts'
 import { ListVariable } from './list-variable.ts'
@@ -27,12 +28,15 @@ export interface ProcessorBatch {
   readonly times: BatchTimes
   readonly query: QueryInfo
   readonly output: CollectedRows
+  /** Where calls with rows and timers go that fail; null: the first one is thrown. */
+  readonly failed: FailedCalls | null
 }
 export interface ProcessorCounts {
   readonly rowsUpdated: number
   readonly rowsRemoved: number
   readonly updatesMs: number
   readonly removalsMs: number
+  readonly callsWithoutRows: number
   readonly custom: Readonly<Record<string, number>>
 }
 
@@ -45,6 +49,8 @@ export interface ProcessorPlace {
   readonly storeIfThere: (name: string) => StateStore | null
   /** Whether such a variable was there and is gone with this start. */
   readonly isDeleted: (name: string) => boolean
+  /** Whether what a call that fails has changed is taken back (ProcessorBatch.failed). */
+  readonly takesBack?: boolean
   /** StepContext.checkMemory */
   readonly checkMemory: () => void
   /** StepContext.checkStop, of the batch that runs */
@@ -57,7 +63,10 @@ interface ProcessorCall {
   readonly index: number
   readonly isWanted?: () => boolean
   readonly run: (key: Row) => unknown
+  /** When the call is over, also where it has failed and the query goes on. */
   readonly after?: () => void
+  /** The number of the key in the batch's rows; null: a call without rows. Absent: one that fails ends the query. */
+  readonly rowsOf?: number | null
 }
 
 const code = 'TRANSFORM_WITH_STATE_USER_FUNCTION_ERROR'
@@ -72,11 +81,13 @@ export class ProcessorRun {
   readonly #deleted: string[] = []
   #processor: Processor | null = null
   #query: QueryInfo | null = null
+  /** Of the batch that runs, while rows and timers are handled. */
+  #failed: FailedCalls | null = null
 
   constructor(f: ProcessorFunction, place: ProcessorPlace) {
     this.#function = f
     this.#place = place
-    this.#session = new Session(f.concurrency)
+    this.#session = new Session(f.concurrency, place.takesBack)
     const store = f.timeMode === 'None' ? null : place.store(timersName(f.timeMode))
     this.#timers = new Timers(this.#session, f.timeMode, store, place.keys.length)
   }
@@ -95,11 +106,13 @@ export class ProcessorRun {
     if (batch.initial !== null) await this.#initialState(processor, batch.initial, timerValues)
     const dataMs = performance.now()
     const { groups, output } = batch
+    this.#failed = batch.failed
     await this.#each(groups.keys, 'handleInputRows', output, (key, index) =>
       processor.handleInputRows(key, groups.rowsAt(index), timerValues),
     )
     const timersMs = performance.now()
     const expired = await this.#expiredTimers(processor, batch, timerValues)
+    this.#failed = null
     const ttlMs = performance.now()
     const expiredValues = this.#removeExpired()
     return {
@@ -107,6 +120,7 @@ export class ProcessorRun {
       rowsRemoved: session.rowsRemoved + expiredValues,
       updatesMs: timersMs - startMs,
       removalsMs: performance.now() - ttlMs,
+      callsWithoutRows: expired,
       custom: {
         initialStateProcessingTimeMs: Math.round(dataMs - initialMs),
         ...variableCounts(this.#function.variables),
@@ -197,6 +211,7 @@ export class ProcessorRun {
       if (done) return undefined
       return {
         index: timer.index,
+        rowsOf: null,
         // a call before may have deleted it
         isWanted: () => this.#timers.isDue(timer),
         run: (key: Row) => {
@@ -213,7 +228,7 @@ export class ProcessorRun {
     let index = -1
     return this.#calls(keys, method, output, () => {
       const at = ++index
-      return at < keys.length ? { index: at, run: (key: Row) => call(key, at) } : undefined
+      return at < keys.length ? { index: at, rowsOf: at, run: (key: Row) => call(key, at) } : undefined
     })
   }
 
@@ -237,15 +252,25 @@ export class ProcessorRun {
       },
     })
   }
-  #call({ index, run, after }: ProcessorCall, place: CallPlace, rows: RowTaker | null): undefined | Promise<void> {
-    const fail = (cause: unknown): never => {
-      throw callFailed(code, place, cause)
+  #call({ index, run, after, rowsOf }: ProcessorCall, place: CallPlace, rows: RowTaker | null): undefined | Promise<void> {
+    const failed = this.#failed
+    const fail = (cause: unknown): undefined => {
+      const error = callFailed(code, place, cause)
+      if (failed === null || rowsOf === undefined) throw error
+      failed.take(error, rowsOf, place.key)
+      rows?.drop(place)
+      after?.()
+      return undefined
     }
+    const check = failed && rows ? (): undefined => void rows.check(place) : undefined
     try {
       const pending = this.#session.call(index, () => {
         const given = run(place.key)
         // rows may be computed as they are asked for, so the call lasts until all are there
-        if (rows !== null) return rows.take(given, place)
+        if (rows !== null) {
+          const taken = rows.take(given, place)
+          return taken === undefined ? check?.() : check ? taken.then(check) : taken
+        }
         return isThenable(given) ? Promise.resolve(given).then(() => {}) : undefined
       })
       if (pending === undefined) after?.()

@@ -4,6 +4,7 @@ import type { Row } from '../../data/row-set.ts'
 import type { GroupFunction } from '../../data/state-function.ts'
 import type { KeyedBatch, StateStore } from '../../state/state-store.ts'
 import { endsInTime } from '../call-timeout.ts'
+import type { FailedCalls } from './failed-calls.ts'
 import { type BatchTimes, StateOfKey } from './group-state.ts'
 import type { KeySet, RowGroups } from './key-set.ts'
 import { type Cell, KeyedValues } from './keyed-values.ts'
@@ -29,12 +30,15 @@ export interface GroupFunctionBatch {
   readonly timedOutBeforeMs: number | null
   readonly keysOf: (batch: KeyedBatch) => KeySet
   readonly output: CollectedRows
+  /** Where calls go that fail; null: the first one is thrown. */
+  readonly failed: FailedCalls | null
 }
 export interface GroupFunctionCounts {
   readonly rowsUpdated: number
   readonly rowsRemoved: number
   readonly updatesMs: number
   readonly removalsMs: number
+  readonly callsWithoutRows: number
 }
 
 const flushEvery = 8192
@@ -50,6 +54,7 @@ export async function runGroupFunction(batch: GroupFunctionBatch): Promise<Group
     rowsRemoved: run.removed,
     updatesMs: performance.now() - startMs,
     removalsMs: performance.now() - dataMs,
+    callsWithoutRows: run.callsWithoutRows,
   }
 }
 
@@ -60,6 +65,7 @@ class GroupFunctionRun {
   readonly #what: string
   updated = 0
   removed = 0
+  callsWithoutRows = 0
 
   constructor(batch: GroupFunctionBatch) {
     const { function: f, store, keyColumns } = batch
@@ -122,7 +128,13 @@ class GroupFunctionRun {
       if (index >= keys.length) return undefined
       const at = index
       const place = { what: this.#what, key: keys.keyAt(at) }
-      return { index: at, place, run: (rows) => this.#call(place, rowsAt(at), this.#rows.cellOf(keys, at), hasTimedOut, rows!) }
+      const isWithoutRows = keys !== this.#batch.groups.keys
+      if (isWithoutRows) this.callsWithoutRows++
+      return {
+        index: at,
+        place,
+        run: (rows) => this.#call(place, rowsAt(at), this.#rows.cellOf(keys, at), hasTimedOut, rows!, isWithoutRows ? null : at),
+      }
     }
     const { function: f, output, checkStop } = this.#batch
     // cells of rows that were taken out are written back by the last flush only
@@ -134,21 +146,28 @@ class GroupFunctionRun {
     this.#batch.checkMemory()
   }
 
-  #call(place: CallPlace, given: Row[], cell: Cell, hasTimedOut: boolean, rows: RowTaker): undefined | Promise<void> {
-    const { function: f, times } = this.#batch
+  #call(place: CallPlace, given: Row[], cell: Cell, hasTimedOut: boolean, rows: RowTaker, index: number | null): undefined | Promise<void> {
+    const { function: f, times, failed } = this.#batch
     const state = new StateOfKey(f, this.#codec, times, cell.value, hasTimedOut)
+    const keep = (): undefined => {
+      if (failed) rows.check(place)
+      return this.#keep(cell, state)
+    }
+    const fail = (cause: unknown): undefined => {
+      const error = callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
+      if (failed === null) throw error
+      failed.take(error, index, place.key)
+      rows.drop(place)
+      // the state is what it was, and a timeout that has come is over
+      if (hasTimedOut) cell.timeUs = null
+      return undefined
+    }
     try {
       const result = f.call(place.key, given, state)
       const pending = f.isMap ? takeOne(result, place, rows) : rows.take(result, place)
-      if (pending === undefined) return this.#keep(cell, state)
-      return endsInTime(pending, f.timeoutMs, () => callOf(place)).then(
-        () => this.#keep(cell, state),
-        (cause) => {
-          throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
-        },
-      )
+      return pending === undefined ? keep() : endsInTime(pending, f.timeoutMs, () => callOf(place)).then(keep).catch(fail)
     } catch (cause) {
-      throw callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
+      return fail(cause)
     }
   }
 

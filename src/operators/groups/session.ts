@@ -10,6 +10,8 @@ type Stage = 'initializing' | 'idle' | 'processing'
 interface CallScope {
   readonly at: number
   isOver: boolean
+  /** What takes back what the call has changed, the last change last; null where a call that fails ends the query. */
+  readonly changes: (() => void)[] | null
 }
 
 export class Session {
@@ -21,34 +23,47 @@ export class Session {
   nowUs = 0n
   rowsUpdated = 0
   rowsRemoved = 0
+  /** Whether calls that fail are taken back. */
+  readonly #takesBack: boolean
+  /** Of the call that `check` was last asked by. */
+  #changes: (() => void)[] | null = null
   /** By which a call among several knows that it is the one; null where there is one at a time. */
   readonly #calls: AsyncLocalStorage<CallScope> | null
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, takesBack = false) {
     this.#calls = concurrency === 1 ? null : new AsyncLocalStorage()
+    this.#takesBack = takesBack
   }
 
-  /** Makes a call with a key. A promise of its end where it is asynchronous. */
+  /** Makes a call with a key. A promise of its end where it is asynchronous. Where it fails, what it has changed is taken back, if that was asked for. */
   call(index: number, run: () => undefined | Promise<void>): undefined | Promise<void> {
+    const scope: CallScope = { at: index, isOver: false, changes: this.#takesBack ? [] : null }
+    const end = (): undefined => {
+      scope.isOver = true
+      if (this.#calls === null) this.stage = 'idle'
+    }
+    const fail = (error: unknown): never => {
+      if (scope.changes === null) throw error
+      for (const takeBack of scope.changes.toReversed()) takeBack()
+      end()
+      throw error
+    }
     if (this.#calls === null) {
       this.at = index
+      this.#changes = scope.changes
       this.stage = 'processing'
-      const pending = run()
-      if (pending !== undefined)
-        return pending.then(() => {
-          this.stage = 'idle'
-        })
-      this.stage = 'idle'
-      return undefined
     }
-    const scope: CallScope = { at: index, isOver: false }
-    const pending = this.#calls.run(scope, run)
-    if (pending !== undefined)
-      return pending.then(() => {
-        scope.isOver = true
-      })
-    scope.isOver = true
-    return undefined
+    try {
+      const pending = this.#calls === null ? run() : this.#calls.run(scope, run)
+      return pending === undefined ? end() : pending.then(end, fail)
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  /** Notes what takes back a change that the call is making to the state of its key. */
+  changing(takeBack: () => void): void {
+    this.#changes?.push(takeBack)
   }
 
   /** Throws unless it is asked in a call with a key, which is then the one at `at` until the program's code goes on. */
@@ -60,6 +75,7 @@ export class Session {
     const scope = this.#calls.getStore()
     if (scope === undefined || scope.isOver) throw wrongStage(operation, this.stage)
     this.at = scope.at
+    this.#changes = scope.changes
   }
   /** What calls have changed, by the numbers of their keys: in the order of the keys, whatever the order of the calls' ends. */
   inOrder<T>(changes: Iterable<readonly [number, T]>): (readonly [number, T])[] {

@@ -42,11 +42,19 @@ export class Timers implements RunningVariable {
   register(expiryMs: number): void {
     this.#change('registerTimer', expiryMs, true)
     this.registered++
+    this.#session.changing(() => {
+      this.registered--
+    })
   }
   delete(expiryMs: number): void {
     this.#change('deleteTimer', expiryMs, false)
-    this.#due.get(this.#session.at)?.delete(expiryMs)
+    const due = this.#due.get(this.#session.at)
+    const wasDue = due?.delete(expiryMs) === true
     this.deleted++
+    this.#session.changing(() => {
+      if (wasDue) due!.add(expiryMs)
+      this.deleted--
+    })
   }
   list(): number[] {
     this.#check('listTimers')
@@ -142,6 +150,11 @@ export class Timers implements RunningVariable {
       })
     const { at } = this.#session
     const changes = this.#changes.get(at) ?? new Map<number, boolean>()
+    const before = changes.get(expiryMs)
     this.#changes.set(at, changes.set(expiryMs, isThere))
+    this.#session.changing(() => {
+      if (before === undefined) changes.delete(expiryMs)
+      else changes.set(expiryMs, before)
+    })
   }
 }

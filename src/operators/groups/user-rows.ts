@@ -20,6 +20,10 @@ export interface RowTaker {
   /** Takes what a call gave; a promise only where the call was asynchronous. */
   take(given: unknown, place: CallPlace): undefined | Promise<void>
   takeRow(row: unknown, place: CallPlace): void
+  /** Whether the output has such rows as the call gave; throws what CollectedRows.finish would. */
+  check(place: CallPlace): void
+  /** Forgets the rows of a call that failed. */
+  drop(place: CallPlace): void
 }
 
 /** Collects the rows that calls give, one call after the other, as columns. */
@@ -29,8 +33,12 @@ export class CollectedRows implements RowTaker {
   #rows: Row[] = []
   #places: { readonly from: number; readonly place: CallPlace }[] = []
 
-  constructor(schema: Schema) {
+  /** What else is asked of rows. */
+  readonly #check: (rows: ColumnBatch) => void
+
+  constructor(schema: Schema, check: (rows: ColumnBatch) => void = () => {}) {
     this.#schema = schema
+    this.#check = check
   }
 
   take(given: unknown, place: CallPlace): undefined | Promise<void> {
@@ -46,6 +54,19 @@ export class CollectedRows implements RowTaker {
     this.#begin(place)
     this.#rows.push(row as Row)
   }
+  check(place: CallPlace): void {
+    const last = this.#places.at(-1)
+    if (last?.place === place) this.checkRows(this.#rows.slice(last.from), place)
+  }
+  checkRows(rows: readonly Row[], place: CallPlace): void {
+    if (rows.length > 0) this.#check(toColumns(this.#schema, rows, () => place))
+  }
+  drop(place: CallPlace): void {
+    const last = this.#places.at(-1)
+    if (last?.place !== place) return
+    this.#rows.length = last.from
+    this.#places.pop()
+  }
   /** Takes the rows of a call that is over. */
   takeAll(rows: readonly Row[], place: CallPlace): void {
     if (rows.length === 0) return
@@ -55,6 +76,7 @@ export class CollectedRows implements RowTaker {
 
   finish(): ColumnBatch[] {
     this.#cut()
+    for (const chunk of this.#chunks) this.#check(chunk)
     return this.#chunks
   }
 
@@ -68,18 +90,21 @@ export class CollectedRows implements RowTaker {
     this.#places = []
   }
   #toColumns(): ColumnBatch {
-    try {
-      return rowsToColumns(this.#schema, this.#rows)
-    } catch (error) {
-      if (!(error instanceof MillraceError)) throw error
-      const row = Number(/rows\[(\d+)\]/.exec(error.what)?.[1] ?? 0)
-      const { place } = this.#places.findLast(({ from }) => from <= row)!
-      throw new UserFunctionError('UDF_RETURN_TYPE', {
-        what: `${place.what} gave a row for the key ${keyText(place.key)} that its output has not: ${error.what.replace(/^rows\[\d+\]\.?/, '')}`,
-        todo: `give rows of (${this.#schema.fields.map(({ name }) => name).join(', ')}) as the output says; .nullable() allows null`,
-        cause: error,
-      })
-    }
+    return toColumns(this.#schema, this.#rows, (row) => this.#places.findLast(({ from }) => from <= row)!.place)
+  }
+}
+
+function toColumns(schema: Schema, rows: readonly Row[], placeOf: (row: number) => CallPlace): ColumnBatch {
+  try {
+    return rowsToColumns(schema, rows)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    const { what, key } = placeOf(Number(/rows\[(\d+)\]/.exec(error.what)?.[1] ?? 0))
+    throw new UserFunctionError('UDF_RETURN_TYPE', {
+      what: `${what} gave a row for the key ${keyText(key)} that its output has not: ${error.what.replace(/^rows\[\d+\]\.?/, '')}`,
+      todo: `give rows of (${schema.fields.map(({ name }) => name).join(', ')}) as the output says; .nullable() allows null`,
+      cause: error,
+    })
   }
 }
 
@@ -101,7 +126,7 @@ export class RowsInTurn {
   }
   /** A call begins; `over` is to be called at its end. */
   begin(place: CallPlace): { readonly rows: RowTaker; readonly over: () => void } {
-    const turn = { rows: new RowsOfCall(place), isOver: false }
+    const turn = { rows: new RowsOfCall(place, this.#output), isOver: false }
     this.#turns.push(turn)
     return { rows: turn.rows, over: () => this.#over(turn) }
   }
@@ -122,14 +147,22 @@ export class RowsInTurn {
 class RowsOfCall implements RowTaker {
   readonly place: CallPlace
   readonly all: Row[] = []
-  constructor(place: CallPlace) {
+  readonly #output: CollectedRows
+  constructor(place: CallPlace, output: CollectedRows) {
     this.place = place
+    this.#output = output
   }
   take(given: unknown, place: CallPlace): undefined | Promise<void> {
     return gather(given, place, this.all)
   }
   takeRow(row: unknown): void {
     this.all.push(row as Row)
+  }
+  check(place: CallPlace): void {
+    this.#output.checkRows(this.all, place)
+  }
+  drop(): void {
+    this.all.length = 0
   }
 }
 

@@ -29,16 +29,26 @@ export class ValueVariable implements ValueState<unknown>, RunningVariable {
   }
   update(value: unknown): void {
     const cell = this.#cell('update')
+    this.#changing(cell, 'rowsUpdated')
     cell.value = this.#codec.normal(value, `update of the state "${this.#name}"`)
     cell.timeUs = this.#ttlUs === null ? null : this.#session.nowUs + this.#ttlUs
     cell.isDirty = true
-    this.#session.rowsUpdated++
   }
   clear(): void {
     const cell = this.#cell('clear')
+    this.#changing(cell, 'rowsRemoved')
     cell.value = undefined
     cell.isDirty = true
-    this.#session.rowsRemoved++
+  }
+
+  /** Counts a change that is to follow. */
+  #changing(cell: Cell, count: 'rowsUpdated' | 'rowsRemoved'): void {
+    const before = { ...cell }
+    this.#session[count]++
+    this.#session.changing(() => {
+      Object.assign(cell, before)
+      this.#session[count]--
+    })
   }
 
   flush(): void {
