@@ -93,6 +93,48 @@ export const sideOutputScenarios = ({ stream, table, checkpoint, out, untilDone,
     },
   },
   {
+    // of one key every call fails, after it has changed the state; the others count their rows through all batches
+    name: 'a function with state that throws, and the rows of its key among the dead letters',
+    input: fiveFiles,
+    intoFiles: true,
+    severalSinks: true,
+    run: (place) =>
+      untilDone(
+        (stream(place).groupBy('k') as any)
+          .flatMapGroupsWithState(
+            ({ k }: { k: string }, rows: readonly unknown[], state: any) => {
+              let n = state.getOption() ?? 0
+              const counted = rows.map(() => ({ k, n: ++n }))
+              state.update(n)
+              if (k === 'key-0') throw new Error(`${k} has ${n} rows`)
+              return counted
+            },
+            { state: t.int(), output: { k: t.string(), n: t.int() }, outputMode: 'append' },
+          )
+          .writeStream.format('json')
+          .trigger(availableNow)
+          .option('checkpointLocation', checkpoint(place))
+          .deadLetters((letters: any) => letters.output.format('json').option('path', lettersOut(place)), { userFunctions: true })
+          .start(out(place)),
+      ),
+    output: async (place) => {
+      const counted = await place.engine.read.json(out(place), { k: t.string(), n: t.int() }).collect()
+      const letters = await place.engine.read.json(lettersOut(place), { raw: t.binary() }).collect()
+      const raw = letters.map((letter) => JSON.parse(Buffer.from(letter.raw).toString()) as { k: string })
+      return [...counted, ...raw.map(({ k }) => ({ k, n: -1 }))]
+    },
+    expected: async (place) => {
+      const seen = new Map<string, number>()
+      const rows = await table(place)
+        .select(({ k }) => ({ k }))
+        .collect()
+      return rows.map(({ k }) => {
+        seen.set(k, (seen.get(k) ?? 0) + 1)
+        return { k, n: k === 'key-0' ? -1 : seen.get(k)! }
+      })
+    },
+  },
+  {
     // which rows are late depends on which no-data batches a crash has cut off; that each is in its window or in the side output does not
     name: 'late rows beside a windowed aggregation',
     input: fiveFiles,

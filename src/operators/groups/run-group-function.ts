@@ -165,7 +165,11 @@ class GroupFunctionRun {
     try {
       const result = f.call(place.key, given, state)
       const pending = f.isMap ? takeOne(result, place, rows) : rows.take(result, place)
-      return pending === undefined ? keep() : endsInTime(pending, f.timeoutMs, () => callOf(place)).then(keep).catch(fail)
+      return pending === undefined
+        ? keep()
+        : endsInTime(pending, f.timeoutMs, () => callOf(place))
+            .then(keep)
+            .catch(fail)
     } catch (cause) {
       return fail(cause)
     }
