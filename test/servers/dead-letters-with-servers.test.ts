@@ -273,7 +273,7 @@ describeKafka('Kafka', () => {
     ]
     const frame = await records(given, { topic: t.string(), partition: t.int(), value: t.string() })
     const { letters, rowsOn } = await run(frame, (writer) => writer.format('kafka').options(options))
-    const reasons = ['KAFKA_NULL_TOPIC', 'KAFKA_UNKNOWN_TOPIC', 'KAFKA_UNKNOWN_PARTITION', 'KAFKA_RECORD_TOO_LARGE']
+    const reasons = ['KAFKA_NULL_TOPIC_IN_DATA', 'KAFKA_UNKNOWN_TOPIC', 'KAFKA_UNKNOWN_PARTITION', 'KAFKA_RECORD_TOO_LARGE']
     expect(ofSink(letters)).toEqual(reasons.map((reason, i) => [reason, i + 2, JSON.stringify(given[i + 1])]))
     expect(rowsOn).toBe(2)
     expect((await readTopic(cluster, small)).map(({ value }) => value)).toEqual(['good', 'fine'])
