@@ -1,5 +1,5 @@
 // A disk that is full or broken, and a clock that jumps back: a clear error or notice, and a checkpoint that goes on.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, type Engine, millrace, sum, t, UnavailableError } from 'millrace'
 import { expect, test } from 'vitest'
@@ -15,7 +15,12 @@ async function project() {
   return {
     ...folder,
     [Symbol.asyncDispose]: folder[Symbol.asyncDispose],
-    add: (n: number) => writeFile(join(folder.path, 'in', `${files++}.json`), `{"k":"a","n":${n}}\n`),
+    // the query runs: a file that it sees half written has changed when it is read
+    add: async (n: number) => {
+      const name = `${files++}.json`
+      await writeFile(join(folder.path, name), `{"k":"a","n":${n}}\n`)
+      await rename(join(folder.path, name), join(folder.path, 'in', name))
+    },
     checkpoint: join(folder.path, 'checkpoint'),
   }
 }
