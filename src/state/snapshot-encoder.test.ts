@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type Clock, systemClock } from '../base/clock.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
@@ -28,7 +29,7 @@ test.each([
   await fc.assert(
     fc.asyncProperty(fc.array(rows, { minLength: 2, maxLength: 6 }), async ([first, ...later]) => {
       const store = new MemoryStateStore(schema, 8)
-      const encoder = new SnapshotEncoder()
+      const encoder = new SnapshotEncoder(systemClock)
       store.merge(keyed(schema, first!), false)
       for (const batch of later) {
         const expected = atOnce(store)
@@ -50,7 +51,7 @@ test.each([
 test('a step encodes as much as there is time for, and hurry all of it', async () => {
   const store = new MemoryStateStore(flat, 8)
   store.merge(keyed(flat, fc.sample(someRows(everySchema, 300, 400), { seed: 3, numRuns: 3 }).flat()), false)
-  const encoder = new SnapshotEncoder()
+  const encoder = new SnapshotEncoder(systemClock)
   let steps = 0
   const encoded = encoder.encode(header, flat, store.groups)
   for (; encoder.isBusy; steps++) encoder.step(() => false)
@@ -64,14 +65,35 @@ test('a step encodes as much as there is time for, and hurry all of it', async (
   expect(Buffer.from((await hurried).content).equals(Buffer.from((await encoded).content))).toBe(true)
 })
 
+test('rows that nobody changes are encoded in turns with other work', async () => {
+  const store = new MemoryStateStore(flat, 8)
+  store.merge(keyed(flat, fc.sample(someRows(everySchema, 300, 400), { seed: 3, numRuns: 3 }).flat()), false)
+  let nowMs = 0
+  const clock: Clock = { ...systemClock, monotonicMs: () => nowMs++ }
+  const encoder = new SnapshotEncoder(clock)
+  let turns = 0
+  let isOver = false
+  const others = async () => {
+    for (; !isOver; turns++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const encoded = encoder.encodeOwn(header, flat, store.groups)
+  const working = others()
+  expect(Buffer.from((await encoded).content).equals(atOnce(store))).toBe(true)
+  isOver = true
+  await working
+  // two looks at the clock a turn
+  expect(turns).toBeGreaterThan((8 * (flat.keys.length + flat.values.length + 2)) / 3)
+})
+
 test('rows that cannot be encoded fail their file, and not the next one', async () => {
   const store = new MemoryStateStore(flat, 8)
   store.merge(keyed(flat, fc.sample(someRows(everySchema, 30, 40), { seed: 3, numRuns: 3 }).flat()), false)
-  const encoder = new SnapshotEncoder()
+  const encoder = new SnapshotEncoder(systemClock)
   const broken = { ...store.groups.find(({ rows }) => rows > 0)!, values: [] }
   const wrong: StateSchema = { ...flat, values: [...flat.values, everySchema.values[0]!] }
-  const failing = encoder.encodeOwn(header, wrong, [broken])
-  const fine = encoder.encodeOwn(header, flat, store.groups)
+  await expect(encoder.encodeOwn(header, wrong, [broken])).rejects.toThrow()
+  const failing = encoder.encode(header, wrong, store.groups)
+  const fine = encoder.encode(header, flat, store.groups)
   encoder.step(() => true)
   await expect(failing).rejects.toThrow()
   expect(Buffer.from((await fine).content).equals(atOnce(store))).toBe(true)

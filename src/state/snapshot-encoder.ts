@@ -1,7 +1,9 @@
 /**
  * Snapshot files in the making. Rows are copied as they stand, which takes a tenth of the time that encoding takes, and then encoded a few pages at a
- * time between batches that change the rows: no batch waits for a whole file.
+ * time between batches that change the rows: no batch waits for a whole file. Rows that nobody changes are encoded as soon as they are there, in turns with
+ * the other work of the process.
  */
+import type { Clock } from '../base/clock.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { ByteWriter } from './byte-writer.ts'
 import type { GroupRows, KeyGroup } from './key-group.ts'
@@ -13,13 +15,21 @@ interface Encoding {
   readonly failed: (error: unknown) => void
 }
 
+/** Own rows are encoded for so long before other work has its turn. */
+const turnMs = 2
+
 export class SnapshotEncoder {
+  readonly #clock: Clock
   readonly #scratch = new ByteWriter()
   readonly #frozen = new FrozenRows()
   readonly #buffers: ByteWriter[] = []
   readonly #queue: Encoding[] = []
   /** Nothing waits for a step. */
   isHurried = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** Whether rows wait for a step. */
   get isBusy(): boolean {
@@ -30,21 +40,28 @@ export class SnapshotEncoder {
   }
 
   /** The file of a store's rows as they are now. Only one such file can be in the making. */
-  encode(header: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[]): Promise<ByteWriter> {
+  async encode(header: SnapshotHeader, schema: StateSchema, groups: readonly KeyGroup[]): Promise<ByteWriter> {
+    const buffer = this.#buffer()
     // values that are objects may be changed in place; a copy of them costs more than their bytes
     const hasObjects = groups.some(({ layout }) => layout.valuesCount > 0)
-    return this.#encode(header, schema, hasObjects ? groups : this.#frozen.copy(groups), hasObjects)
-  }
-  /** The file of rows that nobody changes any more. */
-  encodeOwn(header: SnapshotHeader, schema: StateSchema, groups: readonly GroupRows[]): Promise<ByteWriter> {
-    return this.#encode(header, schema, groups, false)
-  }
-  async #encode(header: SnapshotHeader, schema: StateSchema, rows: readonly GroupRows[], isAtOnce: boolean): Promise<ByteWriter> {
-    const buffer = this.#buffers.pop() ?? new ByteWriter()
-    const pages = encodeSnapshot(buffer, this.#scratch, header, schema, rows)
-    if (isAtOnce || this.isHurried) for (const _page of pages);
+    const pages = encodeSnapshot(buffer, this.#scratch, header, schema, hasObjects ? groups : this.#frozen.copy(groups))
+    if (hasObjects || this.isHurried) for (const _page of pages);
     else await new Promise<void>((ready, failed) => this.#queue.push({ pages, ready, failed }))
     return buffer
+  }
+  /** The file of rows that nobody changes any more. */
+  async encodeOwn(header: SnapshotHeader, schema: StateSchema, groups: readonly GroupRows[]): Promise<ByteWriter> {
+    const buffer = this.#buffer()
+    let untilMs = this.#clock.monotonicMs() + turnMs
+    for (const _page of encodeSnapshot(buffer, this.#scratch, header, schema, groups)) {
+      if (this.isHurried || this.#clock.monotonicMs() < untilMs) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      untilMs = this.#clock.monotonicMs() + turnMs
+    }
+    return buffer
+  }
+  #buffer(): ByteWriter {
+    return this.#buffers.pop() ?? new ByteWriter()
   }
   /** Takes back the buffer of a file that was written. */
   release(buffer: ByteWriter): void {

@@ -37,7 +37,7 @@ export class StateMaintenance {
   readonly #storeIds: ReadonlySet<StoreId>
   readonly #snapshots: readonly GroupSnapshots[]
   readonly #partitions: readonly (readonly [number, number])[]
-  readonly #encoder = new SnapshotEncoder()
+  readonly #encoder: SnapshotEncoder
   readonly #writes = new Set<Promise<void>>()
   /** Runs manifests and their consequences one after the other. */
   #background: Promise<void> = Promise.resolve()
@@ -66,6 +66,7 @@ export class StateMaintenance {
   constructor(settings: StateSettings, stores: ReadonlyMap<StoreId, MaintainedStore>, loaded: LoadedState, storeIds: readonly StoreId[]) {
     this.#storeIds = new Set([...stores.keys(), ...storeIds])
     this.#settings = settings
+    this.#encoder = new SnapshotEncoder(settings.clock)
     this.#stores = stores
     this.#partitions = partitionRanges(settings.keyGroups, settings.partitions)
     this.#version = settings.version

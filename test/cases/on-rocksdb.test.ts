@@ -16,6 +16,7 @@ const suites = [
   'transform-with-state-stores',
   'transform-with-state-metrics',
   'dead-letters-of-state',
+  'dead-letters-of-functions',
   'dead-letters-origin',
 ] as const
 
