@@ -85,7 +85,7 @@ export function ownFunction(
   call: (value: never) => unknown,
   argument?: DataType,
 ): (column: unknown) => Column {
-  const body = { kind: 'rows', call: call as AnyFunction, concurrency: 16 } as const
+  const body = { kind: 'rows', call: call as AnyFunction, concurrency: 16, timeoutMs: null } as const
   const argumentTypes = argument === undefined ? null : [argument]
   const options = { name, nulls: 'skip' } as const
   return columnFunction({ ...userFunction(body.call, argumentTypes, { type: returnType, nullable: true }, options, body), isOwn: true })

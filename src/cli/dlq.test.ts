@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Engine, MemoryStream, millrace, t } from 'millrace'
+import { type Engine, MemoryStream, millrace, type StreamFrame, t } from 'millrace'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { dlq } from './dlq.ts'
 import type { Terminal } from './report.ts'
@@ -36,6 +36,21 @@ async function stream(format: 'json' | 'parquet', id: 'int' | 'string' = 'int') 
     .deadLetters((letters) => letters.output.format(format).option('path', join(folder, `letters-${id}`)))
     .start(join(folder, `out-${id}`))
   await query.awaitTermination()
+}
+
+/** Gives a stream to a sink that takes no id above 5. Gives the folder of its letters. */
+async function refuseLarge(frame: StreamFrame<any>): Promise<string> {
+  const letters = join(folder, 'letters')
+  const query = await frame.writeStream
+    .trigger({ availableNow: true })
+    .option('checkpointLocation', join(folder, 'checkpoint'))
+    .foreach((row) => {
+      if ((row as unknown as { id: bigint }).id > 5n) throw new Error('too large')
+    })
+    .deadLetters((found) => found.output.format('json').option('path', letters))
+    .start()
+  await query.awaitTermination()
+  return letters
 }
 
 test.each(['json', 'parquet'] as const)('ls, show and replay of letters in %s', async (format) => {
@@ -92,17 +107,8 @@ test('rows that expressions and the sink refused go back as records', async () =
   await writeFile(join(folder, 'in', 'a.json'), '{"id":1,"d":2}\n{"id":2,"d":0}\nno json\n{"id":9007199254740993,"d":1}\n')
   const fields = { id: t.long(), d: t.int() }
   const source = engine.readStream.schema(fields).name('events').json(join(folder, 'in'))
-  const query = await source
-    .selectExpr('id', 'd', '10 div d as share')
-    .writeStream.trigger({ availableNow: true })
-    .option('checkpointLocation', join(folder, 'checkpoint'))
-    .foreach((row) => {
-      if ((row as { id: bigint }).id > 5n) throw new Error('too large')
-    })
-    .deadLetters((letters) => letters.output.format('json').option('path', join(folder, 'letters')))
-    .start()
-  await query.awaitTermination()
-  const [letters, again] = [join(folder, 'letters'), join(folder, 'again')]
+  const letters = await refuseLarge(source.selectExpr('id', 'd', '10 div d as share'))
+  const again = join(folder, 'again')
   expect((await run('replay', letters, '--to', again)).out).toMatch(/a\.json: 3 records, written/)
   const [records] = await readdir(again)
   expect(await readFile(join(again, records!), 'utf8')).toBe('{"id":2,"d":0}\nno json\n{"id":9007199254740993,"d":1}\n')
@@ -112,17 +118,8 @@ test('rows of no file that the sink refused go back as JSON lines, where that is
   const fields = { id: t.long(), share: t.int() }
   const stream = new MemoryStream(engine, fields)
   stream.addData({ id: 1n, share: 1 }, { id: 9007199254740993n, share: 10 })
-  const query = await stream
-    .toDF()
-    .writeStream.trigger({ availableNow: true })
-    .option('checkpointLocation', join(folder, 'checkpoint'))
-    .foreach((row) => {
-      if ((row as { id: bigint }).id > 5n) throw new Error('too large')
-    })
-    .deadLetters((letters) => letters.output.format('json').option('path', join(folder, 'letters')))
-    .start()
-  await query.awaitTermination()
-  const [letters, again] = [join(folder, 'letters'), join(folder, 'again')]
+  const letters = await refuseLarge(stream.toDF())
+  const again = join(folder, 'again')
   expect((await run('replay', letters, '--to', again)).out).toMatch(/1 dead letter not replayed/)
   expect((await run('replay', letters, '--to', again, '--rows')).out).toMatch(/rows\.json: 1 records, written/)
   const [name] = await readdir(again)

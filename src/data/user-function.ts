@@ -23,12 +23,12 @@ export interface RowFunction {
   readonly call: (...args: unknown[]) => unknown
   readonly concurrency: number
   /** How long a call may take; null: as long as it likes. */
-  readonly timeoutMs?: number | null
+  readonly timeoutMs: number | null
 }
 /** Gets all rows of a batch, each argument as a vector, and their number; gives a vector of as many results. */
 export interface ColumnsFunction {
   readonly kind: 'columns'
   readonly call: (...args: unknown[]) => unknown
   /** How long a call may take; null: as long as it likes. */
-  readonly timeoutMs?: number | null
+  readonly timeoutMs: number | null
 }

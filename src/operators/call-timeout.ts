@@ -5,8 +5,8 @@ import { UserFunctionError } from '../base/errors.ts'
  * What the promise gives, or USER_FUNCTION_TIMEOUT where it has given nothing after `timeoutMs` (null: however long it takes). Nothing ends the call itself: what
  * it gives later is passed over. `what` says whose call it is.
  */
-export function endsInTime<T>(call: PromiseLike<T>, timeoutMs: number | null | undefined, what: () => string): Promise<T> {
-  if (timeoutMs === null || timeoutMs === undefined) return Promise.resolve(call)
+export function endsInTime<T>(call: PromiseLike<T>, timeoutMs: number | null, what: () => string): Promise<T> {
+  if (timeoutMs === null) return Promise.resolve(call)
   return new Promise<T>((resolve, reject) => {
     const tooLate = () =>
       reject(

@@ -19,7 +19,7 @@ const userFunction = (name: string, deterministic = true): UserFunction => ({
   nullable: true,
   deterministic,
   skipNulls: false,
-  body: { kind: 'rows', call: (x) => x, concurrency: 1 },
+  body: { kind: 'rows', call: (x) => x, concurrency: 1, timeoutMs: null },
 })
 const f = userFunction('f')
 const dice = userFunction('dice', false)

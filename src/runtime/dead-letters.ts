@@ -130,11 +130,6 @@ export class DeadLetters {
   }
 }
 
-/** A text as SQL. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
 function exceeded(what: string, limit: string): InvalidQueryError {
   return new InvalidQueryError('DEAD_LETTER_LIMIT_EXCEEDED', {
     what: `${what}, and deadLetters was given ${limit}`,

@@ -3,7 +3,8 @@ import { named } from '../planner/late-rows.ts'
 import type { RowsOrigin, SourceRows } from '../planner/streaming-plan.ts'
 import type { Source } from '../sources/source.ts'
 import { type Relation, recordSchema, type SqlBatch, type Unreadable } from '../sql/sql-batch.ts'
-import { type DeadLetters, letterSchema, quoted } from './dead-letters.ts'
+import { quoteText } from '../sql/sql-text.ts'
+import { type DeadLetters, letterSchema } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
 
 /** What became of a source's rows where dead letters are kept. */
@@ -62,7 +63,7 @@ function placesIn(sql: SqlBatch, rows: Relation, { source, schema }: SourceRows,
   const cell = (name: string) => (originColumns.includes(name) && schema.indexOf(name) >= 0 ? `t0.c${schema.indexOf(name)}` : 'NULL')
   const list = [
     `t0.c${schema.fields.length}`,
-    quoted(source),
+    quoteText(source),
     ...['CAST(NULL AS VARCHAR)', 'CAST(NULL AS BIGINT)'],
     `CAST(${cell('topic')} AS VARCHAR)`,
     `CAST(${cell('partition')} AS INTEGER)`,
@@ -76,7 +77,7 @@ function described(sql: SqlBatch, source: string, records: NonNullable<Unreadabl
   const list = [
     "'MALFORMED_RECORD_IN_PARSING'",
     "'the record is not what the schema says'",
-    quoted(source),
+    quoteText(source),
     't0.c0',
     't0.c1',
     'CAST(NULL AS VARCHAR)',

@@ -4,7 +4,8 @@ import { rowsToColumns } from '../data/values.ts'
 import { named } from '../planner/late-rows.ts'
 import type { RowsOrigin } from '../planner/streaming-plan.ts'
 import type { FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
-import { type DeadLetters, letterSchema, quoted } from './dead-letters.ts'
+import { quoteText } from '../sql/sql-text.ts'
+import { type DeadLetters, letterSchema } from './dead-letters.ts'
 
 /** Where the rows of a relation are in the query. */
 export interface Place {
@@ -79,12 +80,12 @@ export async function lettersOf(
     said.map((each) => ({ reason: each?.code ?? null, message: each?.what ?? null })),
   )
   const all = await sql.withColumns(rows, width, columns)
-  const cells = names.flatMap((name, i) => (name === '' ? [] : [`${quoted(name)}, t0.c${i}`]))
+  const cells = names.flatMap((name, i) => (name === '' ? [] : [`${quoteText(name)}, t0.c${i}`]))
   const json = `encode(CAST(json_object(${cells.join(', ')}) AS VARCHAR))`
   const isLetter = `t0.c${width} IS NOT NULL`
   const reason = [`t0.c${width}`, `t0.c${width + 1}`]
   if (origin?.column === undefined) {
-    const source = origin?.sources.length === 1 ? quoted(origin.sources[0]!) : 'CAST(NULL AS VARCHAR)'
+    const source = origin?.sources.length === 1 ? quoteText(origin.sources[0]!) : 'CAST(NULL AS VARCHAR)'
     const unknown = ['VARCHAR', 'BIGINT', 'VARCHAR', 'INTEGER', 'BIGINT'].map((type) => `CAST(NULL AS ${type})`)
     return sql.fragment(`SELECT ${named([...reason, source, ...unknown, json])} FROM ⟦0⟧ AS t0 WHERE ${isLetter}`, [all], letterSchema)
   }

@@ -79,10 +79,11 @@ export class ListVariable implements ListState<unknown>, RunningVariable {
   /** Counts a change that is to follow. */
   #changing(list: List, updated: number, removed: number): void {
     const session = this.#session
-    const { isCleared, added } = list
-    const { length } = added
     session.rowsUpdated += updated
     session.rowsRemoved += removed
+    if (!session.takesBack) return
+    const { isCleared, added } = list
+    const { length } = added
     session.changing(() => {
       list.isCleared = isCleared
       list.added = added

@@ -110,14 +110,16 @@ export class MapVariable implements MapState<unknown, unknown>, RunningVariable 
   }
   /** Counts a change that is to follow. */
   #changing(entry: Entry, count: 'rowsUpdated' | 'rowsRemoved'): void {
+    const session = this.#session
+    session[count]++
+    if (!session.takesBack) return
     const before = { ...entry }
-    const entries = this.#entriesAt(this.#session.at)
-    this.#session[count]++
-    this.#session.changing(() => {
+    const entries = this.#entriesAt(session.at)
+    session.changing(() => {
       Object.assign(entry, before)
       // what the store has of an entry that the call had changed was not read
       entries.isWhole = false
-      this.#session[count]--
+      session[count]--
     })
   }
 

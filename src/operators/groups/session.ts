@@ -24,7 +24,7 @@ export class Session {
   rowsUpdated = 0
   rowsRemoved = 0
   /** Whether calls that fail are taken back. */
-  readonly #takesBack: boolean
+  readonly takesBack: boolean
   /** Of the call that `check` was last asked by. */
   #changes: (() => void)[] | null = null
   /** By which a call among several knows that it is the one; null where there is one at a time. */
@@ -32,12 +32,12 @@ export class Session {
 
   constructor(concurrency: number, takesBack = false) {
     this.#calls = concurrency === 1 ? null : new AsyncLocalStorage()
-    this.#takesBack = takesBack
+    this.takesBack = takesBack
   }
 
   /** Makes a call with a key. A promise of its end where it is asynchronous. Where it fails, what it has changed is taken back, if that was asked for. */
   call(index: number, run: () => undefined | Promise<void>): undefined | Promise<void> {
-    const scope: CallScope = { at: index, isOver: false, changes: this.#takesBack ? [] : null }
+    const scope: CallScope = { at: index, isOver: false, changes: this.takesBack ? [] : null }
     const end = (): undefined => {
       scope.isOver = true
       if (this.#calls === null) this.stage = 'idle'

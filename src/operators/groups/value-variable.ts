@@ -29,8 +29,9 @@ export class ValueVariable implements ValueState<unknown>, RunningVariable {
   }
   update(value: unknown): void {
     const cell = this.#cell('update')
+    const normal = this.#codec.normal(value, `update of the state "${this.#name}"`)
     this.#changing(cell, 'rowsUpdated')
-    cell.value = this.#codec.normal(value, `update of the state "${this.#name}"`)
+    cell.value = normal
     cell.timeUs = this.#ttlUs === null ? null : this.#session.nowUs + this.#ttlUs
     cell.isDirty = true
   }
@@ -43,11 +44,13 @@ export class ValueVariable implements ValueState<unknown>, RunningVariable {
 
   /** Counts a change that is to follow. */
   #changing(cell: Cell, count: 'rowsUpdated' | 'rowsRemoved'): void {
+    const session = this.#session
+    session[count]++
+    if (!session.takesBack) return
     const before = { ...cell }
-    this.#session[count]++
-    this.#session.changing(() => {
+    session.changing(() => {
       Object.assign(cell, before)
-      this.#session[count]--
+      session[count]--
     })
   }
 
