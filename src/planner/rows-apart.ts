@@ -4,10 +4,19 @@
  * rows of a batch, stands between two relations: the rows that go in, and what comes out.
  */
 import { Schema } from '../data/schema.ts'
-import type { AggregateCall, Expression } from '../plan/expression.ts'
+import type { AggregateCall, Expression, WindowCall } from '../plan/expression.ts'
 import { expressionText, isDeterministic, sameExpression, shiftColumns } from '../plan/expression-tree.ts'
 import { joinKeys, sideOf } from '../plan/join-keys.ts'
-import { type Aggregate, inputsOf, isStreaming, type Join, type LogicalPlan, type Project, readsBatch } from '../plan/logical-plan.ts'
+import {
+  type Aggregate,
+  inputsOf,
+  isStreaming,
+  type Join,
+  type LogicalPlan,
+  type Project,
+  readsBatch,
+  type WindowFunctions,
+} from '../plan/logical-plan.ts'
 import { columnRef } from '../plan/resolve.ts'
 import { windowExpressions } from '../plan/user-calls.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
@@ -29,10 +38,12 @@ import {
 import { newNames, prune, renderSelect, type Select, selectFrom } from './select-sql.ts'
 import { splitSession } from './session-sql.ts'
 import { rowCheckSql } from './streaming-aggregate.ts'
+import { sumApart, sumOfParts, windowSumApart } from './sums-apart.ts'
 
 /** The rows of a node that does not work row by row, out of a relation of its own. */
 export function rowsApart(plan: LogicalPlan, needed: Needed, c: Compilation): Select {
   if (plan.kind === 'aggregate') return aggregateApart(plan, c)
+  if (plan.kind === 'window-functions') return windowsApart(plan, needed, c)
   const { node, positions } = stepApart(plan, needed, c.boundary)
   return readInput(c, node, positions)
 }
@@ -40,7 +51,14 @@ export function rowsApart(plan: LogicalPlan, needed: Needed, c: Compilation): Se
 /** The aggregates are one relation, and what is computed of them and the keys is read row by row over it. */
 function aggregateApart(plan: Aggregate, c: Compilation): Select {
   const calls: AggregateCall[] = []
-  for (const { call } of aggregatesIn(plan)) if (!calls.some((other) => sameExpression(other, call))) calls.push(call)
+  const placeOf = (call: AggregateCall): number => {
+    const known = calls.findIndex((other) => sameExpression(other, call))
+    return known >= 0 ? known : calls.push(call) - 1
+  }
+  const found = aggregatesIn(plan).map(({ call }) => {
+    const sum = sumApart(call)
+    return { call, at: (sum ? [sum.value, sum.count] : [call]).map(placeOf) }
+  })
   const columns = calls.map((call) => ({ name: expressionText(call), expression: call }))
   const keys = plan.schema.fields.slice(0, plan.keys.length)
   const fields = columns.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable }))
@@ -48,7 +66,10 @@ function aggregateApart(plan: Aggregate, c: Compilation): Select {
   const { node, positions } = stepApart(pure, allColumns(pure.schema), c.boundary)
   const cells = readInput(c, node, positions)
   const sqlOf = (at: number) => cells.columns[at]!.sql
-  const cellOf = (call: AggregateCall) => sqlOf(keys.length + calls.findIndex((other) => sameExpression(other, call)))
+  const cellOf = (call: AggregateCall) => {
+    const [value, count] = found.find((one) => one.call === call)!.at.map((at) => sqlOf(keys.length + at))
+    return count === undefined ? value! : sumOfParts(call, value!, count)
+  }
   return {
     ...cells,
     columns: outputColumns(
@@ -57,6 +78,29 @@ function aggregateApart(plan: Aggregate, c: Compilation): Select {
       cellOf,
     ),
   }
+}
+
+/** Sums over windows likewise. */
+function windowsApart(plan: WindowFunctions, needed: Needed, c: Compilation): Select {
+  const width = plan.input.schema.fields.length
+  const calls: WindowCall[] = []
+  const found = plan.calls.map((call, i) => {
+    if (!needed.has(width + i)) return null
+    const sum = windowSumApart(call)
+    const own = sum ? [sum.value, sum.count] : [call]
+    return { call, at: own.map((one) => width + calls.push(one) - 1) }
+  })
+  const fields = calls.map(({ name, type, nullable }) => ({ name, type, nullable }))
+  const pure: WindowFunctions = { ...plan, calls, schema: new Schema([...plan.input.schema.fields, ...fields]) }
+  const kept = [...needed].filter((i) => i < width)
+  const { node, positions } = stepApart(pure, new Set([...kept, ...calls.map((_, i) => width + i)]), c.boundary)
+  const cells = readInput(c, node, positions)
+  const columns = found.map((one) => {
+    if (one === null) return undefined
+    const [value, count] = one.at.map((at) => cells.columns[at]!)
+    return count === undefined ? value : { sql: sumOfParts(one.call.function as AggregateCall, value!.sql, count.sql), plain: false }
+  })
+  return { ...cells, columns: [...cells.columns.slice(0, width), ...columns] }
 }
 
 /** The node over inputs that are relations of their own. */
@@ -73,7 +117,9 @@ function stepApart(plan: LogicalPlan, needed: Needed, boundary: Boundary): Compi
   const made = nodeOf(plan, prune(compileNode(plan, needed, c), needed), c)
   const [first] = below
   const rowCheck = first && read.has(first) ? rowCheckOf(plan, first, read.get(first)!.positions) : null
-  return made.node.kind === 'fragment' && rowCheck !== null ? { ...made, node: { ...made.node, rowCheck } } : made
+  if (made.node.kind !== 'fragment') return made
+  const isTable = !isStreaming(plan) && !readsBatch(plan)
+  return { ...made, node: { ...made.node, ...(rowCheck !== null && { rowCheck }), ...(isTable && { tableBehind: plan.kind }) } }
 }
 
 /** What goes in: a LIMIT and the order that it goes by are one step. */

@@ -3,15 +3,16 @@ import { Schema } from '../data/schema.ts'
 import { groupStateSchema, timersName, timersSchema, variableSchema } from '../data/state-layout.ts'
 import type { StateColumn } from '../data/state-schema.ts'
 import type { Field } from '../data/types.ts'
-import type { Groups, LogicalPlan, OutputMode } from '../plan/logical-plan.ts'
+import { type Groups, type LogicalPlan, type OutputMode, readsBatch } from '../plan/logical-plan.ts'
 import { fieldSql } from './cast-sql.ts'
 import { columnKey } from './group-sql.ts'
 import { keyIdSql } from './key-encoding-sql.ts'
 import { lateInput } from './late-rows.ts'
-import { allColumns, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import { allColumns, type Compilation, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
 import type { StatefulPlanning } from './stateful-planning.ts'
 import type { PhysicalNode, PlannedStore, StatefulGroups } from './streaming-plan.ts'
+import { inputWithOrigin } from './with-origin.ts'
 
 type Input = (plan: LogicalPlan, needed: Needed) => { readonly node: PhysicalNode; readonly positions: readonly (number | undefined)[] }
 
@@ -33,13 +34,14 @@ export function batchGroupsRows(plan: Groups, c: Compilation): Select {
       what: 'transformWithState in the time mode EventTime is not supported with batch DataFrames, which have no watermark',
       todo: "give it timeMode: 'None' or 'ProcessingTime'",
     })
-  const from = partsOf(plan, (input, needed) => fragmentOf(input, needed, c.boundary))
+  const from = partsOf(plan, (input, needed) => inputWithOrigin(input, needed, c.boundary.origins?.of(input) ?? null, c.boundary))
   const step = groupsNode(plan, from, { operatorId: 0, outputMode: plan.outputMode, isStreaming: false, lateColumns: null })
   return readInput(c, {
     kind: 'batch-groups',
     inputs: step.initialState === null ? step.inputs : [...step.inputs, step.initialState.node],
     step,
     schema: step.schema,
+    ...(c.boundary.keepsLetters && !readsBatch(plan) && { ofTable: true }),
   })
 }
 

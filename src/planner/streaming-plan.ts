@@ -92,6 +92,8 @@ export interface Fragment {
   readonly rowWise?: readonly number[]
   /** A SELECT over ⟦0⟧, which is the first input, that computes what the fragment computes of a row of it by itself. */
   readonly rowCheck?: string
+  /** Where its rows are a table's, and none of a stream or of a batch: which step has made them. */
+  readonly tableBehind?: string
   readonly origin?: RowsOrigin
 }
 
@@ -346,6 +348,8 @@ export interface BatchGroups {
   readonly inputs: readonly PhysicalNode[]
   readonly step: StatefulGroups
   readonly schema: Schema
+  /** Whether its rows are a table's, and none of a batch. */
+  readonly ofTable?: boolean
 }
 
 export type { EventTimeColumn, MergeOp, StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'

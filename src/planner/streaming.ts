@@ -18,7 +18,7 @@ import {
 import { readFieldsInSources } from './fields-in-source.ts'
 import { readJsonInSources } from './json-in-source.ts'
 import { futureRows, neededForLate, timeOf } from './late-rows.ts'
-import { allColumns, type Boundary, type Compilation, type CompiledRows, fragmentOf, type Needed, readInput } from './plan-sql.ts'
+import { allColumns, type Boundary, type Compilation, fragmentOf, type Needed, readInput } from './plan-sql.ts'
 import type { Select } from './select-sql.ts'
 import { noAbilities, type SourceAbilities } from './source-abilities.ts'
 import type { Lineages, StatefulPlanning } from './stateful-planning.ts'
@@ -40,7 +40,7 @@ import {
 } from './streaming-plan.ts'
 import { planSession } from './streaming-session.ts'
 import { inTimeZone } from './time-zone.ts'
-import { Origins, type PlanOrigin } from './with-origin.ts'
+import { inputWithOrigin, Origins, originOf, type PlanOrigin, placesOf } from './with-origin.ts'
 
 /** What a plan is made for. */
 export interface PlanningOptions {
@@ -361,18 +361,13 @@ class StreamPlanner {
         const { node, positions } = fragmentOf(plan, needed, this.#boundary)
         return readInput(c, node, positions)
       },
-      input: (plan, needed, carriesOrigin) => this.#inputOfStep(plan, needed, carriesOrigin === false ? null : this.#origins.of(plan)),
+      input: (plan, needed, carriesOrigin) =>
+        inputWithOrigin(plan, needed, carriesOrigin === false ? null : this.#origins.of(plan), this.#boundary),
       nextOperatorId: () => this.#operatorCount++,
       outputMode: () => this.#outputMode,
       lateColumns: this.#lateColumns,
       lineageOf: (operatorId, aggregate) => this.#lineages.get(operatorId)?.[aggregate],
     }
-  }
-
-  #inputOfStep(given: LogicalPlan, needed: Needed, origin: PlanOrigin | null): CompiledRows {
-    const { node, positions } = fragmentOf(origin?.plan ?? given, new Set([...needed, ...placesOf(origin)]), this.#boundary)
-    const placed = node.kind === 'fragment' ? { ...node, ...originOf(origin, positions) } : node
-    return { node: placed, positions: positions.slice(0, given.schema.fields.length) }
   }
 
   #once<T>(plan: LogicalPlan, key: string, make: () => T): T {
@@ -414,15 +409,6 @@ function limitInUpdateMode(): InvalidQueryError {
   })
 }
 
-function placesOf(origin: PlanOrigin | null): readonly number[] {
-  return origin === null || origin.column === null ? [] : [origin.column]
-}
-/** Where the column of an origin lies in a node. */
-function originOf(origin: PlanOrigin | null, positions: CompiledRows['positions']): { readonly origin?: RowsOrigin } {
-  if (origin === null) return {}
-  const { sources, column } = origin
-  return { origin: { sources, column: column === null ? undefined : positions[column] } }
-}
 function hasUnion(plan: LogicalPlan): boolean {
   return plan.kind === 'union' || inputsOf(plan).some(hasUnion)
 }

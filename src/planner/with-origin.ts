@@ -16,6 +16,8 @@ import {
 } from '../plan/logical-plan.ts'
 import { columnRef } from '../plan/resolve.ts'
 import { joinLayout } from './join-layout.ts'
+import { type Boundary, type CompiledRows, fragmentOf, type Needed } from './plan-sql.ts'
+import type { RowsOrigin } from './streaming-plan.ts'
 
 /** Where rows of a plan come from. */
 export interface PlanOrigin {
@@ -198,4 +200,21 @@ function moved(plan: LogicalPlan, inner: PlanOrigin, { from, count, width }: { f
 /** Whether a plan's rows may be those of sources: of streams, or of a batch. */
 function hasOrigin(plan: LogicalPlan): boolean {
   return isStreaming(plan) || readsBatch(plan)
+}
+
+export function placesOf(origin: PlanOrigin | null): readonly number[] {
+  return origin === null || origin.column === null ? [] : [origin.column]
+}
+/** Where the column of an origin lies in a node. */
+export function originOf(origin: PlanOrigin | null, positions: CompiledRows['positions']): { readonly origin?: RowsOrigin } {
+  if (origin === null) return {}
+  const { sources, column } = origin
+  return { origin: { sources, column: column === null ? undefined : positions[column] } }
+}
+
+/** The input of a step as a relation, with the column of its origin behind the plan's; `positions[i]` is where column i of the plan lies in it. */
+export function inputWithOrigin(given: LogicalPlan, needed: Needed, origin: PlanOrigin | null, boundary: Boundary): CompiledRows {
+  const { node, positions } = fragmentOf(origin?.plan ?? given, new Set([...needed, ...placesOf(origin)]), boundary)
+  const placed = node.kind === 'fragment' ? { ...node, ...originOf(origin, positions) } : node
+  return { node: placed, positions: positions.slice(0, given.schema.fields.length) }
 }

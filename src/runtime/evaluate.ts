@@ -261,10 +261,10 @@ export class Evaluation {
   }
 
   /** Rows of keys for which a function with state has failed, and the keys of calls without rows. */
-  async #keepFailedCalls(node: StatefulNode, input: Relation, failed: CallsThatFailed, letters: DeadLetters): Promise<void> {
+  async #keepFailedCalls(step: string, input: Relation, failed: CallsThatFailed, letters: DeadLetters): Promise<void> {
+    const { sql, output } = this.#context
     const { origin } = this.#places.get(input) ?? {}
-    const of = `${node.operatorName} ${node.operatorId}`
-    this.record.books.push(...(await takeFailedCalls(this.#context.sql, of, failed, input.schema, origin, letters)))
+    this.record.books.push(...(await takeFailedCalls(sql, step, failed, input.schema, { origin, output }, letters)))
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
@@ -301,7 +301,9 @@ export class Evaluation {
       initialState: () => this.#initialState(node),
       skipsInitialKeys,
       ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
-      ...(deadLetters?.takesFunctions && { keepFailedCalls: (failed) => this.#keepFailedCalls(node, inputs[0]!, failed, deadLetters) }),
+      ...(deadLetters?.takesFunctions && {
+        keepFailedCalls: (failed) => this.#keepFailedCalls(stepText(node), inputs[0]!, failed, deadLetters),
+      }),
     })
     // another step may follow, and rows are computed before the commit looks
     checkMemory()
@@ -355,8 +357,8 @@ export class Evaluation {
   }
 
   /** A function with state over a table: one batch, whose state begins empty and is forgotten. */
-  async #batchGroups({ step }: BatchGroups): Promise<Relation> {
-    const { sql, batchTimestampMs, salt, checkStop, skipsInitialKeys } = this.#context
+  async #batchGroups({ step, ofTable }: BatchGroups): Promise<Relation> {
+    const { sql, batchTimestampMs, salt, checkStop, skipsInitialKeys, deadLetters } = this.#context
     const stores = new Map(step.stores.map(({ name, schema }) => [name, new MemoryStateStore(schema, keyGroups)]))
     const inputs: Relation[] = []
     for (const input of step.inputs) inputs.push(await this.relationOf(input))
@@ -375,12 +377,20 @@ export class Evaluation {
         query: { queryId: noQuery, runId: noQuery, batchId: 0 },
         initialState: () => this.#initialState(step),
         skipsInitialKeys,
+        ...(deadLetters?.takesFunctions && {
+          keepFailedCalls: (failed) => this.#keepFailedCalls(stepText(step, ofTable), inputs[0]!, failed, deadLetters),
+        }),
       })
       return output
     } finally {
       await closeSteps([step])
     }
   }
+}
+
+/** What the books call a step. */
+function stepText({ operatorName, operatorId }: StatefulNode, ofTable = false): string {
+  return `${operatorName} ${operatorId}${ofTable ? ' over a table' : ''}`
 }
 
 function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
@@ -394,6 +404,8 @@ function placeOf(node: PhysicalNode): Place | undefined {
   if (node.kind === 'scan') return tableOf(node.scan.paths.join(', ') || node.scan.format)
   if (node.kind === 'local') return node.local.relation === undefined ? tableOf('of the program') : { at: 'rows of the batch' }
   if (node.kind === 'event-time' && node.future) return { at: `watermark ${node.columnName}` }
+  if (node.kind === 'fragment' && node.tableBehind !== undefined) return tableOf(`behind ${node.tableBehind}`)
+  if (node.kind === 'batch-groups') return node.ofTable ? tableOf(`behind ${stepText(node.step)}`) : { at: stepText(node.step) }
   return isStateful(node) ? { at: `${node.operatorName} ${node.operatorId}` } : undefined
 }
 

@@ -4,13 +4,13 @@ import { rowJson } from '../data/refusing-context.ts'
 import { Schema } from '../data/schema.ts'
 import { type Account, callsPlace, type DeadLetterStage } from '../data/side-rows.ts'
 import { rowsToColumns } from '../data/values.ts'
-import type { CallsThatFailed } from '../operators/step.ts'
+import type { CallsThatFailed, RowError } from '../operators/step.ts'
 import { callUserFunction, type FailedRows } from '../operators/user-calls.ts'
 import type { RowsOrigin, UserCallsStep } from '../planner/streaming-plan.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
-import { lettersOf, noted, type Place } from './row-letters.ts'
+import { lettersOf, noted, type Place, placeIn } from './row-letters.ts'
 
 /** As Evaluation's user calls, but a row for which a function fails becomes a dead letter: its JSON as it stood before the call, or what its source says of where it is from. */
 export async function callKeepingLetters(
@@ -67,21 +67,29 @@ export async function callKeepingLetters(
 export async function takeFailedCalls(
   sql: SqlBatch,
   step: string,
-  { rows, errors, rowsGiven, callsWithoutRows, others }: CallsThatFailed,
+  { rows, errors, rowsGiven, callsWithoutRows, others: withoutRows }: CallsThatFailed,
   input: Schema,
-  origin: RowsOrigin | undefined,
+  { origin, output }: { readonly origin: RowsOrigin | undefined; readonly output: string | undefined },
   letters: DeadLetters,
 ): Promise<Account[]> {
+  const { at, note } = placeIn(output, { at: `function of ${step}` })
+  const said = ({ code, what }: RowError) => ({ code, what: noted(what, note) })
   const columns = rows.columns.slice(0, input.fields.length)
   const relation = await sql.load({ schema: input, length: rows.length, columns })
-  const deadLetters = rows.length === 0 ? 0 : await letters.take('function', await lettersOf(sql, relation, errors, origin, letters))
+  const deadLetters =
+    rows.length === 0 ? 0 : await letters.take('function', await lettersOf(sql, relation, errors.map(said), origin, letters))
   const encoder = new TextEncoder()
   const source = origin?.sources.length === 1 ? origin.sources[0]! : null
-  const records = others.map(({ key, error }) => ({ reason: error.code, message: error.what, raw: encoder.encode(rowJson(key)) }))
+  const records = withoutRows.map(({ key, error }) => ({
+    reason: error.code,
+    message: said(error).what,
+    raw: encoder.encode(rowJson(key)),
+  }))
   await letters.add('function', source, records)
   const account = (at: string, rowsIn: number, dead: number) => ({ at, rowsIn, rowsOn: rowsIn - dead, lateRows: 0, deadLetters: dead })
-  const ofRows = account(`function of ${step}`, rowsGiven, deadLetters)
-  return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(`${callsPlace}${step}`, callsWithoutRows, records.length)]
+  const ofRows = account(at, rowsGiven, deadLetters)
+  const others = placeIn(output, { at: `${callsPlace}${step}` })
+  return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(others.at, callsWithoutRows, records.length)]
 }
 
 function stageOf(error: MillraceError): DeadLetterStage {

@@ -27,7 +27,7 @@ export function foreachBatchSink(call: ForeachBatchFunction): Sink {
         if (cause instanceof MillraceError) throw cause
         throw new UserFunctionError('FOREACH_BATCH_USER_FUNCTION_ERROR', {
           what: `the function of foreachBatch threw in batch ${batchId}: ${cause instanceof Error ? cause.message : String(cause)}`,
-          todo: 'see the cause; the batch is delivered again, under the same id, when the query is started again',
+          todo: 'see the cause; the batch is delivered again, under the same id, when the query is started again. It ends the query by design: rows that the function can’t take it may give to the dead letters, by context.deadLetter(row, reason, message), its third argument',
           cause,
         })
       }

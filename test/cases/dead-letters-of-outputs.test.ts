@@ -102,6 +102,85 @@ describe('outputs', () => {
     expect(of('ranks').map(({ row }) => (row as any).s)).toEqual(['x', '3'])
   })
 
+  test('a sum that leaves its type: its group, or the row of its window, has no value; other groups and outputs go on', async () => {
+    const max = 9223372036854775807n
+    const stream = new MemoryStream(engine(), { k: t.string(), v: t.long(), d: t.decimal(38, 0).nullable() })
+    const nines = '9'.repeat(38)
+    stream.addData(
+      { k: 'a', v: max, d: nines },
+      { k: 'a', v: max, d: '1' },
+      { k: 'b', v: 5n, d: null },
+      { k: 'b', v: 5n, d: null },
+      { k: 'c', v: 1n, d: '7' },
+    )
+    const { found, letters, progresses } = await run(stream.toDF(), (rows) => ({
+      all: rows.select('k'),
+      sums: rows.groupBy('k').agg(expr('sum(v)').alias('s'), expr('sum(v) filter (where v < 9)').alias('small'), count().alias('n')),
+      wide: rows.groupBy('k').agg(expr('sum(d)').alias('s'), expr('avg(d)').alias('m'), expr('try_sum(d)').alias('tried')),
+      distinct: rows.groupBy().agg(expr('sum(distinct v)').alias('s')),
+      windows: rows.selectExpr('k', 'v', 'sum(v) over (partition by k order by v) as s', 'count(*) over (partition by k) as n'),
+    }))
+    const byKey = (name: string) => found[name]!.toSorted((x, y) => String(x['k']).localeCompare(String(y['k'])))
+    expect(found['all']).toHaveLength(5)
+    expect(byKey('sums')).toEqual([
+      { k: 'b', s: 10n, small: 10n, n: 2n },
+      { k: 'c', s: 1n, small: 1n, n: 1n },
+    ])
+    expect(byKey('wide').map(({ k, s, tried }) => [k, s, tried].map(String))).toEqual([
+      ['b', 'null', 'null'],
+      ['c', '7', '7'],
+    ])
+    // 5 and 1 beside the greatest long
+    expect(found['distinct']).toEqual([])
+    expect(byKey('windows').map(({ k, s, n }) => [k, s, n])).toEqual([
+      ['b', 10n, 2n],
+      ['b', 10n, 2n],
+      ['c', 1n, 1n],
+    ])
+    const said = letters.map(letterOf)
+    expect(new Set(said.map(({ reason }) => reason))).toEqual(new Set(['ARITHMETIC_OVERFLOW']))
+    const of = (output: string) => said.filter(({ message }) => message.includes(`output ${output}`)).map(({ row }) => row)
+    expect(of('sums')).toEqual([expect.objectContaining({ k: 'a' })])
+    expect(of('wide')).toEqual([expect.objectContaining({ k: 'a' })])
+    expect(of('distinct')).toHaveLength(1)
+    expect(of('windows')).toEqual([expect.objectContaining({ k: 'a', v: Number(max) }), expect.objectContaining({ k: 'a' })])
+    expect(progresses[0]!.balance).toMatchObject({ deadLetters: 5 })
+  })
+
+  test('a function with state: the rows of its call are letters, by choice', async () => {
+    const stream = texts('a', 'b', 'c', 'd')
+    const outputs = (rows: any) => ({
+      all: rows.select('n'),
+      grouped: rows
+        .where('n < 3')
+        .selectExpr('n % 2 as odd', 's')
+        .groupBy('odd')
+        .flatMapGroupsWithState(
+          ({ odd }: any, given: any, state: any) => {
+            state.update(1)
+            if (odd === 1) throw new Error('odd')
+            return [...given].map(({ s }) => ({ s }))
+          },
+          { state: t.int(), output: { s: t.string().nullable() }, outputMode: 'append' },
+        )
+        .selectExpr('s'),
+    })
+    const { found, letters, progresses } = await run(stream.toDF(), outputs, { userFunctions: true })
+    expect([found['all']!.length, found['grouped']!.map(({ s }) => s).sort()]).toEqual([4, ['a', 'c']])
+    expect(letters.map(letterOf)).toEqual([
+      {
+        reason: 'FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR',
+        message: expect.stringContaining('(for the output grouped)'),
+        row: { odd: 1, s: 'b' },
+      },
+    ])
+    expect(progresses[0]!.books).toContainEqual(account('output grouped: function of flatMapGroupsWithState 0', 3, 1))
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 5, rowsOn: 4, lateRows: 0, deadLetters: 1 })
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    const again = texts('a', 'b').toDF()
+    await expect(run(again, outputs)).rejects.toMatchObject({ code: 'FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR' })
+  })
+
   test('functions of the program, by choice', async () => {
     const odd = udf((n: number) => {
       if (n % 2 === 1) throw new Error(`${n} is odd`)
@@ -213,6 +292,38 @@ describe('tables that a stream is joined with', () => {
       { n: 1, v: null },
     ])
     expect(letters.map(letterOf)).toEqual([{ reason: 'DIVIDE_BY_ZERO', message: expect.any(String), row: { s: '5', n: 3 } }])
+  })
+
+  test('an aggregated table with a sum that leaves its type, and one that a function with state gives', async () => {
+    const rows = engine().createDataFrame(
+      ['a', 'a', 'b'].map((k) => ({ k, v: k === 'a' ? 9223372036854775807n : 1n })),
+      { k: t.string(), v: t.long() },
+    ) as any
+    const sums = rows.groupBy('k').agg(expr('sum(v)').alias('total'))
+    const first = await collect((texts('a', 'b').toDF() as any).join(sums, expr('s = k'), 'left'))
+    expect(first.found['out']!.map(({ s, total }) => [s, total]).sort()).toEqual([
+      ['a', null],
+      ['b', 1n],
+    ])
+    expect(first.letters.map(letterOf)).toMatchObject([{ reason: 'ARITHMETIC_OVERFLOW', row: { k: 'a' } }])
+    expect(first.progresses[0]!.balance).toEqual({ rowsIn: 3, rowsOn: 2, lateRows: 0, deadLetters: 1 })
+    expect(first.progresses[0]!.books![1]).toEqual(account('expressions over table behind aggregate', 2, 1))
+    await rm(join(folder, 'checkpoint'), { recursive: true })
+    const made = rows.groupBy('k').flatMapGroupsWithState(
+      ({ k }: any) => {
+        if (k === 'a') throw new Error('no a')
+        return [{ name: k }]
+      },
+      { state: t.int(), output: { name: t.string() }, outputMode: 'append' },
+    )
+    const joined = (texts('a', 'b').toDF() as any).join(made, expr('s = name'), 'left')
+    const { found, letters, progresses } = await run(joined, (all) => ({ out: all }), { userFunctions: true })
+    expect(found['out']!.map(({ s, name }) => [s, name]).sort()).toEqual([
+      ['a', null],
+      ['b', 'b'],
+    ])
+    expect(letters.map(letterOf).map(({ row }) => (row as any).k)).toEqual(['a', 'a'])
+    expect(progresses[0]!.balance).toEqual({ rowsIn: 4, rowsOn: 2, lateRows: 0, deadLetters: 2 })
   })
 
   test('an aggregated table', async () => {

@@ -38,8 +38,11 @@ export const countIf: AggregateSql = {
 
 type OnOverflow = 'raise' | 'null'
 
-const longOverflow = raise('ARITHMETIC_OVERFLOW', 'long overflow in sum. Use try_sum, or cast to decimal first, if this is expected.')
-const decimalOverflow = raise('ARITHMETIC_OVERFLOW', 'Overflow in sum of decimals. Use try_sum if this is expected.')
+export const longOverflow = raise(
+  'ARITHMETIC_OVERFLOW',
+  'long overflow in sum. Use try_sum, or cast to decimal first, if this is expected.',
+)
+export const decimalOverflow = raise('ARITHMETIC_OVERFLOW', 'Overflow in sum of decimals. Use try_sum if this is expected.')
 
 function narrow(sql: string, type: DataType, onOverflow: OnOverflow): string {
   const cast = `TRY_CAST(${sql} AS ${sqlType(type)})`
