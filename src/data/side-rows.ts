@@ -47,7 +47,7 @@ export const callsPlace = 'calls without rows of '
  * Places whose rows are none that the sources gave: the pairs of a join, a table's rows, what single outputs are given, all of which may be there beside the rows that they are made of, and calls that no row
  * has caused.
  */
-const ownRows = /^(?:output |calls without rows of |expressions over (?:pairs of |table )|function .* over a table$)/
+const ownRows = /^(?:output |calls without rows of |expressions over (?:pairs of |table )|(?:expressions over )?function .* over a table$)/
 
 /**
  * All places of a batch as one line. Rows in are those that the sources gave. Of what came to each place behind them only what was set aside there counts: it is the

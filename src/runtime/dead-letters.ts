@@ -5,6 +5,7 @@ import { rowsToColumns } from '../data/values.ts'
 import type { DeadLetterLimits } from '../query/engine-port.ts'
 import { type Relation, recordSchema, type SqlBatch } from '../sql/sql-batch.ts'
 import { countRows, unionOf } from './late-rows.ts'
+import { TableLetters } from './table-letters.ts'
 
 export const deadLetterSchema = new Schema(deadLetterFields)
 /** What is known of a letter before it is the query's: reason, message, and from where. */
@@ -60,8 +61,10 @@ export class DeadLetters {
   readonly #batchId: number
   readonly #batchTimestampMs: number
   readonly #parts: Relation[] = []
+  readonly #ofTables: TableLetters
   #count = 0
-  constructor(sql: SqlBatch, limits: DeadLetterLimits, batchId: number, batchTimestampMs: number) {
+  constructor(sql: SqlBatch, limits: DeadLetterLimits, batchId: number, batchTimestampMs: number, ofTables = new TableLetters()) {
+    this.#ofTables = ofTables
     this.#sql = sql
     this.#limits = limits
     this.#batchId = batchId
@@ -86,6 +89,16 @@ export class DeadLetters {
     if (count > 0) this.#parts.push(letters)
     this.#count += count
     return count
+  }
+
+  /** The same of rows of a table at a place of the query, but for those that an earlier batch has taken. */
+  async takeOfTable(stage: DeadLetterStage, place: string, found: Relation): Promise<number> {
+    return this.take(stage, await this.#ofTables.newOnes(this.#sql, place, found))
+  }
+
+  /** All that was taken is delivered. */
+  delivered(): void {
+    this.#ofTables.remember()
   }
 
   /** Records that a source or sink has named. */

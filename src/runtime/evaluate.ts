@@ -220,7 +220,7 @@ export class Evaluation {
         node,
         input,
         deadLetters,
-        placeIn(this.#context.output, { at: callsText(node) }),
+        placeIn(this.#context.output, { at: callsText(node), ofTable: node.ofTable === true }),
         checkStop,
       )
       this.record.books.push(account)
@@ -261,10 +261,18 @@ export class Evaluation {
   }
 
   /** Rows of keys for which a function with state has failed, and the keys of calls without rows. */
-  async #keepFailedCalls(step: string, input: Relation, failed: CallsThatFailed, letters: DeadLetters): Promise<void> {
+  async #keepFailedCalls(
+    node: StatefulNode,
+    ofTable: boolean,
+    input: Relation,
+    failed: CallsThatFailed,
+    letters: DeadLetters,
+  ): Promise<void> {
     const { sql, output } = this.#context
     const { origin } = this.#places.get(input) ?? {}
-    this.record.books.push(...(await takeFailedCalls(sql, step, failed, input.schema, { origin, output }, letters)))
+    this.record.books.push(
+      ...(await takeFailedCalls(sql, stepText(node, ofTable), failed, input.schema, { origin, output, ofTable }, letters)),
+    )
   }
 
   async #step(node: StatefulNode): Promise<Relation> {
@@ -302,7 +310,7 @@ export class Evaluation {
       skipsInitialKeys,
       ...(deadLetters && { setRowsAside: (rows, refused) => this.#setRowsAside(node, rows, refused, deadLetters) }),
       ...(deadLetters?.takesFunctions && {
-        keepFailedCalls: (failed) => this.#keepFailedCalls(stepText(node), inputs[0]!, failed, deadLetters),
+        keepFailedCalls: (failed) => this.#keepFailedCalls(node, false, inputs[0]!, failed, deadLetters),
       }),
     })
     // another step may follow, and rows are computed before the commit looks
@@ -378,7 +386,7 @@ export class Evaluation {
         initialState: () => this.#initialState(step),
         skipsInitialKeys,
         ...(deadLetters?.takesFunctions && {
-          keepFailedCalls: (failed) => this.#keepFailedCalls(stepText(step, ofTable), inputs[0]!, failed, deadLetters),
+          keepFailedCalls: (failed) => this.#keepFailedCalls(step, ofTable === true, inputs[0]!, failed, deadLetters),
         }),
       })
       return output
@@ -400,7 +408,7 @@ function withLateCount(metrics: StepMetrics, { rows }: LateCount): StepMetrics {
 /** What the books call the place behind a node whose rows are kept. */
 function placeOf(node: PhysicalNode): Place | undefined {
   if (node.kind === 'source') return { at: `source ${node.source}` }
-  if (node.kind === 'user-calls') return { at: callsText(node) }
+  if (node.kind === 'user-calls') return { at: callsText(node), ofTable: node.ofTable === true }
   if (node.kind === 'scan') return tableOf(node.scan.paths.join(', ') || node.scan.format)
   if (node.kind === 'local') return node.local.relation === undefined ? tableOf('of the program') : { at: 'rows of the batch' }
   if (node.kind === 'event-time' && node.future) return { at: `watermark ${node.columnName}` }
@@ -410,7 +418,7 @@ function placeOf(node: PhysicalNode): Place | undefined {
 }
 
 function tableOf(name: string): Place {
-  return { at: tablePlace(name), note: `in a row of the table ${name}` }
+  return { at: tablePlace(name), note: `in a row of the table ${name}`, ofTable: true }
 }
 
 const keyGroups = 16

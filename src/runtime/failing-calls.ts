@@ -18,7 +18,7 @@ export async function callKeepingLetters(
   node: UserCallsStep,
   input: Relation,
   letters: DeadLetters,
-  { at, note }: Place,
+  { at, note, ofTable }: Place,
   checkStop: () => void,
 ): Promise<{ readonly rows: Relation; readonly account: Account }> {
   const used = [...new Set(node.calls.flatMap((call) => call.args))]
@@ -39,8 +39,11 @@ export async function callKeepingLetters(
   // what a format refuses is no fault of the program's
   const stages = (['expression', 'function'] as const).filter((stage) => [...failed.values()].some((error) => stageOf(error) === stage))
   let deadLetters = 0
-  for (const stage of stages) deadLetters += await letters.take(stage, await failedRows(stage))
-  return { rows: computed, account: { at, rowsIn: length, rowsOn, lateRows: 0, deadLetters } }
+  for (const stage of stages) {
+    const found = await failedRows(stage)
+    deadLetters += ofTable ? await letters.takeOfTable(stage, at, found) : await letters.take(stage, found)
+  }
+  return { rows: computed, account: { at, rowsIn: ofTable ? rowsOn + deadLetters : length, rowsOn, lateRows: 0, deadLetters } }
 
   async function withoutFailed(): Promise<Relation> {
     const flags: ColumnBatch = rowsToColumns(
@@ -69,15 +72,16 @@ export async function takeFailedCalls(
   step: string,
   { rows, errors, rowsGiven, callsWithoutRows, others: withoutRows }: CallsThatFailed,
   input: Schema,
-  { origin, output }: { readonly origin: RowsOrigin | undefined; readonly output: string | undefined },
+  { origin, output, ofTable }: { readonly origin: RowsOrigin | undefined; readonly output: string | undefined; readonly ofTable: boolean },
   letters: DeadLetters,
 ): Promise<Account[]> {
   const { at, note } = placeIn(output, { at: `function of ${step}` })
   const said = ({ code, what }: RowError) => ({ code, what: noted(what, note) })
   const columns = rows.columns.slice(0, input.fields.length)
   const relation = await sql.load({ schema: input, length: rows.length, columns })
-  const deadLetters =
-    rows.length === 0 ? 0 : await letters.take('function', await lettersOf(sql, relation, errors.map(said), origin, letters))
+  const found = await lettersOf(sql, relation, errors.map(said), origin, letters)
+  const take = () => (ofTable ? letters.takeOfTable('function', at, found) : letters.take('function', found))
+  const deadLetters = rows.length === 0 ? 0 : await take()
   const encoder = new TextEncoder()
   const source = origin?.sources.length === 1 ? origin.sources[0]! : null
   const records = withoutRows.map(({ key, error }) => ({
@@ -87,7 +91,7 @@ export async function takeFailedCalls(
   }))
   await letters.add('function', source, records)
   const account = (at: string, rowsIn: number, dead: number) => ({ at, rowsIn, rowsOn: rowsIn - dead, lateRows: 0, deadLetters: dead })
-  const ofRows = account(at, rowsGiven, deadLetters)
+  const ofRows = account(at, rowsGiven - rows.length + deadLetters, deadLetters)
   const others = placeIn(output, { at: `${callsPlace}${step}` })
   return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(others.at, callsWithoutRows, records.length)]
 }

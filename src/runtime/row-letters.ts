@@ -15,6 +15,8 @@ export interface Place {
   readonly origin?: RowsOrigin | undefined
   /** Behind the message of their letters: `for the output alerts`. */
   readonly note?: string | undefined
+  /** Whether they are rows of a table, which come again in each batch. */
+  readonly ofTable?: boolean
 }
 /** A place as one of an output of the query's: its books are its own. */
 export function placeIn(output: string | undefined, place: Place): Place {
@@ -32,13 +34,15 @@ export function noted(what: string, note: string | undefined): string {
 export async function takeFailedRows(
   sql: SqlBatch,
   { rows, errors, rowsIn, rowsOn }: FailedRows,
-  { at, origin, note }: Place,
+  { at, origin, note, ofTable = false }: Place,
   letters: DeadLetters,
 ): Promise<Account> {
   const said = errors.map(({ code, what }) => ({ code, what: noted(what, note) }))
   await sql.columnsAt(rows, [])
-  const deadLetters = await letters.take('expression', await lettersOf(sql, rows, said, origin, letters))
-  return { at, rowsIn, rowsOn, lateRows: 0, deadLetters }
+  const found = await lettersOf(sql, rows, said, origin, letters)
+  const deadLetters = ofTable ? await letters.takeOfTable('expression', at, found) : await letters.take('expression', found)
+  // rows that an earlier batch has set aside do not come in again
+  return { at, rowsIn: ofTable ? rowsOn + deadLetters : rowsIn, rowsOn, lateRows: 0, deadLetters }
 }
 
 /** Takes rows of a relation, by their number in it, to the dead letters, and gives the others. */

@@ -7,6 +7,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { LateRows } from './late-rows.ts'
 import type { ReadAccount } from './read-source.ts'
 import type { SideOutputs } from './side-outputs.ts'
+import type { TableLetters } from './table-letters.ts'
 
 /** Which side outputs a query has. */
 export interface SetAsideSettings {
@@ -15,6 +16,8 @@ export interface SetAsideSettings {
   readonly lateColumns: readonly Field[] | null
   /** Null where no dead letters are kept. */
   readonly deadLetterLimits: DeadLetterLimits | null
+  /** What rows of joined tables have left since the start. */
+  readonly tableLetters: TableLetters
 }
 
 /** What one batch sets aside, and its books. */
@@ -26,12 +29,18 @@ export class SetAside {
   readonly #batchId: number
   readonly #reads: ReadAccount[] = []
   #sinks: readonly Account[] = []
-  constructor({ outputs, lateColumns, deadLetterLimits }: SetAsideSettings, sql: SqlBatch, batchId: number, batchTimestampMs: number) {
+  constructor(
+    { outputs, lateColumns, deadLetterLimits, tableLetters }: SetAsideSettings,
+    sql: SqlBatch,
+    batchId: number,
+    batchTimestampMs: number,
+  ) {
     this.#outputs = outputs
     this.#sql = sql
     this.#batchId = batchId
     this.lateRows = lateColumns === null ? undefined : new LateRows(sql, lateColumns, batchId)
-    this.deadLetters = deadLetterLimits === null ? undefined : new DeadLetters(sql, deadLetterLimits, batchId, batchTimestampMs)
+    this.deadLetters =
+      deadLetterLimits === null ? undefined : new DeadLetters(sql, deadLetterLimits, batchId, batchTimestampMs, tableLetters)
   }
 
   hasRead(account: ReadAccount): void {
@@ -54,7 +63,9 @@ export class SetAside {
   /** Delivers what was set aside: the last thing before the batch is done. */
   async deliver(): Promise<void> {
     if (this.lateRows) await this.#outputs.deliver('lateRows', this.#batchId, this.#sql, await this.lateRows.relation())
-    if (this.deadLetters) await this.#outputs.deliver('deadLetters', this.#batchId, this.#sql, await this.deadLetters.relation())
+    if (!this.deadLetters) return
+    await this.#outputs.deliver('deadLetters', this.#batchId, this.#sql, await this.deadLetters.relation())
+    this.deadLetters.delivered()
   }
 
   /** The accounts of sources, of the places between, and of the sink. */

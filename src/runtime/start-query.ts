@@ -60,6 +60,7 @@ import { rowWriter } from './row-writer.ts'
 import { batchRunner } from './run-batch.ts'
 import { allowTemporaryCheckpoint, checkSideOutputs, SideOutputs, type SideSpecs } from './side-outputs.ts'
 import { stateProvider } from './state-provider.ts'
+import { TableLetters } from './table-letters.ts'
 import { WakeUp } from './wake.ts'
 
 /** What the engine lends to a query. */
@@ -391,6 +392,7 @@ async function openExecution(
       outputs: sideOutputs,
       lateColumns: spec.lateRows?.columns ?? null,
       deadLetterLimits: spec.deadLetters?.limits ?? null,
+      tableLetters: new TableLetters(),
     },
     readTable: (scan, columns, sql) => readTable(scan, columns, sql, environment),
     beginBatch: (parameters) => environment.sql.beginBatch({ ...parameters, ignoresSinkLogs: conf.flag(ignoreMetadataKey) }),

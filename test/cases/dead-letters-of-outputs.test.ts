@@ -1,5 +1,5 @@
 // Broken rows where a query has several outputs, and where it is joined with tables: what becomes a dead letter of which, and that all others go on.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { count, expr, MemoryStream, type QueryProgress, type Row, t, udf } from 'millrace'
@@ -265,6 +265,58 @@ describe('tables that a stream is joined with', () => {
     ])
     expect(progresses[0]!.balance).toEqual({ rowsIn: 6, rowsOn: 4, lateRows: 0, deadLetters: 2 })
     expect(progresses[0]!.books![1]).toEqual(account('expressions over table of the program', 4, 2))
+  })
+
+  test('a row of a table is a letter once a start, and again where it has changed; the books balance', async () => {
+    const people = join(folder, 'people')
+    await mkdir(people)
+    const write = (name: string, ...rows: object[]) => writeFile(join(people, name), rows.map((row) => JSON.stringify(row)).join('\n'))
+    await write('a.json', { k: '0', v: 1 }, { k: 'one', v: 2 }, { k: 'one', v: 2 })
+    const failing = udf((v: number) => {
+      if (v > 90) throw new Error(`${v} is too much`)
+      return v
+    }, t.int())
+    const table = () =>
+      (engine().read as any)
+        .schema({ k: t.string(), v: t.int() })
+        .json(people)
+        .select(({ k, v }: any) => ({ n: k.cast('int'), v: failing(v) }))
+    const stream = new MemoryStream(engine(), { s: t.string().nullable(), n: t.int() })
+    const letters: string[][] = []
+    const start = () =>
+      (stream.toDF() as any)
+        .join(table(), 'n', 'left')
+        .writeStream.option('checkpointLocation', join(folder, 'once'))
+        .format('noop')
+        .deadLetters(
+          (some: any) =>
+            some.output.foreachBatch(async (all: any) => void letters.push((await all.collect()).map(({ raw }: Row) => text(raw)))),
+          {
+            userFunctions: true,
+          },
+        )
+        .start()
+    const one = '{"k":"one","udf":2}'
+    let query = await start()
+    const feed = async (): Promise<QueryProgress> => {
+      stream.addData({ s: 'a', n: 0 })
+      await query.processAllAvailable()
+      const { balance, books } = query.lastProgress
+      for (const { rowsIn, rowsOn, lateRows, deadLetters } of [...books!, balance!]) expect(rowsOn + lateRows + deadLetters).toBe(rowsIn)
+      return query.lastProgress
+    }
+    expect((await feed()).balance).toEqual({ rowsIn: 3, rowsOn: 1, lateRows: 0, deadLetters: 2 })
+    expect((await feed()).balance).toEqual({ rowsIn: 1, rowsOn: 1, lateRows: 0, deadLetters: 0 })
+    await write('b.json', { k: 'two', v: 5 }, { k: '3', v: 99 })
+    expect((await feed()).balance).toEqual({ rowsIn: 3, rowsOn: 1, lateRows: 0, deadLetters: 2 })
+    const seen = await feed()
+    expect(seen.balance).toEqual({ rowsIn: 1, rowsOn: 1, lateRows: 0, deadLetters: 0 })
+    await query.stop()
+    expect(letters).toEqual([[one, one], [], [expect.stringContaining('99'), expect.stringContaining('two')], []])
+    query = await start()
+    await feed()
+    await query.stop()
+    expect(letters.at(-1)).toHaveLength(4)
   })
 
   test('the condition, computed of the table’s rows, of the stream’s, and of both', async () => {
