@@ -90,10 +90,14 @@ export function dropLate(batch: KeyedBatch, eventTimeKey: number, lateUs: bigint
   const column = batch.rows.columns[eventTimeKey] as FixedColumn
   assert(column.kind === 'fixed' && column.data instanceof BigInt64Array, 'an event-time key is a timestamp column')
   const times = column.data
-  const kept = new Uint32Array(batch.rows.length)
+  const { length } = batch.rows
+  const isLate = (row: number) => times[row]! <= lateUs && (column.valid === null || column.valid[row] !== 0)
+  let first = 0
+  while (first < length && !isLate(first)) first++
+  if (first === length) return batch
+  const kept = new Uint32Array(length)
   let count = 0
-  for (let row = 0; row < kept.length; row++) {
-    if (times[row]! > lateUs || (column.valid !== null && column.valid[row] === 0)) kept[count++] = row
-  }
-  return count === kept.length ? batch : takeKeys(batch, kept.subarray(0, count))
+  for (; count < first; count++) kept[count] = count
+  for (let row = first; row < length; row++) if (!isLate(row)) kept[count++] = row
+  return takeKeys(batch, kept.subarray(0, count))
 }

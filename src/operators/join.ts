@@ -218,7 +218,7 @@ async function lookUp(
   const { columns, rowsSchema } = step[name]
   const numbers: Column[] = numbered ? [{ kind: 'fixed', type: 'int', data: countDown(rows.length), valid: null }] : []
   const schema = new Schema(rowsSchema.fields.slice(0, columns + numbers.length))
-  return { stored, rows: await sql.load({ schema, length: rows.length, columns: [...rows.columns.slice(0, columns), ...numbers] }) }
+  return { stored, rows: await sql.loadOwn({ schema, length: rows.length, columns: [...rows.columns.slice(0, columns), ...numbers] }) }
 }
 
 /** -1, -2, … */
@@ -365,7 +365,7 @@ async function outputOf(
     if (side.hasUnjoinable) parts.push(sql.fragment(unmatchedSql, [withFlag(sql, side.step, side.all, unjoinable)], schema))
     if (gone) {
       const fields = new Schema(gone.schema.fields.slice(0, columns))
-      const rows = await sql.load({ schema: fields, length: gone.length, columns: gone.columns.slice(0, columns) })
+      const rows = await sql.loadOwn({ schema: fields, length: gone.length, columns: gone.columns.slice(0, columns) })
       parts.push(sql.fragment(unmatchedSql, [rows], schema))
     }
   }

@@ -32,6 +32,8 @@ export interface StepSql {
   columnsAt(rows: Rows, positions: readonly number[]): Promise<ColumnBatch>
   /** The engine's own columns become rows. */
   load(batch: ColumnBatch): Promise<Rows>
+  /** The same of rows of a store that nobody looks at when the batch has ended. */
+  loadOwn(batch: ColumnBatch): Promise<Rows>
 }
 
 /** The watermarks of one operator in a batch, in microseconds; null in a query without withWatermark. */

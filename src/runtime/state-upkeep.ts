@@ -41,7 +41,7 @@ export class StateUpkeep {
   /** The engine as steps with state see it: rows come when the upkeep is through too. */
   beside(
     sql: SqlBatch,
-  ): Pick<SqlBatch, 'fragment' | 'splitWhereItFails' | 'materialize' | 'keyedColumns' | 'release' | 'columnsAt' | 'load'> {
+  ): Pick<SqlBatch, 'fragment' | 'splitWhereItFails' | 'materialize' | 'keyedColumns' | 'release' | 'columnsAt' | 'load' | 'loadOwn'> {
     const both = async <T>(rows: Promise<T>): Promise<T> => {
       if (this.#isDone) return rows
       const [got] = await Promise.allSettled([rows, this.#whenIdle()])
@@ -56,6 +56,7 @@ export class StateUpkeep {
       release: (rows) => sql.release(rows),
       columnsAt: (rows, positions) => both(sql.columnsAt(rows, positions)),
       load: (batch) => both(sql.load(batch)),
+      loadOwn: (batch) => both(sql.loadOwn(batch)),
     }
   }
 

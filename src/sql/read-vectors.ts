@@ -7,6 +7,7 @@
  * values and nothing else, so only memory that belongs to the result is read.
  */
 import { assert } from '../base/errors.ts'
+import type { ArrayPool } from '../data/array-pool.ts'
 import {
   type BytesColumn,
   type Column,
@@ -18,7 +19,6 @@ import {
 } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { DataType } from '../data/types.ts'
-import type { ArrayPool } from './array-pool.ts'
 import { bindings, type DataChunk, type Result, type Vector } from './bindings.ts'
 import { checkType, typeId } from './duck-types.ts'
 import { readNested } from './nested-values.ts'
@@ -73,6 +73,7 @@ function readKeyIds(result: Result, { chunks, length }: Chunks, pool: ArrayPool)
       words[to + 2] = from[i + 1]!
       words[to + 3] = from[i]!
     }
+    letGo(bytes)
   }
   return words
 }
@@ -114,7 +115,7 @@ interface ArrayClass<A> {
 }
 /** An array whose values are all still to be written. */
 function arrayOf<A>(type: ArrayClass<A>, length: number, pool: ArrayPool | undefined): A {
-  return pool ? new type(pool.take(length * type.BYTES_PER_ELEMENT), 0, length) : new type(length)
+  return pool ? pool.array(type, length) : new type(length)
 }
 
 function readFixed(chunks: readonly Chunk[], index: number, type: DataType, length: number, pool?: ArrayPool): FixedColumn {
@@ -133,14 +134,24 @@ function readFixed(chunks: readonly Chunk[], index: number, type: DataType, leng
 function copyFixed(to: FixedArray, at: number, vector: Vector, type: DataType, rows: number): void {
   if (typeof type !== 'string' && type.kind === 'decimal' && type.precision <= 9) {
     const narrow = type.precision <= 4 ? Int16Array : Int32Array
-    const { buffer, byteOffset } = bindings.vector_get_data(vector, rows * narrow.BYTES_PER_ELEMENT)
-    const from = new narrow(buffer as ArrayBuffer, byteOffset, rows)
+    const bytes = bindings.vector_get_data(vector, rows * narrow.BYTES_PER_ELEMENT)
+    const from = new narrow(bytes.buffer as ArrayBuffer, bytes.byteOffset, rows)
     for (let i = 0; i < rows; i++) (to as BigInt64Array)[at + i] = BigInt(from[i]!)
-    return
+    return letGo(bytes)
   }
-  const { buffer, byteOffset } = bindings.vector_get_data(vector, rows * to.BYTES_PER_ELEMENT)
+  const bytes = bindings.vector_get_data(vector, rows * to.BYTES_PER_ELEMENT)
+  const { buffer, byteOffset } = bytes
   const from = new (to.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => FixedArray)(buffer, byteOffset, rows)
   to.set(from as never, at)
+  letGo(bytes)
+}
+
+/**
+ * DuckDB's memory that was read. V8 counts what a view shows as the program's until it collects the view, and collects the whole heap when it counts too much
+ * (data/array-pool.ts); without its buffer the view counts as nothing at once.
+ */
+function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (byteOffset === 0 && byteLength === buffer.byteLength) (buffer as ArrayBuffer).transfer(0)
 }
 
 /** The validity bits of a vector, or null where no row is null. */
@@ -170,7 +181,9 @@ function readBytes(chunks: readonly Chunk[], index: number, type: DataType, leng
   for (const { chunk, rows } of chunks) {
     const vector = bindings.data_chunk_get_vector(chunk, index)
     const bits = nullBits(vector, rows)
-    readStrings(bindings.vector_get_data(vector, rows * 16), bits, rows, heap, offsets, at)
+    const values = bindings.vector_get_data(vector, rows * 16)
+    readStrings(values, bits, rows, heap, offsets, at)
+    letGo(values)
     valid = expandNulls(bits, valid, at, rows, length)
     at += rows
   }
@@ -186,6 +199,7 @@ function textBytes(chunks: readonly Chunk[], index: number): number {
     const values = bindings.vector_get_data(vector, rows * 16)
     const words = new Uint32Array(values.buffer, values.byteOffset, rows * 4)
     for (let i = 0; i < rows; i++) if (bits === null || ((bits[i >> 3]! >> (i & 7)) & 1) === 1) bytes += words[4 * i]!
+    letGo(values)
   }
   assert(bytes <= 0xffffffff, 'a column of one batch holds over 4 GiB of text')
   return bytes
@@ -239,7 +253,9 @@ function readStrings(values: Uint8Array, bits: Uint8Array | null, rows: number, 
     heap.end = end
     heap.reserve(run.bytes + (rows - i) * inlineBytes)
     bytes = heap.bytes
-    bytes.set(bindings.get_data_from_pointer(values.buffer as ArrayBuffer, values.byteOffset + 16 * i + 8, run.bytes), end)
+    const text = bindings.get_data_from_pointer(values.buffer as ArrayBuffer, values.byteOffset + 16 * i + 8, run.bytes)
+    bytes.set(text, end)
+    letGo(text)
     for (; i < run.end; i++) {
       end += words[4 * i]!
       offsets[at + i + 1] = end

@@ -1,12 +1,12 @@
 import { assert, InvalidQueryError, type MillraceError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { ArrayPool, giveColumns, rowMemory } from '../data/array-pool.ts'
 import { type ColumnBatch, columnKind } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
-import { ArrayPool } from './array-pool.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
@@ -58,6 +58,8 @@ export class SqlBatchRun implements SqlBatch {
   readonly #releases: (() => Promise<void>)[] = []
   readonly #recovery: Recovery
   #failedRows: FailedRowsTaker | undefined
+  readonly #own: ColumnBatch[] = []
+  #isLent = false
   #rowsTaken = 0
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
@@ -252,15 +254,7 @@ export class SqlBatchRun implements SqlBatch {
 
   release({ keyIds, rows }: { readonly keyIds?: Uint32Array; readonly rows: ColumnBatch }): void {
     if (keyIds) columnMemory.give(keyIds)
-    for (const column of rows.columns) {
-      if (column.kind === 'values') continue
-      if (column.valid !== null) columnMemory.give(column.valid)
-      if (column.kind === 'fixed') columnMemory.give(column.data)
-      else {
-        columnMemory.give(column.offsets)
-        columnMemory.give(column.heap)
-      }
-    }
+    giveColumns(columnMemory, rows.columns)
   }
 
   async columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch> {
@@ -268,7 +262,10 @@ export class SqlBatchRun implements SqlBatch {
     const schema = new Schema(positions.map((at) => own.schema.fields[at]!))
     const { form } = own
     assert(form.kind === 'table', 'a relation that has run is a table')
-    if (form.columns) return { schema, length: form.columns.length, columns: positions.map((at) => form.columns!.columns[at]!) }
+    if (form.columns) {
+      const { length, columns } = this.lend(form.columns)
+      return { schema, length, columns: positions.map((at) => columns[at]!) }
+    }
     if (positions.length === 0)
       return { schema, length: form.rows ?? numberOf(await this.session.run(`SELECT count(*) FROM ${form.name}`)), columns: [] }
     const list = positions.map((at, i) => `c${at} AS c${i}`).join(', ')
@@ -300,6 +297,16 @@ export class SqlBatchRun implements SqlBatch {
     const name = await this.session.load(schema, batches)
     const rows = batches.reduce((sum, batch) => sum + batch.length, 0)
     return new SqlRelation(schema, { kind: 'table', name, rows, ...(batches.length === 1 ? { columns: batches[0]! } : {}) })
+  }
+
+  loadOwn(batch: ColumnBatch): Promise<SqlRelation> {
+    this.#own.push(batch)
+    return this.load(batch)
+  }
+  /** Columns that lie here are given to somebody who may keep them. */
+  lend(columns: ColumnBatch): ColumnBatch {
+    this.#isLent = true
+    return columns
   }
 
   rowSet(relation: Relation): RowSet {
@@ -377,6 +384,7 @@ export class SqlBatchRun implements SqlBatch {
     await this.#recovery.close()
     await this.#end()
     await Promise.all(this.#releases.map((release) => release()))
+    if (!this.#isLent) for (const { columns } of this.#own) giveColumns(rowMemory, columns)
   }
 
   // ---- for the row set ------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LocalFiles } from '../base/local-files.ts'
+import { rowMemory } from '../data/array-pool.ts'
+import type { ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 import type { FileFormat, Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, struct } from '../data/types.ts'
 import { Decimal, rowsToColumns, Temporal } from '../data/values.ts'
 import { chooseRecordBytes } from './json-buffers.ts'
-import type { SqlBatch } from './sql-batch.ts'
+import type { Relation, SqlBatch } from './sql-batch.ts'
 import type { SqlBatchRun } from './sql-batch-run.ts'
 import { SqlEngine } from './sql-engine.ts'
 
@@ -997,5 +999,39 @@ describe('schemas read from files', () => {
   })
   test('no files', async () => {
     await expect(engine.inferSchema('json', [folder], {})).rejects.toMatchObject({ code: 'UNABLE_TO_INFER_SCHEMA' })
+  })
+})
+
+describe('rows of a store', () => {
+  const rowCount = 5000
+  function pooled(): ColumnBatch {
+    const data = rowMemory.array(BigInt64Array, rowCount)
+    for (let i = 0; i < rowCount; i++) data[i] = BigInt(i)
+    return { schema: schemaOf({ n: 'long' }), length: rowCount, columns: [{ kind: 'fixed', type: 'long', data, valid: null }] }
+  }
+  const dataOf = ({ columns: [column] }: ColumnBatch) => (column as FixedColumn).data
+
+  test('leave their memory to the rows of a later batch', async () => {
+    const rows = pooled()
+    const counted = await inBatch(async (batch) => batch.rowSet(await batch.loadOwn(rows)).count())
+    expect(counted).toBe(rowCount)
+    expect(rowMemory.array(BigInt64Array, rowCount).buffer).toBe(dataOf(rows).buffer)
+  })
+
+  test.each<[string, (batch: SqlBatch, relation: Relation) => Promise<ColumnBatch>]>([
+    ['toColumns', (batch, relation) => batch.rowSet(relation).toColumns()],
+    [
+      'chunks',
+      async (batch, relation) => {
+        for await (const chunk of batch.rowSet(relation).chunks()) return chunk
+        throw new Error('there are rows')
+      },
+    ],
+    ['columnsAt', (batch, relation) => batch.columnsAt(relation, [0])],
+  ])('whoever got them by %s may keep them', async (_, get) => {
+    const kept = await inBatch(async (batch) => get(batch, await batch.loadOwn(pooled())))
+    const next = rowMemory.array(BigInt64Array, rowCount)
+    expect(next.buffer).not.toBe(dataOf(kept).buffer)
+    expect(dataOf(kept)[rowCount - 1]).toBe(BigInt(rowCount - 1))
   })
 })

@@ -88,6 +88,8 @@ export interface SqlBatch {
   withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation>
   /** Columns of the engine's own become a relation. */
   load(batch: ColumnBatch): Promise<Relation>
+  /** The same of rows of a store that nobody else looks at: what memory of theirs is of `rowMemory` holds other rows after the batch. */
+  loadOwn(batch: ColumnBatch): Promise<Relation>
   /** The same of several batches with one schema, or of none. */
   loadAll(batches: readonly ColumnBatch[], schema: Schema): Promise<Relation>
   /** The rows as a sink sees them. */

@@ -42,7 +42,8 @@ export class SqlRowSet implements RowSet {
     if (this.#used) await this.#keep()
     this.#used = true
     const { form } = this.#relation
-    const columns = (form.kind === 'table' ? form.columns : undefined) ?? readColumns(await this.#batch.select(this.#relation), this.schema)
+    const here = form.kind === 'table' ? form.columns : undefined
+    const columns = here ? this.#batch.lend(here) : readColumns(await this.#batch.select(this.#relation), this.schema)
     this.#columns = columns
     this.#rows = columns.length
     return columns
@@ -53,7 +54,7 @@ export class SqlRowSet implements RowSet {
     if (this.#used) await this.#keep()
     this.#used = true
     const { form } = this.#relation
-    if (form.kind === 'table' && form.columns) yield form.columns
+    if (form.kind === 'table' && form.columns) yield this.#batch.lend(form.columns)
     else yield* this.#batch.stream(this.#relation)
   }
 

@@ -1,4 +1,5 @@
 /** The changes of some key groups as a section of a changelog, straight from the records. `column-codec.ts` reads it. */
+import { giveColumns, rowMemory } from '../data/array-pool.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { writeColumn } from './column-codec.ts'
 import { gatherColumn } from './gather.ts'
@@ -46,8 +47,11 @@ export function encodeChanges(
 
 function encodeColumn(writer: ByteWriter, column: ColumnLayout, changed: readonly GroupRows[], rows: number): void {
   const { storage, type } = column
-  if (storage === 'values' || type === 'boolean' || type === 'byte' || type === 'short')
-    return writeColumn(writer, gatherColumn(column, rows, picked(changed, rows)), rows)
+  if (storage === 'values' || type === 'boolean' || type === 'byte' || type === 'short') {
+    const gathered = gatherColumn(column, rows, picked(changed, rows))
+    writeColumn(writer, gathered, rows)
+    return giveColumns(rowMemory, [gathered])
+  }
   let heapBytes = 0
   if (storage === 'bytes') for (const part of changed) heapBytes += sumLengths(part, column.offset)
   const hasNulls = column.nullBit !== 0 && changed.some((part) => anyNull(part, column))

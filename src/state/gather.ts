@@ -1,5 +1,6 @@
 /** Rows of key groups become columns of a batch. */
-import { type Column, type ColumnBatch, fixedArray } from '../data/column-batch.ts'
+import { rowMemory } from '../data/array-pool.ts'
+import { type Column, type ColumnBatch, type FixedArray, fixedArrayClass } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { KeyGroup } from './key-group.ts'
 import { type ColumnLayout, type RecordLayout, wordsOf } from './record-layout.ts'
@@ -14,7 +15,7 @@ export interface Picked {
   readonly to: number
 }
 
-/** A batch of `length` rows from several groups; every place must be taken once. */
+/** A batch of `length` rows from several groups; every place must be taken once. Its memory is of `rowMemory`: whoever knows that nobody looks at it any more may give it back. */
 export function gatherBatch(schema: Schema, layout: RecordLayout, length: number, parts: readonly Picked[]): ColumnBatch {
   return { schema, length, columns: layout.columns.map((column) => gatherColumn(column, length, parts)) }
 }
@@ -25,7 +26,7 @@ export function gatherColumn(column: ColumnLayout, length: number, parts: readon
   if (storage === 'values') return { kind: 'values', type, values: gatherValues(offset, length, parts) }
   const valid = column.nullBit === 0 ? null : gatherValidity(column, length, parts)
   if (storage === 'bytes') return { kind: 'bytes', type, valid, ...gatherStrings(offset, length, parts) }
-  const data = fixedArray(type, length)
+  const data = rowMemory.array<FixedArray>(fixedArrayClass(type), length)
   if (storage === 'pair') {
     const words = wordsOf(data as BigInt64Array)
     for (const part of parts) gatherPairs(words, offset, part)
@@ -46,10 +47,12 @@ function gatherValues(offset: number, length: number, parts: readonly Picked[]):
 }
 
 function gatherValidity({ nullWord, nullBit }: ColumnLayout, length: number, parts: readonly Picked[]): Uint8Array | null {
-  const valid = new Uint8Array(length)
+  const valid = rowMemory.array(Uint8Array, length)
   let nulls = 0
   for (const part of parts) nulls += gatherBits(valid, nullWord, nullBit, part)
-  return nulls > 0 ? valid : null
+  if (nulls > 0) return valid
+  rowMemory.give(valid)
+  return null
 }
 function gatherBits(valid: Uint8Array, nullWord: number, nullBit: number, { group: { words }, at, places, from, to }: Picked): number {
   let nulls = 0
@@ -84,11 +87,12 @@ function gatherSmall(
 }
 
 function gatherStrings(offset: number, length: number, parts: readonly Picked[]): { offsets: Uint32Array; heap: Uint8Array } {
-  const offsets = new Uint32Array(length + 1)
+  const offsets = rowMemory.array(Uint32Array, length + 1)
+  offsets[0] = 0
   for (const part of parts) gatherLengths(offsets, offset, part)
   let end = 0
   for (let i = 0; i <= length; i++) end = offsets[i] = end + offsets[i]!
-  const heap = new Uint8Array(end)
+  const heap = rowMemory.array(Uint8Array, end)
   for (const part of parts) gatherBytes(heap, offsets, offset, part)
   return { offsets, heap }
 }

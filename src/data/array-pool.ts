@@ -1,10 +1,11 @@
 /**
- * Memory for columns that are folded into the state, or given to functions of the program, and then forgotten.
+ * Memory for columns that are folded into the state, given to functions of the program or made of the state's rows, and then forgotten.
  *
  * V8 frees an array's memory only when it collects garbage, and some 8 MB of such memory make it collect the whole heap, with marking threads beside it that
  * take a core from DuckDB: at 200 kB a batch that is one batch in forty, and the slowest of them; of large batches it is every one (`npm run bench -- state`).
  * So who knows that nobody looks at a batch any more gives its arrays back, and the next batch takes them.
  */
+import type { Column } from './column-batch.ts'
 
 const smallestBytes = 1024
 const largestBytes = 16 * 1024 * 1024
@@ -15,6 +16,11 @@ const keptBytesPerClass = 8 * 1024 * 1024
 /** What given-back memory is filled with, or the start of it: who looks at it all the same sees nonsense, and sees it in every test. */
 const poison = 0xa5
 const poisonedBytes = 64 * 1024
+
+interface ArrayClass<A> {
+  readonly BYTES_PER_ELEMENT: number
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): A
+}
 
 export class ArrayPool {
   readonly #free: ArrayBuffer[][] = Array.from({ length: classes }, () => [])
@@ -29,6 +35,11 @@ export class ArrayPool {
     return buffer
   }
 
+  /** An array whose values are all still to be written. */
+  array<A>(type: ArrayClass<A>, length: number): A {
+    return new type(this.take(length * type.BYTES_PER_ELEMENT), 0, length)
+  }
+
   /** The memory of an array that nobody looks at any more. Memory that isn't of this pool stays as it is. */
   give({ buffer }: ArrayBufferView): void {
     if (!this.#lent.delete(buffer)) return
@@ -36,6 +47,22 @@ export class ArrayPool {
     if (free.length >= Math.max(1, Math.min(keptPerClass, keptBytesPerClass / buffer.byteLength))) return
     new Uint8Array(buffer).fill(poison, 0, poisonedBytes)
     free.push(buffer as ArrayBuffer)
+  }
+}
+
+/** Of rows that come out of a store. One for the process: stores work on one thread. */
+export const rowMemory = new ArrayPool()
+
+/** The memory of columns that nobody looks at any more. */
+export function giveColumns(pool: ArrayPool, columns: readonly Column[]): void {
+  for (const column of columns) {
+    if (column.kind === 'values') continue
+    if (column.valid !== null) pool.give(column.valid)
+    if (column.kind === 'fixed') pool.give(column.data)
+    else {
+      pool.give(column.offsets)
+      pool.give(column.heap)
+    }
   }
 }
 
