@@ -232,6 +232,29 @@ describeKafka('Kafka', () => {
   describe('through a registry', () => {
     const running = during(startRegistry, (given) => given.stop())
 
+    test('one that does not answer, or is none, ends the query by its code: good rows are no letters', async () => {
+      const own = await startRegistry()
+      const columnsOf = (...names: string[]) =>
+        JSON.stringify({ type: 'record', name: 'V', fields: names.map((name) => ({ name, type: 'int', default: 0 })) })
+      const name = uniqueName('gone')
+      const registry = new SchemaRegistry({ url: own.url })
+      try {
+        const older = await registry.register(name, 'AVRO', columnsOf('n'))
+        const [bytes] = await bytesOf([{ n: 1 }], { n: t.int() }, 'struct(n)', (v) => older.to(v))
+        const topic = await topicOf(bytes!)
+        // the schema that the message was written with is asked for when the message comes
+        const newest = await new SchemaRegistry({ url: own.url }).register(name, 'AVRO', columnsOf('n', 'm'))
+        const elsewhere = await new SchemaRegistry({ url: `${own.url}/elsewhere` }).subject(name).catch((error) => error)
+        expect(elsewhere).toMatchObject({ name: 'UnavailableError', code: 'SCHEMA_REGISTRY_UNAVAILABLE', what: expect.stringContaining('404') })
+        await own.stop()
+        const frame = read(topic).select((k: any) => ({ v: newest.from(k.value) }))
+        const attempt = keepingLetters(frame, join(folder, 'checkpoint'), { limits: { userFunctions: true } })
+        await expect(attempt).rejects.toMatchObject({ code: 'SCHEMA_REGISTRY_UNAVAILABLE' })
+      } finally {
+        await own.stop()
+      }
+    })
+
     const json = JSON.stringify({ type: 'object', properties: { n: { type: 'integer' }, s: { type: 'string' } }, required: ['n', 's'] })
     test.each([
       ['AVRO', avro, 'MALFORMED_AVRO_MESSAGE'],

@@ -86,18 +86,33 @@ export class SchemaRegistry {
       })
     }
     if (response.ok) return JSON.parse(text) as Record<string, unknown>
-    if (response.status === 404) return undefined
+    if (response.status === 404 && isRegistrys(text)) return undefined
     const what = `the schema registry at ${url} answered ${response.status} to ${method} ${path}: ${text.slice(0, 300)}`
     if (response.status === 409)
       throw new InvalidQueryError('SCHEMA_REGISTRY_INCOMPATIBLE', {
         what,
         todo: 'give added fields a default, keep names and types, or register under another subject',
       })
-    if (response.status >= 500) throw new UnavailableError('SCHEMA_REGISTRY_UNAVAILABLE', { what, todo: 'start the query again' })
+    // who does not let us ask, or is no registry, says nothing of a message: no row is to blame
+    if (response.status >= 500 || refusesAll.has(response.status))
+      throw new UnavailableError('SCHEMA_REGISTRY_UNAVAILABLE', {
+        what,
+        todo: response.status >= 500 ? 'start the query again' : 'check the address and the credentials; then start the query again',
+      })
     throw new InvalidQueryError('SCHEMA_REGISTRY_REFUSED', { what, todo: 'check the credentials, the subject and the schema' })
   }
 }
 const media = 'application/vnd.schemaregistry.v1+json'
+const refusesAll: ReadonlySet<number> = new Set([401, 403, 404, 407, 408, 429])
+/** Whether it is the registry that has not got something: Confluent's protocol says 40401, 40402 or 40403 in the body. What others on the way say (a proxy, another service at this address) says nothing of schemas. */
+function isRegistrys(body: string): boolean {
+  try {
+    const { error_code: code } = JSON.parse(body) as { error_code?: unknown }
+    return typeof code === 'number' && code > 40_400 && code < 40_500
+  } catch {
+    return false
+  }
+}
 
 function schemaOf(answer: Record<string, unknown>): RegisteredSchema {
   const references = answer['references']
