@@ -236,10 +236,8 @@ export class Fetcher {
   /** Where to go on after an answer. */
   async #positionAfter(part: FetchedPartition, range: OffsetRange, onLost: OnLost, patience: Patience): Promise<number> {
     if (part.errorCode === offsetOutOfRange) return onLost(range, 'the broker has not got this offset any more')
-    if (part.errorCode !== 0) {
-      const error = new this.#cluster.library.ProtocolError(part.errorCode)
-      throw movedCodes.has(part.errorCode) ? Object.assign(error, { canRetry: true }) : error
-    }
+    if (part.errorCode !== 0)
+      throw new this.#cluster.library.ProtocolError(part.errorCode, null, movedCodes.has(part.errorCode) ? { canRetry: true } : {})
     const next = offsetBehind(part.records, range.from)
     const endsBefore = next === range.from && part.records.length === 0 && part.highWatermark <= range.from
     if (!patience.isConfirmed(range.key, endsBefore)) return next

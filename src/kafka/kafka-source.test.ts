@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { produce } from '../../test/kafka/produce.ts'
 import { describeKafka, type SharedBroker, sharedBroker, uniqueName } from '../../test/kafka/shared-broker.ts'
-import { createTopic, openCluster } from '../../test/kafka/topics.ts'
+import { createTopic, deleteTopic, openCluster } from '../../test/kafka/topics.ts'
 import { type Clock, ManualClock, systemClock } from '../base/clock.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { Schema } from '../data/schema.ts'
@@ -113,6 +113,36 @@ describeKafka('the Kafka source', () => {
       expect(await numbers(from, until)).toEqual(span(from, until))
     }
     await source.stop()
+  })
+
+  test('what an AvailableNow run planned and finds gone has the codes of Spark', async () => {
+    const lose = async (then: (topic: string) => Promise<void>, options = {}) => {
+      const topic = uniqueName('planned')
+      await createTopic(cluster, topic)
+      await produce(cluster, topic, ['a', 'b', 'c'])
+      await using folder = await tempFolder()
+      const source = await kafkaSourceProvider.open(contextOf({ subscribe: topic, startingOffsets: 'earliest', ...options }, folder.path))
+      await source.prepareForAvailableNow!()
+      const end = await source.latestOffset(null, { kind: 'all' })
+      await deleteTopic(cluster, topic)
+      await then(topic)
+      const result = await source.rows(null, end!).then(
+        () => 'read',
+        (error: { code: string }) => error.code,
+      )
+      await source.stop()
+      return result
+    }
+    const anew = async (topic: string) => {
+      await createTopic(cluster, topic)
+      await produce(cluster, topic, ['x'])
+    }
+    // each waits until the broker is believed
+    expect(await Promise.all([lose(async () => {}), lose(anew), lose(async () => {}, { failOnDataLoss: 'false' })])).toEqual([
+      'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW',
+      'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW',
+      'read',
+    ])
   })
 
   test('the first offsets are written in the form of Spark, and damage is found', async () => {

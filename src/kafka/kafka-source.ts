@@ -9,7 +9,7 @@ import { Fetcher, type OffsetRange } from './fetcher.ts'
 import { GroupCommitter } from './group-committer.ts'
 import { initialOffsets } from './initial-offsets.ts'
 import { lagMetrics } from './lag.ts'
-import { LostRanges } from './lost-ranges.ts'
+import { type AvailableNowLoss, LostRanges } from './lost-ranges.ts'
 import { OffsetReader } from './offset-reader.ts'
 import { countBetween, offsetJson, offsetsOf, type PartitionOffsets, partitionOf, proRata, topicOf } from './offsets.ts'
 import { readRanges } from './read-ranges.ts'
@@ -199,10 +199,15 @@ export class KafkaSource implements Source {
     const exists = (await this.#cluster.metadata([topicOf(key)])).topics.get(topicOf(key))?.partitions.has(partitionOf(key))
     const earliest = exists ? (await this.#reader.earliest([key])).get(key)! : until
     const next = earliest > from ? Math.min(earliest, until) : until
-    await this.#lost.report('COULD_NOT_READ_OFFSET_RANGE', [
-      lostRange(key, from, next, exists ? `${why}; its log begins at ${earliest}` : why),
-    ])
+    const lost = lostRange(key, from, next, exists ? `${why}; its log begins at ${earliest}` : why)
+    await this.#lost.report('COULD_NOT_READ_OFFSET_RANGE', [lost], await this.#lossOfAvailableNow(key, until, exists === true))
     return next
+  }
+  async #lossOfAvailableNow(key: string, until: number, exists: boolean): Promise<AvailableNowLoss | undefined> {
+    if (!this.#frozen) return undefined
+    if (!exists) return 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW'
+    const isSetBack = (await this.#reader.latest([key])).get(key)! < until
+    return isSetBack ? 'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW' : undefined
   }
 }
 

@@ -15,6 +15,11 @@ export interface LostRange {
 type Checkpoint = Pick<SourceContext, 'metadataFolder' | 'files' | 'warn'>
 type Kind = 'COULD_NOT_READ_OFFSET_RANGE' | 'PARTITIONS_DELETED' | 'START_OFFSET_RESET' | 'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO'
 
+/** Spark's codes for what an AvailableNow run had in view when it began and finds gone. */
+export type AvailableNowLoss =
+  | 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW'
+  | 'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW'
+
 /** What becomes of records that are gone: the query stops, or (failOnDataLoss = false) they are written down in the checkpoint and left out. */
 export class LostRanges {
   readonly #context: Checkpoint | undefined
@@ -28,11 +33,12 @@ export class LostRanges {
     this.#fails = fails
   }
 
-  async report(kind: Kind, ranges: readonly LostRange[]): Promise<void> {
+  /** `code`: the error's, where `kind` does not say it. */
+  async report(kind: Kind, ranges: readonly LostRange[], code?: AvailableNowLoss): Promise<void> {
     if (ranges.length === 0) return
     const text = ranges.map(describe).join('; ')
     if (this.#fails) {
-      throw dataLoss(kind, text)
+      throw dataLoss(code ?? kind, text)
     }
     this.#ranges += ranges.length
     for (const { from, until } of ranges) this.#records += until - from
@@ -57,7 +63,7 @@ function describe({ topic, partition, from, until, why }: LostRange): string {
   return `${offsets} of ${topic}-${partition} are lost: ${why}`
 }
 
-function dataLoss(kind: Kind, what: string): InvalidQueryError {
+function dataLoss(kind: Kind | AvailableNowLoss, what: string): InvalidQueryError {
   const todo =
     "records may have aged out (retention) or their topic may have been deleted and made anew. To go on without them set option('failOnDataLoss', false): what is left out is then written down in the checkpoint"
   switch (kind) {
@@ -70,6 +76,16 @@ function dataLoss(kind: Kind, what: string): InvalidQueryError {
     case 'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO':
       return new InvalidQueryError('KAFKA_DATA_LOSS.ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO', {
         what: `partitions came without their first records: ${what}`,
+        todo,
+      })
+    case 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW':
+      return new InvalidQueryError('LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW', {
+        what: `partitions were deleted while the run with availableNow read them: ${what}`,
+        todo,
+      })
+    case 'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW':
+      return new InvalidQueryError('END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW', {
+        what: `partitions end before the offsets that the run with availableNow found when it began: ${what}`,
         todo,
       })
   }
