@@ -95,7 +95,14 @@ type AfterLimit<K extends Kind> = K extends 'batch'
       : K extends 'rows'
         ? 'limited rows'
         : 'several stateful steps'
-type AfterDistinct<K extends Kind> = K extends 'batch' ? 'batch' : K extends 'rows' ? 'distinct rows' : 'several stateful steps'
+type AfterDistinct<K extends Kind> = K extends 'batch'
+  ? 'batch'
+  : K extends 'rows'
+    ? 'distinct rows'
+    : K extends 'aggregated without watermark'
+      ? 'aggregated without watermark'
+      : 'several stateful steps'
+type AfterDistinctInTime<K extends StreamState> = K extends 'rows' ? 'distinct rows' : 'several stateful steps'
 type AfterUnion<L extends Kind, R extends Kind> = L extends 'batch'
   ? R
   : R extends 'batch'
@@ -451,7 +458,7 @@ export interface DataFrame<out S> extends FrameOps<S, 'batch'>, BatchOps<S> {
  * @ts-expect-error TS2636 */
 export interface StreamFrame<out S, out Q extends StreamState = 'rows'> extends FrameOps<S, Q> {
   /** As dropDuplicates, but a key is only remembered for the watermark's delay after its first row. */
-  dropDuplicatesWithinWatermark(columns?: readonly Name<S>[]): StreamFrame<S, AfterDistinct<Q> & StreamState>
+  dropDuplicatesWithinWatermark(columns?: readonly Name<S>[]): StreamFrame<S, AfterDistinctInTime<Q>>
   readonly writeStream: StreamWriter<S, Q>
 }
 

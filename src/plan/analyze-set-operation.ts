@@ -46,5 +46,5 @@ function exceptOfStream(left: LogicalPlan, right: LogicalPlan): LogicalPlan {
   const condition = conjunction(
     left.schema.fields.map((field, i) => resolveCall('<=>', [columnRef(field, i), columnRef(right.schema.fields[i]!, count + i)])),
   )
-  return distinct({ ...joined, how: 'anti', condition, schema: left.schema })
+  return { ...distinct({ ...joined, how: 'anti', condition, schema: left.schema }), isExcept: true }
 }

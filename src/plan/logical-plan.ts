@@ -155,6 +155,8 @@ export interface Offset extends Node {
 export interface Distinct extends Node {
   readonly kind: 'distinct'
   readonly input: LogicalPlan
+  /** EXCEPT of a stream was written so: no aggregation of the query, to the rules of output modes. */
+  readonly isExcept?: true
 }
 /** Of the rows that are equal in the columns `keys` the first one; nulls are equal to each other. */
 export interface Deduplicate extends Node {

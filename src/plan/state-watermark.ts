@@ -34,7 +34,9 @@ export function eventTimeKey(join: Join, keys: readonly JoinKey[]): number | und
  */
 export function rangeBound(join: Join, side: JoinSide): RangeBound | undefined {
   if (join.condition === null) return undefined
-  const bounds = conjuncts(join.condition).flatMap((part) => boundOf(part, join, side) ?? [])
+  const bounds = conjuncts(join.condition)
+    .flatMap((part) => boundOf(part, join, side) ?? [])
+    .filter(moves)
   if (bounds.length === 0) return undefined
   // where two columns are bounded the one with a watermark decides
   const { fields } = join[side].schema
@@ -47,13 +49,29 @@ export function rangeBound(join: Join, side: JoinSide): RangeBound | undefined {
 export function hasStateWatermark(join: Join): boolean {
   if (eventTimeKey(join, joinKeys(join).keys) !== undefined && joinKeys(join).keys.length > 0) return true
   const sides: readonly JoinSide[] = join.how === 'full' ? ['left', 'right'] : join.how === 'right' ? ['right'] : ['left']
-  return sides.some((side) => rangeBound(join, side) !== undefined)
+  return sides.some((side) => rangeBound(join, side) !== undefined || isBoundedByConstant(join, side))
+}
+
+/**
+ * `CAST(left.at AS LONG) > 50` bounds the left side too, as Spark has it: a row that fails the condition waits for nothing. It lets a row go when it comes
+ * and never afterwards, so nothing but the check of the query asks for it.
+ */
+function isBoundedByConstant(join: Join, side: JoinSide): boolean {
+  return join.condition !== null && conjuncts(join.condition).some((part) => boundOf(part, join, side)?.isConstant)
 }
 
 /** What holds where a comparison does not, and neither side is null. */
 const opposites: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
 
-function boundOf(given: Expression, join: Join, side: JoinSide): RangeBound | undefined {
+/** A bound by the other side's watermark; else by a constant, `offsetMs` being the time itself. */
+interface Bound extends RangeBound {
+  readonly isConstant: boolean
+}
+function moves(bound: Bound): boolean {
+  return !bound.isConstant
+}
+
+function boundOf(given: Expression, join: Join, side: JoinSide): Bound | undefined {
   const negated = given.kind === 'call' && given.name === 'not' ? given.args[0]! : undefined
   const part = negated ?? given
   if (part.kind !== 'call' || part.args.length !== 2) return undefined
@@ -81,8 +99,8 @@ interface Sum {
   readonly micros: bigint
 }
 
-/** `less < greater` solved for a column of the side: other + c < own. */
-function solve(less: Expression, greater: Expression, join: Join, side: JoinSide, inclusiveMs: number): RangeBound | undefined {
+/** `less < greater` solved for a column of the side: other + c < own, or c < own. */
+function solve(less: Expression, greater: Expression, join: Join, side: JoinSide, inclusiveMs: number): Bound | undefined {
   const [a, b] = [sumOf(less), sumOf(greater)]
   if (!a || !b) return undefined
   const terms = [...a.terms, ...b.terms.map(({ column, sign }): Term => ({ column, sign: sign === 1 ? -1 : 1 }))]
@@ -90,12 +108,14 @@ function solve(less: Expression, greater: Expression, join: Join, side: JoinSide
   const isOwn = ({ column }: Term) => column < leftCount === (side === 'left')
   const own = terms.filter(isOwn)
   const other = terms.filter((term) => !isOwn(term))
-  if (own.length !== 1 || other.length !== 1 || own[0]!.sign !== -1 || other[0]!.sign !== 1) return undefined
+  if (own.length !== 1 || other.length > 1 || own[0]!.sign !== -1) return undefined
   const local = ({ column }: Term) => (column < leftCount ? column : column - leftCount)
+  const bound = { column: local(own[0]!), offsetMs: floorToMs(a.micros - b.micros) + inclusiveMs }
+  if (!isTime(join[side].schema.fields[bound.column]!.type)) return undefined
+  if (other.length === 0) return { ...bound, isConstant: true }
   const otherField = join[side === 'left' ? 'right' : 'left'].schema.fields[local(other[0]!)]!
-  const ownField = join[side].schema.fields[local(own[0]!)]!
-  if (otherField.watermarkDelayMs === undefined || !isTime(otherField.type) || !isTime(ownField.type)) return undefined
-  return { column: local(own[0]!), offsetMs: floorToMs(a.micros - b.micros) + inclusiveMs }
+  if (other[0]!.sign !== 1 || otherField.watermarkDelayMs === undefined || !isTime(otherField.type)) return undefined
+  return { ...bound, isConstant: false }
 }
 
 function isTime(type: unknown): boolean {

@@ -3,7 +3,6 @@
  * or as UNSUPPORTED_STREAMING_OPERATION, for which Spark has only temporary classes, where Spark refuses it too, and as NOT_SUPPORTED_YET where Spark can do it and this version can't.
  */
 import { InvalidQueryError } from '../base/errors.ts'
-import { notSupportedYet } from './analysis-errors.ts'
 import { checkMetricNames } from './analyze.ts'
 import type { Expression } from './expression.ts'
 import { childrenOf, expressionText } from './expression-tree.ts'
@@ -83,17 +82,27 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
 /** What the mode as a whole asks of the query. */
 function checkOutputMode(plan: LogicalPlan, mode: OutputMode): void {
   const aggregates = nodesOf(plan).filter(isStreamingAggregate)
-  if (mode === 'complete' && aggregates.length === 0) {
+  if (mode === 'complete' && !aggregates.some((node) => !isExcept(node))) {
     throw wrongMode(mode, 'there are no streaming aggregations', "use outputMode('append'), or aggregate with groupBy(…).agg(…)")
   }
-  const unmarked = aggregates.find((aggregate) => !hasEventTimeKey(aggregate))
-  if (mode === 'append' && unmarked) {
+  if (mode !== 'append') return
+  const unmarked = aggregates.filter((aggregate) => !hasEventTimeKey(aggregate))
+  const first = unmarked.find((node) => !isExcept(node))
+  if (first) {
     throw wrongMode(
       mode,
-      `streaming aggregation${keysText(unmarked)} without a watermark on a grouping key`,
+      `streaming aggregation${keysText(first)} without a watermark on a grouping key`,
       "call withWatermark(column, delay) and group by that column or by window(column, …), or use outputMode('update') or 'complete'",
     )
   }
+  if (unmarked.length > 0)
+    throw new InvalidQueryError('UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK', {
+      what: 'append output mode is not supported for except of a stream without a watermark on one of its columns: it keeps every row once',
+      todo: "call withWatermark(column, delay) on the stream, or use outputMode('update')",
+    })
+}
+function isExcept(node: Aggregate | Distinct): boolean {
+  return node.kind === 'distinct' && node.isExcept === true
 }
 
 /** DISTINCT in SQL is a grouping by all columns. (The API's distinct() is a deduplication, as in Spark.) */
@@ -146,7 +155,9 @@ function checkAboveAggregate(node: LogicalPlan, mode: OutputMode, what: string):
 
 function checkDeduplicate(node: Deduplicate, mode: OutputMode): void {
   const name = node.withinWatermark ? 'dropDuplicatesWithinWatermark' : 'dropDuplicates'
-  checkAboveAggregate(node, mode, name)
+  // without an event time among its columns it takes no row for late
+  if (node.withinWatermark || node.keys.some((key) => node.schema.fields[key]!.watermarkDelayMs !== undefined))
+    checkAboveAggregate(node, mode, name)
   if (node.withinWatermark && node.schema.fields.every((field) => field.watermarkDelayMs === undefined))
     throw refused(
       'dropDuplicatesWithinWatermark on a streaming DataFrame without watermark',
@@ -233,8 +244,6 @@ function checkWatermark(node: Extract<LogicalPlan, { kind: 'watermark' }>): void
       todo: 'call withWatermark once on each input',
     })
   }
-  if (streamingBelow(node, 'aggregate').length > 0)
-    throw notSupportedYet('withWatermark after a streaming aggregation', 'call it on the input of the aggregation')
 }
 
 function checkSort(node: LogicalPlan, mode: OutputMode): void {

@@ -1,6 +1,6 @@
 // Several steps with state in one query: MultiStatefulOperatorsSuite of Spark 4.2.0. I1 and I3 are with the deduplications, I6 with the joins.
 import { count, expr, MemoryStream, sum, t, timestamp_seconds, window, window_time } from 'millrace'
-import { addData, assertNumStateRows, checkNewAnswer, multiAddData, testStream } from 'millrace/testing'
+import { addData, assertNumStateRows, assertOnQuery, checkLastBatch, checkNewAnswer, multiAddData, testStream } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import { rows, seconds, useEngine } from './harness.ts'
 
@@ -134,5 +134,57 @@ test.each(['append', 'update'] as const)('dedup on both sides -> stream-stream i
     checkNewAnswer([1, 1], [2, 2], [3, 3]),
     multiAddData([left, rows(1, 2, 4)], [right, rows(2, 3, 4)]),
     checkNewAnswer([4, 4]),
+  ])
+})
+
+// What Spark 4.2.0 gives for the same rows.
+test.each([
+  ['update', [[2, 3n]]],
+  ['complete', [[2, 3n]]],
+] as const)('agg -> deduplication without an event time, %s mode', async (outputMode, second) => {
+  const input = seconds(engine())
+  const counts = input
+    .toDF()
+    .groupBy('value')
+    .agg(() => ({ count: count() }))
+  await testStream(counts.dropDuplicates(['count']), { outputMode }, [
+    addData(input, ...rows(2, 2, 3)),
+    checkLastBatch([2, 2n], [3, 1n]),
+    addData(input, ...rows(2, 4, 3)),
+    checkLastBatch(...second),
+    assertNumStateRows({ total: [3, 3], updated: [3, 5] }),
+  ])
+})
+
+test('withWatermark above an aggregation, update mode: measured of its rows, and a deduplication above drops by it', async () => {
+  const countsOf = (stream: ReturnType<typeof seconds>): Untyped =>
+    stream
+      .toDF()
+      .select(({ value }) => ({ at: timestamp_seconds(value) }))
+      .groupBy('at')
+      .agg(() => ({ count: count() }))
+      .withWatermark('at', '10 seconds')
+  const [input, again] = [seconds(engine()), seconds(engine())]
+  const watermarkIs = (text: string) =>
+    assertOnQuery('the watermark', (query) => expect(query.lastProgress?.eventTime['watermark']).toBe(text))
+  await testStream(countsOf(input).selectExpr('CAST(at AS long) at', 'count'), { outputMode: 'update' }, [
+    addData(input, ...rows(10, 12)),
+    checkNewAnswer([10n, 1n], [12n, 1n]),
+    addData(input, ...rows(100)),
+    checkNewAnswer([100n, 1n]),
+    watermarkIs('1970-01-01T00:00:02.000Z'),
+    addData(input, ...rows(10, 101)),
+    checkNewAnswer([10n, 2n], [101n, 1n]),
+    assertNumStateRows({ total: 4 }),
+    watermarkIs('1970-01-01T00:01:30.000Z'),
+  ])
+  await testStream(countsOf(again).dropDuplicates(['count']).selectExpr('CAST(at AS long) at', 'count'), { outputMode: 'update' }, [
+    addData(again, ...rows(10, 12)),
+    checkNewAnswer([10n, 1n]),
+    addData(again, ...rows(100)),
+    checkNewAnswer(),
+    addData(again, ...rows(10, 101)),
+    checkNewAnswer(),
+    assertNumStateRows({ total: [1, 4], droppedByWatermark: [1, 0] }),
   ])
 })

@@ -10,11 +10,12 @@ import {
   stopStream,
   testStream,
 } from 'millrace/testing'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { rows, useEngine } from './harness.ts'
 import { at, rangeJoin, selfJoin, windowedJoin, windowedJoinWith } from './join-streams.ts'
 
 const engine = useEngine()
+type Untyped = any
 const restart = [stopStream(), startStream()]
 
 describe('outer joins', () => {
@@ -278,4 +279,42 @@ describe('outer joins', () => {
       checkNewAnswer(['left 2', null], ['left 3', 'for left 3']),
     ])
   })
+})
+
+test('a comparison with a constant bounds a side, as in the static comparisons of StreamingJoinHelperSuite', async () => {
+  const joined = (how: 'left' | 'right' | 'full' | 'semi', condition: string) => {
+    const left = new MemoryStream(engine(), { lk: t.int(), lt: t.int() })
+    const right = new MemoryStream(engine(), { rk: t.int(), rt: t.int() })
+    const timed = (input: Untyped, name: string) =>
+      input.withColumn(name, expr(`timestamp_seconds(${name})`)).withWatermark(name, '10 seconds')
+    const columns = how === 'semi' ? ['lk', 'CAST(lt AS LONG) lt'] : ['lk', 'CAST(lt AS LONG) lt', 'rk', 'CAST(rt AS LONG) rt']
+    return {
+      left,
+      right,
+      frame: timed(left.toDF(), 'lt')
+        .join(timed(right.toDF(), 'rt'), () => expr(`lk = rk AND ${condition}`), how)
+        .selectExpr(...columns),
+    }
+  }
+  const unmatched = { left: [[1, 10n, null, null]], full: [[1, 10n, null, null]], semi: [] }
+  for (const how of ['left', 'full', 'semi'] as const) {
+    const { left, right, frame } = joined(how, 'CAST(lt AS LONG) > 50')
+    const width = how === 'semi' ? 2 : 4
+    const pairs = how === 'semi' ? [[1, 60n, 1, 12n]] : [[1, 60n, 1, 12n], [1, 60n, 1, 40n]] // biome-ignore format: pairs
+    await testStream(frame, [
+      multiAddData([left, [{ lk: 1, lt: 10 }, { lk: 1, lt: 60 }]], [right, [{ rk: 1, rt: 12 }, { rk: 1, rt: 40 }]]), // biome-ignore format: rows
+      checkNewAnswer(...unmatched[how], ...pairs.map((row) => row.slice(0, width))),
+      multiAddData([left, [{ lk: 2, lt: 100 }]], [right, [{ rk: 3, rt: 100 }]]),
+      checkNewAnswer(),
+    ])
+  }
+  for (const [how, condition] of [
+    ['right', 'CAST(lt AS LONG) > 50'],
+    ['left', 'CAST(lt AS LONG) < 50'],
+    ['left', 'CAST(rt AS LONG) > 50'],
+    ['left', "lt > TIMESTAMP '1970-01-01 00:00:50'"],
+  ] as const)
+    await expect(testStream(joined(how, condition).frame, []), `${how} ${condition}`).rejects.toMatchObject({
+      code: 'UNSUPPORTED_STREAMING_OPERATION',
+    })
 })

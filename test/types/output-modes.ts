@@ -112,6 +112,9 @@ const chained = perCampaign.groupBy('window').agg(({ views }) => ({ v: sum(views
 chained.writeStream.outputMode('append')
 // @ts-expect-error two stateful steps
 chained.writeStream.outputMode('complete')
+noMark.dropDuplicates(['count']).writeStream.outputMode('update')
+// @ts-expect-error its keys are remembered by the watermark, which the aggregation may be behind
+noMark.dropDuplicatesWithinWatermark(['count']).writeStream.outputMode('update')
 
 // --- sorting
 noMark.orderBy('count').writeStream.outputMode('complete').start()
