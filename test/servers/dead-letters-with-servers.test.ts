@@ -245,7 +245,11 @@ describeKafka('Kafka', () => {
         // the schema that the message was written with is asked for when the message comes
         const newest = await new SchemaRegistry({ url: own.url }).register(name, 'AVRO', columnsOf('n', 'm'))
         const elsewhere = await new SchemaRegistry({ url: `${own.url}/elsewhere` }).subject(name).catch((error) => error)
-        expect(elsewhere).toMatchObject({ name: 'UnavailableError', code: 'SCHEMA_REGISTRY_UNAVAILABLE', what: expect.stringContaining('404') })
+        expect(elsewhere).toMatchObject({
+          name: 'UnavailableError',
+          code: 'SCHEMA_REGISTRY_UNAVAILABLE',
+          what: expect.stringContaining('404'),
+        })
         await own.stop()
         const frame = read(topic).select((k: any) => ({ v: newest.from(k.value) }))
         const attempt = keepingLetters(frame, join(folder, 'checkpoint'), { limits: { userFunctions: true } })
