@@ -314,11 +314,12 @@ describe('sums that overflow', () => {
   })
 
   test('over any rows and sessions: what is not a letter is in the sums', { timeout }, async () => {
-    const value = fc.oneof(fc.constantFrom(most, -most - 1n, most / 2n, -most / 2n), fc.bigInt(-20n, 20n))
-    const row = fc.record({ k: fc.integer({ min: 1, max: 2 }), second: fc.integer({ min: 0, max: 40 }), n: value })
+    // sessions that meet, and large values in most: few runs must have letters
+    const value = fc.oneof({ weight: 2, arbitrary: fc.constantFrom(most, -most - 1n, most / 2n, -most / 2n) }, fc.bigInt(-20n, 20n))
+    const row = fc.record({ k: fc.integer({ min: 1, max: 2 }), second: fc.integer({ min: 0, max: 25 }), n: value })
     let seen = 0
     await holds(
-      fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.array(row, { minLength: 2, maxLength: 6 }), { minLength: 2, maxLength: 4 }),
       async (batches) => {
         const stream = new MemoryStream(engine(), { id: t.int(), k: t.int(), at: t.timestamp(), n: t.long() })
         const frame = stream

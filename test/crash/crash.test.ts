@@ -12,7 +12,7 @@ describe('crashed, crashed again while it recovers, and without power at its end
     const reference = await referenceOf(scenario)
     const hasState = reference.trace.some(({ label }) => label.includes('checkpoint/state/'))
     if (scenario.provider !== undefined && !hasState) return
-    const trialsEach = scenario.provider === undefined ? 6 : 2
+    const trialsEach = scenario.provider === undefined ? 3 : 1
     const all = trialsOf(scenario, reference)
     // spread over the run, by a stride that meets every fate
     const stride = Math.floor(all.length / trialsEach / losses.length) * losses.length + 1

@@ -26,7 +26,7 @@ const chosen = allScenarios.filter(
   ({ name, provider }) => name.includes(values.only) && (values.provider === '' || values.provider === (provider ?? 'memory')),
 )
 /** Shares no factor with the number of losses and fates, so that the short form meets each of them. */
-const stride = values.short ? 61 : Number(values.stride)
+const stride = values.short ? 89 : Number(values.stride)
 let points = 0
 let again = 0
 let notReached = 0

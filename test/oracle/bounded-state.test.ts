@@ -22,8 +22,8 @@ describe.each(providers)('%s', (provider) => {
     })
     const { rows, memoryBytes, diskBytes } = growthOf(sizes)
     expect(rows[1]).toBeLessThanOrEqual(Math.min(rows[0], mostRows(name)))
-    // what RocksDB takes is a cache, which fills up to its bound
-    expect(memoryBytes[1]).toBeLessThanOrEqual(provider === 'rocksdb' ? rocksdbBytes : memoryBytes[0] * 1.25)
+    // what RocksDB takes is a cache, which fills up to its bound; buffers of snapshots grow when a snapshot comes, beside the batches
+    expect(memoryBytes[1]).toBeLessThanOrEqual(provider === 'rocksdb' ? rocksdbBytes : memoryBytes[0] * 1.25 + 4096)
     // files come and go beside the batches
     expect(diskBytes[1]).toBeLessThanOrEqual(diskBytes[0] * 1.3 + 16_384)
   })

@@ -84,7 +84,7 @@ test('whatever brokers turn down and connections lose: each batch is written onc
           await sender.ready()
         }
         await sender.flush()
-        for (const of of [0, 1, 2]) expect(broker.logs.get(of) ?? []).toEqual(batches.filter((each) => each.partition === of))
+        for (const number of [0, 1, 2]) expect(broker.logs.get(number) ?? []).toEqual(batches.filter((each) => each.partition === number))
       },
     ),
     { numRuns: 60 },
