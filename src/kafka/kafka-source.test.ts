@@ -4,11 +4,12 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { produce } from '../../test/kafka/produce.ts'
 import { describeKafka, type SharedBroker, sharedBroker, uniqueName } from '../../test/kafka/shared-broker.ts'
 import { createTopic, deleteTopic, openCluster } from '../../test/kafka/topics.ts'
+import { transaction } from '../../test/kafka/transactions.ts'
 import { type Clock, ManualClock, systemClock } from '../base/clock.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceContext } from '../sources/provider.ts'
-import type { Source } from '../sources/source.ts'
+import type { Offset, Source } from '../sources/source.ts'
 import { runChecks } from '../testing/conformance.ts'
 import { sourceConformance } from '../testing/source-conformance.ts'
 import { tempFolder } from '../testing/temp-folder.ts'
@@ -143,6 +144,41 @@ describeKafka('the Kafka source', () => {
       'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW',
       'read',
     ])
+  })
+
+  test('a transaction that is open is in the metrics, and after a minute in the log, with its place and its producer', async () => {
+    const topic = uniqueName('open')
+    await createTopic(cluster, topic, 2)
+    await produce(cluster, topic, ['before'])
+    const open = await transaction(cluster, topic, ['x', 'y'], 'leave')
+    await using folder = await tempFolder()
+    const clock = new ManualClock()
+    const warned: string[] = []
+    const options = { subscribe: topic, startingOffsets: 'earliest', 'kafka.isolation.level': 'read_committed' }
+    const source = await kafkaSourceProvider.open({ ...contextOf(options, folder.path, clock), warn: (text) => void warned.push(text) })
+    let at: Offset | null = null
+    const look = async () => {
+      clock.advance(5_000)
+      at = await source.latestOffset(at, { kind: 'all' })
+      return source.metrics!(at)
+    }
+    const held = {
+      openTransactionsSinceOffset: JSON.stringify({ [topic]: { '0': 1 } }),
+      offsetsBehindOpenTransactions: JSON.stringify({ [topic]: { '0': 2 } }),
+    }
+    await expect.poll(look).toMatchObject(held)
+    expect(at).toEqual({ [topic]: { '0': 1, '1': 0 } })
+    expect(warned).toEqual([])
+    clock.advance(60_000)
+    await expect.poll(async () => (await look()) && warned.length).toBe(1)
+    expect(warned[0]).toMatch(
+      new RegExp(`^${topic}-0 has had a transaction open at offset 1 for \\d+ s, by producer \\d+ \\(epoch 0\\): the offsets 1 to 2 wait`),
+    )
+    await look()
+    await open.end('commit')
+    await expect.poll(look).not.toHaveProperty('openTransactionsSinceOffset')
+    expect([at, warned.length]).toEqual([{ [topic]: { '0': 4, '1': 0 } }, 1])
+    await source.stop()
   })
 
   test('the first offsets are written in the form of Spark, and damage is found', async () => {

@@ -12,6 +12,7 @@ import { lagMetrics } from './lag.ts'
 import { type AvailableNowLoss, LostRanges } from './lost-ranges.ts'
 import { OffsetReader } from './offset-reader.ts'
 import { countBetween, offsetJson, offsetsOf, type PartitionOffsets, partitionOf, proRata, topicOf } from './offsets.ts'
+import { OpenTransactions } from './open-transactions.ts'
 import { readRanges } from './read-ranges.ts'
 import { kafkaOrigin } from './schema.ts'
 import type { KafkaSourceOptions, Subscription } from './source-options.ts'
@@ -31,6 +32,8 @@ export class KafkaSource implements Source {
   readonly #reader: OffsetReader
   readonly #fetcher: Fetcher
   readonly #lost: LostRanges
+  /** With read_committed. */
+  readonly #open: OpenTransactions | undefined
   readonly #committer: GroupCommitter | undefined
   readonly #arrivals: Arrivals | undefined
   readonly #note: StartNote<PartitionOffsets>
@@ -56,6 +59,7 @@ export class KafkaSource implements Source {
     this.#committer =
       options.commit && new GroupCommitter(cluster, options.commit.id ?? `${options.commit.prefix}-${context.queryId}`, context.warn)
     const { readCommitted, fetch } = options
+    this.#open = readCommitted ? new OpenTransactions(cluster, this.#reader, context.clock, context.warn) : undefined
     this.#arrivals = context.onNews && new Arrivals(cluster, { readCommitted, maxWaitMs: fetch.maxWaitMs }, context.onNews)
     const { maxOffsetsPerTrigger: max, minOffsetsPerTrigger: min } = options
     // a lower bound alone is a limit too: a batch that is to take everything passes over it
@@ -113,6 +117,7 @@ export class KafkaSource implements Source {
     const known = this.#initial ?? (await this.#note.read()) ?? new Map<string, number>()
     this.#frozen = await this.#reader.latest(await this.#reader.partitions(new Set([...known.keys()].map(topicOf))))
     this.#latest = this.#frozen
+    this.#open?.look(this.#frozen)
   }
 
   reportLatestOffset(): Offset | null {
@@ -120,7 +125,11 @@ export class KafkaSource implements Source {
   }
 
   metrics(latestConsumed: Offset | null): Record<string, string> {
-    return { ...lagMetrics(this.#latest, latestConsumed === null ? undefined : offsetsOf(latestConsumed)), ...this.#lost.metrics() }
+    return {
+      ...lagMetrics(this.#latest, latestConsumed === null ? undefined : offsetsOf(latestConsumed)),
+      ...this.#lost.metrics(),
+      ...this.#open?.metrics(),
+    }
   }
 
   async stop(): Promise<void> {
@@ -147,6 +156,7 @@ export class KafkaSource implements Source {
       this.#partitionsAtMs = nowMs
     }
     this.#latest = await this.#reader.latestFrom(from, this.#partitions)
+    this.#open?.look(this.#latest)
     return this.#latest
   }
   /** Where an AvailableNow run ends: what was asked before it was known where the run begins. */

@@ -29,6 +29,10 @@ export class OffsetReader {
   latest(partitions: readonly string[]): Promise<PartitionOffsets> {
     return this.#list(partitions, () => latest)
   }
+  /** The ends with what lies in open transactions. */
+  unsettledEnds(partitions: readonly string[]): Promise<PartitionOffsets> {
+    return this.#list(partitions, () => latest, false)
+  }
   /**
    * The ends of partitions that have been read up to `known`. A broker that has just come up may for a moment know less than it has: an end before
    * that is asked for again, and believed when it stays.
@@ -80,7 +84,11 @@ export class OffsetReader {
     return new Map([...found, ...(await this.latest(unmatched))])
   }
 
-  async #list(partitions: readonly string[], timestampOf: (key: string) => bigint): Promise<PartitionOffsets> {
+  async #list(
+    partitions: readonly string[],
+    timestampOf: (key: string) => bigint,
+    readCommitted = this.#options.readCommitted,
+  ): Promise<PartitionOffsets> {
     if (partitions.length === 0) return new Map()
     const doing = `the offsets of ${partitions.length <= 4 ? partitions.join(', ') : `${partitions.length} partitions`} were asked for`
     return this.#cluster.retrying(
@@ -93,21 +101,28 @@ export class OffsetReader {
           group.keys.push(key)
           byLeader.set(`${broker.host}:${broker.port}`, group)
         }
-        const answers = await Promise.all([...byLeader.values()].map(({ broker, keys }) => this.#listAt(broker, keys, timestampOf)))
+        const answers = await Promise.all(
+          [...byLeader.values()].map(({ broker, keys }) => this.#listAt(broker, keys, timestampOf, readCommitted)),
+        )
         return new Map(answers.flat())
       },
       this.#options.offsetAttempts + 1,
     )
   }
 
-  async #listAt(broker: BrokerAddress, keys: readonly string[], timestampOf: (key: string) => bigint): Promise<[string, number][]> {
+  async #listAt(
+    broker: BrokerAddress,
+    keys: readonly string[],
+    timestampOf: (key: string) => bigint,
+    readCommitted: boolean,
+  ): Promise<[string, number][]> {
     const { listOffsetsV9, listOffsetsV8, listOffsetsV7, listOffsetsV6 } = this.#cluster.library
     const versions = [listOffsetsV9.api, listOffsetsV8.api, listOffsetsV7.api, listOffsetsV6.api]
     const topics = Array.from(Map.groupBy(keys, topicOf), ([name, own]) => ({
       name,
       partitions: own.map((key) => ({ partitionIndex: partitionOf(key), currentLeaderEpoch: -1, timestamp: timestampOf(key) })),
     }))
-    const answer = await this.#cluster.request(broker, versions, -1, this.#options.readCommitted ? 1 : 0, topics)
+    const answer = await this.#cluster.request(broker, versions, -1, readCommitted ? 1 : 0, topics)
     return answer.topics.flatMap(({ name, partitions }) =>
       partitions.map(({ partitionIndex, offset }): [string, number] => [partitionKey(name, partitionIndex), Number(offset)]),
     )

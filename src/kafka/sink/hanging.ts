@@ -4,15 +4,11 @@
  * Kafka 4.3.0 to 4.4.0 leave one behind where a partition has no leader at the moment in which a transaction is ended (KAFKA-20734).
  */
 import { InvalidQueryError } from '../../base/errors.ts'
-import { errorsOf, type KafkaCluster, responseOf } from '../cluster.ts'
+import type { KafkaCluster } from '../cluster.ts'
 import { failureOf } from '../errors.ts'
 import { partitionKey } from '../offsets.ts'
+import { type PartitionPlace, producersOf } from '../producers.ts'
 import type { Coordinators, ProducerSession } from './producer-session.ts'
-
-export interface PartitionPlace {
-  readonly topic: string
-  readonly partition: number
-}
 
 /**
  * Looks for one that this producer has left in these partitions, each once for a session; must come before anything is written to them. The producer id was
@@ -43,29 +39,6 @@ export async function checkNoneHangs(
     }
   })
   for (const { topic, partition } of unknown) session.checked.add(partitionKey(topic, partition))
-}
-
-async function producersOf(cluster: KafkaCluster, leader: Parameters<KafkaCluster['request']>[0], places: readonly PartitionPlace[]) {
-  const { describeProducersV0 } = cluster.library
-  type Answer = Awaited<ReturnType<typeof describeProducersV0.api.async>>
-  const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([name, own]) => ({
-    name,
-    partitionIndexes: own.map(({ partition }) => partition),
-  }))
-  let answer: Answer
-  try {
-    answer = await cluster.requestIn('transaction', leader, [describeProducersV0.api], topics)
-  } catch (error) {
-    const partial = responseOf<Answer>(error)
-    const isMissingRight = errorsOf(error).every((code) => code.endsWith('AUTHORIZATION_FAILED'))
-    if (!partial || !isMissingRight) throw error
-    answer = partial
-  }
-  return answer.topics.flatMap(({ name, partitions }) =>
-    partitions.flatMap(({ partitionIndex, activeProducers }) =>
-      activeProducers.map((producer) => ({ topic: name, partition: partitionIndex, producer })),
-    ),
-  )
 }
 
 /**
