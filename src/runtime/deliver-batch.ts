@@ -34,7 +34,7 @@ export async function deliverBatch(
   const commit = given.refused ? { ...given, refused: await find(given.refused) } : given
   // what a function or a plan of the sink's own makes of the rows is theirs
   const counted = withRelation ? { ...commit, numOutputRows: -1 } : commit
-  const account = sinkAccount('sink', counted, await countRows(sql, held.placed))
+  const account = await sinkAccount('sink', counted, () => countRows(sql, held.placed))
   await setAside.hasDelivered(commit, account ? [account] : [])
   await setAside.deliver()
   return commit

@@ -27,6 +27,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import { callKeepingLetters, callsText, takeFailedCalls } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
+import { RowsToSetAside } from './plain-runs.ts'
 import { type Place, placeIn, setRowsAside, takeFailedRows } from './row-letters.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
 
@@ -56,6 +57,8 @@ export interface EvaluationContext {
   readonly deadLetters?: DeadLetters | undefined
   /** A source's name, and which of its columns say where a row comes from. */
   readonly originOf?: (node: SourceRows) => RowsOrigin
+  /** Whether the first row that is to be set aside ends the evaluation (plain-runs.ts). */
+  readonly isPlain?: boolean
   readonly warn?: (text: string) => void
   /** Which of the query's outputs this is the plan of, and where the rows come from that it is given. */
   readonly output?: string
@@ -89,14 +92,25 @@ export class Evaluation {
   readonly #refusedBy = new Set<StatefulNode>()
   /** Where the books of rows that expressions have failed for stand. */
   readonly #failedOf = new Map<Relation, number>()
+  #isPlain: boolean
   constructor(root: PhysicalNode, context: EvaluationContext) {
     this.#context = context
     this.#readers = countReaders(root)
-    const { sql, deadLetters } = context
-    if (deadLetters) {
-      const mayFail = (found: number) => deadLetters.mayTake(found)
-      sql.keepFailedRows({ mayFail, take: (failed) => this.#takeFailed(failed, deadLetters) })
-    }
+    this.#isPlain = context.isPlain === true
+    if (this.#isPlain) context.sql.failAtOnce(true)
+    else this.#keepFailedRows()
+  }
+
+  #keepFailedRows(): void {
+    const { sql, deadLetters } = this.#context
+    if (!deadLetters) return
+    const mayFail = (found: number) => deadLetters.mayTake(found)
+    sql.keepFailedRows({ mayFail, take: (failed) => this.#takeFailed(failed, deadLetters) })
+  }
+
+  /** Of an evaluation that ends with the first row that is to be set aside: whether nothing has happened that another one could not do again. */
+  get mayBeginAgain(): boolean {
+    return this.#isPlain
   }
 
   relationOf(node: PhysicalNode): Promise<Relation> {
@@ -115,7 +129,7 @@ export class Evaluation {
     const place = placeOf(node)
     if (place || origin) this.#places.set(relation, { at: 'rows between', ...this.#places.get(relation), ...place, origin })
     // where dead letters are kept a source has run
-    const hasRun = node.kind === 'event-time' || (node.kind === 'source' && deadLetters !== undefined)
+    const hasRun = node.kind === 'event-time' || (node.kind === 'source' && deadLetters !== undefined && !this.#isPlain)
     return (this.#readers.get(node) ?? 0) > 1 && !hasRun ? sql.materialize(relation) : relation
   }
 
@@ -170,7 +184,7 @@ export class Evaluation {
     try {
       return await this.#onlyRow(metrics)
     } catch (error) {
-      if (!deadLetters || !(error instanceof InvalidQueryError)) throw error
+      if (!deadLetters || this.#isPlain || !(error instanceof InvalidQueryError)) throw error
     }
     const found: Record<string, unknown> = {}
     for (const one of each) {
@@ -252,6 +266,7 @@ export class Evaluation {
 
   /** Rows that a step can't take. */
   async #setRowsAside(node: StatefulNode, rows: Rows, refused: ReadonlyMap<number, RowError>, letters: DeadLetters): Promise<Relation> {
+    if (this.#isPlain) throw new RowsToSetAside()
     const { origin } = this.#places.get(rows) ?? {}
     this.#refusedBy.add(node)
     const at = `sums of ${node.operatorName} ${node.operatorId}`
@@ -313,6 +328,12 @@ export class Evaluation {
         keepFailedCalls: (failed) => this.#keepFailedCalls(node, false, inputs[0]!, failed, deadLetters),
       }),
     })
+    if (this.#isPlain) {
+      // the state has changed: what fails from here on is set aside from what the step gives, which has no other origin
+      this.#isPlain = false
+      this.#context.sql.failAtOnce(false)
+      this.#keepFailedRows()
+    }
     // another step may follow, and rows are computed before the commit looks
     checkMemory()
     // a row that was set aside may have been late for another window

@@ -15,7 +15,8 @@ export interface HeldRows {
 
 /** Computes rows for a sink, which does not see the column that says where they come from. */
 export async function heldRows(sql: SqlBatch, relation: Relation, schema: Schema, origin: RowsOrigin | undefined): Promise<HeldRows> {
-  const placed = await sql.materialize(relation)
+  // a sink reads through what is plain
+  const placed = sql.mayFail(relation) ? await sql.materialize(relation) : relation
   if (placed.schema.fields.length === schema.fields.length) return { rows: placed, placed, origin }
   const list = schema.fields.map((_, i) => `t0.c${i}`).join(', ')
   return { rows: sql.fragment(`SELECT ${list || '1 AS c0'} FROM ⟦0⟧ AS t0`, [placed], schema), placed, origin }

@@ -14,9 +14,10 @@ import type { QueryState } from '../state/state-store.ts'
 import { type Delivery, deliverBatch } from './deliver-batch.ts'
 import { Evaluation } from './evaluate.ts'
 import type { ExecutionParts } from './execution-parts.ts'
+import { mayBeOfRow, PlainRuns } from './plain-runs.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
-import { originOf, readSource, withOrigin } from './read-source.ts'
+import { originOf, readPlain, readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
@@ -48,6 +49,7 @@ export class MicroBatchExecution {
   readonly #watermark: QueryWatermark
   #state: QueryState | null = null
   #upkeep: StateUpkeep | null = null
+  readonly #plainRuns: PlainRuns
   #batchId = 0
   /** End offsets of the batch before the next one. */
   #start: Record<string, Offset | null> = {}
@@ -70,6 +72,7 @@ export class MicroBatchExecution {
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts
+    this.#plainRuns = new PlainRuns(parts.plan, parts.setAside, parts.outputs !== undefined)
     this.#watermark = new QueryWatermark(parts.plan, parts.settings.watermarkPolicy, parts.sources)
     this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock, (name) =>
       parts.limits.metricsOf(name),
@@ -366,32 +369,48 @@ export class MicroBatchExecution {
     const { beginBatch, checkpoint, salt, sink } = this.#parts
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
-    const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
+    const begin = async (isPlain: boolean) => {
+      const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
+      const setAside = this.#setAside(sql, entry)
+      return { sql, setAside, evaluation: this.#evaluate(sql, entry, setAside, isPlain), isPlain }
+    }
+    const isTried = this.#plainRuns.isDue
+    let batch = await begin(isTried)
+    const run = async () => {
+      try {
+        return await this.#run(batch.sql, batch.evaluation, batch.setAside)
+      } catch (error) {
+        if (!batch.evaluation.mayBeginAgain || !mayBeOfRow(error)) throw error
+        await batch.sql.close()
+        batch = await begin(false)
+        return this.#run(batch.sql, batch.evaluation, batch.setAside)
+      }
+    }
     let staged: Promise<StagedEntry> | undefined
     let committed: CommitEntry | undefined
     try {
-      const setAside = this.#setAside(sql, entry)
-      const evaluation = await this.#evaluate(sql, entry, setAside)
       const delivery = await this.#reporter.time('addBatch', async () => {
         // the disk writes the log entry while the rows are read: neither needs the other, and everything after needs both
-        const [run, log] = await Promise.allSettled([this.#step('batch/run', () => this.#run(sql, evaluation, setAside)), logged])
+        const [ran, log] = await Promise.allSettled([this.#step('batch/run', run), logged])
         if (log.status === 'rejected') throw log.reason
-        if (run.status === 'rejected') throw run.reason
-        await setAside?.checkLimits()
-        const watermarkMs = this.#watermark.advance(evaluation.record.eventTimes, entry.batchTimestampMs)
+        if (ran.status === 'rejected') throw ran.reason
+        await batch.setAside?.checkLimits()
+        const watermarkMs = this.#watermark.advance(batch.evaluation.record.eventTimes, entry.batchTimestampMs)
         // the entry that will say that the batch is done waits for its name, on a disk that is busy with the state anyway
         committed = { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch, ...this.#watermark.kept }
         staged = checkpoint.commits.stage(this.#batchId, committed)
         staged.catch(() => {}) // asked for below
         // a small result is computed while the disk writes the state
         const [result, state] = await Promise.allSettled([
-          this.#state ? sql.prefetch(run.value.relation, sink.use ?? 'rows') : undefined,
+          this.#state ? batch.sql.prefetch(ran.value.relation, sink.use ?? 'rows') : undefined,
           this.#commitState(),
         ])
         if (state.status === 'rejected') throw state.reason
         if (result.status === 'rejected') throw result.reason
-        return run.value
+        return ran.value
       })
+      const { sql, setAside, evaluation, isPlain } = batch
+      this.#plainRuns.finished(isTried, !isPlain)
       const commit = await this.#reporter.time('addBatch', () =>
         this.#step('sink/commit', () => deliverBatch(this.#parts, sql, delivery, setAside)),
       )
@@ -414,7 +433,7 @@ export class MicroBatchExecution {
         (entry) => entry.drop(),
         () => {},
       )
-      await sql.close()
+      await batch.sql.close()
     }
     this.#start = { ...entry.sources }
     this.#previousWatermarkMs = entry.batchWatermarkMs
@@ -438,7 +457,7 @@ export class MicroBatchExecution {
     }
     if (keepsDeadLetters) {
       // what an expression has no value for must be known before anything is delivered
-      await sql.materialize(relation)
+      if (outputs || sql.mayFail(relation)) await sql.materialize(relation)
       await outputs?.compute(sql, relation, { deadLetters: setAside.deadLetters!, warn, rowsOrigin: plan.origin })
     } else if (!this.#state && !setAside && !withRelation) await sink.prepare?.(batch)
     return { relation, batch }
@@ -450,12 +469,13 @@ export class MicroBatchExecution {
     return setAside === null ? undefined : new SetAside(setAside, sql, this.#batchId, batchTimestampMs)
   }
 
-  async #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined): Promise<Evaluation> {
+  #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined, isPlain: boolean): Evaluation {
     const { identity, plan, sources } = this.#parts
     return new Evaluation(plan.root, {
       sql,
       lateRows: setAside?.lateRows,
       deadLetters: setAside?.deadLetters,
+      isPlain,
       warn: this.#parts.warn,
       originOf: (node) => originOf(node, sources.get(node.source)!),
       stepSql: this.#upkeep?.beside(sql) ?? sql,
@@ -468,10 +488,10 @@ export class MicroBatchExecution {
           const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
           const rows = sameOffset(start, end)
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
-            : await source.rows(start, end, setAside?.deadLetters ? withOrigin(node, source) : node)
+            : await source.rows(start, end, setAside?.deadLetters && !isPlain ? withOrigin(node, source) : node)
           this.#parts.limits.reads(node.source, rows)
           if (!setAside?.deadLetters) return sql.source(node.source, rows, node.schema)
-          const read = await readSource(sql, node, rows, setAside.deadLetters, source)
+          const read = await (isPlain ? readPlain : readSource)(sql, node, rows, setAside.deadLetters, source)
           setAside.hasRead(read.account)
           return read.rows
         }),

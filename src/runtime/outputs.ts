@@ -218,7 +218,7 @@ export class OutputsSink implements Sink {
     )
     const refused = await find(commit.refused ?? [])
     const { at, note } = placeIn(name, { at: 'sink' })
-    const account = sinkAccount(at, commit, await countRows(sql, held.placed))
+    const account = await sinkAccount(at, commit, () => countRows(sql, held.placed))
     if (account) this.#accounts.push(account)
     return { ...commit, refused: refused.map((record) => ({ ...record, message: noted(record.message, note) })) }
   }

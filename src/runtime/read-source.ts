@@ -1,3 +1,4 @@
+import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { named } from '../planner/late-rows.ts'
 import type { RowsOrigin, SourceRows } from '../planner/streaming-plan.ts'
@@ -6,11 +7,13 @@ import { type Relation, recordSchema, type SqlBatch, type Unreadable } from '../
 import { quoteText } from '../sql/sql-text.ts'
 import { type DeadLetters, letterSchema } from './dead-letters.ts'
 import { countRows } from './late-rows.ts'
+import { RowsToSetAside } from './plain-runs.ts'
 
 /** What became of a source's rows where dead letters are kept. */
 export interface ReadAccount {
   readonly source: string
-  readonly rowsOn: number
+  /** Null where that is what the SQL engine has counted. */
+  readonly rowsOn: number | null
   readonly deadLetters: number
   /** Letters that are not among the rows that the SQL engine has counted. */
   readonly uncounted: number
@@ -56,6 +59,26 @@ export async function readSource(
   const records = async () => (from.tellsRecords ? await sql.recordsOf(source, first) : null)
   letters.records.add(source, async () => (await records()) ?? (await places()))
   return { rows: given, account }
+}
+
+/** The same where the first row that is to be set aside ends the evaluation: the rows are not read before somebody needs them, and have no numbers. RowsToSetAside. */
+export async function readPlain(
+  sql: SqlBatch,
+  node: SourceRows,
+  batch: SourceBatch,
+  letters: DeadLetters,
+  from: Source,
+): Promise<{ readonly rows: Relation; readonly account: ReadAccount }> {
+  const { source, schema } = node
+  const rows = await sql.source(source, batch, schema, batch.kind !== 'table-files')
+  if (sql.unreadable(source)) throw new RowsToSetAside()
+  const { refused = [] } = batch
+  await letters.add('source', source, refused)
+  const account = { source, rowsOn: null, deadLetters: refused.length, uncounted: refused.length }
+  if (!isNumbered(node, from)) return { rows, account }
+  const width = schema.fields.length
+  const numbered = new Schema([...schema.fields, { name: '', type: 'long', nullable: true }])
+  return { rows: sql.fragment(`SELECT t0.*, CAST(NULL AS BIGINT) AS c${width} FROM ⟦0⟧ AS t0`, [rows], numbered), account }
 }
 
 /** Where each row comes from by the columns of the source that say so, with the columns of recordSchema. */

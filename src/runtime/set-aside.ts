@@ -73,7 +73,7 @@ export class SetAside {
     const reads = this.#reads.map(({ source, rowsOn, deadLetters, uncounted }) => ({
       at: sourcePlace(source),
       rowsIn: (inputRows.get(source) ?? 0) + uncounted,
-      rowsOn,
+      rowsOn: rowsOn ?? inputRows.get(source) ?? 0,
       lateRows: 0,
       deadLetters,
     }))
@@ -86,9 +86,13 @@ export class SetAside {
   }
 }
 
-/** The account of a sink that was given `rows` rows. One that does not count, or has kept an earlier delivery, leaves none, but for what it refuses. */
-export function sinkAccount(at: string, { numOutputRows, refused = [] }: SinkCommit, rows: number): Account | undefined {
+/** The account of a sink; `rows`: how many it was given. One that does not count, or has kept an earlier delivery, leaves none, but for what it refuses. */
+export async function sinkAccount(
+  at: string,
+  { numOutputRows, refused = [] }: SinkCommit,
+  rows: () => Promise<number>,
+): Promise<Account | undefined> {
   if (numOutputRows < 0 && refused.length === 0) return undefined
-  const rowsOn = numOutputRows >= 0 ? numOutputRows : rows - refused.length
+  const rowsOn = numOutputRows >= 0 ? numOutputRows : (await rows()) - refused.length
   return { at, rowsIn: rowsOn + refused.length, rowsOn, lateRows: 0, deadLetters: refused.length }
 }

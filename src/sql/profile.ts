@@ -1,4 +1,5 @@
 import { bindings, type Result } from './bindings.ts'
+import type { FileScan } from './read-request.ts'
 
 /** What a reader of files shows of itself in DuckDB's profile. */
 export interface ScanSignature {
@@ -71,4 +72,16 @@ function matches(node: ProfileNode, signature: ScanSignature): boolean {
 
 export function signatureOf(reader: string, paths: readonly string[]): ScanSignature {
   return { reader, files: paths.slice(0, 5).join(', ') + (paths.length > 5 ? ', ...' : ''), fileCount: paths.length }
+}
+
+/** The rows that a statement has read of a scan; undefined where its profile does not tell. */
+export function sumOf(scan: FileScan, profile: Profile): number | undefined {
+  if (scan.count.kind !== 'profile') return undefined
+  let sum = 0
+  for (const signature of scan.count.signatures) {
+    const rows = profile.rowsOf(signature)
+    if (rows === undefined) return undefined
+    sum += rows
+  }
+  return sum
 }

@@ -30,7 +30,7 @@ import { leniencyOf } from './lenient-json.ts'
 import { type Mender, mendedFields, mendFiles, originalPath } from './mend-files.ts'
 import { parseDate, parseTimestamp, parseTimestampNtz, type TimeFormats, timeFormats } from './parse-values.ts'
 import { type ScanSignature, signatureOf } from './profile.ts'
-import { type FileScan, hiveArgument, isPartition, ownCount, partitionValue, type ReadRequest } from './read-request.ts'
+import { type FileScan, hiveArgument, isPartition, isRead, ownCount, partitionValue, type ReadRequest } from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 import { encodingOf } from './text-records.ts'
 
@@ -169,14 +169,11 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
     return valueColumn(field, [own, ...path].join('.'), type, formats)
   })
 }
-/** Whether anybody reads a column; of another one the SELECT has nulls, in a type of which a table can hold many for little. */
-function isRead({ needed }: ReadRequest, index: number): boolean {
-  return needed?.columns.has(index) ?? true
-}
+/** Columns that nobody reads are nulls, in a type of which a table can hold many for little. */
+const unread = 'BOOLEAN'
 function isReadByField({ needed }: ReadRequest, index: number): boolean {
   return needed?.fields.some(({ column }) => column === index) ?? false
 }
-const unread = 'BOOLEAN'
 /** A value of the files, by the SQL that reads it and what messages call it. */
 function valueColumn(column: string, name: string, type: DataType, formats: TimeFormats): StrictColumn {
   const parse = (type: DataType) => (text: string) => parsed(text, type, formats)

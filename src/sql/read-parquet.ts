@@ -4,8 +4,8 @@
  * which columns there are.
  */
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, hiveArgument, isPartition, partitionColumn, type ReadRequest } from './read-request.ts'
-import { quoteName, quotePaths } from './sql-text.ts'
+import { type FileScan, hiveArgument, isPartition, isRead, partitionColumn, partitionValue, type ReadRequest } from './read-request.ts'
+import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 
 export function readParquet(request: ReadRequest): FileScan {
   const { files, schema, partitions } = request
@@ -13,6 +13,7 @@ export function readParquet(request: ReadRequest): FileScan {
     ({ name, type }, i) => `NULL::${isPartition(request, i) ? 'VARCHAR' : duckType(type)} AS ${quoteName(name)}`,
   )
   const values = schema.fields.map(({ name, type }, i) => {
+    if (!isRead(request, i)) return `NULL::${duckType(type)} AS ${columnName(i)}`
     if (isPartition(request, i)) return partitionColumn(request, i)
     const column = quoteName(name)
     // both TIMESTAMP and TIMESTAMPTZ come in; the cast between them goes through the calendar for every value, this does not
@@ -21,11 +22,19 @@ export function readParquet(request: ReadRequest): FileScan {
   })
   const paths = quotePaths(files.map((file) => file.path))
   const scan = `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
+  const file = '"millrace.file"'
+  const numbered = `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)}, filename = true)`
   return {
     select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`,
     files,
     count: { kind: 'parquet' },
-    records: async () =>
-      `SELECT filename AS file, NULL::BIGINT AS line, NULL::VARCHAR AS raw FROM read_parquet(${paths}, union_by_name = ${files.length > 1}, hive_partitioning = false, filename = true)`,
+    records: async () => {
+      // of columns that nobody read a value may be of another type
+      const cells = schema.fields.map(({ name, type }, i) => {
+        const value = isPartition(request, i) ? partitionValue(request, i) : `TRY_CAST(${quoteName(name)} AS ${duckType(type)})`
+        return `${quoteText(name)}, ${value}`
+      })
+      return `SELECT ${file} AS file, NULL::BIGINT AS line, CAST(json_object(${cells.join(', ')}) AS VARCHAR) AS raw FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT *, filename AS ${file} FROM ${numbered})`
+    },
   }
 }

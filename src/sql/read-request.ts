@@ -77,6 +77,11 @@ export function partitionValue({ schema }: ReadRequest, index: number): string {
   return `CAST(${quoteName(name)} AS ${duckType(type)})`
 }
 
+/** Whether anybody reads a column; of another one the SELECT has nulls. */
+export function isRead({ needed }: ReadRequest, index: number): boolean {
+  return needed?.columns.has(index) ?? true
+}
+
 /** Whether field `index` comes from a folder. */
 export function isPartition({ schema, partitions }: ReadRequest, index: number): boolean {
   return partitions.includes(schema.fields[index]!.name)

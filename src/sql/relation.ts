@@ -95,3 +95,14 @@ export function rowsRead(relation: SqlRelation): number {
   if (form.kind === 'files' || form.inputs.length === 0) return Number.POSITIVE_INFINITY
   return form.inputs.reduce((sum, input) => sum + rowsRead(input), 0)
 }
+
+/** Whether some row may have no value under what computes a relation; only texts of which it is plain are said not to. */
+export function mayFail({ form }: SqlRelation): boolean {
+  if (form.kind === 'table') return false
+  if (form.kind === 'files') return true
+  const rest = form.sql.replace(/'(?:[^']|'')*'/g, '').replace(harmless, '')
+  return !/^[\s\d.,=<>()]*$/.test(rest) || form.inputs.some(mayFail)
+}
+/** Columns, constants, and numbers of rows; what else computes something has a name or a sign, and is left. */
+const harmless =
+  /\b(?:SELECT|FROM|AS|WHERE|AND|OR|NOT|IS|NULL|true|false)\b|(?:\b\w\d*\.rowid|row_number\(\) OVER \(\) - 1) \+ \d+\b|\bt\d+\.\*|\b(?:t\d+\.)?c\d+\b|\bt\d+\b|⟦\d+⟧/g

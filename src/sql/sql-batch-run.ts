@@ -8,6 +8,7 @@ import type { SourceBatch } from '../data/source-batch.ts'
 import { rowsToColumns } from '../data/values.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import { bindings, type Result } from './bindings.ts'
+import { onlyRead, readAlone } from './columns-read.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
 import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-rows.ts'
@@ -15,12 +16,12 @@ import { columnsJudged, scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionBases, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
 import { checkTableOptions, fileFormat } from './options.ts'
-import { Profile } from './profile.ts'
+import { Profile, sumOf } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
-import { countUses, rowsRead, SqlRelation } from './relation.ts'
+import { countUses, mayFail, rowsRead, SqlRelation } from './relation.ts'
 import { filePlaces, placeField, shiftedPlaces, tablePlaces, withPlace } from './row-places.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
@@ -61,6 +62,7 @@ export class SqlBatchRun implements SqlBatch {
   readonly #own: ColumnBatch[] = []
   #isLent = false
   #rowsTaken = 0
+  #failsAtOnce = false
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
     this.#end = end
     this.session = session
@@ -107,11 +109,12 @@ export class SqlBatchRun implements SqlBatch {
           batch.options,
           partitionsOf(batch.files, base, schema),
           keepsDeadLetters,
-          batch.needed ?? columnsJudged(batch.read, batch.options),
+          batch.needed ?? columnsJudged(batch.read, batch.options) ?? readAlone(keepsDeadLetters, batch),
         )
         const relation = await this.#fileRelation(schema, scan, name)
+        const outer = keepsDeadLetters && scan.records !== undefined ? onlyRead(relation, batch) : undefined
         const known = scan.count.kind === 'known' ? scan.count.rows : undefined
-        const source: SourceRows = { rows: batch.files.length === 0 ? 0 : known, scan, relation }
+        const source: SourceRows = { rows: batch.files.length === 0 ? 0 : known, scan, relation, ...(outer && { outer }) }
         if (scan.mending?.first) {
           const { rows, counts, lettersIn } = await this.#recovery.mend(relation, scan)
           Object.assign(source, { rows, counts, ...(lettersIn !== undefined && { lettersIn }) })
@@ -234,6 +237,13 @@ export class SqlBatchRun implements SqlBatch {
     return own
   }
 
+  failAtOnce(fails: boolean): void {
+    this.#failsAtOnce = fails
+  }
+  mayFail(relation: Relation): boolean {
+    return mayFail(SqlRelation.of(relation))
+  }
+
   async prefetch(relation: Relation, use: 'rows' | 'files'): Promise<void> {
     const own = SqlRelation.of(relation)
     if (own.form.kind === 'table' || rowsRead(own) > smallRows) return
@@ -353,7 +363,7 @@ export class SqlBatchRun implements SqlBatch {
     const table = await this.#recovery.records(source.scan)
     if (table === null) return null
     const rows = numberOf(await this.session.run(`SELECT count(*) FROM ${table}`))
-    const given = numberOf(await this.session.run(`SELECT count(*) FROM ${source.relation.text}`))
+    const given = numberOf(await this.session.run(`SELECT count(*) FROM ${(source.outer ?? source.relation).text}`))
     return rows === given ? filePlaces(name, first, table) : null
   }
   readCounts(): ReadonlyMap<string, ReadCounts> {
@@ -440,6 +450,7 @@ export class SqlBatchRun implements SqlBatch {
       try {
         return await run()
       } catch (error) {
+        if (this.#failsAtOnce) throw error
         let again = false
         for (const used of new Set([relation, ...countUses([relation]).keys()])) {
           const { form } = used
@@ -584,15 +595,4 @@ function crossesInBulk(schema: Schema): boolean {
 /** Rows that a CREATE TABLE AS or COPY stored. */
 export function rowsOf(ran: Ran): number {
   return ran.kind === 'profile' ? ran.profile.rows : numberOf(ran.result)
-}
-
-function sumOf(scan: FileScan, profile: Profile): number | undefined {
-  if (scan.count.kind !== 'profile') return undefined
-  let sum = 0
-  for (const signature of scan.count.signatures) {
-    const rows = profile.rowsOf(signature)
-    if (rows === undefined) return undefined
-    sum += rows
-  }
-  return sum
 }

@@ -72,6 +72,10 @@ export interface SqlBatch {
   measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }>
   /** Runs a relation whose rows are used more than once. */
   materialize(relation: Relation): Promise<Relation>
+  /** Whether a statement that fails on what rows or files hold fails for good, without a search for them. */
+  failAtOnce(fails: boolean): void
+  /** Whether some row of a relation may have no value under what computes it; not of rows that are there, of which columns are picked, compared and filtered. */
+  mayFail(relation: Relation): boolean
   /** Computes the rows of a relation now where they are few, so that whoever asks later need not wait; otherwise does nothing. `use` says what for. */
   prefetch(relation: Relation, use: 'rows' | 'files'): Promise<void>
   /** Runs a SELECT with ⟦0⟧ … whose first column is key_id (UHUGEINT): the identities as words (most significant first), the other columns as `schema` says. */
