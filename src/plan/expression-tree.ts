@@ -98,6 +98,23 @@ export function conjunction(parts: readonly Expression[]): Expression {
   }))
 }
 
+/** Calls that have a value, or null, for any arguments. */
+export const safeCalls: ReadonlySet<string> = new Set([
+  'and',
+  'or',
+  'not',
+  '==',
+  '!=',
+  '<=>',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  'isnull',
+  'isnotnull',
+  'in',
+])
+
 /** Whether two expressions over one input are the same, names of columns aside. */
 export function sameExpression(a: Expression, b: Expression): boolean {
   if (a.kind !== b.kind || !sameType(a.type, b.type)) return false

@@ -87,7 +87,7 @@ const pushed = (how: JoinType, above: boolean): string[] => {
 test('a filter above a join goes to a side whose rows the join keeps', () => {
   expect(pushed('inner', true)).toEqual(['n below watermark', 'm below join'])
   expect(pushed('left', true)).toEqual(['m above', 'n below watermark'])
-  expect(pushed('right', true)).toEqual(['n above', 'm below join'])
+  expect(pushed('right', true)).toEqual(['n above', ' below join', 'm below join'])
   expect(pushed('full', true)).toEqual(['nm above'])
 })
 
@@ -106,10 +106,25 @@ test('filters by a key of a full join stay above it', () => {
   const right = filter(join(stream, table, { using: ['k'] }, 'right'), c('==', a('k'), lit('x')))
   expect(lines(right)).toEqual([
     'Join RightOuter, (k = k)',
-    ':- StreamingRelation json /in [at, k, n]',
+    ':- Filter ((k IS NOT NULL) AND (k = x))', // follows from the key
+    ':  +- StreamingRelation json /in [at, k, n]',
     '+- Filter (k = x)',
     '   +- Relation parquet /t [k, m]',
   ])
+})
+
+test('what a join says of the stream alone goes below the watermark: keys without null, and what is said of the equal column', () => {
+  const other = filter(table, and(c('>', a('k'), lit('b')), c('==', c('/', lit(1), a('m')), lit(1))))
+  const condition = and(c('==', a('k', 'left'), a('k', 'right')), c('<', a('n', 'left'), a('m', 'right')))
+  const below = (how: JoinType) => lines(join(marked, other, { condition }, how)).filter((line) => /Filter|Watermark/.test(line))
+  const ofTable = '+- Filter ((k > b) AND ((1.0 / cast(m as double)) = 1.0))'
+  for (const how of ['inner', 'semi'] as const)
+    expect(below(how), how).toEqual([
+      ':- EventTimeWatermark at, 10 seconds',
+      ':  +- Filter (((k IS NOT NULL) AND (n IS NOT NULL)) AND (k > b))',
+      ofTable,
+    ])
+  for (const how of ['left', 'anti', 'full'] as const) expect(below(how), how).toEqual([':- EventTimeWatermark at, 10 seconds', ofTable])
 })
 
 test('a condition does not grow without bound on its way down', () => {

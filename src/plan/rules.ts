@@ -15,7 +15,7 @@ import {
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import { joinKeys } from './join-keys.ts'
+import { conditionFilters, filterAbove, inferJoinFilters, type JoinSide } from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { shareEqualNodes } from './share-nodes.ts'
@@ -27,10 +27,16 @@ export type Rule = (plan: LogicalPlan) => LogicalPlan
 
 /** Applies all rules everywhere until nothing changes. */
 export function optimize(plan: LogicalPlan): LogicalPlan {
-  let current = everywhere(plan, leaveOutNullKeys)
+  // filters that come into a join's condition from above say something too
+  const pushed = untilNothingChanges(everywhere(untilNothingChanges(plan), inferJoinFilters))
+  return shareEqualNodes(everywhere(everywhere(pushed, tellConditions), extractUserCalls), withInputs)
+}
+
+function untilNothingChanges(plan: LogicalPlan): LogicalPlan {
+  let current = plan
   for (let round = 0; round < 100; round++) {
     const next = everywhere(current, (node) => rules.reduce((p, rule) => rule(p), node))
-    if (next === current) return shareEqualNodes(everywhere(everywhere(current, tellConditions), extractUserCalls), withInputs)
+    if (next === current) return current
     current = next
   }
   assert(false, 'the rules of the plan do not come to an end')
@@ -220,23 +226,6 @@ function isStreamJoin({ left, right }: Join): boolean {
   return isStreaming(left) && isStreaming(right)
 }
 
-/** Rows whose key is null match nothing: where a join of two streams does not give out unmatched rows of that side they go before they move a watermark or cost state,
- *  as in Spark. */
-export const leaveOutNullKeys: Rule = (plan) => {
-  if (plan.kind !== 'join' || !isStreamJoin(plan)) return plan
-  const { keys } = joinKeys(plan)
-  const notNull = (side: Side) =>
-    conditionFilters(plan, side)
-      ? keys.flatMap(({ nullSafe, [side]: key }) => (!nullSafe && key.kind === 'column' && key.nullable ? [isNotNull(key)] : []))
-      : []
-  const [left, right] = [notNull('left'), notNull('right')]
-  if (left.length + right.length === 0) return plan
-  return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right) }
-}
-function isNotNull(e: Expression): Expression {
-  return { kind: 'call', name: 'isnotnull', args: [e], type: 'boolean', nullable: false, deterministic: true }
-}
-
 const rules: readonly Rule[] = [
   combineFilters,
   pushFilterBelowProject,
@@ -250,22 +239,14 @@ const rules: readonly Rule[] = [
   pushFilterBelowWatermark,
 ]
 
-type Side = 'left' | 'right'
-
 /** Whether each row that the join gives has an unchanged row of that side in it (never nulls in its place). */
-function keepsRows({ how }: Join, side: Side): boolean {
+function keepsRows({ how }: Join, side: JoinSide): boolean {
   if (how === 'inner' || how === 'cross') return true
   return side === 'left' ? how === 'left' || how === 'semi' || how === 'anti' : how === 'right'
 }
-/** Whether a row of that side that fails the join's condition is left out of the result. */
-function conditionFilters({ how }: Join, side: Side): boolean {
-  if (how === 'inner' || how === 'cross' || how === 'semi') return true
-  return side === 'left' ? how === 'right' : how === 'left' || how === 'anti'
-}
-
 /** Which input column each output column of a join is; undefined for a key that a full join puts together. */
-function originsOf(join: Join): ({ readonly side: Side; readonly column: Expression } | undefined)[] {
-  const of = (side: Side, index: number) => {
+function originsOf(join: Join): ({ readonly side: JoinSide; readonly column: Expression } | undefined)[] {
+  const of = (side: JoinSide, index: number) => {
     const field = join[side].schema.fields[index]!
     return { side, column: { kind: 'column', name: field.name, index, type: field.type, nullable: field.nullable } as const }
   }
@@ -274,7 +255,7 @@ function originsOf(join: Join): ({ readonly side: Side; readonly column: Express
   if (!join.using) return [...ls, ...rs]
   const isKey = (name: string) => join.using!.some((key) => key.toLowerCase() === name.toLowerCase())
   const keys = join.using.map((key) => {
-    const side: Side = join.how === 'right' ? 'right' : 'left'
+    const side: JoinSide = join.how === 'right' ? 'right' : 'left'
     return join.how === 'full'
       ? undefined
       : of(
@@ -301,8 +282,4 @@ function split(condition: Expression, goesDown: (part: Expression) => boolean): 
   const up: Expression[] = []
   for (const part of conjuncts(condition)) (goesDown(part) ? down : up).push(part)
   return [down, up]
-}
-
-function filterAbove(input: LogicalPlan, parts: readonly Expression[]): LogicalPlan {
-  return parts.length === 0 ? input : filterBy(input, conjunction(parts))
 }

@@ -2,7 +2,7 @@
 import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
 import type { Expression } from '../plan/expression.ts'
-import { childrenOf, isDeterministic } from '../plan/expression-tree.ts'
+import { childrenOf, isDeterministic, safeCalls } from '../plan/expression-tree.ts'
 import { type JoinKey, sideOf } from '../plan/join-keys.ts'
 import type { Join } from '../plan/logical-plan.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
@@ -110,7 +110,6 @@ function isSafe(e: Expression, moved = false): boolean {
       return false
   }
 }
-const safeCalls = new Set(['and', 'or', 'not', '==', '!=', '<=>', '<', '<=', '>', '>=', 'isnull', 'isnotnull', 'in'])
 function isMovedTime({ name, type, args }: Extract<Expression, { kind: 'call' }>): boolean {
   const isTime = type === 'timestamp' || type === 'timestamp_ntz'
   return isTime && (name === '+' || name === '-') && args.some(({ kind }) => kind === 'literal')

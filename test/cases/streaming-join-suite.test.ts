@@ -3,6 +3,7 @@ import { col, count, expr, MemoryStream, t, window } from 'millrace'
 import {
   addData,
   assertNumStateRows,
+  assertOnQuery,
   checkAnswer,
   checkNewAnswer,
   multiAddData,
@@ -10,7 +11,7 @@ import {
   stopStream,
   testStream,
 } from 'millrace/testing'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { rows, seconds, useEngine } from './harness.ts'
 import { at, keyedStream, pairStream, rangeJoin, timedStream, windowedJoin, windowedJoinWith, windowedStream } from './join-streams.ts'
 
@@ -314,6 +315,63 @@ describe('left semi joins', () => {
       assertNumStateRows({ total: 4, updated: 1, removed: 0 }),
       addData(left, ...at([1, 7], [1, 30])),
       checkNewAnswer([1, 7]),
+    ])
+  })
+})
+
+// Values of Spark 4.2.0.
+describe('rows that can match nothing move no watermark and cost no state', () => {
+  const fields = { k: t.int().nullable(), at: t.int().nullable() }
+  const timed = (input: MemoryStream<any>, name: string, delay: string): any =>
+    (input.toDF() as any).selectExpr(`k AS ${name}K`, `timestamp_seconds(at) AS ${name}At`).withWatermark(`${name}At`, delay)
+  const sides = () => {
+    const [left, right] = [new MemoryStream(engine(), fields), new MemoryStream(engine(), fields)]
+    return { left, right, l: timed(left, 'l', '10 seconds'), r: timed(right, 'r', '5 seconds') }
+  }
+  const row = (k: number | null, at: number | null) => ({ k, at })
+
+  inModes('rows without a time, in an inner join over a range of times', async (outputMode) => {
+    const { left, right, l, r } = sides()
+    const joined = l.join(r, () => expr('lK = rK AND lAt BETWEEN rAt - INTERVAL 5 SECONDS AND rAt + INTERVAL 8 SECONDS')).selectExpr('lK')
+    await testStream(joined, { outputMode }, [
+      multiAddData([left, [row(1, 35), row(5, null)]], [right, [row(1, 36), row(5, null)]]),
+      checkNewAnswer([1]),
+      assertNumStateRows({ total: 2, updated: 2 }),
+    ])
+  })
+
+  inModes('what is said of one side’s key is said of the other’s', async (outputMode) => {
+    const { left, right, l, r } = sides()
+    const joined = l
+      .where('lK >= 2')
+      .join(r, () => expr('lK = rK'))
+      .selectExpr('lK', 'CAST(rAt AS LONG) AS at')
+    await testStream(joined, { outputMode }, [
+      multiAddData([left, [row(1, 90), row(2, 12)]], [right, [row(1, 90), row(2, 13), row(null, 99)]]),
+      checkNewAnswer([2, 13]),
+      assertNumStateRows({ total: 2, updated: 2 }),
+      addData(left, row(2, 14)),
+      checkNewAnswer([2, 13]),
+      assertOnQuery('the watermark is that of the rows that may match', (query) =>
+        expect(query.lastProgress?.eventTime['watermark']).toBe('1970-01-01T00:00:02.000Z'),
+      ),
+    ])
+  })
+
+  test('a stream joined with a table: a null key moves no watermark', async () => {
+    const { left, l } = sides()
+    const table = engine().createDataFrame([{ lK: 1, name: 'one' }], { lK: t.int(), name: t.string() })
+    const counted = l
+      .join(table, 'lK')
+      .groupBy((columns: any) => ({ window: window(columns.lAt, '5 seconds') }))
+      .agg(() => ({ n: count() }))
+      .selectExpr('CAST(window.start AS LONG) AS start', 'n')
+    await testStream(counted, [
+      addData(left, row(1, 10), row(1, 25), row(null, 26)),
+      checkNewAnswer([10, 1]), // watermark 15
+      addData(left, row(1, 15)),
+      checkNewAnswer(),
+      assertNumStateRows({ total: 2, droppedByWatermark: 0 }),
     ])
   })
 })

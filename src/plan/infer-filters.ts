@@ -1,0 +1,129 @@
+/**
+ * What a join says about the rows of one side alone, as filters below it: they then go before they move a watermark or cost state. The two engines must agree on
+ * this, since it decides how event time advances (Spark's InferFiltersFromConstraints).
+ */
+import { filterBy } from './analyze.ts'
+import type { Expression } from './expression.ts'
+import {
+  childrenOf,
+  columnsRead,
+  conjunction,
+  conjuncts,
+  isDeterministic,
+  mapChildren,
+  safeCalls,
+  sameExpression,
+  shiftColumns,
+} from './expression-tree.ts'
+import { isStreaming, type Join, type LogicalPlan } from './logical-plan.ts'
+import { hasUserCall } from './user-calls.ts'
+
+export type JoinSide = 'left' | 'right'
+
+/** Whether a row of that side that fails the join's condition is left out of the result. */
+export function conditionFilters({ how }: Join, side: JoinSide): boolean {
+  if (how === 'inner' || how === 'cross' || how === 'semi') return true
+  return side === 'left' ? how === 'right' : how === 'left' || how === 'anti'
+}
+
+export function filterAbove(input: LogicalPlan, parts: readonly Expression[]): LogicalPlan {
+  return parts.length === 0 ? input : filterBy(input, conjunction(parts))
+}
+
+/**
+ * The join over inputs without the rows that can't match: those with a null where the condition is then never true, and those that fail what the other side's
+ * filters say of an equal column (`a.k = b.k AND a.k > 5` says `b.k > 5`). For streams; in a batch it makes no difference. To be applied once.
+ */
+export function inferJoinFilters(plan: LogicalPlan): LogicalPlan {
+  if (plan.kind !== 'join' || plan.condition === null || !isStreaming(plan)) return plan
+  const leftCount = plan.left.schema.fields.length
+  const condition = conjuncts(plan.condition).filter(isDeterministic)
+  const known = [...condition, ...knownOf(plan.left), ...knownOf(plan.right).map((part) => shiftColumns(part, leftCount))]
+  const inferred = [...condition.flatMap(columnsNotNull), ...throughEqualities(known, condition)]
+  const filtersOf = (side: JoinSide): Expression[] => {
+    if (!conditionFilters(plan, side) || !isStreaming(plan[side])) return []
+    const isOwn = (part: Expression) => [...columnsRead(part)].every((index) => index < leftCount === (side === 'left'))
+    const own = inferred.filter(isOwn)
+    return side === 'left' ? own : own.map((part) => shiftColumns(part, -leftCount))
+  }
+  const [left, right] = [filtersOf('left'), filtersOf('right')]
+  if (left.length + right.length === 0) return plan
+  return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right) }
+}
+
+/** Calls that give null for a null argument. */
+const nullIntolerant = new Set(['==', '!=', '<', '<=', '>', '>=', 'not', '+', '-', '*', '/', '%', 'negative', 'abs', 'like', 'rlike'])
+
+/** That the columns are not null without which the condition is null. */
+function columnsNotNull(condition: Expression): Expression[] {
+  const needed = (e: Expression): Expression[] => {
+    if (e.kind === 'column') return e.nullable ? [e] : []
+    if (e.kind === 'cast' || (e.kind === 'call' && nullIntolerant.has(e.name))) return childrenOf(e).flatMap(needed)
+    return []
+  }
+  return needed(condition).map((column) => ({
+    kind: 'call',
+    name: 'isnotnull',
+    args: [column],
+    type: 'boolean',
+    nullable: false,
+    deterministic: true,
+  }))
+}
+
+/** What filters say of all rows of a plan, over its columns. */
+function knownOf(plan: LogicalPlan): Expression[] {
+  switch (plan.kind) {
+    case 'filter':
+      return [...conjuncts(plan.condition), ...knownOf(plan.input)]
+    case 'watermark':
+    case 'alias':
+      return knownOf(plan.input)
+    case 'project': {
+      const places = new Map<number, number>()
+      plan.columns.forEach(({ expression }, index) => {
+        if (expression.kind === 'column' && !places.has(expression.index)) places.set(expression.index, index)
+      })
+      return knownOf(plan.input)
+        .filter((part) => [...columnsRead(part)].every((index) => places.has(index)))
+        .map((part) => replaceColumns(part, (column) => ({ ...column, index: places.get(column.index)! })))
+    }
+    default:
+      return []
+  }
+}
+
+/** Whether the condition may fail for some value: it would be asked of rows that the query does not ask. */
+function canFail(e: Expression): boolean {
+  if (e.kind === 'column' || columnsRead(e).size === 0) return false
+  return e.kind !== 'call' || !safeCalls.has(e.name) || childrenOf(e).some(canFail)
+}
+
+/** The conditions once more, with one column of an equality (or its cast) in the place of the other. */
+function throughEqualities(known: readonly Expression[], condition: readonly Expression[]): Expression[] {
+  const usable = known.filter((part) => !canFail(part) && !hasUserCall(part))
+  const found: Expression[] = []
+  for (const equality of condition) {
+    if (equality.kind !== 'call' || equality.name !== '==') continue
+    const [a, b] = equality.args as readonly [Expression, Expression]
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (from.kind !== 'column' || !isColumnOrCast(to)) continue
+      for (const part of usable) {
+        if (part === equality || !columnsRead(part).has(from.index)) continue
+        found.push(replaceColumns(part, (column) => (column.index === from.index ? to : column)))
+      }
+    }
+  }
+  return found.filter((part) => !known.some((other) => sameExpression(part, other)))
+}
+function isColumnOrCast(e: Expression): boolean {
+  return e.kind === 'column' || (e.kind === 'cast' && e.mode !== 'try' && e.input.kind === 'column')
+}
+
+type ColumnOf = (column: Extract<Expression, { kind: 'column' }>) => Expression
+function replaceColumns(e: Expression, columnOf: ColumnOf): Expression {
+  return e.kind === 'column' ? columnOf(e) : mapChildren(e, (child) => replaceColumns(child, columnOf))
+}
