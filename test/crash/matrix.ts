@@ -196,7 +196,8 @@ async function afterDeath(sim: SimFileSystem, fate: Fate, root: string): Promise
   return sim.restart()
 }
 
-async function dies(run: Promise<void>): Promise<boolean> {
+/** Whether a process came to its point; what else it fails with is thrown. */
+export async function dies(run: Promise<void>): Promise<boolean> {
   try {
     await run
     return false

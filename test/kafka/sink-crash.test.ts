@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { millrace } from 'millrace'
 import 'millrace/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -5,7 +6,10 @@ import type { Files } from '../../src/base/files.ts'
 import { LocalFiles } from '../../src/base/local-files.ts'
 import type { KafkaCluster } from '../../src/kafka/cluster.ts'
 import { failingFiles } from '../../src/testing/failing-files.ts'
+import { SimFileSystem } from '../../src/testing/sim-file-system.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
+import { dies, losses } from '../crash/matrix.ts'
+import { crashableEngine } from '../crash/scenarios.ts'
 import { produce } from './produce.ts'
 import { valuesOf } from './read-topic.ts'
 import { describeKafka, sharedBroker, uniqueName } from './shared-broker.ts'
@@ -64,4 +68,56 @@ describeKafka('a query from Kafka to Kafka that dies', () => {
     // claim, offsets, what the commit is written to, its name, …
     expect(deaths).toBeGreaterThan(10)
   })
+
+  // MILLRACE_KAFKA_CRASH_STRIDE=1: at every one of its operations
+  test('on a disk that forgets what was not synced: the broker and the checkpoint agree again after each start', async () => {
+    const stride = Number(process.env['MILLRACE_KAFKA_CRASH_STRIDE'] ?? 11)
+    const [from, to] = [uniqueName('power-in'), uniqueName('power-out')]
+    await createTopic(cluster, from, 2)
+    await createTopic(cluster, to, 2)
+    await using folder = await tempFolder()
+    const run = async (disk: SimFileSystem) => {
+      await using engine = await crashableEngine(new LocalFiles(disk))
+      const query = await engine.readStream
+        .format('kafka')
+        .options({ 'kafka.bootstrap.servers': bootstrap, subscribe: from, startingOffsets: 'earliest' })
+        .load()
+        .select('value')
+        .writeStream.trigger({ availableNow: true })
+        .format('kafka')
+        .options({ 'kafka.bootstrap.servers': bootstrap, topic: to, checkpointLocation: join(folder.path, 'checkpoint') })
+        .start()
+      await query.awaitTermination()
+    }
+    const expected: string[] = []
+    const feed = async (name: string) => {
+      const values = [`${name} 0`, `${name} 1`]
+      await produce(
+        cluster,
+        from,
+        values.map((value, partition) => ({ value, partition })),
+      )
+      expected.push(...values)
+    }
+    let disk = new SimFileSystem(folder.path)
+    let deaths = 0
+    const fates = [...losses, null]
+    for (let at = 1, isOver = false; !isOver; at += stride) {
+      for (const when of ['before', 'after'] as const) {
+        await feed(`${at} ${when}`)
+        disk.crashAt({ operation: disk.operations + at, when })
+        const died = await dies(run(disk))
+        const fate = died ? fates[deaths++ % fates.length]! : null
+        if (fate) await disk.losePower(fate)
+        disk = await disk.restart()
+        isOver = !died
+        await feed(`${at} ${when}, again`)
+        await run(disk)
+        disk = await disk.restart()
+        const said = `after a death ${when} operation ${at}, ${JSON.stringify(fate)}`
+        expect((await valuesOf(cluster, to)).sort(), said).toEqual(expected.toSorted())
+      }
+    }
+    expect(deaths * stride).toBeGreaterThan(60)
+  }, 300_000)
 })
