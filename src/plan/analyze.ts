@@ -204,8 +204,10 @@ export function watermark(input: LogicalPlan, name: string, delay: string, optio
   const fields = input.schema.fields.map(
     ({ watermarkDelayMs: _, ...field }, i): Field => (i === column.index ? { ...field, watermarkDelayMs: delayMs } : field),
   )
-  return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, ...extras, schema: new Schema(fields) }
+  const callId = ++lastWatermarkCall
+  return { kind: 'watermark', input, column: column.name, index: column.index, delayMs, callId, ...extras, schema: new Schema(fields) }
 }
+let lastWatermarkCall = 0
 
 function isEventTime(type: DataType): boolean {
   if (isTimestamp(type)) return true

@@ -98,6 +98,8 @@ export interface Watermark extends Node {
   readonly input: LogicalPlan
   readonly column: string
   readonly delayMs: number
+  /** Which call of withWatermark it came from: a relation that stands in the query twice, under different filters, still has one watermark. */
+  readonly callId: number
   /** Position of the column, which after a join may not be the only one of its name; by default the first of that name. */
   readonly index?: number
   /** How long the stream may give no rows before it holds no other back, and event time goes on with the clock. */

@@ -136,6 +136,8 @@ export interface EventTime {
   readonly schema: Schema
   /** Which of plan.watermarks this is: the number under which the tracker knows it. */
   readonly index: number
+  /** The call of withWatermark: those of one call are one watermark, which the newest row of them all moves. */
+  readonly callId: number
   readonly column: number
   readonly columnName: string
   readonly delayMs: number

@@ -277,6 +277,7 @@ class StreamPlanner {
         input: input.node,
         schema: input.node.schema,
         index: this.#watermarks.length,
+        callId: plan.callId,
         column: input.positions[column]!,
         columnName: plan.column,
         delayMs: plan.delayMs,

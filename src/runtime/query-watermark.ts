@@ -50,7 +50,19 @@ export class QueryWatermark {
 
   /** The batch of that timestamp has run. */
   advance(observed: ReadonlyMap<number, ObservedEventTime>, nowMs: number): number {
-    return this.#tracker.advance(observed, nowMs)
+    return this.#tracker.advance(this.#together(observed), nowMs)
+  }
+
+  /** A withWatermark that stands in the plan several times, under different filters, is one: each has seen what all of them have, as in Spark. */
+  #together(observed: ReadonlyMap<number, ObservedEventTime>): ReadonlyMap<number, ObservedEventTime> {
+    const byCall = Map.groupBy(this.#plan.watermarks, ({ callId }) => callId)
+    if (byCall.size === this.#plan.watermarks.length) return observed
+    return new Map(
+      [...byCall.values()].flatMap((marks) => {
+        const seen = marks.flatMap(({ index }) => observed.get(index) ?? []).filter(({ count }) => count > 0)
+        return seen.length === 0 ? [] : marks.map(({ index }) => [index, newestOf(seen)] as const)
+      }),
+    )
   }
 
   /** Partitions that sources tell of by the columns that the watermark goes by. */
@@ -68,6 +80,17 @@ export class QueryWatermark {
       perPartition: partitions !== undefined,
     }))
     return new WatermarkTracker(specs, this.#policy, startMs, tracked)
+  }
+}
+
+function newestOf(seen: readonly ObservedEventTime[]): ObservedEventTime {
+  const partitions = new Map<string, bigint>()
+  for (const each of seen)
+    for (const [key, maxUs] of each.partitions ?? []) if (maxUs > (partitions.get(key) ?? maxUs - 1n)) partitions.set(key, maxUs)
+  return {
+    count: seen.reduce((sum, { count }) => sum + count, 0),
+    maxUs: seen.reduce((newest, { maxUs }) => (maxUs > newest ? maxUs : newest), seen[0]!.maxUs),
+    ...(partitions.size > 0 && { partitions }),
   }
 }
 

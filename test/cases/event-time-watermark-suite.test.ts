@@ -377,3 +377,24 @@ test('MultipleWatermarkPolicy: recovery from checkpoints ignores session conf', 
 test('MultipleWatermarkPolicy: fail on incorrect conf values', async () => {
   for (const value of ['', 'random']) await expect(withPolicy(value)).rejects.toThrow(/min or max/)
 })
+
+test('a relation that stands in the query twice, under different filters, has one watermark (values of Spark 4.2.0)', async () => {
+  const input = new MemoryStream(engine(), { s: t.int(), v: t.int() })
+  const timed = input
+    .toDF()
+    .withColumn('at', ({ s }) => timestamp_seconds(s))
+    .withWatermark('at', '25 seconds')
+  const counted = timed
+    .union(timed.where(({ v }) => v.gt(1)))
+    .groupBy(({ at }) => ({ window: window(at, '10 seconds') }))
+    .agg(() => ({ n: count() }))
+    .select(({ window, n }) => ({ start: window.start.cast('long'), n }))
+  const at = (...pairs: (readonly [number, number])[]) => pairs.map(([s, v]) => ({ s, v }))
+  await testStream(counted, [
+    addData(input, ...at([45, 2], [58, 2], [55, 5], [42, 0])),
+    checkNewAnswer(),
+    addData(input, ...at([89, 0])), // of the first branch only: watermark 64
+    checkNewAnswer([40, 3], [50, 4]),
+    assertNumStateRows({ total: 1, removed: 2 }),
+  ])
+})
