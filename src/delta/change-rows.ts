@@ -1,4 +1,4 @@
-/** DELETE and UPDATE: the files that hold such rows are written anew without them, or with their new values. */
+/** DELETE and UPDATE: the files that hold such rows are written anew without them, or with their new values; or a deletion vector says that they are gone, and new values are added. */
 import type { Schema } from '../data/schema.ts'
 import { filter, groupBy, project, union } from '../plan/analyze.ts'
 import type { Expression, UnresolvedExpression } from '../plan/expression.ts'
@@ -11,6 +11,7 @@ import { liveRows, placeFields, scanOf } from './table-rows.ts'
 import { tableSchema } from './table-schema.ts'
 import { checkMayRemove, type Planned, removal, type TableAccess, type TableView } from './transaction.ts'
 import { added, type ChangeType, changeType, keepsChanges, writeChanges, writePlan } from './write-plan.ts'
+import { rowsByFile, takesVector, withoutRows } from './write-vectors.ts'
 
 /** What is done to rows of a table, looked up over its columns. */
 export interface RowChange {
@@ -35,8 +36,22 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   if (touched.length === 0) return null
   const whole = values === null ? touched.filter(({ add, rows }) => liveRows(add) === rows) : []
   const partly = touched.filter((each) => !whole.includes(each)).map(({ add }) => add)
-  const written =
-    partly.length === 0 ? { adds: [], numRows: 0, bytes: 0 } : await writePlan(access, view, rewritten(access, view, partly, change), 'dml')
+  const byVector = partly.filter((add) => takesVector(metadata, add))
+  const anew = partly.filter((add) => !byVector.includes(add))
+  const parts = [
+    ...(anew.length > 0 ? [rewritten(access, view, anew, change)] : []),
+    ...(byVector.length > 0 && values !== null ? [updatedRows(access, view, byVector, condition, values)] : []),
+  ]
+  const [first, ...others] = parts
+  const written = first
+    ? await writePlan(access, view, others.length > 0 ? union([first, ...others]) : first, 'dml')
+    : { adds: [], numRows: 0, bytes: 0 }
+  const places = byVector.length > 0 ? await rowsByFile(access, placesIn(access, view, byVector, condition)) : new Map<number, number[]>()
+  const without = await withoutRows(
+    access,
+    view,
+    byVector.map((add, i) => ({ add, rows: places.get(i)! })),
+  )
   const changes: Action[] =
     keepsChanges(metadata) && partly.length > 0
       ? await writeChanges(
@@ -53,11 +68,17 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   const nowMs = access.nowMs()
   const changed = touched.reduce((sum, { rows }) => sum + rows, 0)
   return {
-    actions: [...touched.map(({ add }) => removal(add, nowMs)), ...added(written.adds), ...changes],
+    actions: [
+      ...touched.filter(({ add }) => !byVector.includes(add)).map(({ add }) => removal(add, nowMs)),
+      ...without.actions,
+      ...added(written.adds),
+      ...changes,
+    ],
     operation: values === null ? 'DELETE' : 'UPDATE',
     parameters: { predicate: condition === null ? '[]' : JSON.stringify([expressionText(condition)]) },
     metrics: {
-      numRemovedFiles: touched.length,
+      numRemovedFiles: touched.length - without.vectors,
+      ...(byVector.length > 0 && { numDeletionVectorsAdded: without.vectors }),
       numAddedFiles: written.adds.length,
       numAddedChangeFiles: changes.length,
       [values === null ? 'numDeletedRows' : 'numUpdatedRows']: changed,
@@ -89,6 +110,28 @@ async function touchedFiles(
   )
   const rows = await engine.runBatch(counted, (set) => set.toObjects())
   return rows.map((row) => ({ add: candidates[Number(row['file'])]!, rows: Number(row['rows']) }))
+}
+
+/** Where the rows lie. */
+function placesIn({ files }: TableAccess, view: TableView, adds: readonly AddFile[], condition: Expression | null): LogicalPlan {
+  const scan = scanOf(files, view, adds, [...adds.keys()])
+  const matching = condition === null ? scan : filter(scan, done(condition))
+  const { fields } = scan.schema
+  return project(
+    matching,
+    placeFields.map(({ name }) => columnAt(fields, scan.schema.indexOf(name))),
+  )
+}
+
+function updatedRows(
+  { files }: TableAccess,
+  view: TableView,
+  adds: readonly AddFile[],
+  condition: Expression | null,
+  values: ReadonlyMap<string, Expression>,
+): LogicalPlan {
+  const scan = scanOf(files, view, adds)
+  return project(condition === null ? scan : filter(scan, done(condition)), newValues(scan, values, null))
 }
 
 function rewritten({ files }: TableAccess, view: TableView, touched: readonly AddFile[], { condition, values }: RowChange): LogicalPlan {

@@ -66,6 +66,75 @@ export function decodeBase85(text: string, bytes: number): Uint8Array {
   return out.subarray(0, bytes)
 }
 
+/** The other way: four bytes, big end first, as five characters; of a multiple of four bytes. */
+function encodeBase85(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 4) {
+    let value = view.getUint32(at)
+    let part = ''
+    for (let k = 0; k < 5; k++) {
+      part = alphabet[value % 85] + part
+      value = Math.floor(value / 85)
+    }
+    text += part
+  }
+  return text
+}
+
+/** A file of vectors by the id that it is named for: its name in the table's folder, and what a descriptor says of it. */
+export function vectorFile(id: string): { readonly name: string; readonly pathOrInlineDv: string } {
+  return { name: `deletion_vector_${id}.bin`, pathOrInlineDv: encodeBase85(Buffer.from(id.replaceAll('-', ''), 'hex')) }
+}
+
+/** Rows (rising) as they stand in a file of vectors: size, bitmaps, checksum. `sizeInBytes` is that of the bitmaps. */
+export function encodeDeletionVector(rows: Float64Array): { readonly stored: Uint8Array; readonly sizeInBytes: number } {
+  const bits = encodeBitmaps(rows)
+  const stored = Buffer.alloc(bits.length + 8)
+  stored.writeInt32BE(bits.length)
+  stored.set(bits, 4)
+  stored.writeUInt32BE(crc32(bits), bits.length + 4)
+  return { stored, sizeInBytes: bits.length }
+}
+
+function encodeBitmaps(rows: Float64Array): Uint8Array {
+  const byHigh = Map.groupBy(rows, (row) => Math.floor(row / 4294967296))
+  const head = Buffer.alloc(12)
+  head.writeInt32LE(portableMagic)
+  head.writeBigInt64LE(BigInt(byHigh.size), 4)
+  const parts: Uint8Array[] = [head]
+  for (const [high, own] of byHigh) {
+    const key = Buffer.alloc(4)
+    key.writeUInt32LE(high)
+    parts.push(key, encodeRoaring(own.map((row) => row % 4294967296)))
+  }
+  return Buffer.concat(parts)
+}
+
+/** One bitmap without runs: up to 4,096 numbers of a container one by one, of more a bit for each. */
+function encodeRoaring(numbers: readonly number[]): Buffer {
+  const containers = [...Map.groupBy(numbers, (number) => Math.floor(number / 65536))]
+  const head = Buffer.alloc(8 + 8 * containers.length)
+  head.writeUInt32LE(cookieWithoutRuns)
+  head.writeUInt32LE(containers.length, 4)
+  const bodies: Buffer[] = []
+  let offset = head.length
+  for (const [i, [key, own]] of containers.entries()) {
+    head.writeUInt16LE(key, 8 + 4 * i)
+    head.writeUInt16LE(own.length - 1, 10 + 4 * i)
+    head.writeUInt32LE(offset, 8 + 4 * containers.length + 4 * i)
+    const body = own.length <= 4096 ? Buffer.alloc(2 * own.length) : Buffer.alloc(8192)
+    for (const [k, number] of own.entries()) {
+      const low = number % 65536
+      if (own.length <= 4096) body.writeUInt16LE(low, 2 * k)
+      else body[low >> 3]! |= 1 << (low & 7)
+    }
+    bodies.push(body)
+    offset += body.length
+  }
+  return Buffer.concat([head, ...bodies])
+}
+
 const portableMagic = 1681511377
 
 /** Bitmaps of 32 bits each, one for each upper half of a row number. */

@@ -17,6 +17,7 @@ import { sourceConditions } from './source-values.ts'
 import { placeFields, scanOf } from './table-rows.ts'
 import { checkMayRemove, type Planned, removal, type TableAccess, type TableView } from './transaction.ts'
 import { added, keepsChanges, writeChanges, writePlan } from './write-plan.ts'
+import { rowsByFile, takesVector, withoutRows } from './write-vectors.ts'
 
 /** A WHEN clause, looked up: of the rows that it is about the first clause counts whose condition is true. */
 export interface Clause {
@@ -66,11 +67,20 @@ async function planWithPairs(plans: MergePlans, mayMatch: (add: AddFile) => bool
   const touched = [...counts.keys()].map((index) => candidates[index]!)
   if (touched.length === 0 && inserted === 0) return null
   const sums = sumOf([...counts.values()])
-  const written = await writePlan(access, view, plans.newRows(touched, inserted > 0), 'merge')
+  const byVector = touched.filter((add) => takesVector(view.metadata, add))
+  const anew = touched.filter((add) => !byVector.includes(add))
+  const plan = plans.newRows(touched, anew, inserted > 0, sums.updated > 0)
+  const written = plan === null ? { adds: [], numRows: 0 } : await writePlan(access, view, plan, 'merge')
+  const places = byVector.length > 0 ? await rowsByFile(access, plans.places(byVector)) : new Map<number, number[]>()
+  const without = await withoutRows(
+    access,
+    view,
+    byVector.map((add) => ({ add, rows: places.get(candidates.indexOf(add))! })),
+  )
   // where nothing goes, what is added is what has changed
   const changes = keepsChanges(view.metadata) && touched.length > 0 ? await writeChanges(access, view, plans.changes(touched)) : []
   const nowMs = access.nowMs()
-  const actions: Action[] = [...touched.map((add) => removal(add, nowMs)), ...added(written.adds), ...changes]
+  const actions: Action[] = [...anew.map((add) => removal(add, nowMs)), ...without.actions, ...added(written.adds), ...changes]
   const clauses = (list: readonly Clause[]) =>
     JSON.stringify(
       list.map(({ condition, values }) => ({
@@ -94,7 +104,8 @@ async function planWithPairs(plans: MergePlans, mayMatch: (add: AddFile) => bool
       numTargetRowsCopied: written.numRows - inserted - sums.updated,
       numOutputRows: written.numRows,
       numTargetFilesAdded: written.adds.length,
-      numTargetFilesRemoved: touched.length,
+      numTargetFilesRemoved: touched.length - without.vectors,
+      ...(byVector.length > 0 && { numTargetDeletionVectorsAdded: without.vectors }),
       numTargetChangeFilesAdded: changes.length,
     },
     read: candidates,
@@ -233,16 +244,24 @@ class MergePlans {
     return this.merge.notMatched.length === 0 ? 0 : this.#count(this.#insertedSource())
   }
 
-  /** All rows of the files that are written anew, and the rows that are added. */
-  newRows(touched: readonly AddFile[], inserts: boolean): LogicalPlan {
+  /** Where the rows lie that are deleted or updated, of these files at least. */
+  places(adds: readonly AddFile[]): LogicalPlan {
     const parts: LogicalPlan[] = []
-    if (touched.length > 0) {
-      parts.push(this.#kept(touched))
+    if (this.merge.matched.length > 0) parts.push(this.#placesOf(this.#acted()))
+    if (this.merge.notMatchedBySource.length > 0) parts.push(this.#placesOf(this.#withoutSource(adds)))
+    return united(parts)
+  }
+
+  /** All rows of the files that are written anew, new values, and the rows that are added; null where there are none. */
+  newRows(touched: readonly AddFile[], anew: readonly AddFile[], inserts: boolean, updates: boolean): LogicalPlan | null {
+    const parts: LogicalPlan[] = []
+    if (anew.length > 0) parts.push(this.#kept(anew))
+    if (touched.length > 0 && updates) {
       if (this.merge.matched.some(({ values }) => values)) parts.push(this.#updated())
       if (this.merge.notMatchedBySource.some(({ values }) => values)) parts.push(this.#updatedWithoutSource(touched))
     }
     if (inserts) parts.push(this.#inserts())
-    return united(parts)
+    return parts.length === 0 ? null : united(parts)
   }
 
   /** For the change data feed. */

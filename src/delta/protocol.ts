@@ -16,7 +16,7 @@ const readable: ReadonlySet<string> = new Set([
 const writable: ReadonlySet<string> = new Set([
   'appendOnly',
   'changeDataFeed',
-  // files are written anew where rows go; vectors that are there are heeded
+  // vectors are written where the table's property asks for it, and heeded where they are
   'deletionVectors',
   'invariants',
   'timestampNtz',

@@ -7,7 +7,7 @@ import type { DataType, Field } from '../data/types.ts'
 
 /** delta.dataSkippingNumIndexedCols */
 const indexedColumns = 32
-/** Texts are cut; a cut text is still no larger than the least. A largest text that would have to be cut is left out. */
+/** In code points. Texts are cut; a cut text is still no larger than the least. Behind a largest text that was cut stands one that nothing there comes after. */
 const textLength = 32
 
 type Nested = { [name: string]: unknown }
@@ -37,8 +37,9 @@ export function statsOf({ numRows, statistics = [] }: WrittenFile, fields: reado
     const bounds = boundsOf(groups, leaf.type)
     if (bounds === undefined) continue
     const [low, high] = bounds
-    setAt(least, leaf.names, typeof low === 'string' && leaf.type === 'string' ? cut(low) : low)
-    if (!(leaf.type === 'string' && String(high).length > textLength)) setAt(most, leaf.names, high)
+    setAt(least, leaf.names, leaf.type === 'string' ? cut(String(low)) : low)
+    const top = leaf.type === 'string' ? cutUp(String(high)) : high
+    if (top !== undefined) setAt(most, leaf.names, top)
   }
   return JSON.stringify({ numRecords: numRows, minValues: least, maxValues: most, nullCount: nulls })
 }
@@ -80,6 +81,15 @@ function isBefore(a: number | string, b: number | string): boolean {
 /** Never inside of a pair of surrogates. */
 function cut(text: string): string {
   return [...text.slice(0, textLength * 2)].slice(0, textLength).join('')
+}
+
+/** As Delta Lake cuts it: U+007F is above every character of ASCII, U+10FFFF above all others. Undefined where the text goes on with that. */
+function cutUp(text: string): string | undefined {
+  const kept = cut(text)
+  if (kept.length === text.length) return text
+  const next = text.codePointAt(kept.length)!
+  if (next === 0x10ffff) return undefined
+  return `${kept}${next < 0x7f ? '\u007f' : '\u{10ffff}'}`
 }
 
 /** A value of DuckDB's text as the log has it. */

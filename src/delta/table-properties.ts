@@ -12,6 +12,7 @@ const duration = (value: string) => durationMsOf(value.replace(/^interval\s+/i, 
 const properties: Readonly<Record<string, { readonly fits: (value: string) => boolean; readonly form: string }>> = {
   'delta.appendOnly': { fits: flag, form: 'true or false' },
   'delta.enableChangeDataFeed': { fits: flag, form: 'true or false' },
+  'delta.enableDeletionVectors': { fits: flag, form: 'true or false' },
   'delta.autoOptimize.autoCompact': { fits: flag, form: 'true or false' },
   'delta.checkpointInterval': { fits: count, form: 'a whole number from 1 up' },
   'delta.targetFileSize': { fits: (value) => (bytesOf(value) ?? 0) > 0, form: 'a size such as 128m' },

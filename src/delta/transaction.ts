@@ -10,6 +10,7 @@ import type { Action, AddFile, CommitInfo, Metadata, RemoveFile, SetTransaction 
 import { writeCheckpoint } from './checkpoint.ts'
 import { commitChange } from './commit.ts'
 import { checkConflicts, isConflict, keyOf, type Reads } from './conflicts.ts'
+import { vectorPath } from './deletion-vector.ts'
 import { pathOf } from './paths.ts'
 import { checkWritable } from './protocol.ts'
 import { TableState } from './table-state.ts'
@@ -104,7 +105,10 @@ export async function changeTable(
       // it was found before the commit was written, so that nothing names these files
       for (const action of planned?.actions ?? []) {
         const written = action.add ?? action.cdc
-        if (written && !state.active.has(keyOf(table, written))) await files.delete(pathOf(table, written.path)).catch(() => undefined)
+        if (!written || state.active.has(keyOf(table, written))) continue
+        // what has a vector is a file of the table, of which only the vector is new
+        const own = action.add?.deletionVector ? vectorPath(table, action.add.deletionVector) : pathOf(table, written.path)
+        await files.delete(own).catch(() => undefined)
       }
       if (attempt === maxAttempts) throw error
       retries++

@@ -29,8 +29,11 @@ export function newMetadata(
 /** The least that columns and properties ask for, so that most readers can read the table. */
 export function newProtocol(schema: Schema, configuration: Readonly<Record<string, string>> = {}): Protocol {
   const changes = configuration['delta.enableChangeDataFeed'] === 'true'
-  if (!schema.fields.some(({ type }) => holds(type, 'timestamp_ntz'))) return { minReaderVersion: 1, minWriterVersion: changes ? 4 : 2 }
-  const features = ['timestampNtz']
+  const features = [
+    ...(configuration['delta.enableDeletionVectors'] === 'true' ? ['deletionVectors'] : []),
+    ...(schema.fields.some(({ type }) => holds(type, 'timestamp_ntz')) ? ['timestampNtz'] : []),
+  ]
+  if (features.length === 0) return { minReaderVersion: 1, minWriterVersion: changes ? 4 : 2 }
   const writerFeatures = [...features, 'appendOnly', 'invariants', ...(changes ? ['changeDataFeed'] : [])]
   return { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures }
 }

@@ -178,3 +178,58 @@ describe('changes', () => {
     expect(await found('id >= 0')).toHaveLength(40)
   })
 })
+
+test('statistics: numbers that JSON has not are left out, texts are cut by characters and the largest up', async () => {
+  const emoji = '😀'
+  const columns = {
+    d: t.double().nullable(),
+    low: t.double(),
+    s: t.string().nullable(),
+    ascii: t.string(),
+    top: t.string(),
+    exact: t.string(),
+    at: t.timestamp(),
+    m: t.decimal(12, 2),
+    big: t.decimal(30, 0),
+    nested: t.struct({ a: t.int().nullable(), b: t.string().nullable() }).nullable(),
+  }
+  const row = (d: number | null, low: number, s: string | null, n: number, nested: object | null) => ({
+    ...{ d, low, s, nested, ascii: 'z'.repeat(30 + n), top: '\u{10ffff}'.repeat(40), exact: emoji.repeat(32) },
+    ...{ at: new Date(-1.5 - n), m: `${n}.25`, big: `${10n ** 20n * BigInt(n)}` },
+  })
+  const rows = [
+    row(1, -0.0, emoji.repeat(40), 1, { a: 3, b: 'é'.repeat(33) }),
+    row(Number.NaN, 0, 'b'.repeat(33), 5, null),
+    row(null, -2.5, null, 3, { a: null, b: null }),
+  ]
+  const frame = (place.engine.createDataFrame(rows as never, columns) as any).coalesce(1)
+  await frame.write.format('delta').save(place.table())
+  const stats = JSON.parse((await place.commit(0)).find(({ add }) => add).add.stats)
+  expect(stats).toEqual({
+    numRecords: 3,
+    minValues: {
+      low: -2.5,
+      s: 'b'.repeat(32),
+      ascii: 'z'.repeat(31),
+      top: '\u{10ffff}'.repeat(32),
+      exact: emoji.repeat(32),
+      at: '1969-12-31T23:59:59.994Z',
+      m: 1.25,
+      nested: { a: 3, b: 'é'.repeat(32) },
+    },
+    maxValues: {
+      low: 0,
+      s: `${emoji.repeat(32)}\u{10ffff}`,
+      ascii: `${'z'.repeat(32)}\u007f`,
+      exact: emoji.repeat(32),
+      at: '1969-12-31T23:59:59.998Z',
+      m: 5.25,
+      nested: { a: 3, b: `${'é'.repeat(32)}\u{10ffff}` },
+    },
+    nullCount: { d: 1, low: 0, s: 1, ascii: 0, top: 0, exact: 0, at: 0, m: 0, big: 0, nested: { a: 2, b: 2 } },
+  })
+  const found = async (condition: string) => ((await place.engine.read.format('delta').load(place.table())) as any).where(condition).count()
+  expect(await found("ascii > 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'")).toBe(1)
+  expect(await found('low = 0')).toBe(2)
+  expect(await found('d > 1e308')).toBe(1)
+})

@@ -16,6 +16,34 @@ async function changedBySpark(engine: Engine, jobs: Jobs, path: string): Promise
   same('and its changes', await feedOf(engine, path), await jobs.do('feed', { path }))
 }
 
+/** Rows that Millrace takes away by vectors, of files from which Spark has taken some, and the other way round. */
+async function vectors(engine: Engine, jobs: Jobs, path: string): Promise<void> {
+  const columns = { id: t.int(), city: t.string().nullable() }
+  const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, city: id % 2 ? 'oslo' : 'rome' }))
+  const options = { 'delta.enableDeletionVectors': true, 'delta.enableChangeDataFeed': true }
+  await engine.createDataFrame(rows, columns).coalesce(1).write.format('delta').options(options).save(path)
+  const table = DeltaTable.forPath(engine, path)
+  await table.delete('id % 3 = 0')
+  await table.update({ set: { city: "'bonn'" }, condition: 'id = 5 or id between 9000 and 9100' })
+  const compare = async (what: string) => {
+    same(`Spark reads ${what}`, await jobs.do('read', { path }), await rowsOf(engine, path))
+    same('and its changes', await jobs.do('feed', { path }), await feedOf(engine, path))
+  }
+  await compare('a table whose rows Millrace took away by vectors')
+  await jobs.do('changeRows', { path })
+  await compare('one from which it took some too')
+  const source = engine.createDataFrame(
+    [
+      { id: 7, city: 'köln' },
+      { id: 100_000, city: null },
+    ],
+    columns,
+  )
+  await table.as('t').merge(source.alias('s'), 't.id = s.id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+  await table.delete('id between 100 and 12000')
+  await compare('one that was merged into by vectors after that')
+}
+
 /** A stream, Spark, and compactions write to one table; every row is there once. */
 async function concurrent(engine: Engine, jobs: Jobs, folder: string): Promise<void> {
   const path = join(folder, 'shared')
@@ -57,6 +85,7 @@ try {
   await readByOther('Spark', engine, jobs, folder)
   await changedBySpark(engine, jobs, join(folder, 'changed'))
   await writtenByOther('Spark', engine, jobs, join(folder, 'spark'), { gone: 7, changed: 6, city: 'köln' })
+  await vectors(engine, jobs, join(folder, 'vectors'))
   await concurrent(engine, jobs, folder)
 } finally {
   jobs.end()

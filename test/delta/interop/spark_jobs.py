@@ -79,7 +79,13 @@ def change(path, **_):
     return True
 
 
-jobs = {"read": read, "feed": feed, "make": make, "makePlain": make_plain, "append": append, "change": change}
+def change_rows(path, **_):
+    spark.sql("DELETE FROM delta.`%s` WHERE id = 4 OR id > 19000" % path)
+    spark.sql("UPDATE delta.`%s` SET city = 'spark' WHERE id = 8" % path)
+    return True
+
+
+jobs = {"changeRows": change_rows, "read": read, "feed": feed, "make": make, "makePlain": make_plain, "append": append, "change": change}
 print(json.dumps({"ok": "Spark %s with %s" % (spark.version, PACKAGE)}), flush=True)
 for line in sys.stdin:
     job = json.loads(line)
