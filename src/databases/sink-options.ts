@@ -1,9 +1,10 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Options } from '../base/options.ts'
 import type { OutputMode } from '../plan/logical-plan.ts'
-import { refuseDeleteColumn } from '../sinks/delete-column.ts'
+import { refuseDeleteColumn, refuseInCompleteMode } from '../sinks/delete-column.ts'
 import { queryOptions } from '../sinks/file-sink-options.ts'
 import { defaultNotesTable, notesTableOf, type Sharing } from './batch-notes.ts'
+import { columnList } from './column-names.ts'
 import type { WritePlan } from './dialect.ts'
 import type { Retries } from './retry.ts'
 import { parseTableName, type TableName } from './table-name.ts'
@@ -59,9 +60,7 @@ export function sinkOptionsOf(options: Options, outputMode: OutputMode): SinkOpt
   }
   const onConflict = outputMode === 'update' ? 'update' : conflictOf(options, key)
   const deleteColumn = options.text('deleteColumn') ?? null
-  if (deleteColumn !== null && outputMode === 'complete') {
-    refuseDeleteColumn(deleteColumn, 'output mode complete replaces all rows', 'filter these rows in the query, or use output mode update')
-  }
+  refuseInCompleteMode(deleteColumn, outputMode, 'rows')
   if (deleteColumn !== null && onConflict !== 'update') {
     refuseDeleteColumn(deleteColumn, `onConflict = ${onConflict} writes none by key`, "set .option('onConflict', 'update'), with a key")
   }
@@ -95,12 +94,4 @@ function conflictOf(options: Options, key: readonly string[]): WritePlan['onConf
     })
   }
   return given
-}
-
-/** `a, b`: names as they are, blanks around them left out. */
-export function columnList(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
 }

@@ -4,6 +4,7 @@ import { nearest } from '../base/suggest.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { typeText } from '../data/types.ts'
+import type { OutputMode } from '../plan/logical-plan.ts'
 
 /** A boolean column that is not stored: where it is true, the row with the key of this one is removed; null is false. */
 export interface DeleteColumn {
@@ -48,6 +49,12 @@ export function refuseDeleteColumn(name: string, why: string, todo: string): nev
     what: `deleteColumn = ${name} removes rows by their key, and ${why}`,
     todo,
   })
+}
+
+/** Refuses it in output mode complete; `what` is replaced there. */
+export function refuseInCompleteMode(name: string | null, outputMode: OutputMode, what: 'rows' | 'keys'): void {
+  if (name === null || outputMode !== 'complete') return
+  refuseDeleteColumn(name, `output mode complete replaces all ${what}`, 'filter these rows in the query, or use output mode update')
 }
 
 /** The columns that are stored. */

@@ -1,9 +1,9 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Options } from '../../base/options.ts'
-import type { Schema } from '../../data/schema.ts'
 import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../../sinks/delete-column.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { columnList, columnsNamed } from '../column-names.ts'
 import { readPems } from '../pem.ts'
 import type { SearchConnection } from './http.ts'
 import { type IndexName, parseIndexName } from './index-name.ts'
@@ -58,9 +58,9 @@ export function searchSinkOptions({ format, options: given, schema, outputMode }
   const idText = outputMode === 'update' ? options.required('id', ".option('id', 'user, window_start')") : options.text('id')
   const refresh = options.text('refresh')?.toLowerCase() ?? 'false'
   if (!['true', 'false', 'wait_for'].includes(refresh)) throw invalid('refresh', refresh, 'true, false or wait_for')
-  const textColumns = list(options.text('textColumns'))
+  const textColumns = columnList(options.text('textColumns'))
   columnsNamed('textColumns', textColumns, schema)
-  const idNames = list(idText)
+  const idNames = columnList(idText)
   const idColumns = columnsNamed('id', idNames, schema)
   const deleteColumn = options.text('deleteColumn') ?? null
   if (deleteColumn !== null && idColumns.length === 0) {
@@ -92,22 +92,6 @@ function invalid(name: string, value: string, expected: string): InvalidQueryErr
     todo: `give ${expected}, or leave the option out`,
   })
 }
-function list(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-}
-function columnsNamed(option: string, columns: readonly string[], schema: Schema): number[] {
-  return columns.map((name) => {
-    const at = schema.indexOf(name)
-    if (at >= 0) return at
-    throw new InvalidQueryError('UNRESOLVED_COLUMN.WITH_SUGGESTION', {
-      what: `${option} names the column ${JSON.stringify(name)}, and the rows have ${schema.names.join(', ')}`,
-      todo: 'name columns of the rows',
-    })
-  })
-}
 function settingsOf(text: string | undefined): SearchSinkOptions['settings'] {
   if (text === undefined) return undefined
   try {
@@ -120,7 +104,7 @@ function settingsOf(text: string | undefined): SearchSinkOptions['settings'] {
 }
 
 function connectionOf(options: Options): SearchConnection {
-  const urls = list(options.text('url') ?? 'http://127.0.0.1:9200').map((text) => {
+  const urls = columnList(options.text('url') ?? 'http://127.0.0.1:9200').map((text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
     if (url && /^https?:$/.test(url.protocol)) return url
     throw invalid('url', text.replace(/(:\/\/[^:/@]*):.*@/, '$1:…@'), 'a URL such as https://search:9200, or several of one cluster')

@@ -1,9 +1,10 @@
 import { InvalidQueryError } from '../../base/errors.ts'
 import { Options } from '../../base/options.ts'
 import type { Schema } from '../../data/schema.ts'
-import { type DeleteColumn, findDeleteColumn, refuseDeleteColumn } from '../../sinks/delete-column.ts'
+import { type DeleteColumn, findDeleteColumn, refuseInCompleteMode } from '../../sinks/delete-column.ts'
 import { queryOptions } from '../../sinks/file-sink-options.ts'
 import type { SinkContext } from '../../sinks/sink.ts'
+import { columnList, columnsNamed } from '../column-names.ts'
 import { readPems } from '../pem.ts'
 
 /** What a row becomes: a hash of its own, a string (its one value, or its JSON), or an entry of a stream. */
@@ -83,11 +84,9 @@ export function redisSinkOptions({ options: given, schema, outputMode }: SinkCon
   const [own, other] = isStream ? (['stream', 'prefix'] as const) : (['prefix', 'stream'] as const)
   for (const name of [other, ...(isStream ? ['key', 'ttl', 'deleteColumn'] : ['maxLength'])]) refuse(options, name, structure)
   const prefix = options.text(own) ?? options.text('path') ?? options.required(own, `.option('${own}', 'clicks${isStream ? '' : ':'}')`)
-  const keyColumns = isStream ? [] : columnsNamed(options.required('key', ".option('key', 'user, day')"), schema)
+  const keyColumns = isStream ? [] : columnsNamed('key', columnList(options.required('key', ".option('key', 'user, day')")), schema)
   const deleteColumn = options.text('deleteColumn') ?? null
-  if (deleteColumn !== null && outputMode === 'complete') {
-    refuseDeleteColumn(deleteColumn, 'output mode complete replaces all keys', 'filter these rows in the query, or use output mode update')
-  }
+  refuseInCompleteMode(deleteColumn, outputMode, 'keys')
   const deletes = findDeleteColumn(
     schema,
     deleteColumn,
@@ -134,21 +133,6 @@ function refuse(options: Options, name: string, structure: Structure): void {
   throw new InvalidQueryError('INCOMPATIBLE_OPTIONS', {
     what: `the option "${name}" has no meaning with structure = ${structure}`,
     todo: 'leave one of them out',
-  })
-}
-
-function columnsNamed(text: string, schema: Schema): number[] {
-  const found = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-  return found.map((name) => {
-    const at = schema.indexOf(name)
-    if (at >= 0) return at
-    throw new InvalidQueryError('UNRESOLVED_COLUMN.WITH_SUGGESTION', {
-      what: `key = ${JSON.stringify(text)} names the column ${JSON.stringify(name)}, and the rows have ${schema.names.join(', ')}`,
-      todo: 'name columns of the rows',
-    })
   })
 }
 
