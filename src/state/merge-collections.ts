@@ -60,7 +60,7 @@ function identityOf(type: DataType): (value: unknown) => unknown {
 function unionFold(element: DataType): Fold {
   const identity = identityOf(element)
   const merge = (kept: readonly unknown[], value: readonly unknown[]) => {
-    const known = new Set(kept.map(identity))
+    const known = new Set(identity === same ? kept : kept.map(identity))
     const added = value.filter((item) => {
       const id = identity(item)
       return known.size < known.add(id).size

@@ -8,10 +8,20 @@ import { fromPhysical, type Physical, toPhysical } from '../data/values.ts'
 
 /** JSON text of a value in the physical form of a 'values' column. */
 export function valueToJson(type: DataType, value: unknown): string {
+  const list = listToJson(type, value)
+  if (list !== undefined) return list
   return JSON.stringify(
     value == null ? null : typeof type !== 'string' && type.kind === 'decimal' ? String(value) : encodeNested(type, value),
   )
 }
+
+/** The same text for long lists of plain values, which sets become and which are written with every change: without a second list. */
+function listToJson(type: DataType, value: unknown): string | undefined {
+  if (typeof type === 'string' || type.kind !== 'array' || !Array.isArray(value) || value.length === 0) return undefined
+  if (type.element === 'long') return value.every(isLong) ? `["${value.join('","')}"]` : undefined
+  return type.element === 'string' && value.every((item) => typeof item === 'string') ? JSON.stringify(value) : undefined
+}
+const isLong = (value: unknown) => typeof value === 'bigint' && BigInt.asIntN(64, value) === value
 
 /** The inverse of valueToJson. */
 export function valueFromJson(type: DataType, json: string): unknown {
