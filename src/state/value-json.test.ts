@@ -13,6 +13,7 @@ function expectEach(type: 'long' | 'string', item: fc.Arbitrary<unknown>): void 
       expect(json).toBe(`[${each.join(',')}]`)
       expect(valueFromJson(list(type), json)).toEqual(items)
     }),
+    { numRuns: 50 },
   )
 }
 
@@ -23,6 +24,6 @@ test('a list of plain values has the text of its values, one by one, and comes b
 
 test('a list with a value that its type does not hold is refused', () => {
   expect(() => valueToJson(list('long'), [1n, 2n ** 63n])).toThrow('NUMERIC_VALUE_OUT_OF_RANGE')
-  for (const wrong of [1.5, 'one', true]) expect(() => valueToJson(list('long'), [1n, wrong])).toThrow('long')
-  expect(() => valueToJson(list('string'), ['a', 1n])).toThrow('string')
+  for (const wrong of [1.5, 'one', true]) expect(() => valueToJson(list('long'), [1n, wrong])).toThrow('INVALID_EXTERNAL_TYPE')
+  expect(() => valueToJson(list('string'), ['a', 1n])).toThrow('INVALID_EXTERNAL_TYPE')
 })
