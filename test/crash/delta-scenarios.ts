@@ -105,12 +105,12 @@ export const deltaScenarios = ({
       expected: (place) => perKey(place, false).collect(),
     },
     {
-      name: 'merges in foreachBatch, with optimize between them, into delta',
+      name: 'merges by deletion vectors in foreachBatch, with optimize between them, into delta',
       input: fiveFiles,
       intoFiles: false,
       intoDelta: true,
       run: (place) =>
-        mergeInto(place, {}, async (table, batchId) => {
+        mergeInto(place, { 'delta.enableDeletionVectors': 'true' }, async (table, batchId) => {
           if (batchId % 2n === 1n) await table.optimize().executeCompaction()
         }),
       output,

@@ -19,7 +19,8 @@ let server: RedisServer
 let client: Awaited<ReturnType<typeof redisClient>>
 let engine: Engine
 let names = 0
-const unique = (stem: string) => `${stem}${++names}`
+// of one length: no name is the beginning of another
+const unique = (stem: string) => `${stem}${String(++names).padStart(6, '0')}`
 
 const numbers = new Schema([
   { name: 'n', type: 'long', nullable: true },
