@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Files } from '../base/files.ts'
 import type { Metadata } from './actions.ts'
 import { type CheckpointFile, type LogFiles, listLog, logFolder } from './log-files.ts'
-import { readCheckpoint } from './read-actions.ts'
+import { readCheckpoint, sidecarFolder, sidecarsOf } from './read-actions.ts'
 import { logRetentionMsOf } from './table-properties.ts'
 
 const dayMs = 24 * 3_600_000
@@ -18,7 +18,8 @@ export async function cleanLog(
   if (retentionMs === null) return []
   const log = await listLog(files, table)
   // whole days, so that there is something to do once a day and not with every checkpoint
-  const base = log && baseOf(log, Math.floor((nowMs - retentionMs) / dayMs) * dayMs)
+  const beforeMs = Math.floor((nowMs - retentionMs) / dayMs) * dayMs
+  const base = log && baseOf(log, beforeMs)
   if (!base) return []
   const expired = (await files.list(logFolder(table)))
     .map(({ name }) => ({ name, version: versionIn(name) }))
@@ -26,10 +27,32 @@ export async function cleanLog(
     .sort((a, b) => a.version - b.version || (a.name < b.name ? -1 : 1))
   if (expired.length === 0 || !(await isReadable(files, table, base))) return []
   // the power may go while what it stands for is removed
-  await files.sync(base.paths)
+  await files.sync([...base.paths, ...(await sidecarsOf(files, table, base))])
   // oldest first: who holds a version whose commit is there finds the next one, and can't take its number
   for (const { name } of expired) await files.delete(join(logFolder(table), name))
+  await removeSidecars(files, table, log.checkpoints, base.version, beforeMs)
   return expired.map(({ name }) => name)
+}
+
+/** Sidecars that no checkpoint from `from` on names. One that is younger may be named by a checkpoint that is being written. */
+async function removeSidecars(
+  files: Files,
+  table: string,
+  checkpoints: readonly CheckpointFile[],
+  from: number,
+  beforeMs: number,
+): Promise<void> {
+  const old = (await files.list(sidecarFolder(table))).filter(({ modifiedMs }) => modifiedMs < beforeMs)
+  if (old.length === 0) return
+  const needed = new Set<string>()
+  for (const checkpoint of checkpoints) {
+    if (checkpoint.version < from) continue
+    // of one that can't be read nobody knows which it names
+    const named = await sidecarsOf(files, table, checkpoint).catch(() => null)
+    if (named === null) return
+    for (const path of named) needed.add(path)
+  }
+  for (const { path } of old) if (!needed.has(path)) await files.delete(path)
 }
 
 /** The newest checkpoint that is no newer than what a reader of the time `beforeMs` sees. */

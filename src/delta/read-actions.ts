@@ -12,16 +12,28 @@ export async function readCommit(files: Files, table: string, path: string): Pro
 
 /** The actions of a checkpoint, those of its sidecars among them. */
 export async function readCheckpoint(files: Files, table: string, checkpoint: CheckpointFile): Promise<Action[]> {
-  const actions: Action[] = []
-  for (const path of checkpoint.paths) actions.push(...(await readOne(files, table, path)))
+  const actions = await ownActions(files, table, checkpoint)
   const all = actions.filter(({ sidecar }) => !sidecar)
-  for (const { sidecar } of actions) {
-    if (!sidecar) continue
-    all.push(
-      ...(await readOne(files, table, sidecar.path.includes('/') ? sidecar.path : join(logFolder(table), '_sidecars', sidecar.path))),
-    )
-  }
+  for (const path of sidecarsIn(table, actions)) all.push(...(await readOne(files, table, path)))
   return all
+}
+
+/** Where the sidecars of a checkpoint lie. */
+export async function sidecarsOf(files: Files, table: string, checkpoint: CheckpointFile): Promise<string[]> {
+  return sidecarsIn(table, await ownActions(files, table, checkpoint))
+}
+export function sidecarFolder(table: string): string {
+  return join(logFolder(table), '_sidecars')
+}
+function sidecarsIn(table: string, actions: readonly Action[]): string[] {
+  return actions.flatMap(({ sidecar }) =>
+    sidecar ? [sidecar.path.includes('/') ? sidecar.path : join(sidecarFolder(table), sidecar.path)] : [],
+  )
+}
+async function ownActions(files: Files, table: string, { paths }: CheckpointFile): Promise<Action[]> {
+  const actions: Action[] = []
+  for (const path of paths) actions.push(...(await readOne(files, table, path)))
+  return actions
 }
 
 async function readOne(files: Files, table: string, path: string): Promise<Action[]> {

@@ -1,4 +1,4 @@
-import { readdir, readFile, unlink, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
@@ -61,6 +61,31 @@ test('nothing goes where the table says so, where no checkpoint is old enough, a
   await append(7)
   await append(8)
   expect((await versions())[0]).toEqual(all)
+})
+test('sidecars go with their checkpoints, and those that are named or young stay', async () => {
+  await sevenCommits(5)
+  await mkdir(log('_sidecars'))
+  const id = '3a0d65cd-4056-49b8-937b-95f9e3ee90e5'
+  // as other engines write them: a checkpoint of actions of its own, and of files in a sidecar
+  for (const version of [2, 4]) {
+    const classic = log(nameOf(version, 'checkpoint.parquet'))
+    await copyFile(classic, log(`_sidecars/of-${version}.parquet`))
+    await unlink(classic)
+    const { size } = await stat(log(`_sidecars/of-${version}.parquet`))
+    const own = (await place.commit(0)).filter(({ protocol, metaData }) => protocol || metaData)
+    const sidecar = { path: `of-${version}.parquet`, sizeInBytes: size, modificationTime: 0 }
+    const lines = [{ checkpointMetadata: { version } }, ...own, { sidecar }].map((action) => JSON.stringify(action))
+    await writeFile(log(nameOf(version, `checkpoint.${id}.json`)), lines.join('\n'))
+  }
+  await writeFile(log('_sidecars/nobodys.parquet'), 'x')
+  await writeFile(log('_sidecars/young.parquet'), 'x')
+  const before = new Date(Date.now() - 5 * 24 * 3_600_000)
+  for (const name of ['of-2', 'of-4', 'nobodys']) await utimes(log(`_sidecars/${name}.parquet`), before, before)
+  await append(7)
+  await append(8)
+  expect((await versions())[0]).toEqual([4, 5, 6, 7, 8])
+  expect((await readdir(log('_sidecars'))).sort()).toEqual(['of-4.parquet', 'young.parquet'])
+  expect(await ns({ versionAsOf: '4' })).toEqual([0, 1, 2, 3, 4])
 })
 test('nothing goes where no checkpoint is old enough', async () => {
   await sevenCommits(1)
