@@ -6,7 +6,7 @@ import type { Files } from '../../src/base/files.ts'
 import { LocalFiles } from '../../src/base/local-files.ts'
 import type { KafkaCluster } from '../../src/kafka/cluster.ts'
 import { failingFiles } from '../../src/testing/failing-files.ts'
-import { SimFileSystem } from '../../src/testing/sim-file-system.ts'
+import { type CrashPoint, SimFileSystem } from '../../src/testing/sim-file-system.ts'
 import { tempFolder } from '../../src/testing/temp-folder.ts'
 import { dies, losses } from '../crash/matrix.ts'
 import { crashableEngine } from '../crash/scenarios.ts'
@@ -102,22 +102,29 @@ describeKafka('a query from Kafka to Kafka that dies', () => {
     let disk = new SimFileSystem(folder.path)
     let deaths = 0
     const fates = [...losses, null]
-    for (let at = 1, isOver = false; !isOver; at += stride) {
-      for (const when of ['before', 'after'] as const) {
-        await feed(`${at} ${when}`)
-        disk.crashAt({ operation: disk.operations + at, when })
-        const died = await dies(run(disk))
-        const fate = died ? fates[deaths++ % fates.length]! : null
-        if (fate) await disk.losePower(fate)
-        disk = await disk.restart()
-        isOver = !died
-        await feed(`${at} ${when}, again`)
-        await run(disk)
-        disk = await disk.restart()
-        const said = `after a death ${when} operation ${at}, ${JSON.stringify(fate)}`
-        expect((await valuesOf(cluster, to)).sort(), said).toEqual(expected.toSorted())
-      }
+    const trial = async (what: string, point: CrashPoint): Promise<boolean> => {
+      await feed(what)
+      disk.crashAt(point)
+      const died = await dies(run(disk))
+      const fate = died ? fates[deaths++ % fates.length]! : null
+      if (fate) await disk.losePower(fate)
+      disk = await disk.restart()
+      await feed(`${what}, again`)
+      await run(disk)
+      disk = await disk.restart()
+      expect((await valuesOf(cluster, to)).sort(), `after a death ${what}, ${JSON.stringify(fate)}`).toEqual(expected.toSorted())
+      return died
     }
+    for (let at = 1, died = true; died; at += stride)
+      for (const when of ['before', 'after'] as const)
+        died = await trial(`${when} operation ${at}`, { operation: disk.operations + at, when })
+    // where the broker has the batch, and the checkpoint does not say so for good
+    for (const kind of ['link', 'fsync-folder'] as const)
+      for (const when of ['before', 'after'] as const)
+        await trial(`${when} the ${kind} of a commit`, {
+          when,
+          matches: (operation) => operation.kind === kind && operation.label.includes('checkpoint/commits'),
+        })
     expect(deaths * stride).toBeGreaterThan(60)
   }, 300_000)
 })
