@@ -12,6 +12,9 @@ export interface LostRange {
   readonly why: string
 }
 
+/** More than a batch has; of a range that is told twice the worst is a second line. */
+const mostTold = 10_000
+
 type Checkpoint = Pick<SourceContext, 'metadataFolder' | 'files' | 'warn'>
 type Kind = 'COULD_NOT_READ_OFFSET_RANGE' | 'PARTITIONS_DELETED' | 'START_OFFSET_RESET' | 'ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO'
 
@@ -24,6 +27,8 @@ export type AvailableNowLoss =
 export class LostRanges {
   readonly #context: Checkpoint | undefined
   readonly #fails: boolean
+  /** A batch that is begun again reads its ranges once more. */
+  #told = new Set<string>()
   #written = 0
   #ranges = 0
   #records = 0
@@ -36,14 +41,18 @@ export class LostRanges {
   /** `code`: the error's, where `kind` does not say it. */
   async report(kind: Kind, ranges: readonly LostRange[], code?: AvailableNowLoss): Promise<void> {
     if (ranges.length === 0) return
-    const text = ranges.map(describe).join('; ')
-    if (this.#fails) {
-      throw dataLoss(code ?? kind, text)
-    }
-    this.#ranges += ranges.length
-    for (const { from, until } of ranges) this.#records += until - from
-    this.#context?.warn?.(`${text}: left out, as failOnDataLoss = false says`)
-    if (this.#context) await this.#write(this.#context, kind, ranges)
+    if (this.#fails) throw dataLoss(code ?? kind, ranges.map(describe).join('; '))
+    const news = kind === 'COULD_NOT_READ_OFFSET_RANGE' ? ranges.filter((range) => this.#isNew(range)) : ranges
+    if (news.length === 0) return
+    this.#ranges += news.length
+    for (const { from, until } of news) this.#records += until - from
+    this.#context?.warn?.(`${news.map(describe).join('; ')}: left out, as failOnDataLoss = false says`)
+    if (this.#context) await this.#write(this.#context, kind, news)
+  }
+
+  #isNew({ topic, partition, from, until }: LostRange): boolean {
+    if (this.#told.size >= mostTold) this.#told.clear()
+    return this.#told.size < this.#told.add(`${topic}-${partition} ${from} ${until}`).size
   }
 
   metrics(): Record<string, string> {
