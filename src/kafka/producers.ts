@@ -5,12 +5,25 @@ export interface PartitionPlace {
   readonly partition: number
 }
 
+/** A producer that a partition's leader remembers. */
+export interface ActiveProducer extends PartitionPlace {
+  readonly producer: {
+    readonly producerId: bigint
+    readonly producerEpoch: number
+    /** When it has written last, in milliseconds since 1970. */
+    readonly lastTimestamp: bigint
+    readonly coordinatorEpoch: number
+    /** -1: none is open. */
+    readonly currentTxnStartOffset: bigint
+  }
+}
+
 /** Who writes to partitions that one broker leads, each with the offset at which its open transaction begins (-1: none is open). Of topics that this user may not read, nothing. */
 export async function producersOf(
   cluster: KafkaCluster,
   leader: Parameters<KafkaCluster['request']>[0],
   places: readonly PartitionPlace[],
-) {
+): Promise<ActiveProducer[]> {
   const { describeProducersV0 } = cluster.library
   type Answer = Awaited<ReturnType<typeof describeProducersV0.api.async>>
   const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([name, own]) => ({
