@@ -2,42 +2,24 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { count, expr, type QueryProgress, type Row, Schema, type SourceProvider, t } from 'millrace'
+import { count, expr, type QueryProgress, type Row, t } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
-import { account, textOf } from './letters-kit.ts'
+import { account, tellingSource, textOf } from './letters-kit.ts'
 
-const origin = ['topic', 'partition', 'offset', 'value']
 /** How often the rows of each batch were asked for, and whether with the columns that say where they come from. */
 const asked: string[] = []
 /** Batch n has the texts of `batches[n]`. */
 const batches: string[][] = []
-const counted: SourceProvider = {
-  formats: ['counted'],
-  originColumns: origin,
-  schemaOf: () =>
-    new Schema([
-      { name: 'value', type: 'binary', nullable: true },
-      { name: 'topic', type: 'string', nullable: false },
-      { name: 'partition', type: 'int', nullable: false },
-      { name: 'offset', type: 'long', nullable: false },
-    ]),
-  open: async ({ schema }) => ({
-    schema,
-    description: 'Counted',
-    originColumns: origin,
-    readLimit: { kind: 'all' },
-    latestOffset: async (start) => Math.min(((start as number | null) ?? 0) + 1, batches.length),
-    rows: async (start, _end, needed) => {
-      const n = (start as number | null) ?? 0
-      asked.push(`${n}${needed!.columns.has(1) ? ' with origin' : ''}`)
-      const rows = batches[n]!.map((text, i) => ({ value: Buffer.from(text), topic: 'x', partition: 0, offset: BigInt(i) }))
-      return { kind: 'objects', rows }
-    },
-    commit: async () => {},
-    stop: async () => {},
-  }),
-}
+const counted = tellingSource('counted', [], {
+  latestOffset: async (start) => Math.min(((start as number | null) ?? 0) + 1, batches.length),
+  rows: async (start, _end, needed) => {
+    const n = (start as number | null) ?? 0
+    asked.push(`${n}${needed!.columns.has(1) ? ' with origin' : ''}`)
+    const rows = batches[n]!.map((text, i) => ({ value: Buffer.from(text), topic: 'x', partition: 0, offset: BigInt(i) }))
+    return { kind: 'objects', rows }
+  },
+})
 const engine = useEngine({ print: () => {}, sources: [counted] } as never)
 let folder = ''
 beforeEach(async () => {

@@ -1,11 +1,15 @@
-import { type QueryProgress, type Row, Schema, type SourceProvider } from 'millrace'
+import { type Field, type QueryProgress, type Row, Schema, type Source, type SourceProvider } from 'millrace'
 import { expect } from 'vitest'
 
 const origin = ['topic', 'partition', 'offset', 'value']
-/** The format `topical`: a source that says where its rows are from, with these values from offset 70 on, a second apart. */
-export function topical(...texts: readonly string[]): SourceProvider {
+/** A format whose source says where its rows are from: the columns value, topic, partition, offset and `more`. */
+export function tellingSource(
+  format: string,
+  more: readonly Field[],
+  { latestOffset, rows }: Pick<Source, 'latestOffset' | 'rows'>,
+): SourceProvider {
   return {
-    formats: ['topical'],
+    formats: [format],
     originColumns: origin,
     schemaOf: () =>
       new Schema([
@@ -13,28 +17,36 @@ export function topical(...texts: readonly string[]): SourceProvider {
         { name: 'topic', type: 'string', nullable: false },
         { name: 'partition', type: 'int', nullable: false },
         { name: 'offset', type: 'long', nullable: false },
-        { name: 'timestamp', type: 'timestamp', nullable: false },
+        ...more,
       ]),
     open: async ({ schema }) => ({
       schema,
-      description: 'Topical',
+      description: format,
       originColumns: origin,
       readLimit: { kind: 'all' },
-      latestOffset: async () => 1,
-      rows: async () => ({
-        kind: 'objects',
-        rows: texts.map((text, i) => ({
-          value: Buffer.from(text),
-          topic: 'clicks',
-          partition: 2,
-          offset: BigInt(i + 70),
-          timestamp: new Date((i + 10) * 1000),
-        })),
-      }),
+      latestOffset,
+      rows,
       commit: async () => {},
       stop: async () => {},
     }),
   }
+}
+
+/** The format `topical`: a source that says where its rows are from, with these values from offset 70 on, a second apart. */
+export function topical(...texts: readonly string[]): SourceProvider {
+  return tellingSource('topical', [{ name: 'timestamp', type: 'timestamp', nullable: false }], {
+    latestOffset: async () => 1,
+    rows: async () => ({
+      kind: 'objects',
+      rows: texts.map((text, i) => ({
+        value: Buffer.from(text),
+        topic: 'clicks',
+        partition: 2,
+        offset: BigInt(i + 70),
+        timestamp: new Date((i + 10) * 1000),
+      })),
+    }),
+  })
 }
 
 /** The books of a place that loses rows to dead letters only. */

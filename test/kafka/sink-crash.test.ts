@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { millrace } from 'millrace'
+import { type Engine, millrace } from 'millrace'
 import 'millrace/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Files } from '../../src/base/files.ts'
@@ -24,6 +24,19 @@ describeKafka('a query from Kafka to Kafka that dies', () => {
   })
   afterAll(() => cluster.close())
 
+  async function copyTopic(engine: Engine, from: string, to: string, options: Readonly<Record<string, string>>): Promise<void> {
+    const query = await engine.readStream
+      .format('kafka')
+      .options({ 'kafka.bootstrap.servers': bootstrap, subscribe: from, startingOffsets: 'earliest' })
+      .load()
+      .select('value')
+      .writeStream.trigger({ availableNow: true })
+      .format('kafka')
+      .options({ 'kafka.bootstrap.servers': bootstrap, topic: to, ...options })
+      .start()
+    await query.awaitTermination()
+  }
+
   test('before and after every change of its checkpoint: a read_committed consumer sees each result once', async () => {
     const [from, to] = [uniqueName('crash-in'), uniqueName('crash-out')]
     await createTopic(cluster, from, 2)
@@ -31,16 +44,7 @@ describeKafka('a query from Kafka to Kafka that dies', () => {
     await using checkpoint = await tempFolder()
     const run = async (files: Files) => {
       await using engine = await millrace.local({ threads: 1, print: () => {}, files })
-      const query = await engine.readStream
-        .format('kafka')
-        .options({ 'kafka.bootstrap.servers': bootstrap, subscribe: from, startingOffsets: 'earliest' })
-        .load()
-        .select('value')
-        .writeStream.trigger({ availableNow: true })
-        .format('kafka')
-        .options({ 'kafka.bootstrap.servers': bootstrap, topic: to, checkpointLocation: checkpoint.path, takeover: 'true' })
-        .start()
-      await query.awaitTermination()
+      await copyTopic(engine, from, to, { checkpointLocation: checkpoint.path, takeover: 'true' })
     }
     const expected: string[] = []
     let deaths = 0
@@ -78,16 +82,7 @@ describeKafka('a query from Kafka to Kafka that dies', () => {
     await using folder = await tempFolder()
     const run = async (disk: SimFileSystem) => {
       await using engine = await crashableEngine(new LocalFiles(disk))
-      const query = await engine.readStream
-        .format('kafka')
-        .options({ 'kafka.bootstrap.servers': bootstrap, subscribe: from, startingOffsets: 'earliest' })
-        .load()
-        .select('value')
-        .writeStream.trigger({ availableNow: true })
-        .format('kafka')
-        .options({ 'kafka.bootstrap.servers': bootstrap, topic: to, checkpointLocation: join(folder.path, 'checkpoint') })
-        .start()
-      await query.awaitTermination()
+      await copyTopic(engine, from, to, { checkpointLocation: join(folder.path, 'checkpoint') })
     }
     const expected: string[] = []
     const feed = async (name: string) => {
