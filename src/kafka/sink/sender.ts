@@ -42,6 +42,8 @@ interface PartitionQueue {
   inFlight: number
   /** To be sent again, before those that wait. While there are any nothing new is sent. */
   failed: SequencedBatch[]
+  /** Being sent again, until they have arrived. Nothing is sent for the first time meanwhile: a broker would forget that it has them when it has five later ones. */
+  readonly again: Set<SequencedBatch>
   isBackingOff: boolean
   /** Since when it fails without a success. */
   failingSinceMs: number | undefined
@@ -182,6 +184,7 @@ export class Sender {
   #onAnswer(batch: SequencedBatch, errorCode: number, message: string | null): void {
     if (errorCode === 0 || errorCode === duplicateSequenceNumber) {
       const queue = this.#queueOf(partitionKey(batch.topic, batch.partition))
+      queue.again.delete(batch)
       queue.inFlight--
       queue.failingSinceMs = undefined
       queue.pauses = 0
@@ -233,7 +236,7 @@ export class Sender {
   #queueOf(key: string): PartitionQueue {
     let queue = this.#queues.get(key)
     if (!queue) {
-      queue = { waiting: [], inFlight: 0, failed: [], isBackingOff: false, failingSinceMs: undefined, pauses: 0 }
+      queue = { waiting: [], inFlight: 0, failed: [], again: new Set(), isBackingOff: false, failingSinceMs: undefined, pauses: 0 }
       this.#queues.set(key, queue)
     }
     return queue
@@ -241,12 +244,14 @@ export class Sender {
 }
 
 function maySend(queue: PartitionQueue): boolean {
-  return !queue.isBackingOff && queue.failed.length === 0 && queue.inFlight < maxInFlight
+  const { waiting, failed, again, isBackingOff, inFlight } = queue
+  return !isBackingOff && failed.length === 0 && inFlight < maxInFlight && (again.size === 0 || again.has(waiting[0]!))
 }
 /** When the last batch that was under way has come back, those that failed are the next, in their order. */
 function resume(queue: PartitionQueue): void {
   if (queue.failed.length === 0 || queue.inFlight > 0 || queue.isBackingOff) return
   queue.failed.sort((a, b) => (precedes(a.baseSequence, b.baseSequence) ? -1 : 1))
+  for (const batch of queue.failed) queue.again.add(batch)
   queue.waiting = [...queue.failed, ...queue.waiting]
   queue.failed = []
 }
