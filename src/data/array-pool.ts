@@ -17,7 +17,8 @@ const keptBytesPerClass = 8 * 1024 * 1024
 const poison = 0xa5
 const poisonedBytes = 64 * 1024
 
-interface ArrayClass<A> {
+/** A class of typed arrays. */
+export interface ArrayClass<A> {
   readonly BYTES_PER_ELEMENT: number
   new (buffer: ArrayBuffer, byteOffset: number, length: number): A
 }

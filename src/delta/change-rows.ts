@@ -37,7 +37,8 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   const whole = values === null ? touched.filter(({ add, rows }) => liveRows(add) === rows) : []
   const partly = touched.filter((each) => !whole.includes(each)).map(({ add }) => add)
   const byVector = partly.filter((add) => takesVector(metadata, add))
-  const anew = partly.filter((add) => !byVector.includes(add))
+  const keepTheirFile = new Set(byVector)
+  const anew = partly.filter((add) => !keepTheirFile.has(add))
   const parts = [
     ...(anew.length > 0 ? [rewritten(access, view, anew, change)] : []),
     ...(byVector.length > 0 && values !== null ? [updatedRows(access, view, byVector, condition, values)] : []),
@@ -69,7 +70,7 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   const changed = touched.reduce((sum, { rows }) => sum + rows, 0)
   return {
     actions: [
-      ...touched.filter(({ add }) => !byVector.includes(add)).map(({ add }) => removal(add, nowMs)),
+      ...touched.filter(({ add }) => !keepTheirFile.has(add)).map(({ add }) => removal(add, nowMs)),
       ...without.actions,
       ...added(written.adds),
       ...changes,

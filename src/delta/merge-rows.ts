@@ -64,18 +64,19 @@ async function planWithPairs(plans: MergePlans, mayMatch: (add: AddFile) => bool
   await plans.checkOneMatch()
   const counts = await plans.touched()
   const inserted = await plans.countInserts()
-  const touched = [...counts.keys()].map((index) => candidates[index]!)
+  const indexOf = new Map([...counts.keys()].map((index) => [candidates[index]!, index]))
+  const touched = [...indexOf.keys()]
   if (touched.length === 0 && inserted === 0) return null
   const sums = sumOf([...counts.values()])
   const byVector = touched.filter((add) => takesVector(view.metadata, add))
-  const anew = touched.filter((add) => !byVector.includes(add))
+  const anew = touched.filter((add) => !takesVector(view.metadata, add))
   const plan = plans.newRows(touched, anew, inserted > 0, sums.updated > 0)
   const written = plan === null ? { adds: [], numRows: 0 } : await writePlan(access, view, plan, 'merge')
   const places = byVector.length > 0 ? await rowsByFile(access, plans.places(byVector)) : new Map<number, number[]>()
   const without = await withoutRows(
     access,
     view,
-    byVector.map((add) => ({ add, rows: places.get(candidates.indexOf(add))! })),
+    byVector.map((add) => ({ add, rows: places.get(indexOf.get(add)!)! })),
   )
   // where nothing goes, what is added is what has changed
   const changes = keepsChanges(view.metadata) && touched.length > 0 ? await writeChanges(access, view, plans.changes(touched)) : []

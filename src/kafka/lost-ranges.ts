@@ -28,7 +28,7 @@ export class LostRanges {
   readonly #context: Checkpoint | undefined
   readonly #fails: boolean
   /** A batch that is begun again reads its ranges once more. */
-  #told = new Set<string>()
+  readonly #told = new Set<string>()
   #written = 0
   #ranges = 0
   #records = 0

@@ -21,11 +21,10 @@ export function readParquet(request: ReadRequest): FileScan {
     return `${value} AS ${columnName(i)}`
   })
   const paths = quotePaths(files.map((file) => file.path))
-  const scan = `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)})`
+  const scan = (more = '') => `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)}${more})`
   const file = '"millrace.file"'
-  const numbered = `read_parquet(${paths}, union_by_name = ${files.length > 1}, ${hiveArgument(partitions)}, filename = true)`
   return {
-    select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan})`,
+    select: `SELECT ${values.join(', ')} FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM ${scan()})`,
     files,
     count: { kind: 'parquet' },
     records: async () => {
@@ -34,7 +33,7 @@ export function readParquet(request: ReadRequest): FileScan {
         const value = isPartition(request, i) ? partitionValue(request, i) : `TRY_CAST(${quoteName(name)} AS ${duckType(type)})`
         return `${quoteText(name)}, ${value}`
       })
-      return `SELECT ${file} AS file, NULL::BIGINT AS line, CAST(json_object(${cells.join(', ')}) AS VARCHAR) AS raw FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT *, filename AS ${file} FROM ${numbered})`
+      return `SELECT ${file} AS file, NULL::BIGINT AS line, CAST(json_object(${cells.join(', ')}) AS VARCHAR) AS raw FROM (SELECT ${declared.join(', ')} WHERE false UNION ALL BY NAME SELECT *, filename AS ${file} FROM ${scan(', filename = true')})`
     },
   }
 }

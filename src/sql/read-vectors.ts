@@ -7,7 +7,7 @@
  * values and nothing else, so only memory that belongs to the result is read.
  */
 import { assert } from '../base/errors.ts'
-import type { ArrayPool } from '../data/array-pool.ts'
+import type { ArrayClass, ArrayPool } from '../data/array-pool.ts'
 import {
   type BytesColumn,
   type Column,
@@ -108,13 +108,8 @@ export function readColumn(chunks: readonly Chunk[], index: number, type: DataTy
   }
 }
 
-interface ArrayClass<A> {
-  readonly BYTES_PER_ELEMENT: number
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): A
-  new (length: number): A
-}
 /** An array whose values are all still to be written. */
-function arrayOf<A>(type: ArrayClass<A>, length: number, pool: ArrayPool | undefined): A {
+function arrayOf<A>(type: ArrayClass<A> & { new (length: number): A }, length: number, pool: ArrayPool | undefined): A {
   return pool ? pool.array(type, length) : new type(length)
 }
 
