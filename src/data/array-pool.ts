@@ -13,10 +13,6 @@ const classes = Math.log2(largestBytes / smallestBytes) + 1
 const keptPerClass = 16
 /** Of one class, whatever its arrays' size: 40 MB of all. */
 const keptBytesPerClass = 8 * 1024 * 1024
-/** What given-back memory is filled with, or the start of it: who looks at it all the same sees nonsense, and sees it in every test. */
-const poison = 0xa5
-const poisonedBytes = 64 * 1024
-
 /** A class of typed arrays. */
 export interface ArrayClass<A> {
   readonly BYTES_PER_ELEMENT: number
@@ -27,8 +23,8 @@ export class ArrayPool {
   readonly #free: ArrayBuffer[][] = Array.from({ length: classes }, () => [])
   readonly #lent = new WeakSet<ArrayBufferLike>()
 
-  /** Memory for that many bytes, or somewhat more; what is in it is left from before. */
-  take(bytes: number): ArrayBuffer {
+  /** Memory for that many bytes, or somewhat more; what is in it is left from before, or zero. */
+  #take(bytes: number): ArrayBuffer {
     if (bytes > largestBytes) return new ArrayBuffer(bytes)
     const at = classOf(bytes)
     const buffer = this.#free[at]!.pop() ?? new ArrayBuffer(smallestBytes << at)
@@ -38,16 +34,18 @@ export class ArrayPool {
 
   /** An array whose values are all still to be written. */
   array<A>(type: ArrayClass<A>, length: number): A {
-    return new type(this.take(length * type.BYTES_PER_ELEMENT), 0, length)
+    return new type(this.#take(length * type.BYTES_PER_ELEMENT), 0, length)
   }
 
-  /** The memory of an array that nobody looks at any more. Memory that isn't of this pool stays as it is. */
+  /**
+   * The memory of an array that nobody looks at any more. It moves into a buffer of its own, so that every array that lay in it has no elements from now
+   * on: who looks at one all the same, or gives it back again, cannot touch what belongs to somebody else by then. Memory that isn't of this pool stays as it is.
+   */
   give({ buffer }: ArrayBufferView): void {
     if (!this.#lent.delete(buffer)) return
-    const free = this.#free[classOf(buffer.byteLength)]!
-    if (free.length >= Math.max(1, Math.min(keptPerClass, keptBytesPerClass / buffer.byteLength))) return
-    new Uint8Array(buffer).fill(poison, 0, poisonedBytes)
-    free.push(buffer as ArrayBuffer)
+    const moved = (buffer as ArrayBuffer).transfer()
+    const free = this.#free[classOf(moved.byteLength)]!
+    if (free.length < Math.max(1, Math.min(keptPerClass, keptBytesPerClass / moved.byteLength))) free.push(moved)
   }
 }
 

@@ -63,6 +63,24 @@ test('memory comes back when all parts of an answer have', () => {
   expect(memory.take(8 << 20).buffer).toBe(large.buffer)
 })
 
+test('a part given back twice frees nothing that others have', () => {
+  const memory = new FrameMemory()
+  const first = memory.take(1000)
+  const [one, two] = [first.subarray(0, 400), first.subarray(400)]
+  memory.share([one, two])
+  memory.give(one)
+  memory.give(one)
+  expect(memory.take(1000).buffer).not.toBe(first.buffer)
+  memory.give(two)
+  const next = memory.take(1000)
+  memory.share([next])
+  expect(next.buffer).toBe(first.buffer)
+  next.fill(7)
+  memory.give(one)
+  memory.give(two)
+  expect(next.every((byte) => byte === 7)).toBe(true)
+})
+
 test('a size that is none is left to who listens', () => {
   const passed: Buffer[] = []
   const join = frameJoiner((frame) => passed.push(Buffer.from(frame)), new FrameMemory())

@@ -19,8 +19,8 @@ const poison = 0xa5
 export class FrameMemory {
   readonly #free: Buffer[] = []
   #freeBytes = 0
-  /** Memory that is lent, and how many parts of it are still to be given back. */
-  readonly #lent = new WeakMap<ArrayBufferLike, { readonly memory: Buffer; parts: number }>()
+  /** Memory that is lent, and which parts of it are still to be given back. */
+  readonly #lent = new WeakMap<ArrayBufferLike, { readonly memory: Buffer; readonly parts: Set<Buffer> }>()
 
   /** Memory for that many bytes; what is in it is left from before. */
   take(bytes: number): Buffer {
@@ -35,23 +35,21 @@ export class FrameMemory {
       memory = this.#free.splice(best, 1)[0]!
       this.#freeBytes -= memory.length
     }
-    this.#lent.set(memory.buffer, { memory, parts: 0 })
+    this.#lent.set(memory.buffer, { memory, parts: new Set() })
     return memory.subarray(0, bytes)
   }
 
-  /** Says that these parts of one answer will be given back, each once. */
+  /** Says that these parts of one answer will be given back. */
   share(parts: readonly Buffer[]): void {
-    for (const { buffer } of parts) {
-      const lent = this.#lent.get(buffer)
-      if (lent) lent.parts++
-    }
+    for (const part of parts) this.#lent.get(part.buffer)?.parts.add(part)
   }
-  /** A part of an answer that nobody looks at any more. Other memory stays as it is, and so does an answer of which not all parts are given back. */
+  /** A shared part of an answer that nobody looks at any more. Other memory stays as it is, and so does an answer of which not all parts are given back. */
   give(part: Buffer): void {
     const lent = this.#lent.get(part.buffer)
-    if (!lent) return
+    // who gives a part back twice may not free the memory under those who have it by then
+    if (!lent?.parts.delete(part)) return
     part.fill(poison, 0, Math.min(part.length, 256))
-    if (--lent.parts > 0) return
+    if (lent.parts.size > 0) return
     this.#lent.delete(part.buffer)
     if (this.#freeBytes + lent.memory.length > keptBytes) return
     this.#free.push(lent.memory)

@@ -1015,7 +1015,8 @@ describe('rows of a store', () => {
     const rows = pooled()
     const counted = await inBatch(async (batch) => batch.rowSet(await batch.loadOwn(rows)).count())
     expect(counted).toBe(rowCount)
-    expect(rowMemory.array(BigInt64Array, rowCount).buffer).toBe(dataOf(rows).buffer)
+    expect(dataOf(rows)).toHaveLength(0)
+    expect(rowMemory.array(BigInt64Array, rowCount)[rowCount - 1]).toBe(BigInt(rowCount - 1))
   })
 
   test.each<[string, (batch: SqlBatch, relation: Relation) => Promise<ColumnBatch>]>([

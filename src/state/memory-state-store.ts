@@ -3,7 +3,7 @@
  * processor's cache while its rows are worked on, and then go column by column, each by a loop of its own.
  */
 import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
-import { type ColumnBatch, fixedArray } from '../data/column-batch.ts'
+import { type ColumnBatch, emptyColumns, fixedArray } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { eventTimeIndex, type MergeOp, type StateSchema } from '../data/state-schema.ts'
 import { sameType, typeText } from '../data/types.ts'
@@ -99,7 +99,8 @@ export class MemoryStateStore implements KeptStore {
     checkMoments(this.#operations, this.layout)
     this.#sorted = createSortedRows(0, keyGroups)
     this.#version = version
-    this.#nothing = gatherBatch(this.rowSchema, this.layout, 0, [])
+    // of no pool: batch after batch is given the same columns
+    this.#nothing = emptyColumns(this.rowSchema)
   }
 
   get version(): number {
