@@ -98,6 +98,9 @@ export class DeltaSink implements Sink {
   readonly #schema: Schema
   #checkpointDue = false
   #compactionDue = false
+  #delivered = false
+  /** Files that wait for the commit that names them. */
+  #prepared: { readonly batchId: number; readonly metadata: Metadata; readonly written: FilesWritten } | undefined
 
   constructor(context: SinkContext, state: TableState, options: DeltaSinkOptions) {
     this.#context = context
@@ -113,7 +116,17 @@ export class DeltaSink implements Sink {
     this.#metadata()
   }
 
+  async prepare({ batchId, rows, outputMode }: SinkBatch): Promise<void> {
+    // a run's first batch may be in the table already; the files of an upsert depend on what the table holds
+    if (!this.#delivered || outputMode === 'update') return
+    const metadata = this.#metadata()
+    this.#prepared = { batchId, metadata, written: await this.#writeFiles(batchId, rows, metadata) }
+  }
+
   async addBatch({ batchId, rows, outputMode, plan }: SinkBatch): Promise<SinkCommit> {
+    const prepared = this.#prepared?.batchId === batchId ? this.#prepared : undefined
+    this.#prepared = undefined
+    this.#delivered = true
     await this.#state.refresh()
     if (this.#hasBatch(batchId)) {
       await this.#state.confirm()
@@ -122,7 +135,9 @@ export class DeltaSink implements Sink {
     this.#compactionDue = this.#options.autoCompact ?? this.#state.metadata?.configuration?.['delta.autoOptimize.autoCompact'] === 'true'
     if (outputMode === 'update') return this.#upsert(batchId, plan)
     const metadata = this.#metadata()
-    const { adds, numRows } = await this.#writeFiles(batchId, rows, metadata)
+    // another writer may have changed the table since they were prepared: those are litter then
+    const fits = prepared !== undefined && hasSameLayout(metadata, prepared.metadata)
+    const { adds, numRows } = fits ? prepared.written : await this.#writeFiles(batchId, rows, metadata)
     let wasThere = false
     const committed = await commitChange(
       this.#access(),

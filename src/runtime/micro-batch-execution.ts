@@ -366,7 +366,7 @@ export class MicroBatchExecution {
   }
 
   async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
-    const { beginBatch, checkpoint, salt, sink } = this.#parts
+    const { beginBatch, checkpoint, salt } = this.#parts
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
     const begin = async (isPlain: boolean) => {
@@ -400,11 +400,7 @@ export class MicroBatchExecution {
         committed = { nextBatchWatermarkMs: watermarkMs, epoch: checkpoint.epoch, ...this.#watermark.kept }
         staged = checkpoint.commits.stage(this.#batchId, committed)
         staged.catch(() => {}) // asked for below
-        // a small result is computed while the disk writes the state
-        const [result, state] = await Promise.allSettled([
-          this.#state ? batch.sql.prefetch(ran.value.relation, sink.use ?? 'rows') : undefined,
-          this.#commitState(),
-        ])
+        const [result, state] = await Promise.allSettled([this.#workAhead(batch.sql, ran.value, batch.setAside), this.#commitState()])
         if (state.status === 'rejected') throw state.reason
         if (result.status === 'rejected') throw result.reason
         return ran.value
@@ -461,6 +457,14 @@ export class MicroBatchExecution {
       await outputs?.compute(sql, relation, { deadLetters: setAside.deadLetters!, warn, rowsOrigin: plan.origin })
     } else if (!this.#state && !setAside && !withRelation) await sink.prepare?.(batch)
     return { relation, batch }
+  }
+
+  /** What nobody sees of a batch with state is done while the disk writes the state: what the sink prepares, or else a small result. */
+  async #workAhead(sql: SqlBatch, { relation, batch }: Delivery, setAside: SetAside | undefined): Promise<void> {
+    const { sink, withRelation } = this.#parts
+    if (!this.#state) return
+    if (sink.prepare && !setAside && !withRelation) await sink.prepare(batch)
+    else await sql.prefetch(relation, sink.use ?? 'rows')
   }
 
   /** The rows of a batch that go to side outputs; undefined where there are none. */

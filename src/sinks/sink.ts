@@ -20,7 +20,7 @@ export interface Sink {
   readonly use?: 'rows' | 'files'
   /**
    * Does the part of addBatch that nobody sees: computes the rows, writes them where no reader looks. The engine may call it before addBatch of the same batch,
-   * while the batch is still being entered in the offset log; a crash in between must leave nothing but litter.
+   * while the batch is still being entered in the offset log or its state is being written; a crash in between must leave nothing but litter.
    */
   prepare?(batch: SinkBatch): Promise<void>
   addBatch(batch: SinkBatch): Promise<SinkCommit>

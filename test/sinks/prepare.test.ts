@@ -78,7 +78,7 @@ test('where preparing fails nothing is added, and the batch comes again', async 
   expect(calls).toEqual(['prepare 0', 'prepare 0', 'add 0: 1 rows'])
 })
 
-test('what comes of state is added after its commit, and not prepared', async () => {
+test('what comes of state is prepared beside its commit, and added after it', async () => {
   const { stream, frame } = events()
   const query = await frame
     .groupBy('k')
@@ -90,5 +90,5 @@ test('what comes of state is added after its commit, and not prepared', async ()
   stream.addData({ k: 'a', n: 1 })
   await query.processAllAvailable()
   await query.stop()
-  expect(calls).toEqual(['add 0: 1 rows'])
+  expect(calls).toEqual(['prepare 0', 'add 0: 1 rows'])
 })
