@@ -48,6 +48,28 @@ test("StreamingQueryProgress - prettyJson: the order is Spark's, whatever order 
   expect(progressJson({ observedMetrics, eventTime, ...rest })).toBe(JSON.stringify(full))
 })
 
+test('StreamingQueryProgress - prettyJson: maps are in the order of their keys, the metrics of an observation in that of its columns', () => {
+  const progress: QueryProgress = {
+    ...head,
+    durationMs: { walCommit: 74, addBatch: 110_481, triggerExecution: 111_255 },
+    eventTime: { watermark: 'd', max: 'b', min: 'c', avg: 'a' },
+    stateOperators: [{ ...operator, customMetrics: { stateOnCurrentVersionSizeBytes: 2, loadedMapCacheHitCount: 1 } }],
+    sources: [{ ...source, metrics: { minOffsetsBehindLatest: '7', avgOffsetsBehindLatest: '7.0' } }],
+    sink: { ...sink, metrics: {} },
+    observedMetrics: { event_b2: { rc: 200, min_q: 'fzo', max_q: 'baz' }, event_a: { c1: null, c2: -20.7 } },
+  }
+  const { durationMs, eventTime, stateOperators, sources, observedMetrics } = JSON.parse(progressJson(progress)) as QueryProgress
+  const keys = [durationMs, eventTime, stateOperators[0]!.customMetrics, sources[0]!.metrics, observedMetrics, observedMetrics['event_b2']!]
+  expect(keys.map((map) => Object.keys(map).join(' '))).toEqual([
+    'addBatch triggerExecution walCommit',
+    'avg max min watermark',
+    'loadedMapCacheHitCount stateOnCurrentVersionSizeBytes',
+    'avgOffsetsBehindLatest minOffsetsBehindLatest',
+    'event_a event_b2',
+    'rc min_q max_q',
+  ])
+})
+
 test('a bigint of an offset or an observed metric is a number where that is exact, else text', () => {
   const progress: QueryProgress = {
     ...head,

@@ -22,14 +22,16 @@ const order = [
   'isReplay',
   'isIdle',
 ] as const satisfies readonly (keyof QueryProgress)[]
-/** Left out where they are empty. */
+/** Left out where they are empty, and else in the order of their keys. */
 const maps = new Set(['durationMs', 'eventTime', 'customMetrics', 'metrics', 'observedMetrics'])
 
-/** A progress as one line of JSON, as Spark prints it: fields in its order, empty maps left out, a bigint as a number where that is exact and else as text. */
+/** A progress as one line of JSON, as Spark prints it: fields in its order, maps by their keys, empty ones left out, a bigint as a number where that is exact and else as text. */
 export function progressJson(progress: QueryProgress): string {
   return JSON.stringify(Object.fromEntries(order.map((key) => [key, progress[key]])), (key, value: unknown) => {
     if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
-    return maps.has(key) && value !== null && typeof value === 'object' && Object.keys(value).length === 0 ? undefined : value
+    if (!maps.has(key) || value === null || typeof value !== 'object') return value
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    return entries.length === 0 ? undefined : Object.fromEntries(entries)
   })
 }
 
