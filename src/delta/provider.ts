@@ -9,6 +9,7 @@ import { changedRows, readChanges, withChangeFields } from './change-feed.ts'
 import { metadataTag } from './checkpoint.ts'
 import { DeltaSource, openTable } from './delta-source.ts'
 import { logFolder } from './log-files.ts'
+import { withColumnsOf } from './match-columns.ts'
 import { checkReadable } from './protocol.ts'
 import { filesWith } from './skipping.ts'
 import { readSnapshot, type Snapshot } from './snapshot.ts'
@@ -40,13 +41,15 @@ export const deltaSourceProvider: SourceProvider = {
       const { changes, table } = batchOptions(given)
       if (changes) {
         const { snapshot, changed } = await readChanges(new LocalFiles(), table, changes)
-        return changedRows(new LocalFiles(), snapshot, changed)
+        const now = withChangeFields(tableSchema(table, snapshot.metadata).schema)
+        return withColumnsOf(schema, table, now, await changedRows(new LocalFiles(), snapshot, changed))
       }
       const snapshot = await openSnapshot(given)
-      // the query's columns may be those of a moment ago
-      const isAsKnown = JSON.stringify(schema?.fields) === JSON.stringify(tableSchema(table, snapshot.metadata).schema.fields)
+      const now = tableSchema(table, snapshot.metadata).schema
+      // conditions know columns by their number
+      const isAsKnown = JSON.stringify(schema?.fields) === JSON.stringify(now.fields)
       const mayHold = filesWith(snapshot, isAsKnown ? conditions : [])
-      return tableRows(new LocalFiles(), snapshot, snapshot.files.filter(mayHold))
+      return withColumnsOf(schema, table, now, await tableRows(new LocalFiles(), snapshot, snapshot.files.filter(mayHold)))
     },
   },
   async open(context) {

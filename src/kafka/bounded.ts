@@ -1,5 +1,6 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
+import { refuseSchema } from '../sources/refuse-schema.ts'
 import type { RowsNeeded } from '../sources/source.ts'
 import { KafkaCluster } from './cluster.ts'
 import { Fetcher, type OffsetRange } from './fetcher.ts'
@@ -13,6 +14,8 @@ import { sourceOptions } from './source-options.ts'
 /** Reads what lies between the starting and the ending offsets now. */
 export async function readBounded(given: Readonly<Record<string, string>>, needed: RowsNeeded): Promise<SourceBatch> {
   const options = sourceOptions(given, 'batch')
+  const schema = kafkaSchema(options.includeHeaders)
+  if (needed.schema && JSON.stringify(needed.schema.fields) !== JSON.stringify(schema.fields)) refuseSchema('kafka', needed.schema)
   const cluster = await KafkaCluster.open(options.connection)
   const fetcher = new Fetcher(cluster, { ...options.fetch, ...options, prefetchBytes: 0 })
   const reader = new OffsetReader(cluster, options)
@@ -32,7 +35,7 @@ export async function readBounded(given: Readonly<Record<string, string>>, neede
     }
     return await readRanges(
       ranges.filter((range) => range.from < range.until),
-      { fetcher, cluster, options, schema: kafkaSchema(options.includeHeaders), needed, onLost: (range, why) => whereItGoesOn(range, why) },
+      { fetcher, cluster, options, schema, needed, onLost: (range, why) => whereItGoesOn(range, why) },
     )
   } finally {
     await fetcher.stop()

@@ -179,3 +179,20 @@ test('a table that was made anew under the same path is not taken for the old on
   await expect(run()).rejects.toMatchObject({ code: 'DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE' })
   expect(await numbersIn('out')).toEqual([1])
 })
+
+test('a table read as a batch has the columns of the query by their names, whatever became of it since', async () => {
+  const write = (columns: string) =>
+    engine.sql(`SELECT ${columns}`).write.format('delta').mode('overwrite').option('overwriteSchema', true).save(place('changing'))
+  await write("'x' AS a, 'y' AS b")
+  const frame = await engine.read.format('delta').load(place('changing'))
+  await write("1 AS c, 'y' AS b, 'x' AS a")
+  expect(await frame.collect()).toEqual([{ a: 'x', b: 'y' }])
+  expect(await (engine.read.format('delta').schema({ b: t.string() }).load(place('changing')) as any).collect()).toEqual([{ b: 'y' }])
+  const code = 'DELTA_SCHEMA_CHANGE_SINCE_ANALYSIS'
+  await write("1 AS a, 'y' AS b")
+  await expect(frame.collect()).rejects.toMatchObject({ code, message: expect.stringContaining('a string') })
+  await write("'y' AS b")
+  await expect(frame.collect()).rejects.toMatchObject({ code })
+  await write("'x' AS a, nullif('y', 'y') AS b")
+  await expect(frame.collect()).rejects.toMatchObject({ code, message: expect.stringContaining('NOT NULL') })
+})
