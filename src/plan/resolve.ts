@@ -11,7 +11,7 @@ import { type LambdaArgument, literal, resolveCall } from './functions.ts'
 import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
 import { quoteName } from './schema-text.ts'
-import { argumentAs, checkCount } from './signatures.ts'
+import { argumentAs, checkCount, unexpectedInput } from './signatures.ts'
 import { dropField, withField } from './struct-fields.ts'
 import { resolveSessionWindow, resolveWindow } from './time-window.ts'
 import { frameText, isRanking } from './window-names.ts'
@@ -316,14 +316,16 @@ function resolveCase({ branches, otherwise }: Extract<UnresolvedExpression, { ki
 }
 
 function resolveUserCall(e: Extract<UnresolvedExpression, { kind: 'user-call' }>, scope: Scope): Expression {
-  const { name, argumentTypes, returnType, nullable, skipNulls } = e.function
+  const { name, argumentTypes, returnType, nullable, skipNulls, isOwn = false } = e.function
   const given = e.args.map((arg) => resolveExpression(arg, scope))
   if (argumentTypes !== null) checkCount(name, given.length, argumentTypes.length, argumentTypes.length)
-  const args = argumentTypes === null ? given : given.map((arg, i) => userArgument(name, arg, i, argumentTypes[i]!))
+  const args = argumentTypes === null ? given : given.map((arg, i) => userArgument(name, arg, i, argumentTypes[i]!, isOwn))
   const isNull = skipNulls && args.some((arg) => arg.nullable)
   return { kind: 'user-call', function: e.function, args, type: returnType, nullable: nullable || isNull }
 }
-function userArgument(name: string, arg: Expression, index: number, type: DataType): Expression {
+function userArgument(name: string, arg: Expression, index: number, type: DataType, isOwn: boolean): Expression {
+  // a text's bytes are no message of a format: Spark's from_avro and from_protobuf take no text either
+  if (isOwn && type === 'binary' && arg.type === 'string') throw unexpectedInput(name, arg, index, type)
   return typeof type === 'string' || type.kind === 'decimal' ? argumentAs(name, arg, index, type) : castTo(arg, type)
 }
 

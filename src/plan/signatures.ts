@@ -1,4 +1,5 @@
 /** The words in which the function table says what a function takes and gives. */
+import type { InvalidQueryError } from '../base/errors.ts'
 import { isInterval } from '../data/intervals.ts'
 import { type DataType, sameType, typeText } from '../data/types.ts'
 import { quoteType, typeMismatch, wrongArgumentCount } from './analysis-errors.ts'
@@ -61,12 +62,21 @@ export function argumentAs(name: string, arg: Expression, index: number, wanted:
   if (want.accepts(arg.type) && arg.type !== 'void') return arg
   if (arg.type === 'void') return want.otherwise === undefined ? arg : castTo(arg, want.otherwise)
   if (want.otherwise !== undefined && isImplicit(arg.type, want.otherwise, wanted)) return castTo(arg, want.otherwise)
-  throw typeMismatch(
+  throw unexpectedInput(name, arg, index, want.otherwise, want.says)
+}
+
+/** DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE. `type`: what the argument may be cast to, where there is one such type. */
+export function unexpectedInput(
+  name: string,
+  arg: Expression,
+  index: number,
+  type: DataType | undefined,
+  says: string = type === undefined ? '' : typeText(type).toUpperCase(),
+): InvalidQueryError {
+  return typeMismatch(
     'UNEXPECTED_INPUT_TYPE',
-    `the ${ordinal(index)} parameter of ${name} requires the "${want.says}" type, however "${expressionText(arg)}" has the type ${quoteType(arg.type)}`,
-    want.otherwise === undefined
-      ? `give ${name} a value of type ${want.says}`
-      : `cast it first: cast(${expressionText(arg)} as ${typeText(want.otherwise)})`,
+    `the ${ordinal(index)} parameter of ${name} requires the "${says}" type, however "${expressionText(arg)}" has the type ${quoteType(arg.type)}`,
+    type === undefined ? `give ${name} a value of type ${says}` : `cast it first: cast(${expressionText(arg)} as ${typeText(type)})`,
   )
 }
 

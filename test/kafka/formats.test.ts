@@ -115,6 +115,17 @@ describe('without a registry', () => {
       cause: { code: 'MALFORMED_PROTOBUF_MESSAGE' },
     })
   })
+  test('what the functions are given is checked when the query is written', () => {
+    const frame = engine.createDataFrame([{ s: 'x' }], { s: t.string() }) as any
+    const write = (of: (s: any) => unknown) => () => frame.select((c: any) => ({ v: of(c.s) }))
+    const binary = 'DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE'
+    expect(write((s) => from_avro(s, avro))).toThrow(binary)
+    expect(write((s) => from_protobuf(s, 'Click', proto))).toThrow(binary)
+    expect(write((s) => from_avro(s, avro, { mode: 'DROPMALFORMED' as never }))).toThrow('PARSE_MODE_UNSUPPORTED')
+    expect(write((s) => from_avro(s, avro, { mod: 'PERMISSIVE' } as never))).toThrow('UNKNOWN_OPTION')
+    expect(write((s) => to_avro(s, undefined as never))).toThrow('INVALID_AVRO_SCHEMA')
+    for (const url of ['localhost:8081', undefined]) expect(() => new SchemaRegistry({ url: url as never })).toThrow('INVALID_OPTION_VALUE')
+  })
   test('schemas that have no type are refused by name', () => {
     const code = (work: () => unknown) => {
       try {
@@ -197,6 +208,7 @@ describeKafka('with a registry', () => {
     await expect(new SchemaRegistry({ url: 'http://127.0.0.1:1' }).subject('x')).rejects.toMatchObject({
       code: 'SCHEMA_REGISTRY_UNAVAILABLE',
     })
+    await expect(registry.register(uniqueName('s'), 'avro' as never, avro)).rejects.toMatchObject({ code: 'INVALID_OPTION_VALUE' })
     const subject = await registry.register(uniqueName('s'), 'AVRO', version([{ name: 'a', type: 'int' }]))
     const frame = engine.createDataFrame([{ b: Buffer.from('plain') }], { b: t.binary() }) as any
     await expect(frame.select((c: any) => ({ v: subject.from(c.b) })).collect()).rejects.toMatchObject({

@@ -18,6 +18,11 @@ interface Shape {
 /** A codec for a schema in Avro's JSON. `writer`: the schema that the bytes were written with, where that is another version. */
 export function avroCodec(schema: string, writer: string = schema): Codec {
   const library = avroLibrary()
+  if (typeof schema !== 'string')
+    throw new InvalidQueryError('INVALID_AVRO_SCHEMA', {
+      what: `the schema is ${schema === undefined ? 'missing' : `of the JavaScript type ${typeof schema}`}`,
+      todo: "give a schema in Avro's JSON as a text: JSON.stringify(schema)",
+    })
   const reader = parse(library, schema)
   const shape = shapeOf(JSON.parse(schema), new Map())
   const written = writer === schema ? reader : parse(library, writer)

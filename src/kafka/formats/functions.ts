@@ -1,5 +1,6 @@
 import { ownFunction } from '../../api/user-functions.ts'
-import { MillraceError } from '../../base/errors.ts'
+import { InvalidQueryError, MillraceError } from '../../base/errors.ts'
+import { Options } from '../../base/options.ts'
 import { avroCodec } from './avro.ts'
 import type { Codec } from './codec.ts'
 import { protobufCodec } from './protobuf.ts'
@@ -33,13 +34,14 @@ export function to_protobuf(value: AnyColumn, messageName: string, proto: string
   return encodes('to_protobuf', codec, (each) => codec.encode(each))(value)
 }
 
-/** A function of columns of bytes that gives values of the codec's type; what it throws may become null. */
+/** A function of columns of bytes that gives values of the codec's type; what it throws may become null. InvalidQueryError PARSE_MODE_UNSUPPORTED, UNKNOWN_OPTION. */
 export function decodes(
   name: string,
   { type }: Codec,
   decode: (bytes: Buffer) => unknown,
-  { mode = 'FAILFAST' }: FormatOptions,
+  options: FormatOptions,
 ): (data: AnyColumn) => AnyColumn {
+  const mode = modeOf(name, options)
   const orNull = (error: unknown) => {
     if (mode === 'PERMISSIVE' && error instanceof MillraceError && error.code.startsWith('MALFORMED_')) return null
     throw error
@@ -52,7 +54,15 @@ export function decodes(
       return orNull(error)
     }
   }
-  return ownFunction(name, type, call)
+  return ownFunction(name, type, call, 'binary')
+}
+function modeOf(name: string, given: FormatOptions): string {
+  const mode = (new Options(name, given as Readonly<Record<string, string>>, ['mode']).text('mode') ?? 'FAILFAST').toUpperCase()
+  if (mode === 'FAILFAST' || mode === 'PERMISSIVE') return mode
+  throw new InvalidQueryError('PARSE_MODE_UNSUPPORTED', {
+    what: `${name} does not support the mode ${mode}`,
+    todo: 'use PERMISSIVE or FAILFAST',
+  })
 }
 export function encodes(name: string, { type }: Codec, encode: (value: unknown) => Buffer): (value: AnyColumn) => AnyColumn {
   // the argument is cast to the type of the schema, and gives an error of the query where that is not possible

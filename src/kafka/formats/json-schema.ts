@@ -20,13 +20,13 @@ export function jsonSchemaCodec(text: string): Codec {
     decode(bytes) {
       let value: unknown
       try {
-        value = JSON.parse(bytes.toString('utf8'))
+        value = parseJson(bytes.toString('utf8'))
       } catch (cause) {
         throw malformed(`the bytes are no JSON: ${(cause as Error).message}`, cause)
       }
       return read(schema, type, value, '$')
     },
-    encode: (value) => Buffer.from(JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? Number(each) : each))),
+    encode: (value) => Buffer.from(jsonText(written(schema, value, '$'))),
   }
 }
 
@@ -62,20 +62,29 @@ function typeOf(schema: JsonSchema, where: string): DataType {
   })
 }
 
+function allowsNull({ type }: JsonSchema): boolean {
+  return type !== undefined && typeof type !== 'string' && type.includes('null')
+}
+
 function read(schema: JsonSchema, type: DataType, value: unknown, where: string): unknown {
   if (value === null || value === undefined) return null
   const kind = kindOf(schema)
-  const wrong = () => malformed(`${where} is ${JSON.stringify(value).slice(0, 60)}, and the schema says ${kind}`)
+  const wrong = () => malformed(`${where} is ${jsonText(value).slice(0, 60)}, and the schema says ${kind}`)
   switch (kind) {
-    case 'integer':
-      if (!Number.isInteger(value)) throw wrong()
-      return BigInt(value as number)
+    case 'integer': {
+      const whole = typeof value === 'bigint' ? value : Number.isInteger(value) ? BigInt(value as number) : undefined
+      if (whole === undefined || BigInt.asIntN(64, whole) !== whole) throw wrong()
+      return whole
+    }
+    case 'number':
+      if (typeof value !== 'number' && typeof value !== 'bigint') throw wrong()
+      return Number(value)
     case 'array':
       if (!Array.isArray(value)) throw wrong()
       return value.map((each) => read(schema.items!, (type as { element: DataType }).element, each, `${where}[]`))
     case 'object': {
       if (typeof value !== 'object' || Array.isArray(value)) throw wrong()
-      const missing = schema.required?.find((name) => !Object.hasOwn(value, name))
+      const missing = schema.required?.find((name) => lacks(schema, value as Record<string, unknown>, name))
       if (missing !== undefined) throw malformed(`${where} has no ${missing}, which the schema requires`)
       const of = schema.additionalProperties as JsonSchema
       if (typeof type === 'object' && type.kind === 'map')
@@ -93,3 +102,48 @@ function read(schema: JsonSchema, type: DataType, value: unknown, where: string)
       return value
   }
 }
+
+/** A null counts as a value only where the property's own type has it. */
+function lacks(schema: JsonSchema, value: Record<string, unknown>, name: string): boolean {
+  const { [name]: of = {} } = schema.properties ?? {}
+  return !Object.hasOwn(value, name) || ((value[name] ?? null) === null && of.type !== undefined && !allowsNull(of))
+}
+
+/** The value as JSON.stringify takes it. A property that is null is left out where its type has no null; what nobody could read by the schema is refused. */
+function written(schema: JsonSchema, value: unknown, where: string): unknown {
+  if (value === null || value === undefined) {
+    if (allowsNull(schema)) return null
+    throw malformed(`${where} is null, and the schema says ${kindOf(schema)}`)
+  }
+  switch (kindOf(schema)) {
+    case 'number':
+      if (!Number.isFinite(value)) throw malformed(`${where} is ${value}, which JSON has no number for`)
+      return value
+    case 'array':
+      return (value as unknown[]).map((each) => written(schema.items!, each, `${where}[]`))
+    case 'object': {
+      const entries = value instanceof Map ? [...value] : Object.entries(value)
+      const of = (name: string) => schema.properties?.[name] ?? (schema.additionalProperties as JsonSchema)
+      const isGiven = ([name, each]: [string, unknown]) =>
+        (each ?? null) !== null || allowsNull(of(name)) || schema.properties === undefined
+      const given = Object.fromEntries(entries.filter(isGiven))
+      const missing = schema.required?.find((name) => lacks(schema, given, name))
+      if (missing !== undefined) throw malformed(`${where}.${missing} is null, and the schema requires it`)
+      return Object.fromEntries(Object.entries(given).map(([name, each]) => [name, written(of(name), each, `${where}.${name}`)]))
+    }
+    default:
+      return value
+  }
+}
+
+/** Whole numbers beyond 2^53 as they are, by the digits that stand there: a number of JavaScript would be another one. */
+function parseJson(text: string): unknown {
+  const exact = (_key: string, value: unknown, { source }: { source?: string } = {}) =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value
+  return JSON.parse(text, exact as (key: string, value: unknown) => unknown)
+}
+function jsonText(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? rawJson(String(each)) : each))
+}
+/** In Node since 21; not yet among TypeScript's types. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }

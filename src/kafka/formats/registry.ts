@@ -23,7 +23,13 @@ interface RegisteredSchema {
 export class SchemaRegistry {
   readonly #options: RegistryOptions
   readonly #byId = new Map<number, Promise<RegisteredSchema>>()
+  /** InvalidQueryError INVALID_OPTION_VALUE where `url` is none. */
   constructor(options: RegistryOptions) {
+    if (!/^https?:$/.test(URL.parse(options?.url)?.protocol ?? ''))
+      throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+        what: `the schema registry was given url = ${JSON.stringify(options?.url)}, which is not a URL of http or https`,
+        todo: "give one: new SchemaRegistry({ url: 'http://localhost:8081' })",
+      })
     this.#options = options
   }
 
@@ -40,6 +46,11 @@ export class SchemaRegistry {
   }
   /** Registers a schema and gives the subject with it. One that the subject's rule of compatibility refuses: SCHEMA_REGISTRY_INCOMPATIBLE. */
   async register(name: string, kind: RegisteredSchema['kind'], schema: string): Promise<RegistrySubject> {
+    if (!kinds.includes(kind))
+      throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+        what: `register was given the kind ${JSON.stringify(kind)}, which is not one of ${kinds.join(', ')}`,
+        todo: "give one of them: registry.register('clicks-value', 'AVRO', schema)",
+      })
     const answer = await this.#ask('POST', `/subjects/${encodeURIComponent(name)}/versions`, {
       schema,
       ...(kind === 'AVRO' ? {} : { schemaType: kind }),
@@ -102,6 +113,7 @@ export class SchemaRegistry {
     throw new InvalidQueryError('SCHEMA_REGISTRY_REFUSED', { what, todo: 'check the credentials, the subject and the schema' })
   }
 }
+const kinds: readonly RegisteredSchema['kind'][] = ['AVRO', 'PROTOBUF', 'JSON']
 const media = 'application/vnd.schemaregistry.v1+json'
 const refusesAll: ReadonlySet<number> = new Set([401, 403, 404, 407, 408, 429])
 /** Whether it is the registry that has not got something: Confluent's protocol says 40401, 40402 or 40403 in the body. What others on the way say (a proxy, another service at this address) says nothing of schemas. */
