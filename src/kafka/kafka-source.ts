@@ -197,7 +197,7 @@ export class KafkaSource implements Source {
           key,
           from.get(key)!,
           from.get(key)!,
-          `the partition ends at ${until.get(key)} now: its topic was made anew, and is read from its beginning`,
+          `the partition ends at ${until.get(key)} now: its topic was made anew (or the first start was told an offset that is not there yet), and is read from its beginning`,
         ),
       ),
     )

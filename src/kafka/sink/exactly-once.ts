@@ -230,7 +230,7 @@ export class ExactlyOnceKafkaSink implements Sink {
     const found = last < 0 ? 'does not say that any batch was delivered' : `ends at batch ${last}`
     return new InvalidQueryError('KAFKA_COMMIT_TOKEN_MISSING', {
       what: `batch ${batchId} is to be delivered, and ${store.description} ${found}: whether batch ${batchId} is in the output already is not known`,
-      todo: "offsets of groups go a week after the last batch (offsets.retention.minutes), and with their topic: a tokenTopic keeps them. Look whether the output has the batch, then start once with option('failOnMissingToken', false), which delivers it",
+      todo: "topic, tokenTopic and transactionalIdPrefix say where it stands, so a changed one leaves it behind, as batches that were delivered at least once do; offsets of groups go a week after the last batch (offsets.retention.minutes) and with their topic: a tokenTopic keeps them. Look whether the output has the batch, then start once with option('failOnMissingToken', false), which delivers it",
     })
   }
 
