@@ -1,4 +1,5 @@
 /** Files that can't hold a row for which some conditions are true, told by their partitions and statistics. */
+import { parseJsonExactly } from '../base/exact-json.ts'
 import type { Condition, ConditionValue } from '../data/condition.ts'
 import type { DataType } from '../data/types.ts'
 import type { Expression } from '../plan/expression.ts'
@@ -107,15 +108,16 @@ function firstFrom(sorted: readonly Comparable[], least: Comparable): number {
 
 // ---- what is known of files
 
+/** Numbers as texts, with all their digits. */
 interface Stats {
-  readonly numRecords?: number
+  readonly numRecords?: string
   readonly minValues?: Readonly<Record<string, unknown>>
   readonly maxValues?: Readonly<Record<string, unknown>>
   readonly nullCount?: Readonly<Record<string, unknown>>
 }
 function statsIn({ stats }: AddFile): Stats | undefined {
   try {
-    return stats ? (JSON.parse(stats) as Stats) : undefined
+    return stats ? (parseJsonExactly(stats, (digits) => digits) as Stats) : undefined
   } catch {
     return undefined
   }
@@ -135,15 +137,12 @@ function storedValues(stats: Stats | undefined, { name, type }: { readonly name:
     least: fromStats(stats.minValues?.[name], type),
     // times are cut to milliseconds
     most: (type === 'timestamp' || type === 'timestamp_ntz') && typeof most === 'bigint' ? most + 999n : most,
-    nulls: nulls === 0 ? 'none' : typeof nulls === 'number' && nulls === stats.numRecords ? 'all' : 'some',
+    nulls: nulls === '0' ? 'none' : nulls !== undefined && nulls === stats.numRecords ? 'all' : 'some',
   }
 }
-/** Of numbers that JSON may have rounded nothing is known. Fractions beside which there may be NaN, which is in no statistics, are not compared. */
+/** Fractions beside which there may be NaN, which is in no statistics, are not compared. */
 function fromStats(value: unknown, type: DataType): Comparable | undefined {
-  if (typeof value === 'string') return fromText(value, type)
-  if (typeof value !== 'number') return undefined
-  const isExact = typeof type === 'string' ? Number.isSafeInteger(value) : type.kind === 'decimal' && type.precision <= 15
-  return isExact ? fromText(String(value), type) : undefined
+  return typeof value === 'string' ? fromText(value, type) : undefined
 }
 
 function comparable({ text }: ConditionValue, type: DataType): Comparable | undefined {

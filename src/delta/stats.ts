@@ -1,7 +1,9 @@
 /**
  * What a file's Parquet footer says of its columns, as the log has it: numRecords, and of the first columns the least and the largest value and how many are
- * null. Readers skip files by it. A value that JSON can't hold exactly is left out.
+ * null. Readers skip files by it. As Delta Lake writes them: whole numbers and decimals with all their digits.
+ * DuckDB's footers have no bound on the side of an infinity, so that the log has none there either.
  */
+import { rawNumber } from '../base/exact-json.ts'
 import type { ColumnStatistics, WrittenFile } from '../data/row-set.ts'
 import type { DataType, Field } from '../data/types.ts'
 
@@ -34,11 +36,9 @@ export function statsOf({ numRows, statistics = [] }: WrittenFile, fields: reado
         leaf.names,
         counts.reduce<number>((sum, count) => sum + count!, 0),
       )
-    const bounds = boundsOf(groups, leaf.type)
-    if (bounds === undefined) continue
-    const [low, high] = bounds
-    setAt(least, leaf.names, leaf.type === 'string' ? cut(String(low)) : low)
-    const top = leaf.type === 'string' ? cutUp(String(high)) : high
+    const [low, high] = boundsOf(groups, leaf.type)
+    if (low) setAt(least, leaf.names, leaf.type === 'string' ? cut(String(low.json)) : low.json)
+    const top = leaf.type === 'string' && high ? cutUp(String(high.json)) : high?.json
     if (top !== undefined) setAt(most, leaf.names, top)
   }
   return JSON.stringify({ numRecords: numRows, minValues: least, maxValues: most, nullCount: nulls })
@@ -64,18 +64,32 @@ function leavesByPath(fields: readonly Field[]): Map<string, Leaf> {
   return found
 }
 
-/** The least and the largest value; undefined where some row group does not say. */
-function boundsOf(groups: ColumnStatistics['groups'], type: DataType): readonly [number | string, number | string] | undefined {
+/** A value by which it is sorted, and as it stands in the log. */
+interface Bound {
+  readonly order: number | bigint | string
+  readonly json: unknown
+}
+
+/** The least and the largest value, each undefined where some row group does not say. */
+function boundsOf(groups: ColumnStatistics['groups'], type: DataType): readonly [Bound | undefined, Bound | undefined] {
   const counted = groups.filter(({ nullCount, numRows }) => nullCount !== numRows)
-  if (counted.length === 0) return undefined
-  const lows = counted.map(({ min }) => jsonValue(min, type))
-  const highs = counted.map(({ max }) => jsonValue(max, type))
-  if (lows.includes(undefined) || highs.includes(undefined)) return undefined
-  return [lows.reduce((a, b) => (isBefore(b!, a!) ? b : a))!, highs.reduce((a, b) => (isBefore(a!, b!) ? b : a))!]
+  const outermost = (texts: readonly (string | null)[], isFurther: (a: Bound, b: Bound) => boolean): Bound | undefined => {
+    const bounds = texts.map((text) => boundOf(text, type))
+    return bounds.length === 0 || bounds.includes(undefined) ? undefined : bounds.reduce((a, b) => (isFurther(b!, a!) ? b : a))
+  }
+  const low = outermost(
+    counted.map(({ min }) => min),
+    isBefore,
+  )
+  const high = outermost(
+    counted.map(({ max }) => max),
+    (a, b) => isBefore(b, a),
+  )
+  return [low, high]
 }
 
 /** Readers compare texts by their UTF-8. */
-function isBefore(a: number | string, b: number | string): boolean {
+function isBefore({ order: a }: Bound, { order: b }: Bound): boolean {
   return typeof a === 'string' && typeof b === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0 : a < b
 }
 /** Never inside of a pair of surrogates. */
@@ -92,30 +106,39 @@ function cutUp(text: string): string | undefined {
   return `${kept}${next < 0x7f ? '\u007f' : '\u{10ffff}'}`
 }
 
-/** A value of DuckDB's text as the log has it. */
-function jsonValue(text: string | null, type: DataType): number | string | undefined {
+/** A value of DuckDB's text. */
+function boundOf(text: string | null, type: DataType): Bound | undefined {
   if (text === null) return undefined
-  if (typeof type !== 'string') return type.kind === 'decimal' && type.precision <= 15 ? Number(text) : undefined
+  if (typeof type !== 'string') return type.kind === 'decimal' ? digitsOf(text) : undefined
   switch (type) {
     case 'byte':
     case 'short':
     case 'int':
     case 'long':
-      return Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+      return digitsOf(text)
     case 'float':
-    case 'double':
-      return Number.isFinite(Number(text)) ? Number(text) : undefined
+    case 'double': {
+      const number = Number(text)
+      return Number.isFinite(number) ? { order: number, json: number } : undefined
+    }
     case 'string':
-      return text
+      return asText(text)
     case 'date':
-      return /^\d{4}-\d\d-\d\d$/.test(text) ? text : undefined
+      return /^\d{4}-\d\d-\d\d$/.test(text) ? asText(text) : undefined
     case 'timestamp':
-      return timeText(text, 'Z')
+      return asText(timeText(text, 'Z'))
     case 'timestamp_ntz':
-      return timeText(text, '')
+      return asText(timeText(text, ''))
     default:
       return undefined
   }
+}
+function asText(text: string | undefined): Bound | undefined {
+  return text === undefined ? undefined : { order: text, json: text }
+}
+/** The numbers of a column have one scale, so that without their point they stay in order. */
+function digitsOf(text: string): Bound | undefined {
+  return /^-?\d+(\.\d+)?$/.test(text) ? { order: BigInt(text.replace('.', '')), json: rawNumber(text) } : undefined
 }
 /** Milliseconds, cut: readers take a largest value as one of anywhere in its millisecond. */
 function timeText(text: string, zone: string): string | undefined {

@@ -1,6 +1,7 @@
 /** Rows that go without their files being written anew: `delta.enableDeletionVectors`. All vectors of a commit lie in one file. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { parseJsonExactly, rawNumber } from '../base/exact-json.ts'
 import type { FixedColumn } from '../data/column-batch.ts'
 import type { LogicalPlan } from '../plan/logical-plan.ts'
 import type { Action, AddFile, DeletionVectorDescriptor, Metadata } from './actions.ts'
@@ -61,5 +62,5 @@ export async function withoutRows(
 
 /** The least and largest values may be those of rows that are gone. */
 function looseStats(stats: string): string {
-  return JSON.stringify({ ...(JSON.parse(stats) as object), tightBounds: false })
+  return JSON.stringify({ ...(parseJsonExactly(stats, rawNumber) as object), tightBounds: false })
 }

@@ -179,7 +179,7 @@ describe('changes', () => {
   })
 })
 
-test('statistics: numbers that JSON has not are left out, texts are cut by characters and the largest up', async () => {
+test('statistics: numbers with all their digits, NaN left out, texts cut by characters and the largest up', async () => {
   const emoji = '😀'
   const columns = {
     d: t.double().nullable(),
@@ -215,6 +215,7 @@ test('statistics: numbers that JSON has not are left out, texts are cut by chara
       exact: emoji.repeat(32),
       at: '1969-12-31T23:59:59.994Z',
       m: 1.25,
+      big: 1e20,
       nested: { a: 3, b: 'é'.repeat(32) },
     },
     maxValues: {
@@ -224,6 +225,7 @@ test('statistics: numbers that JSON has not are left out, texts are cut by chara
       exact: emoji.repeat(32),
       at: '1969-12-31T23:59:59.998Z',
       m: 5.25,
+      big: 5e20,
       nested: { a: 3, b: `${'é'.repeat(32)}\u{10ffff}` },
     },
     nullCount: { d: 1, low: 0, s: 1, ascii: 0, top: 0, exact: 0, at: 0, m: 0, big: 0, nested: { a: 2, b: 2 } },
@@ -232,4 +234,27 @@ test('statistics: numbers that JSON has not are left out, texts are cut by chara
   expect(await found("ascii > 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'")).toBe(1)
   expect(await found('low = 0')).toBe(2)
   expect(await found('d > 1e308')).toBe(1)
+})
+
+test('statistics beyond the numbers of JavaScript: every digit, none on the side of an infinity, and so they stay with a deletion vector', async () => {
+  const columns = { k: t.long(), m: t.decimal(38, 6), f: t.float(), d: t.double(), e: t.decimal(20, 2) }
+  const row = (k: bigint, m: string, f: number, d: number) => ({ k, m, f, d, e: '-0.05' })
+  const rows = [
+    row(2n ** 63n - 1n, '12345678901234567890123456789012.345678', Infinity, 1.5),
+    row(2n ** 53n + 1n, '-99999999999999999999999999999999.999999', 0.5, -Infinity),
+    row(2n ** 53n + 3n, '0', 0.25, 0),
+  ]
+  const frame = (place.engine.createDataFrame(rows as never, columns) as any).coalesce(1)
+  await frame.write.format('delta').option('delta.enableDeletionVectors', true).save(place.table())
+  const bounds =
+    '"minValues":{"k":9007199254740993,"m":-99999999999999999999999999999999.999999,"f":0.25,"e":-0.05},' +
+    '"maxValues":{"k":9223372036854775807,"m":12345678901234567890123456789012.345678,"d":1.5,"e":-0.05}'
+  const statsOf = async (version: number) => (await place.commit(version)).find(({ add }) => add).add.stats
+  expect(await statsOf(0)).toContain(bounds)
+  const found = async (condition: string) => ((await place.engine.read.format('delta').load(place.table())) as any).where(condition).count()
+  expect(await found('k = 9007199254740993')).toBe(1)
+  expect(await found('m > 12345678901234567890123456789012.345677')).toBe(1)
+  expect(await found('m > 12345678901234567890123456789012.345678')).toBe(0)
+  await place.delta().delete('k = 9007199254740995')
+  expect(await statsOf(1)).toContain(bounds)
 })

@@ -1,5 +1,6 @@
 /** JSON Schema: which type a value has in a query. What has no type there (combinations, open objects) is refused by name. */
 import { InvalidQueryError } from '../../base/errors.ts'
+import { parseJsonExactly, rawNumber } from '../../base/exact-json.ts'
 import type { DataType, Field } from '../../data/types.ts'
 import type { Codec } from './codec.ts'
 
@@ -136,14 +137,12 @@ function written(schema: JsonSchema, value: unknown, where: string): unknown {
   }
 }
 
-/** Whole numbers beyond 2^53 as they are, by the digits that stand there: a number of JavaScript would be another one. */
+/** Whole numbers beyond 2^53 as bigint. */
 function parseJson(text: string): unknown {
-  const exact = (_key: string, value: unknown, { source }: { source?: string } = {}) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value
-  return JSON.parse(text, exact as (key: string, value: unknown) => unknown)
+  return parseJsonExactly(text, (digits) =>
+    /^-?\d+$/.test(digits) && !Number.isSafeInteger(Number(digits)) ? BigInt(digits) : Number(digits),
+  )
 }
 function jsonText(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? rawJson(String(each)) : each))
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? rawNumber(String(each)) : each))
 }
-/** In Node since 21; not yet among TypeScript's types. */
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }
