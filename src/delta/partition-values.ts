@@ -6,8 +6,9 @@ export function partitionValuesOf(path: string, columns: readonly string[]): Rec
   const folders = path.split('/').slice(0, -1)
   for (const [i, column] of columns.entries()) {
     const folder = folders[i]!
-    const value = unescapeName(folder.slice(folder.indexOf('=') + 1))
-    values[column] = value === nullFolder ? null : value
+    const value = folder.slice(folder.indexOf('=') + 1)
+    // before escapes are taken out: a text that is this name has one
+    values[column] = value === nullFolder ? null : unescapeName(value)
   }
   return values
 }

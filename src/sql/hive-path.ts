@@ -3,6 +3,12 @@
 /** Stands for null, and for the empty string, which could name no folder. */
 export const hiveNull = '__HIVE_DEFAULT_PARTITION__'
 
+/** The name of a folder of a partition. A text that is what stands for null is escaped, so that it comes back as itself: Hive and Spark look for that name before they take escapes out. */
+export function partitionFolder(name: string, value: string | null | undefined): string {
+  if (value === null || value === undefined) return `${escapePart(name)}=${hiveNull}`
+  return `${escapePart(name)}=${value === hiveNull ? `%5F${value.slice(1)}` : escapePart(value)}`
+}
+
 /** Escapes control characters and those that mean something in a path or pattern. */
 export function escapePart(text: string): string {
   return text.replace(

@@ -86,7 +86,7 @@ export function partitionsOf(found: readonly InputFile[], bases: readonly string
 /** What the folders `name=value/` between the bases and each file say, in the folders' order; null for the folder of nulls. */
 export function partitionValues(found: readonly InputFile[], bases: readonly string[]): [name: string, value: string | null][][] {
   const roots = bases.map(absolutePath)
-  return found.map(({ path }) => folderParts(belowBase(path, roots)).map(([name, value]) => [name, value === hiveNull ? null : value]))
+  return found.map(({ path }) => folderParts(belowBase(path, roots)))
 }
 
 /** The path from its base on; of a file that is a base itself, its name. */
@@ -97,13 +97,14 @@ function belowBase(path: string, roots: readonly string[]): string {
   const depth = Math.max(0, ...roots.map((each) => each.split('/').length).filter((count) => count <= steps.length))
   return steps.slice(Math.min(depth, steps.length - 1)).join('/')
 }
-function folderParts(path: string): [name: string, value: string][] {
+function folderParts(path: string): [name: string, value: string | null][] {
   return path
     .split('/')
     .slice(0, -1)
     .flatMap((part) => {
       const at = part.indexOf('=')
-      return at > 0 ? [[decode(part.slice(0, at)), decode(part.slice(at + 1))]] : []
+      const value = part.slice(at + 1)
+      return at > 0 ? [[decode(part.slice(0, at)), value === hiveNull ? null : decode(value)]] : []
     })
 }
 

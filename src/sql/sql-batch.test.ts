@@ -820,6 +820,16 @@ describe('writing files', () => {
     const expected = some.map(({ p, q, v }) => [p === '' ? null : p, q, v])
     expect(back.sort((a, b) => a[2]! - b[2]!)).toEqual(expected)
   })
+  test.each(['parquet', 'json', 'csv'] as const)('a partition of the text that stands for null elsewhere: %s', async (format) => {
+    const of = schemaOf({ p: 'string', v: 'long' })
+    const some = ['__HIVE_DEFAULT_PARTITION__', null].map((p, v) => ({ p, v }))
+    const files = await write(format, {}, ['p'], of, some)
+    expect(files.map((file) => file.path.split('/')[0]).sort()).toEqual(['p=%5F_HIVE_DEFAULT_PARTITION__', 'p=__HIVE_DEFAULT_PARTITION__'])
+    const back = await inBatch(async (sql) =>
+      plain(await sql.rowSet(await sql.scan({ kind: 'scan', format, options: {}, paths: [folder], schema: of })).toObjects()),
+    )
+    expect((back as unknown[][]).sort((a, b) => Number(a[1]) - Number(b[1]))).toEqual(some.map(({ p, v }) => [p, v]))
+  })
   test('partitions by what is not there, by all, or by a nested column', async () => {
     await expect(write('parquet', {}, ['nope'])).rejects.toMatchObject({ code: 'COLUMN_NOT_FOUND' })
     await expect(write('parquet', {}, ['a', 's', 't', 'd'])).rejects.toMatchObject({ code: 'ALL_PARTITION_COLUMNS_NOT_ALLOWED' })

@@ -6,7 +6,7 @@ import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { escapePart, hiveNull } from './hive-path.ts'
+import { partitionFolder } from './hive-path.ts'
 import { isoTime, jsonRecord } from './json-text.ts'
 import { FormatOptions, invalidOption } from './options.ts'
 import { readColumns } from './read-vectors.ts'
@@ -103,9 +103,7 @@ export async function writeParts(batch: SqlBatchRun, files: Files, relation: Sql
   const cut = new FileCutter(write.bounds ?? {})
   const result: WrittenFile[] = []
   for (const { values, first, last } of await rangesOf(batch, sorted, names)) {
-    const folder = write.partitionBy
-      .map((name, i) => `${escapePart(name)}=${values[i] == null ? hiveNull : escapePart(values[i])}/`)
-      .join('')
+    const folder = write.partitionBy.map((name, i) => `${partitionFolder(name, values[i])}/`).join('')
     for (let from = first; from <= last; ) {
       const to = Math.min(last, from + cut.rows() - 1)
       const path = `${folder}${write.fileName(result.length)}`
