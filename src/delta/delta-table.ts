@@ -46,6 +46,11 @@ export class DeltaTable {
 
   /** Nothing is read yet. */
   static forPath(engine: Session, path: string): DeltaTable {
+    if (typeof path !== 'string' || path === '')
+      throw new InvalidQueryError('MISSING_PATH', {
+        what: 'forPath was given no path',
+        todo: "say where the table lies: DeltaTable.forPath(engine, 'tables/orders')",
+      })
     const frame: unknown = engine.range(0)
     if (frame instanceof PlannedFrame) return new DeltaTable(frame.engine, absolutePath(path))
     throw new InvalidQueryError('NOT_AN_ENGINE', { what: 'forPath was given no engine', todo: 'give what millrace.local() returns' })

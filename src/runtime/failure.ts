@@ -3,16 +3,30 @@ import { InternalError, MillraceError, UnavailableError } from '../base/errors.t
 /** Whatever broke a query, as an error that says what to do. */
 export function asMillraceError(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
-  const system = error as NodeJS.ErrnoException
-  if (error instanceof Error && typeof system.syscall === 'string' && typeof system.code === 'string') {
-    return new UnavailableError('FILE_SYSTEM_ERROR', {
-      what: `${system.syscall} failed with ${system.code}${system.path ? ` on ${system.path}` : ''}`,
-      todo: todoOf(system.code),
-      cause: error,
-    })
-  }
+  const system = fileSystemError(error)
+  if (system) return system
   const text = error instanceof Error ? error.message : String(error)
   return new InternalError('INTERNAL_ERROR', { what: text, todo: 'report this with the query and its checkpoint folder', cause: error })
+}
+
+/** `work`, with what the system says of files as UnavailableError FILE_SYSTEM_ERROR; other errors are as they were. */
+export async function withFileErrors<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw fileSystemError(error) ?? error
+  }
+}
+
+function fileSystemError(error: unknown): UnavailableError | undefined {
+  const { syscall, code, path } = (error ?? {}) as NodeJS.ErrnoException
+  if (!(error instanceof Error) || error instanceof MillraceError || typeof syscall !== 'string' || typeof code !== 'string')
+    return undefined
+  return new UnavailableError('FILE_SYSTEM_ERROR', {
+    what: `${syscall} failed with ${code}${path ? ` on ${path}` : ''}`,
+    todo: todoOf(code),
+    cause: error,
+  })
 }
 
 function todoOf(code: string): string {
@@ -20,5 +34,6 @@ function todoOf(code: string): string {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return 'give this user the right to read and write there, then start the query again'
   if (code === 'EMFILE' || code === 'ENFILE') return 'raise the limit of open files, then start the query again'
+  if (code === 'ENOTDIR') return 'name another folder: a part of this path is a file'
   return 'mend the disk or the path, then start the query again: it goes on where it stood'
 }

@@ -29,6 +29,7 @@ import { SqlEngine } from '../sql/sql-engine.ts'
 import { boundedOf } from './bounded-tables.ts'
 import { EngineConf } from './engine-conf.ts'
 import { explainQuery } from './explained-query.ts'
+import { withFileErrors } from './failure.ts'
 import { findProvider, sourceAbilities } from './find-provider.ts'
 import { NamedRelations } from './named-relations.ts'
 import { planQuery } from './plan-query.ts'
@@ -124,8 +125,9 @@ export class LocalEngine implements EnginePort {
 
   inferSchema(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<Schema> {
     const bounded = boundedOf(this.#current.sourceProviders, format)
-    if (bounded) return Promise.try(() => bounded.schemaOf(paths[0] === undefined ? options : { ...options, path: paths[0] }))
-    return this.#environment.sql.inferSchema(format, paths, options, this.runtimeConf.current.flag(ignoreMetadataKey))
+    if (bounded)
+      return withFileErrors(Promise.try(() => bounded.schemaOf(paths[0] === undefined ? options : { ...options, path: paths[0] })))
+    return withFileErrors(this.#environment.sql.inferSchema(format, paths, options, this.runtimeConf.current.flag(ignoreMetadataKey)))
   }
 
   resolveTable(format: string, paths: readonly string[], options: Readonly<Record<string, string>>): Promise<ResolvedTable | undefined> {
@@ -133,20 +135,21 @@ export class LocalEngine implements EnginePort {
   }
 
   runBatch<T>(plan: LogicalPlan, use: (rows: RowSet) => Promise<T>): Promise<T> {
-    return runBatch(plan, this.#current, use)
+    return withFileErrors(runBatch(plan, this.#current, use))
   }
 
   holdRows<T>(plan: LogicalPlan, use: (held: LogicalPlan) => Promise<T>): Promise<T> {
-    return holdRows(plan, this.#current, use)
+    return withFileErrors(holdRows(plan, this.#current, use))
   }
 
   writeBatch(write: WriteBatch): Promise<void> {
-    return writeBatch(write, this, this.#current)
+    return withFileErrors(writeBatch(write, this, this.#current))
   }
 
   start(query: StartQuery): Promise<StreamingQuery> {
     if (process.env['MILLRACE_PLAN'] === 'true') return planQuery(query, this.#current)
-    return process.env['MILLRACE_EXPLAIN'] === 'true' ? Promise.try(explainQuery, query, this.#current) : startQuery(query, this.#current)
+    if (process.env['MILLRACE_EXPLAIN'] === 'true') return Promise.try(explainQuery, query, this.#current)
+    return withFileErrors(startQuery(query, this.#current))
   }
 
   explainPhysical(plan: LogicalPlan, outputMode: OutputMode): string {

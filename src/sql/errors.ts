@@ -24,7 +24,7 @@ const known: readonly Known[] = [
     error: ([, pattern, path], text, cause) =>
       new UnavailableError('FILE_NOT_EXIST', {
         what: `the file ${unescapePath(path ?? pattern ?? text)} is not there`,
-        todo: 'bring it back; files must stay until the batches that read them are committed',
+        todo: 'bring it back; files must stay until the batches that read them are committed. Of a table, vacuum removes those of older versions: ask for a newer one',
         cause,
       }),
   },

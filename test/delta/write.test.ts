@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { t } from 'millrace'
+import { MemoryStream, t } from 'millrace'
+import { DeltaTable } from 'millrace/delta'
 import { expect, test } from 'vitest'
 import { deltaPlace } from './place.ts'
 
@@ -137,4 +138,27 @@ test('what does not go into the table is refused', async () => {
   await expect(two().write.format('delta').save()).rejects.toMatchObject({ code: 'MISSING_OPTION' })
   await expect(write(two(), 'append', { mergeSchemas: true })).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' })
   expect(await place.rows()).toHaveLength(2)
+})
+
+test('a partition of the text that stands for null in the names of folders is no null', async () => {
+  const rows = [
+    { p: '__HIVE_DEFAULT_PARTITION__', v: 1 },
+    { p: null, v: 2 },
+  ]
+  const frame = place.engine.createDataFrame(rows, { p: t.string().nullable(), v: t.int() })
+  await frame.write.format('delta').partitionBy('p').save(place.table())
+  expect(await place.rows()).toEqual(rows.map((row) => JSON.stringify(row)).sort())
+})
+
+test('a path that goes through a file is told under a code, by batches and by the start of a query', async () => {
+  const path = join(place.folder, 'file')
+  await writeFile(path, 'x')
+  const refused = { code: 'FILE_SYSTEM_ERROR', message: expect.stringContaining('a part of this path is a file') }
+  const frame = place.engine.createDataFrame([{ n: 1 }], { n: t.int() })
+  await expect(frame.write.format('delta').save(path)).rejects.toMatchObject(refused)
+  await expect(frame.write.mode('append').parquet(path)).rejects.toMatchObject(refused)
+  await expect(place.engine.read.format('delta').load(path)).rejects.toMatchObject(refused)
+  const query = new MemoryStream(place.engine, { n: t.int() }).toDF().writeStream.format('delta')
+  await expect(query.option('checkpointLocation', join(place.folder, 'cp')).start(path)).rejects.toMatchObject(refused)
+  expect(() => DeltaTable.forPath(place.engine, undefined as never)).toThrow('MISSING_PATH')
 })
