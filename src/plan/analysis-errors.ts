@@ -40,6 +40,15 @@ export function unresolvedColumn(name: string, fields: readonly Field[]): Invali
   })
 }
 
+/** Of methods that take names of columns and no expressions. */
+export function notAmong(name: string, fields: readonly Field[]): InvalidQueryError {
+  const names = fields.map((field) => field.name)
+  return new InvalidQueryError('UNRESOLVED_COLUMN_AMONG_FIELD_NAMES', {
+    what: `the column name "${name}" cannot be resolved among (${names.join(', ')})`,
+    todo: `did you mean one of the following? [${didYouMean(nearest(name, names, 5), names)}]`,
+  })
+}
+
 export function ambiguousReference(name: string, candidates: readonly Field[]): InvalidQueryError {
   return new InvalidQueryError('AMBIGUOUS_REFERENCE', {
     what: `reference \`${name}\` is ambiguous, could be: [${candidates.map((f) => (f.qualifier ? quotePath(f.qualifier, f.name) : quotePath(f.name))).join(', ')}]`,

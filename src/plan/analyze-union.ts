@@ -41,14 +41,14 @@ function byName(input: LogicalPlan, other: LogicalPlan, names: readonly string[]
     names.map((name) => {
       const index = fields.findIndex((field) => sameName(field.name, name))
       if (index >= 0) return namedColumn(fields[index]!, index)
-      if (!allowMissing) throw notAmong(name, fields)
+      if (!allowMissing) throw notInUnion(name, fields)
       const type = other.schema.fields.find((field) => sameName(field.name, name))!.type
       return { name, expression: { kind: 'literal', value: null, type, nullable: true } }
     }),
   )
 }
 
-function notAmong(name: string, fields: readonly Field[]): InvalidQueryError {
+function notInUnion(name: string, fields: readonly Field[]): InvalidQueryError {
   return new InvalidQueryError('UNRESOLVED_COLUMN_AMONG_FIELD_NAMES', {
     what: `unionByName cannot resolve the column name "${name}" among (${fields.map((field) => field.name).join(', ')})`,
     todo: 'give both sides the same names, or say unionByName(other, true) to have nulls where a column is missing',

@@ -7,7 +7,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, typeText } from '../data/types.ts'
-import { quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { notAmong, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { extractGenerator } from './analyze-generate.ts'
 import { extractWindows, hasOver } from './analyze-window.ts'
 import { isOrderable, isTimestamp } from './coercion.ts'
@@ -292,6 +292,6 @@ export function deduplicate(input: LogicalPlan, names: readonly string[] | null,
 }
 function columnsNamed(name: string, fields: readonly Field[]): number[] {
   const found = fields.flatMap((field, i) => (sameName(field.name, name) ? [i] : []))
-  if (found.length === 0) throw unresolvedColumn(name, fields)
+  if (found.length === 0) throw notAmong(name, fields)
   return found
 }

@@ -32,7 +32,7 @@ export function filterAbove(input: LogicalPlan, parts: readonly Expression[]): L
 
 /**
  * The join over inputs without the rows that can't match: those with a null where the condition is then never true, and those that fail what the other side's
- * filters say of an equal column (`a.k = b.k AND a.k > 5` says `b.k > 5`). For streams; in a batch it makes no difference. To be applied once.
+ * filters say of an equal column (`a.k = b.k AND a.k > 5` says `b.k > 5`). For streams; in a batch it makes no difference. To be applied once to a join.
  */
 export function inferJoinFilters(plan: LogicalPlan): LogicalPlan {
   if (plan.kind !== 'join' || plan.condition === null || !isStreaming(plan)) return plan
@@ -58,17 +58,65 @@ const nullIntolerant = new Set(['==', '!=', '<', '<=', '>', '>=', 'not', '+', '-
 function columnsNotNull(condition: Expression): Expression[] {
   const needed = (e: Expression): Expression[] => {
     if (e.kind === 'column') return e.nullable ? [e] : []
-    if (e.kind === 'cast' || (e.kind === 'call' && nullIntolerant.has(e.name))) return childrenOf(e).flatMap(needed)
-    return []
+    return givesNullForNull(e) ? childrenOf(e).flatMap(needed) : []
   }
-  return needed(condition).map((column) => ({
-    kind: 'call',
-    name: 'isnotnull',
-    args: [column],
-    type: 'boolean',
-    nullable: false,
-    deterministic: true,
-  }))
+  return needed(condition).map(notNull)
+}
+function givesNullForNull(e: Expression): boolean {
+  return e.kind === 'cast' || (e.kind === 'call' && nullIntolerant.has(e.name))
+}
+function notNull(value: Expression): Expression {
+  return { kind: 'call', name: 'isnotnull', args: [value], type: 'boolean', nullable: false, deterministic: true }
+}
+
+/**
+ * A window over a time that comes out of a join of streams, with a filter below it: a row without a time is in no window (Spark's TimeWindowing and SessionWindowing have
+ * that filter always). It makes an outer join one that keeps fewer rows. To be applied once.
+ */
+export function inferTimeFilters(plan: LogicalPlan): LogicalPlan {
+  if (plan.kind !== 'project' && plan.kind !== 'aggregate') return plan
+  const columns = plan.kind === 'project' ? plan.columns : plan.keys
+  const times = columns
+    .flatMap(({ expression }) => timesOf(expression))
+    .filter((time) => time.nullable && isDeterministic(time) && !hasUserCall(time))
+  if (times.length === 0 || !isAboveStreamJoin(plan.input)) return plan
+  return { ...plan, input: filterAbove(plan.input, times.map(notNull)) }
+}
+function timesOf(e: Expression): Expression[] {
+  return e.kind === 'window' ? [e.time] : childrenOf(e).flatMap(timesOf)
+}
+/** Whether nothing that keeps rows stands between. */
+function isAboveStreamJoin(plan: LogicalPlan): boolean {
+  if (plan.kind === 'join') {
+    const streams = [plan.left, plan.right].filter(isStreaming)
+    return streams.length === 2 || streams.some(isAboveStreamJoin)
+  }
+  return (plan.kind === 'filter' || plan.kind === 'project' || plan.kind === 'alias') && isAboveStreamJoin(plan.input)
+}
+
+/** Whether a condition is not true where all columns of which `isNull` says so are null. */
+export function refusesNulls(condition: Expression, isNull: (index: number) => boolean): boolean {
+  const givesNull = (e: Expression): boolean =>
+    e.kind === 'column' ? isNull(e.index) : givesNullForNull(e) && childrenOf(e).some(givesNull)
+  const refuses = (e: Expression): boolean => {
+    if (givesNull(e)) return true
+    if (e.kind !== 'call') return false
+    const [first] = e.args
+    switch (e.name) {
+      case 'isnotnull':
+      case 'in':
+        return givesNull(first!)
+      case 'not':
+        return first!.kind === 'call' && first!.name === 'isnull' && givesNull(first!.args[0]!)
+      case 'and':
+        return e.args.some(refuses)
+      case 'or':
+        return e.args.every(refuses)
+      default:
+        return false
+    }
+  }
+  return refuses(condition)
 }
 
 /** What filters say of all rows of a plan, over its columns. Not what lies below a watermark: Spark 4.2.0 does not look there (test/spark-streams). */

@@ -127,6 +127,42 @@ test('what a join says of the stream alone goes below the watermark: keys withou
   for (const how of ['left', 'anti', 'full'] as const) expect(below(how), how).toEqual([':- EventTimeWatermark at, 10 seconds', ofTable])
 })
 
+test('an outer join of streams completes no rows that a filter above refuses', () => {
+  const other = streamScan({ format: 'json', options: { path: '/other' }, schema: parseDdl('when timestamp, key string, m int') })
+  const joined = (how: JoinType) => join(stream, other, { condition: c('==', a('k', 'left'), a('key', 'right')) }, how)
+  const under = (condition: UnresolvedExpression, how: JoinType) =>
+    lines(filter(joined(how), condition))
+      .find((line) => line.includes('Join'))!
+      .match(/Join (\w+)/)![1]
+  const left = c('>', a('n'), lit(1))
+  const right = c('isnotnull', a('m'))
+  expect((['left', 'right', 'full'] as const).map((how) => under(left, how))).toEqual(['LeftOuter', 'Inner', 'LeftOuter'])
+  expect((['left', 'right', 'full'] as const).map((how) => under(right, how))).toEqual(['Inner', 'RightOuter', 'RightOuter'])
+  expect(under(and(left, right), 'full')).toBe('Inner')
+  expect(under(c('<', a('n'), c('+', a('m'), lit(1))), 'full')).toBe('Inner')
+  const either = (...parts: UnresolvedExpression[]) => parts.reduce((x, y) => c('or', x, y))
+  expect(under(either(right, c('>', a('m'), lit(3))), 'left')).toBe('Inner')
+  expect(under(c('not', c('isnull', a('m'))), 'left')).toBe('Inner')
+  expect(under(c('in', a('m'), lit(1), lit(2)), 'left')).toBe('Inner')
+  for (const keeps of [
+    either(right, left),
+    c('isnull', a('m')),
+    c('>', c('coalesce', a('m'), lit(5)), lit(1)),
+    c('<=>', a('m'), lit(1)),
+    c('not', right),
+  ])
+    expect(under(keeps, 'left'), JSON.stringify(keeps)).toBe('LeftOuter')
+})
+
+test('rows without a time are in no window, so that an outer join below completes no times', () => {
+  const other = streamScan({ format: 'json', options: { path: '/other' }, schema: parseDdl('when timestamp, key string, m int') })
+  const joined = join(stream, other, { condition: c('==', a('k', 'left'), a('key', 'right')) }, 'left')
+  const windowed = (time: string) => groupBy(joined, [{ name: 'w', expression: c('window', a(time), lit('5 seconds')) }], [])
+  const joinsOf = (plan: LogicalPlan) => lines(plan).filter((line) => line.includes('Join'))
+  expect(joinsOf(windowed('when'))).toEqual([expect.stringContaining('Join Inner')])
+  expect(joinsOf(windowed('at'))).toEqual([expect.stringContaining('Join LeftOuter')])
+})
+
 test('a condition does not grow without bound on its way down', () => {
   let plan: LogicalPlan = project(marked, [a('at'), a('n')])
   for (let i = 0; i < 60; i++) plan = project(plan, [a('at'), { kind: 'alias', name: 'n', input: c('+', a('n'), a('n')) }])

@@ -12,10 +12,11 @@ import {
   conjuncts,
   isDeterministic,
   mapChildren,
+  sameExpression,
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import { conditionFilters, filterAbove, inferJoinFilters, type JoinSide } from './infer-filters.ts'
+import { conditionFilters, filterAbove, inferJoinFilters, inferTimeFilters, type JoinSide, refusesNulls } from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { shareEqualNodes } from './share-nodes.ts'
@@ -27,8 +28,9 @@ export type Rule = (plan: LogicalPlan) => LogicalPlan
 
 /** Applies all rules everywhere until nothing changes. */
 export function optimize(plan: LogicalPlan): LogicalPlan {
-  // filters that come into a join's condition from above say something too
-  const pushed = untilNothingChanges(everywhere(untilNothingChanges(plan), inferJoinFilters))
+  // filters that come into a join's condition from above say something too; what they say in turn is not asked, as in Spark
+  const settled = untilNothingChanges(everywhere(plan, inferTimeFilters))
+  const pushed = untilNothingChanges(everywhere(settled, inferJoinFilters))
   return shareEqualNodes(everywhere(everywhere(pushed, tellConditions), extractUserCalls), withInputs)
 }
 
@@ -79,10 +81,12 @@ export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): L
   }
 }
 
-/** Filter(Filter(x)) becomes one Filter. */
+/** Filter(Filter(x)) becomes one Filter, with each part of the conditions once. */
 export const combineFilters: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'filter') return plan
-  return filterBy(plan.input.input, conjunction([plan.input.condition, plan.condition]))
+  const below = conjuncts(plan.input.condition)
+  const more = conjuncts(plan.condition).filter((part) => !isDeterministic(part) || !below.some((other) => sameExpression(part, other)))
+  return filterAbove(plan.input.input, [...below, ...more])
 }
 
 /** Filter(Watermark(x)) becomes Watermark(Filter(x)) for the parts of the condition that do not read the event-time column and always give
@@ -222,6 +226,22 @@ export const pushFilterIntoStreamJoin: Rule = (plan) => {
   return filterAbove({ ...join, how: 'inner', condition }, up)
 }
 
+/** An outer join of two streams under a filter that refuses the rows which it completes with nulls completes none: those rows are neither kept nor waited for. Spark's
+ *  EliminateOuterJoin; of joins with tables DuckDB does the same. */
+export const narrowOuterJoin: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'join' || !isStreamJoin(plan.input)) return plan
+  const join = plan.input
+  const completes = { left: join.how === 'right' || join.how === 'full', right: join.how === 'left' || join.how === 'full' }
+  if (!completes.left && !completes.right) return plan
+  const origins = originsOf(join)
+  const parts = conjuncts(plan.condition).filter((part) => isDeterministic(part) && !hasUserCall(part))
+  const isNarrowed = (side: JoinSide) =>
+    completes[side] && parts.some((part) => refusesNulls(part, (index) => origins[index]?.side === side))
+  const [left, right] = [completes.left && !isNarrowed('left'), completes.right && !isNarrowed('right')]
+  const how = left ? (right ? 'full' : 'right') : right ? 'left' : 'inner'
+  return how === join.how ? plan : { ...plan, input: { ...join, how } }
+}
+
 function isStreamJoin({ left, right }: Join): boolean {
   return isStreaming(left) && isStreaming(right)
 }
@@ -233,6 +253,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowUnion,
   pushFilterBelowGenerate,
   pushFilterBelowAggregate,
+  narrowOuterJoin,
   pushFilterBelowJoin,
   pushFilterIntoStreamJoin,
   pushJoinConditionDown,

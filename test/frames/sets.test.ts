@@ -83,7 +83,7 @@ describe('dropDuplicates', () => {
     ).toEqual(['8999', '8998', '8997'])
   })
   test('unknown columns, maps, and what only a stream has', () => {
-    expect(() => a().dropDuplicates(['nope' as 'k'])).toThrow(code('UNRESOLVED_COLUMN.WITH_SUGGESTION'))
+    expect(() => a().dropDuplicates(['nope' as 'k'])).toThrow(code('UNRESOLVED_COLUMN_AMONG_FIELD_NAMES'))
     const map = engine().createDataFrame([{ m: { a: 1 }, n: 1 }], { m: t.map(t.string(), t.int()), n: t.int() })
     expect(() => map.dropDuplicates()).toThrow(code('UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE'))
     expect(() => map.dropDuplicates(['n'])).not.toThrow()
