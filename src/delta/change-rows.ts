@@ -34,8 +34,8 @@ export async function planRowChange(access: TableAccess, view: TableView, change
   const candidates = files.filter(mayMatch)
   const touched = await touchedFiles(access, view, candidates, condition)
   if (touched.length === 0) return null
-  const whole = values === null ? touched.filter(({ add, rows }) => liveRows(add) === rows) : []
-  const partly = touched.filter((each) => !whole.includes(each)).map(({ add }) => add)
+  const goes = ({ add, rows }: (typeof touched)[number]) => values === null && liveRows(add) === rows
+  const partly = touched.filter((each) => !goes(each)).map(({ add }) => add)
   const byVector = partly.filter((add) => takesVector(metadata, add))
   const keepTheirFile = new Set(byVector)
   const anew = partly.filter((add) => !keepTheirFile.has(add))

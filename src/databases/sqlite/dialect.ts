@@ -48,13 +48,33 @@ const accepting: Readonly<Record<string, readonly Affinity[]>> = {
   binary: ['blob'],
 }
 
+/** Texts whose column says what they are: a reader takes them for that, so that nothing else goes in. Undefined where the type is none of these. */
+function takesAsText(type: DataType, declared: string): boolean | undefined {
+  const name = declared.toUpperCase().replace(/\(.*/, '').trim()
+  switch (name) {
+    case 'DATE_TEXT':
+    case 'TIMESTAMP_TEXT':
+    case 'DATETIME_TEXT':
+      return typeof type === 'string' && simple[type] === name
+    case 'DECIMAL_TEXT': {
+      const [precision, scale] = (/\((\d+)\s*,\s*(\d+)\)/.exec(declared)?.slice(1) ?? []).map(Number)
+      if (typeof type === 'string' || type.kind !== 'decimal') return false
+      return precision === undefined || (type.scale <= scale! && type.precision - type.scale <= precision - scale!)
+    }
+    default:
+      return undefined
+  }
+}
+
 export const sqliteDialect: Dialect = {
   server: 'SQLite',
   maxNameBytes: 1000,
   quote: '"',
   columnType,
   accepts: (type, { typeText }) =>
-    columnType(type) !== undefined && ((typeof type === 'string' && accepting[type]) || ['text', 'blob']).includes(affinityOf(typeText)),
+    columnType(type) !== undefined &&
+    (takesAsText(type, typeText) ??
+      ((typeof type === 'string' && accepting[type]) || ['text', 'blob']).includes(affinityOf(typeText))),
   parameter: () => '?',
   // BEGIN IMMEDIATE has locked everything
   lockClause: '',
