@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { MySqlSession } from '../../src/databases/mysql/session.ts'
 import { SqliteSession } from '../../src/databases/sqlite/session.ts'
 import { uniqueName } from '../servers/shared-server.ts'
-import { describeMariaDb, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
+import { describeMariaDb, mariaDbClient, mariaDbUrl, sharedMariaDb } from './mariadb-server.ts'
 import { describePostgres, postgresUrl, sharedPostgres } from './postgres-server.ts'
 
 describePostgres('tables of PostgreSQL', () => suite('postgres', async () => `jdbc:${postgresUrl(await sharedPostgres())}`))
@@ -44,6 +44,34 @@ function spyOnReads(format: string): string[] {
   } as any)
   return asked
 }
+
+describeMariaDb('what MariaDB has of its own', () => {
+  test('bits, numbers that are truths, JSON and geometry', async () => {
+    const server = await sharedMariaDb()
+    const client = await mariaDbClient(server)
+    const engine = await millrace.local()
+    try {
+      const table = uniqueName('odd')
+      await client.query(`CREATE TABLE ${table} (b1 bit, b12 bit(12), b64 bit(64), flag tinyint(1), j json, p point, y year)`)
+      await client.query(
+        `INSERT INTO ${table} VALUES (b'1', b'101010101010', ~0, 5, '{"a": 1}', ST_GeomFromText('POINT(1 2)'), 2026), (b'0', NULL, 0, 0, NULL, NULL, NULL)`,
+      )
+      const frame = await engine.read
+        .format('mysql')
+        .options({ url: mariaDbUrl(server), dbtable: table })
+        .load()
+      const rows = (await frame.collect()).map((row) => Object.values(row).map((value) => (value === null ? null : String(value))))
+      expect(rows).toEqual([
+        ['true', '2730', '18446744073709551615', 'true', '{"a": 1}', 'POINT(1 2)', '2026'],
+        ['false', null, '0', 'false', null, null, null],
+      ])
+      expect(await frame.where('b12 = 2730 AND flag').count()).toBe(1)
+    } finally {
+      await engine.close()
+      await client.end()
+    }
+  })
+})
 
 function suite(format: string, open: (folder: string) => Promise<string>): void {
   let place: string
@@ -131,6 +159,19 @@ function suite(format: string, open: (folder: string) => Promise<string>): void 
     expect(Temporal.Instant.from((await found.where('n = 1').collect())[0]!.at.toString()).epochNanoseconds % 1_000_000n).toBe(1000n)
   })
 
+  test('what is written as JSON, or as an array, is read as its text', async () => {
+    const table = uniqueName('nested')
+    const schema = { list: t.array(t.int()), map: t.map(t.string(), t.long()), part: t.struct({ x: t.int(), y: t.string() }) }
+    const frame = engine.createDataFrame([{ list: [1, 2], map: new Map([['a', 2n ** 60n]]), part: { x: 1, y: 'é"' } }] as any, schema)
+    await write(frame, table, 'errorifexists', format)
+    const [row] = await (await read({ dbtable: table })).collect()
+    const without = (text: unknown) => String(text).replaceAll(' ', '')
+    expect(row && Object.values(row).map(without)).toEqual([
+      format === 'postgres' ? '{1,2}' : '[1,2]',
+      '{"a":1152921504606846976}',
+      '{"x":1,"y":"é\\""}',
+    ])
+  })
   test('the modes of a batch write', async () => {
     const table = uniqueName('modes')
     const frame = (...ns: number[]) =>

@@ -8,16 +8,19 @@ export function readCell({ name, type }: ReadColumn, value: unknown): unknown {
   const text = typeof value === 'string' ? value : String(value)
   switch (type) {
     case 'boolean':
-      return text === 't' || text === 'true' || text === '1'
+      if (text === 't' || text === 'true') return true
+      if (text === 'f' || text === 'false') return false
+      // a number of MySQL and SQLite: all but 0 are true there
+      return isNumber.test(text) ? Number(text) !== 0 : unreadable(name, type, text)
     case 'byte':
     case 'short':
     case 'int':
-      return Number(text)
+      return isWhole.test(text) ? Number(text) : unreadable(name, type, text)
     case 'long':
-      return BigInt(text)
+      return isWhole.test(text) ? BigInt(text) : unreadable(name, type, text)
     case 'float':
     case 'double':
-      return Number(text)
+      return isNumber.test(text) || isNoNumber.test(text) ? Number(text) : unreadable(name, type, text)
     case 'string':
       return text
     case 'binary':
@@ -29,9 +32,13 @@ export function readCell({ name, type }: ReadColumn, value: unknown): unknown {
     case 'timestamp_ntz':
       return isTime.test(text) ? text.replace(' ', 'T').replace(/Z$/, '') : unreadable(name, type, text)
     default:
-      return text === 'NaN' || text.includes('Infinity') ? unreadable(name, type, text) : text
+      return isNumber.test(text) ? text : unreadable(name, type, text)
   }
 }
+// columns of SQLite may hold anything, whatever they say
+const isWhole = /^[-+]?\d+$/
+const isNumber = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/
+const isNoNumber = /^(?:NaN|-?Infinity)$/
 const isDate = /^\d{4}-\d\d-\d\d$/
 const isTime = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00(?::?00)?)?$/
 

@@ -62,6 +62,8 @@ export function mysqlConnection(options: Options): MySqlConnection {
       charset: 'utf8mb4',
       timezone: 'Z',
       dateStrings: true,
+      // texts of JSON and not objects
+      jsonStrings: true,
       supportBigNumbers: true,
       bigNumberStrings: true,
       rowsAsArray: true,

@@ -17,10 +17,11 @@ export const mysqlServer: JdbcServer = {
       if (before !== undefined) await session.run(before)
       const [, fields] = await session.client.query(`SELECT * FROM ${sql} LIMIT 0`)
       const columns = fields.map(columnOf)
+      const values = fields.map(valueOf)
       return {
         columns,
         async *rows(places, fetchSize, where) {
-          const list = places.map((place) => quoted(columns[place]!.name, '`')).join(', ') || '1'
+          const list = places.map((place) => values[place]!).join(', ') || '1'
           const { rows } = await session.run(`SELECT ${list} FROM ${sql}${where === undefined ? '' : ` WHERE ${where}`}`)
           for (let from = 0; from < rows.length; from += fetchSize) yield rows.slice(from, from + fetchSize)
         },
@@ -42,21 +43,21 @@ const set = 2048
 /** The number of the character set of bytes. */
 const binary = 63
 
+type Packet = FieldPacket & { readonly columnType?: number; readonly columnLength?: number; readonly characterSet?: number }
+const bits = 16
+const geometry = 255
+
+/** A column as it is selected: what the client would make an object or bytes of is asked for as a number or a text. */
+function valueOf(field: FieldPacket): string {
+  const { name, columnType, type = columnType } = field as Packet
+  const column = quoted(name, '`')
+  if (type === bits) return `CAST(${column} AS UNSIGNED)`
+  return type === geometry ? `ST_AsText(${column})` : column
+}
+
 /** By the protocol's numbers of types. */
 function columnOf(field: FieldPacket): ReadColumn {
-  const {
-    name,
-    columnType,
-    type = columnType,
-    flags,
-    columnLength = 0,
-    decimals = 0,
-    characterSet,
-  } = field as FieldPacket & {
-    readonly columnType?: number
-    readonly columnLength?: number
-    readonly characterSet?: number
-  }
+  const { name, columnType, type = columnType, flags, columnLength = 0, decimals = 0, characterSet } = field as Packet
   const isUnsigned = (Number(flags) & unsigned) !== 0
   const wider = (signed: DataType, other: DataType): DataType => (isUnsigned ? other : signed)
   const typeOf = (): DataType => {
@@ -72,6 +73,9 @@ function columnOf(field: FieldPacket): ReadColumn {
         return wider('int', 'long')
       case 8:
         return wider('long', decimal(20, 0))
+      case bits:
+        if (columnLength === 1) return 'boolean'
+        return columnLength < 64 ? 'long' : decimal(20, 0)
       case 4:
         return 'float'
       case 5:

@@ -73,8 +73,7 @@ export const sqliteDialect: Dialect = {
   columnType,
   accepts: (type, { typeText }) =>
     columnType(type) !== undefined &&
-    (takesAsText(type, typeText) ??
-      ((typeof type === 'string' && accepting[type]) || ['text', 'blob']).includes(affinityOf(typeText))),
+    (takesAsText(type, typeText) ?? ((typeof type === 'string' && accepting[type]) || ['text', 'blob']).includes(affinityOf(typeText))),
   parameter: () => '?',
   // BEGIN IMMEDIATE has locked everything
   lockClause: '',
