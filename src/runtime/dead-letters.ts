@@ -13,6 +13,8 @@ export const letterSchema = new Schema(
   deadLetterFields.filter(({ name }) => !['stage', 'batch_id', 'at'].includes(name)).map((field) => ({ ...field, nullable: true })),
 )
 
+const noOrigin = { file: null, line: null, topic: null, partition: null, offset: null, raw: null }
+
 /**
  * Where the rows of a batch's sources come from. Each row has a number in the batch, of which the upper bits are its source's; the rest is the source's own. It is asked for only where there is a letter, so that a
  * row carries no more than the number.
@@ -96,6 +98,13 @@ export class DeadLetters {
     return this.take(stage, await this.#ofTables.newOnes(this.#sql, place, found))
   }
 
+  /** As `add`, of a table at a place of the query, but for those that an earlier batch has taken. Gives how many are left. */
+  async addOfTable(stage: DeadLetterStage, place: string, source: string | null, records: readonly RefusedRecord[]): Promise<number> {
+    if (records.length === 0) return 0
+    const rows = records.map(({ row, ...record }) => ({ ...noOrigin, source, ...record }))
+    return this.takeOfTable(stage, place, await this.#sql.load(rowsToColumns(letterSchema, rows)))
+  }
+
   /** All that was taken is delivered. */
   delivered(): void {
     this.#ofTables.remember()
@@ -106,12 +115,11 @@ export class DeadLetters {
     if (records.length === 0) return
     const at = new Date(this.#batchTimestampMs)
     const rows = records.map(({ row, ...record }) => ({ source, ...record, stage, batch_id: BigInt(this.#batchId), at }))
-    const nothing = { file: null, line: null, topic: null, partition: null, offset: null, raw: null }
     this.#parts.push(
       await this.#sql.load(
         rowsToColumns(
           deadLetterSchema,
-          rows.map((row) => ({ ...nothing, ...row })),
+          rows.map((row) => ({ ...noOrigin, ...row })),
         ),
       ),
     )

@@ -89,11 +89,15 @@ export async function takeFailedCalls(
     message: said(error).what,
     raw: encoder.encode(rowJson(key)),
   }))
-  await letters.add('function', source, records)
-  const account = (at: string, rowsIn: number, dead: number) => ({ at, rowsIn, rowsOn: rowsIn - dead, lateRows: 0, deadLetters: dead })
-  const ofRows = account(at, rowsGiven - rows.length + deadLetters, deadLetters)
   const others = placeIn(output, { at: `${callsPlace}${step}` })
-  return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(others.at, callsWithoutRows, records.length)]
+  const ofCalls = ofTable ? await letters.addOfTable('function', others.at, source, records) : records.length
+  if (!ofTable) await letters.add('function', source, records)
+  const account = (at: string, came: number, failed: number, dead: number) => {
+    const rowsOn = came - failed
+    return { at, rowsIn: rowsOn + dead, rowsOn, lateRows: 0, deadLetters: dead }
+  }
+  const ofRows = account(at, rowsGiven, rows.length, deadLetters)
+  return callsWithoutRows === 0 ? [ofRows] : [ofRows, account(others.at, callsWithoutRows, records.length, ofCalls)]
 }
 
 function stageOf(error: MillraceError): DeadLetterStage {

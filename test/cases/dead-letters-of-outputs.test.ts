@@ -378,6 +378,39 @@ describe('tables that a stream is joined with', () => {
     expect(progresses[0]!.balance).toEqual({ rowsIn: 4, rowsOn: 2, lateRows: 0, deadLetters: 2 })
   })
 
+  test('a key of a table that has only an initial state is a letter in the first batch, and in no later one', async () => {
+    const rows = engine().createDataFrame([{ k: 'b', v: 1n }], { k: t.string(), v: t.long() }) as any
+    const made = rows.groupBy('k').flatMapGroupsWithState(
+      ({ k }: any) => {
+        if (k === 'a') throw new Error('no a')
+        return [{ name: k }]
+      },
+      {
+        state: t.int(),
+        output: { name: t.string() },
+        outputMode: 'append',
+        initialState: engine().createDataFrame([{ k: 'a', n: 1 }], { k: t.string(), n: t.int() }),
+      },
+    )
+    const stream = texts('a', 'b')
+    const letters: number[] = []
+    const query = await (stream.toDF() as any)
+      .join(made, expr('s = name'), 'left')
+      .writeStream.option('checkpointLocation', join(folder, 'checkpoint'))
+      .format('noop')
+      .deadLetters((some: any) => some.output.foreachBatch(async (all: any) => void letters.push(await all.count())), {
+        userFunctions: true,
+      })
+      .start()
+    await query.processAllAvailable()
+    stream.addData({ s: 'c', n: 1 })
+    await query.processAllAvailable()
+    await query.stop()
+    expect(letters).toEqual([1, 0])
+    for (const { books } of query.recentProgress.filter(({ numInputRows }: QueryProgress) => numInputRows > 0))
+      for (const { rowsIn, rowsOn, deadLetters } of books!) expect(rowsOn + deadLetters).toBe(rowsIn)
+  })
+
   test('an aggregated table', async () => {
     const table = (names() as any).groupBy(expr('length(k)').alias('n')).agg(expr('sum(cast(name as int))').alias('total'))
     const { found, letters } = await collect((texts('a', 'b').toDF() as any).join(table, 'n'))
