@@ -11,7 +11,7 @@ import { typeOf } from './types.ts'
 export interface UdfOptions {
   /** What errors and explain call it (default: the function's own name). */
   readonly name?: string
-  /** False where the same arguments may give different results: then no call is moved or shared (default: true). */
+  /** False where the same arguments may give different results: then no call is moved, shared or repeated within a batch, and calls begin in the order of the rows (default: true). */
   readonly deterministic?: boolean
   /** `'skip'`: a row with a null among the arguments is null, and the function is not called (default: it gets the nulls). */
   readonly nulls?: 'call' | 'skip'

@@ -1,6 +1,6 @@
 import type { DataType } from './types.ts'
 
-/** A function of the program in a query, by `udf(…)`: called on the JavaScript thread, between two SQL statements. */
+/** A function of the program in a query, by `udf(…)`: called on the JavaScript thread, inside of SQL statements or between two. */
 export interface UserFunction {
   /** What errors and `explain` call it. */
   readonly name: string
@@ -9,7 +9,7 @@ export interface UserFunction {
   readonly returnType: DataType
   /** Whether it may give null. */
   readonly nullable: boolean
-  /** False: the same arguments may give different results, so that calls are neither moved nor shared. */
+  /** False: the same arguments may give different results, so that calls are neither moved, shared nor repeated. */
   readonly deterministic: boolean
   /** Whether a row with a null argument is null without a call. */
   readonly skipNulls: boolean

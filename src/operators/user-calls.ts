@@ -33,6 +33,43 @@ export async function callUserFunction(call: CallOverColumns, batch: ColumnBatch
   return body.kind === 'columns' ? callOnce(call, body.call, args, batch.length) : callRows(call, args, batch.length, settings)
 }
 
+/** Whether calls are made for some rows at a time, in any order, and again where a statement runs again: what gives the same results for the same arguments, at once. */
+export function isForStatements({ body, deterministic, isOwn }: UserFunction): boolean {
+  if (body.kind !== 'rows' || !deterministic || isOwn === true || body.timeoutMs !== null) return false
+  return !(body.call instanceof AsyncFunction) && !givePromises.has(body.call)
+}
+const AsyncFunction = (async () => {}).constructor as new () => object
+/** Functions that have given a promise though they are not declared to. */
+const givePromises = new WeakSet<object>()
+
+/** As callUserFunction, of a call over all columns of some rows; null where the function gives a promise. */
+export function callInStatement(call: CallOverColumns, args: readonly Column[], length: number, nullable: boolean): Column | null {
+  const { function: f } = call
+  const values = args.map((column) => columnValues(column, length))
+  const callRow = rowCall(f, values)
+  const rowArgs = (row: number) => values.map((column) => column[row])
+  const results: unknown[] = new Array(length)
+  for (let row = 0; row < length; row++) {
+    if (f.skipNulls && hasNull(values, row)) {
+      results[row] = null
+      continue
+    }
+    let result: unknown
+    try {
+      result = callRow(row)
+    } catch (cause) {
+      throw thrown(call, rowArgs(row), cause)
+    }
+    if (isThenable(result)) {
+      result.then(undefined, () => {}) // it is asked again, and fails then
+      givePromises.add(f.body.call)
+      return null
+    }
+    results[row] = result
+  }
+  return resultColumn(call, results, rowArgs, nullable)
+}
+
 // ---- a call a row
 
 /** So many rows go without letting other work of the process run; their arguments are values for as long, and cost the collector of garbage nothing after. */

@@ -5,7 +5,7 @@ import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type Account, tablePlace } from '../data/side-rows.ts'
 import type { BatchWatermarks, CallsThatFailed, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
-import { callUserFunction } from '../operators/user-calls.ts'
+import { callInStatement, callUserFunction, isForStatements } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import {
   type BatchGroups,
@@ -86,6 +86,8 @@ export class Evaluation {
   readonly #context: EvaluationContext
   readonly #done = new Map<PhysicalNode, Promise<Relation>>()
   readonly #readers: Map<PhysicalNode, number>
+  /** What would be computed again: a step may read its input in several statements. */
+  readonly #readBySteps: ReadonlySet<PhysicalNode>
   /** Where the rows of relations are from. */
   readonly #places = new Map<Relation, Place>()
   /** Steps that have set rows aside. */
@@ -96,6 +98,7 @@ export class Evaluation {
   constructor(root: PhysicalNode, context: EvaluationContext) {
     this.#context = context
     this.#readers = countReaders(root)
+    this.#readBySteps = nodesReadBySteps(this.#readers.keys())
     this.#isPlain = context.isPlain === true
     if (this.#isPlain) context.sql.failAtOnce(true)
     else this.#keepFailedRows()
@@ -240,6 +243,23 @@ export class Evaluation {
       this.record.books.push(account)
       return rows
     }
+    const outside = () => this.#callOutside(node, input)
+    if (deadLetters || !node.calls.every((call) => isForStatements(call.function))) return outside()
+    const calls = node.calls.map((call, i) => {
+      const result = node.schema.fields[node.kept + i]!
+      const callRows = (args: readonly Column[], rows: number) => {
+        checkStop()
+        return callInStatement(call, args, rows, result.nullable)
+      }
+      return { args: call.args, result, call: callRows }
+    })
+    const rows = sql.withCalls(input, node.kept, calls, outside)
+    if (rows === null) return outside()
+    return this.#readBySteps.has(node) ? sql.materialize(rows) : rows
+  }
+  /** Between two statements: the arguments of all rows at once. */
+  async #callOutside(node: UserCallsStep, input: Relation): Promise<Relation> {
+    const { sql, checkStop } = this.#context
     const used = [...new Set(node.calls.flatMap((call) => call.args))]
     const batch = await sql.columnsAt(input, used)
     const fields = node.schema.fields.slice(node.kept)
@@ -444,6 +464,18 @@ function tableOf(name: string): Place {
 
 const keyGroups = 16
 const noQuery = '00000000-0000-0000-0000-000000000000'
+
+/** Nodes that steps with state read, themselves or through fragments. */
+function nodesReadBySteps(nodes: Iterable<PhysicalNode>): ReadonlySet<PhysicalNode> {
+  const read = new Set<PhysicalNode>()
+  const visit = (node: PhysicalNode) => {
+    if (read.has(node)) return
+    read.add(node)
+    if (node.kind === 'fragment') node.inputs.forEach(visit)
+  }
+  for (const node of nodes) if (isStateful(node) || node.kind === 'batch-groups') inputsOfNode(node).forEach(visit)
+  return read
+}
 
 function countReaders(root: PhysicalNode): Map<PhysicalNode, number> {
   const readers = new Map<PhysicalNode, number>()

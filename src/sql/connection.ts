@@ -7,6 +7,7 @@ import type { Schema } from '../data/schema.ts'
 import { bindings, type Result } from './bindings.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { LoadedRows } from './loaded-rows.ts'
+import type { RowCalls } from './row-calls.ts'
 
 type Native = Awaited<ReturnType<typeof bindings.connect>>
 type Statement = Awaited<ReturnType<typeof bindings.prepare>>
@@ -16,6 +17,7 @@ const keptStatements = 64
 
 export class Connection {
   readonly native: Native
+  readonly calls: RowCalls
   readonly #rows: LoadedRows
   /** By the columns' types: the n-th relation of them in a batch has the n-th place, so that equal batches have equal texts. */
   readonly #places = new Map<string, bigint[]>()
@@ -23,8 +25,9 @@ export class Connection {
   /** By text; null where it has been run once and may never come again. */
   readonly #statements = new Map<string, Statement | null>()
 
-  constructor(native: Native, rows: LoadedRows) {
+  constructor(native: Native, rows: LoadedRows, calls: RowCalls) {
     this.native = native
+    this.calls = calls
     this.#rows = rows
   }
 

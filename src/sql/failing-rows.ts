@@ -221,3 +221,35 @@ async function byHalves(parts: RowParts, rowsIn: number, mayFail: (found: number
   return { rows, errors }
 }
 const numberSchema = new Schema([{ name: 'n', type: 'long', nullable: false }])
+
+/** Of the SELECTs that a statement over a relation runs, those that fail and can be split are. Gives whether there were any. */
+export async function splitFailing(session: Session, relation: SqlRelation): Promise<boolean> {
+  let any = false
+  for (const used of inputsFirst(relation)) {
+    const { apart, form } = used
+    if (apart === undefined || form.kind !== 'select' || !(await fails(session, `EXPLAIN (ANALYZE, FORMAT json) ${used.select}`))) continue
+    for (const { allSql, restSql } of apart.forms) {
+      const name = session.nextTable()
+      const all = new SqlRelation(apart.schema, { kind: 'select', sql: allSql, inputs: form.inputs })
+      if (await fails(session, `CREATE TEMP TABLE ${name} AS ${all.select}`)) continue
+      all.form = { kind: 'table', name, rows: numberOf(await session.run(`SELECT count(*) FROM ${name}`)) }
+      all.place = apart.place
+      used.form = { kind: 'select', sql: restSql, inputs: [all] }
+      used.rowWise = [0]
+      used.apart = undefined
+      any = true
+      break
+    }
+  }
+  return any
+}
+/** Whether a statement fails on what the rows hold. */
+async function fails(session: Session, statement: string): Promise<boolean> {
+  try {
+    await session.run(statement)
+    return false
+  } catch (error) {
+    if (error instanceof InvalidQueryError) return true
+    throw error
+  }
+}

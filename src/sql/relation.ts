@@ -32,6 +32,8 @@ export class SqlRelation implements Relation {
   isPlaced = false
   /** What the books call rows that are no node's of the plan. */
   place: string | undefined
+  /** Of a SELECT that calls functions of the program: which calls, and the same rows by another way where one of them can't be made in a statement. */
+  calls: { readonly ids: readonly bigint[]; readonly outside: () => Promise<Relation> } | undefined
   /** The rows, where a prefetch has them already. */
   fetched: Result | undefined
   constructor(schema: Schema, form: Form) {

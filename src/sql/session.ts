@@ -1,4 +1,4 @@
-import { assert, MillraceError } from '../base/errors.ts'
+import { assert } from '../base/errors.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import { bindings, type DataChunk, type Result } from './bindings.ts'
@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
 import { smallRows } from './loaded-rows.ts'
+import type { RowCalls } from './row-calls.ts'
 import { appendColumns } from './write-vectors.ts'
 
 /**
@@ -52,7 +53,7 @@ export class Session {
         return await run()
       } catch (error) {
         this.#failed = true
-        throw sqlError(error, sql)
+        throw this.#connection.calls.errorOf(error) ?? sqlError(error, sql)
       }
     })
   }
@@ -74,11 +75,16 @@ export class Session {
       }
       ended = true
     } catch (error) {
-      throw error instanceof MillraceError ? error : sqlError(error, sql)
+      throw this.#connection.calls.errorOf(error) ?? sqlError(error, sql)
     } finally {
       if (!ended) this.#failed = true // a connection with half a result serves nobody else
       resolve()
     }
+  }
+
+  /** Calls that statements may make. */
+  get calls(): RowCalls {
+    return this.#connection.calls
   }
 
   /** A name that no table of this session has. */

@@ -11,7 +11,7 @@ import { bindings, type Result } from './bindings.ts'
 import { onlyRead, readAlone } from './columns-read.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { statsOf, statsOfColumn, statsSchema, statsSelect } from './event-time-stats.ts'
-import { findFailedRows, inputsFirst, readBeside, rowChecks } from './failing-rows.ts'
+import { findFailedRows, readBeside, rowChecks, splitFailing } from './failing-rows.ts'
 import { columnsJudged, scanFiles, scanSource } from './file-scan.ts'
 import { listTableFiles, partitionBases, partitionsOf, tableListing } from './list-files.ts'
 import { smallRows } from './loaded-rows.ts'
@@ -22,10 +22,20 @@ import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
 import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
 import { countUses, mayFail, rowsRead, SqlRelation } from './relation.ts'
+import { CallOutside } from './row-calls.ts'
 import { filePlaces, placeField, shiftedPlaces, tablePlaces, withPlace } from './row-places.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
-import type { EventTimeStats, FailedRowsTaker, Relation, RowsApart, SqlBatch, SqlBatchParameters, Unreadable } from './sql-batch.ts'
+import type {
+  CallInside,
+  EventTimeStats,
+  FailedRowsTaker,
+  Relation,
+  RowsApart,
+  SqlBatch,
+  SqlBatchParameters,
+  Unreadable,
+} from './sql-batch.ts'
 import { SqlRowSet } from './sql-row-set.ts'
 import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
 
@@ -61,6 +71,8 @@ export class SqlBatchRun implements SqlBatch {
   #failedRows: FailedRowsTaker | undefined
   readonly #own: ColumnBatch[] = []
   #isLent = false
+  /** Those that statements of this batch may make. */
+  readonly #calls: bigint[] = []
   #rowsTaken = 0
   #failsAtOnce = false
   constructor(session: Session, files: Files, parameters: SqlBatchParameters, end: () => Promise<void>) {
@@ -300,6 +312,14 @@ export class SqlBatchRun implements SqlBatch {
     })
   }
 
+  withCalls(relation: Relation, kept: number, calls: readonly CallInside[], outside: () => Promise<Relation>): Relation | null {
+    const input = SqlRelation.of(relation)
+    if (rowsRead(input) <= smallRows) return null
+    const made = this.session.calls.over(input, kept, calls, outside)
+    this.#calls.push(...made.calls!.ids)
+    return made
+  }
+
   load(batch: ColumnBatch): Promise<SqlRelation> {
     return this.loadAll([batch], batch.schema)
   }
@@ -393,6 +413,7 @@ export class SqlBatchRun implements SqlBatch {
   async close(): Promise<void> {
     await this.#recovery.close()
     await this.#end()
+    for (const id of this.#calls) this.session.calls.remove(id)
     await Promise.all(this.#releases.map((release) => release()))
     if (!this.#isLent) for (const { columns } of this.#own) giveColumns(rowMemory, columns)
   }
@@ -413,7 +434,10 @@ export class SqlBatchRun implements SqlBatch {
   /** A relation's rows as DuckDB computes them, a chunk at a time. What may have to be read anew (text files) goes through a table. */
   async *stream(query: SqlRelation): AsyncIterable<ColumnBatch> {
     if (query.fetched) return yield readColumns(query.fetched, query.schema)
-    const mayMend = [...countUses([query]).keys()].some(({ form }) => form.kind === 'files' && form.scan.mending !== undefined)
+    // calls may turn out to be none for statements
+    const mayMend = [...countUses([query]).keys()].some(
+      ({ form, calls }) => calls !== undefined || (form.kind === 'files' && form.scan.mending !== undefined),
+    )
     const counted = this.#countsInTable(query) || (await this.#recovering(query, () => this.#prepare(query))).length > 0
     if (query.form.kind !== 'table' && (mayMend || counted)) await this.#makeTable(query)
     for await (const chunk of this.session.stream(query.select)) yield readChunk(chunk, query.schema)
@@ -453,7 +477,12 @@ export class SqlBatchRun implements SqlBatch {
         if (this.#failsAtOnce) throw error
         let again = false
         for (const used of new Set([relation, ...countUses([relation]).keys()])) {
-          const { form } = used
+          const { form, calls } = used
+          if (error instanceof CallOutside && calls?.ids.includes(error.id)) {
+            used.calls = undefined
+            used.form = SqlRelation.of(await calls.outside()).form
+            again = true
+          }
           if (form.kind !== 'files' || !Recovery.helps(error, form.scan)) continue
           const recovered = await this.#recovery.recover(used, form.scan, form.source, error as MillraceError)
           if (recovered === null) continue
@@ -471,7 +500,7 @@ export class SqlBatchRun implements SqlBatch {
   async #setFailedRowsAside(relation: SqlRelation, error: unknown): Promise<boolean> {
     const taker = this.#failedRows
     if (!taker || !(error instanceof InvalidQueryError)) return false
-    let any = await this.#splitFailing(relation)
+    let any = await splitFailing(this.session, relation)
     const taken = this.#rowsTaken
     for (const used of readBeside(relation)) if (used.form.kind !== 'table') await this.#makeTable(used)
     const all = rowChecks(relation)
@@ -493,38 +522,6 @@ export class SqlBatchRun implements SqlBatch {
     }
     return any || this.#rowsTaken > taken
   }
-  /** Of the SELECTs that a statement runs, those that fail and can be split are. Gives whether there were any. */
-  async #splitFailing(relation: SqlRelation): Promise<boolean> {
-    let any = false
-    for (const used of inputsFirst(relation)) {
-      const { apart, form } = used
-      if (apart === undefined || form.kind !== 'select' || !(await this.#fails(`EXPLAIN (ANALYZE, FORMAT json) ${used.select}`))) continue
-      for (const { allSql, restSql } of apart.forms) {
-        const name = this.session.nextTable()
-        const all = new SqlRelation(apart.schema, { kind: 'select', sql: allSql, inputs: form.inputs })
-        if (await this.#fails(`CREATE TEMP TABLE ${name} AS ${all.select}`)) continue
-        all.form = { kind: 'table', name, rows: numberOf(await this.session.run(`SELECT count(*) FROM ${name}`)) }
-        all.place = apart.place
-        used.form = { kind: 'select', sql: restSql, inputs: [all] }
-        used.rowWise = [0]
-        used.apart = undefined
-        any = true
-        break
-      }
-    }
-    return any
-  }
-  /** Whether a statement fails on what the rows hold. */
-  async #fails(statement: string): Promise<boolean> {
-    try {
-      await this.session.run(statement)
-      return false
-    } catch (error) {
-      if (error instanceof InvalidQueryError) return true
-      throw error
-    }
-  }
-
   async #makeTable(relation: SqlRelation): Promise<void> {
     if (rowsRead(relation) <= smallRows) {
       if (!relation.fetched) await this.#prepare(relation)

@@ -3,8 +3,10 @@ import type { ColumnBatch } from '../data/column-batch.ts'
 import type { RowSet } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
+import type { Field } from '../data/types.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
 import type { ReadCounts } from './recovery.ts'
+import type { RowsCall } from './row-calls.ts'
 
 /** Some rows inside the SQL engine: a table, or a SELECT that has not run yet. Its columns are called c0, c1, … in the order of the schema. */
 export interface Relation {
@@ -90,6 +92,11 @@ export interface SqlBatch {
   columnsAt(relation: Relation, positions: readonly number[]): Promise<ColumnBatch>
   /** The first `kept` columns of a relation that columnsAt has run, with more columns behind them: row by row in the relation's order. */
   withColumns(relation: Relation, kept: number, added: ColumnBatch): Promise<Relation>
+  /**
+   * The first `kept` columns of a relation with the results of calls behind them, which statements over it compute: where the rows are read, a chunk a call, in
+   * no order, and again with every statement. Null where the rows are few: then they had better cross at once. `outside` gives the same rows where a call gives null.
+   */
+  withCalls(relation: Relation, kept: number, calls: readonly CallInside[], outside: () => Promise<Relation>): Relation | null
   /** Columns of the engine's own become a relation. */
   load(batch: ColumnBatch): Promise<Relation>
   /** The same of rows of a store that nobody else looks at: what memory of theirs is of `rowMemory` holds other rows after the batch. */
@@ -104,6 +111,12 @@ export interface SqlBatch {
   readCounts(): ReadonlyMap<string, ReadCounts>
   /** Drops what the batch made. */
   close(): Promise<void>
+}
+/** A call of a function over columns of a relation. */
+export interface CallInside {
+  readonly args: readonly number[]
+  readonly result: Field
+  readonly call: RowsCall
 }
 /** A SELECT as two: the first makes rows (pairs of a join), the second computes each of them by itself. */
 export interface RowsApart {

@@ -12,6 +12,7 @@ import { registerKernels } from './kernels/register.ts'
 import { listTableFiles, partitionBases, partitionValues, tableListing } from './list-files.ts'
 import { LoadedRows } from './loaded-rows.ts'
 import { checkTableOptions, FormatOptions, fileFormat } from './options.ts'
+import { RowCalls } from './row-calls.ts'
 import { Session } from './session.ts'
 import type { SqlBatch, SqlBatchParameters } from './sql-batch.ts'
 import { SqlBatchRun } from './sql-batch-run.ts'
@@ -35,20 +36,23 @@ export class SqlEngine {
   readonly #database: Awaited<ReturnType<typeof bindings.open>>
   readonly #files: Files
   readonly #rows = new LoadedRows()
+  readonly #calls: RowCalls
   readonly #open = new Set<Session>()
   /** Connections that wait for a batch; the one that was used last is used next. */
   readonly #idle: Connection[] = []
   #closed = false
-  private constructor(database: Awaited<ReturnType<typeof bindings.open>>, files: Files) {
+  private constructor(database: Awaited<ReturnType<typeof bindings.open>>, files: Files, calls: RowCalls) {
     this.#database = database
+    this.#calls = calls
     this.#files = files
   }
 
   static async open(options: SqlEngineOptions): Promise<SqlEngine> {
     const config = bindings.create_config()
     for (const [name, value] of Object.entries(settings(options))) bindings.set_config(config, name, value)
-    const engine = new SqlEngine(await bindings.open(':memory:', config), options.files)
-    const connection = await bindings.connect(engine.#database)
+    const database = await bindings.open(':memory:', config)
+    const engine = new SqlEngine(database, options.files, new RowCalls(await bindings.connect(database)))
+    const connection = await bindings.connect(database)
     await bindings.query(connection, `SET GLOBAL TimeZone = 'UTC'`)
     engine.#rows.register(connection)
     registerEstimate(connection)
@@ -97,12 +101,13 @@ export class SqlEngine {
     this.#closed = true
     await Promise.all(Array.from(this.#open, (session) => this.#end(session)))
     for (const connection of this.#idle.splice(0)) connection.close()
+    this.#calls.close()
     bindings.close_sync(this.#database)
   }
 
   async #session(): Promise<Session> {
     try {
-      const connection = this.#idle.pop() ?? new Connection(await bindings.connect(this.#database), this.#rows)
+      const connection = this.#idle.pop() ?? new Connection(await bindings.connect(this.#database), this.#rows, this.#calls)
       const session = new Session(connection)
       this.#open.add(session)
       return session
