@@ -163,6 +163,38 @@ test('rows without a time are in no window, so that an outer join below complete
   expect(joinsOf(windowed('at'))).toEqual([expect.stringContaining('Join LeftOuter')])
 })
 
+test('a semi or anti join with a table goes below the steps with state', () => {
+  const other = streamScan({ format: 'json', options: { path: '/other' }, schema: parseDdl('when timestamp, key string, o int') })
+  const words = batchScan({ format: 'parquet', options: {}, paths: ['/w'], schema: parseDdl('word string') })
+  const kept = (plan: LogicalPlan, column: string, how: JoinType) =>
+    lines(join(plan, words, { condition: c('==', a(column, 'left'), a('word', 'right')) }, how)).map((line) =>
+      line.replaceAll(/[ :+-]*(\w+).*/g, '$1'),
+    )
+  const grouped = groupBy(
+    marked,
+    [
+      { name: 'g', expression: a('k') },
+      { name: 'w', expression: c('window', a('at'), lit('5 seconds')) },
+    ],
+    [],
+  )
+  const renamed = project(grouped, [{ kind: 'alias', name: 'h', input: a('g') }])
+  for (const how of ['semi', 'anti'] as const) expect(kept(renamed, 'h', how).slice(0, 3), how).toEqual(['Project', 'Aggregate', 'Join'])
+  expect(kept(renamed, 'h', 'inner')[0]).toBe('Join')
+  const counted = groupBy(marked, [], [{ name: 'k', expression: c('max', a('k')) }])
+  expect(kept(counted, 'k', 'semi')[0]).toBe('Join')
+  const both = (how: JoinType) => join(stream, other, { condition: c('==', a('k', 'left'), a('key', 'right')) }, how)
+  const joins = (plan: LogicalPlan, column: string) =>
+    lines(join(plan, words, { condition: c('==', a(column, 'left'), a('word', 'right')) }, 'semi')).flatMap(
+      (line) => line.match(/Join (\w+)/)?.[1] ?? [],
+    )
+  expect(joins(both('left'), 'k')).toEqual(['LeftOuter', 'LeftSemi'])
+  expect(joins(both('right'), 'key')).toEqual(['RightOuter', 'LeftSemi'])
+  // a key that a table has is not null
+  expect(joins(both('left'), 'key')).toEqual(['Inner', 'LeftSemi'])
+  expect(joins(both('full'), 'key')).toEqual(['RightOuter', 'LeftSemi'])
+})
+
 test('a condition does not grow without bound on its way down', () => {
   let plan: LogicalPlan = project(marked, [a('at'), a('n')])
   for (let i = 0; i < 60; i++) plan = project(plan, [a('at'), { kind: 'alias', name: 'n', input: c('+', a('n'), a('n')) }])

@@ -19,6 +19,7 @@ import {
 import { conditionFilters, filterAbove, inferJoinFilters, inferTimeFilters, type JoinSide, refusesNulls } from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
+import { pushSemiJoinDown } from './push-semi-join.ts'
 import { shareEqualNodes } from './share-nodes.ts'
 import { tellConditions } from './source-conditions.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
@@ -257,6 +258,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowJoin,
   pushFilterIntoStreamJoin,
   pushJoinConditionDown,
+  pushSemiJoinDown,
   pushFilterBelowWatermark,
 ]
 
