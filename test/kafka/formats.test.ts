@@ -106,6 +106,77 @@ describe('without a registry', () => {
       ),
     )
   })
+  const thereAndBack = async (sql: string, to: (c: any) => any, from: (c: any) => any) => {
+    const there = (engine.range(1) as any).selectExpr(`${sql} AS c`).select((r: any) => ({ b: to(r.c) }))
+    const [row] = await there.select((r: any) => ({ v: from(r.b) })).collect()
+    return plain((row as any).v)
+  }
+  test('Avro: unions of numbers, and times with and without a zone, before 1970 too', async () => {
+    const field = (name: string, type: unknown) => ({ name, type })
+    const long = (logicalType: string) => ({ type: 'long', logicalType })
+    const schema = JSON.stringify({
+      type: 'record',
+      name: 'N',
+      fields: [
+        field('f', ['float', 'double']),
+        field('g', ['null', 'double', 'float']),
+        field('i', ['null', 'int', 'long']),
+        field('at', long('timestamp-millis')),
+        field('wall', long('local-timestamp-micros')),
+        field('rough', long('local-timestamp-millis')),
+      ],
+    })
+    const sql =
+      "named_struct('f', 1.5d, 'g', cast(null as double), 'i', 5000000000, 'at', timestamp '1969-12-31 23:59:59.9985', 'wall', timestamp_ntz '1969-12-31 23:59:59.999999', 'rough', timestamp_ntz '2026-01-31 10:00:00.0019')"
+    const back = await thereAndBack(
+      sql,
+      (c) => to_avro(c, schema),
+      (c) => from_avro(c, schema),
+    )
+    expect(back).toEqual({
+      ...{ f: 1.5, g: null, i: '5000000000', at: '1969-12-31T23:59:59.998Z' },
+      ...{ wall: '1969-12-31T23:59:59.999999', rough: '2026-01-31T10:00:00.001' },
+    })
+  })
+  test('Protobuf: keys of maps, the types that come with it, and what an unsigned number or a list can’t hold', async () => {
+    const proto = `syntax = "proto3"; import "google/protobuf/timestamp.proto";
+      message M { map<int64, int32> a = 1; map<int32, string> b = 2; map<bool, int32> c = 3; map<uint64, int32> d = 4; map<uint32, int32> e = 5;
+        google.protobuf.Timestamp at = 6; uint32 u = 7; uint64 w = 8; repeated string s = 9; }`
+    const struct = (changes: Record<string, string> = {}) =>
+      `named_struct(${Object.entries({
+        a: 'map(-5L, 1, 9007199254740993, 2)',
+        b: "map(-3, 'x')",
+        c: 'map(true, 1, false, 0)',
+        d: "map(cast('18446744073709551615' as decimal(20, 0)), 1)",
+        e: 'map(4294967295, 1)',
+        at: "timestamp '2026-01-31 10:00:00.5'",
+        u: '4294967295',
+        w: "cast('18446744073709551615' as decimal(20, 0))",
+        s: "array('x')",
+        ...changes,
+      })
+        .map(([name, sql]) => `'${name}', ${sql}`)
+        .join(', ')})`
+    const run = (changes?: Record<string, string>) =>
+      thereAndBack(
+        struct(changes),
+        (c) => to_protobuf(c, 'M', proto),
+        (c) => from_protobuf(c, 'M', proto),
+      )
+    const pairs = (map: unknown) => (map as unknown[][]).map(String).sort()
+    const { a, b, c, d, e, ...others } = (await run()) as Record<string, unknown>
+    expect([a, b, c, d, e].map(pairs)).toEqual([
+      ['-5,1', '9007199254740993,2'],
+      ['-3,x'],
+      ['false,0', 'true,1'],
+      [expect.stringMatching(/18446744073709551615.*,1$/)],
+      ['4294967295,1'],
+    ])
+    expect(others).toMatchObject({ at: '2026-01-31T10:00:00.5Z', u: '4294967295', s: ['x'] })
+    const code = { cause: { code: 'MALFORMED_PROTOBUF_MESSAGE' } }
+    for (const changes of [{ u: '-1L' }, { u: '4294967296' }, { w: 'cast(-1 as decimal(20, 0))' }, { s: 'array(cast(null as string))' }])
+      await expect(run(changes)).rejects.toMatchObject(code)
+  })
   test('bytes that are none are an error, or null where that is asked for', async () => {
     const frame = engine.createDataFrame([{ b: new Uint8Array([1]) }, { b: null }], { b: t.binary().nullable() }) as any
     const read = (of: any) => frame.select((c: any) => ({ v: of(c.b) })).collect()

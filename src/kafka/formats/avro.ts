@@ -72,7 +72,8 @@ function parse(library: AvroLibrary, schema: string): Type {
   try {
     return library.Type.forSchema(
       withoutLogicalTypes(JSON.parse(schema)) as never,
-      { registry: { long: long as never }, wrapUnions: false } as never,
+      // 'auto': of float and double the library has to be told which it is
+      { registry: { long: long as never }, wrapUnions: 'auto' } as never,
     )
   } catch (cause) {
     throw new InvalidQueryError('INVALID_AVRO_SCHEMA', {
@@ -202,7 +203,13 @@ function unionShape(schemas: readonly AvroSchema[], named: Map<string, Shape>): 
   if (others.length === 1) return orNull(shapeOf(others[0]!, named))
   const names = others.map(String).sort().join()
   if (names === 'int,long') return orNull({ type: 'long', nullable: false, read: BigInt, write: same })
-  if (names === 'double,float') return orNull(simple('double'))
+  if (names === 'double,float')
+    return orNull({
+      type: 'double',
+      nullable: false,
+      read: (wrapped: object) => Object.values(wrapped)[0],
+      write: (value) => ({ double: value }),
+    })
   throw unsupported(
     `a union of ${others.map((each) => JSON.stringify(each)).join(', ')}`,
     'only null and one other type, int and long, or float and double can stand together',
@@ -221,6 +228,9 @@ function logicalShape(schema: { type: any; [part: string]: any }): Shape | undef
     case 'timestamp-millis':
     case 'timestamp-micros':
       return instantShape(schema['logicalType'] === 'timestamp-millis' ? 1_000_000n : 1000n)
+    case 'local-timestamp-millis':
+    case 'local-timestamp-micros':
+      return localShape(schema['logicalType'] === 'local-timestamp-millis' ? 1_000_000n : 1000n)
     case 'decimal':
       return schema.type === 'bytes' || schema.type?.type === 'bytes' ? decimalShape(schema) : undefined
     default:
@@ -233,8 +243,24 @@ function instantShape(unitNs: bigint): Shape {
     type: 'timestamp',
     nullable: false,
     read: (value: bigint) => Temporal.Instant.fromEpochNanoseconds(value * unitNs),
-    write: (at: Temporal.Instant) => at.epochNanoseconds / unitNs,
+    write: (at: Temporal.Instant) => unitsOf(at.epochNanoseconds, unitNs),
   }
+}
+/** The numbers of a clock on the wall, as if it stood in UTC. */
+function localShape(unitNs: bigint): Shape {
+  return {
+    type: 'timestamp_ntz',
+    nullable: false,
+    read: (value: bigint) =>
+      Temporal.Instant.fromEpochNanoseconds(value * unitNs)
+        .toZonedDateTimeISO('UTC')
+        .toPlainDateTime(),
+    write: (at: Temporal.PlainDateTime) => unitsOf(at.toZonedDateTime('UTC').epochNanoseconds, unitNs),
+  }
+}
+/** Down, before 1970 too. */
+function unitsOf(ns: bigint, unitNs: bigint): bigint {
+  return (ns - (((ns % unitNs) + unitNs) % unitNs)) / unitNs
 }
 function decimalShape(schema: { [part: string]: any }): Shape {
   const [precision, scale] = [Number(schema['precision']), Number(schema['scale'] ?? 0)]

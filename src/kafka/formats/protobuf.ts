@@ -8,10 +8,12 @@ import { protobufLibrary } from './libraries.ts'
 
 /** A codec for one message of a .proto text; without a name, its first. */
 export function protobufCodec(proto: string, messageName?: string): Codec {
-  const { parse, Type: MessageType } = protobufLibrary()
+  const { parse, Type: MessageType, common } = protobufLibrary()
   let message: Type
   try {
-    const { root } = parse(proto, { keepCase: true })
+    const { root, imports } = parse(proto, { keepCase: true })
+    // what comes with every compiler of Protobuf: google/protobuf/timestamp.proto and its like
+    for (const each of imports ?? []) root.addJSON(common.get(each)?.nested ?? {})
     root.resolveAll()
     const all: Type[] = []
     const visit = (parts: readonly unknown[]) => {
@@ -81,8 +83,7 @@ function messageType(message: Type, above: readonly Type[]): DataType {
 }
 function fieldType(field: ProtoField, above: readonly Type[]): DataType {
   const of = valueType(field, above)
-  if (field.map)
-    return { kind: 'map', key: scalars[(field as unknown as { keyType: string }).keyType]!, value: of, valueContainsNull: false }
+  if (field.map) return { kind: 'map', key: scalars[keyType(field)]!, value: of, valueContainsNull: false }
   return field.repeated ? { kind: 'array', element: of, containsNull: false } : of
 }
 function valueType({ resolvedType, type }: ProtoField, above: readonly Type[]): DataType {
@@ -98,11 +99,28 @@ function readMessage(message: Type, value: Record<string, unknown>): Record<stri
 function readField(field: ProtoField, value: Record<string, unknown>): unknown {
   const isSet = Object.hasOwn(value, field.name)
   const given = value[field.name]
-  if (field.map) return new Map(Object.entries((given ?? {}) as object).map(([key, each]) => [key, readValue(field, each)]))
+  if (field.map) return new Map(Object.entries((given ?? {}) as object).map(([key, each]) => [keyOf(field, key), readValue(field, each)]))
   if (field.repeated) return ((given ?? []) as unknown[]).map((each) => readValue(field, each))
   if (!isSet && (field.partOf !== null || (field.resolvedType !== null && 'fieldsArray' in field.resolvedType))) return null
   return given === null || given === undefined ? null : readValue(field, given)
 }
+function keyType(field: ProtoField): string {
+  return (field as unknown as { readonly keyType: string }).keyType
+}
+/** A key of a map as the library has it: the names of an object. */
+function keyOf(field: ProtoField, key: string): unknown {
+  const type = keyType(field)
+  if (type === 'string') return key
+  if (type === 'bool') return key === 'true'
+  if (!type.endsWith('64')) return scalars[type] === 'long' ? BigInt(key) : Number(key)
+  // its eight bytes as characters
+  const bytes = Buffer.from(key, 'latin1')
+  return isUnsigned(type) ? bytes.readBigUInt64LE() : bytes.readBigInt64LE()
+}
+function isUnsigned(type: string): boolean {
+  return type.startsWith('u') || type.startsWith('f')
+}
+
 function readValue({ resolvedType, type }: ProtoField, value: unknown): unknown {
   if (resolvedType !== null) {
     if (!('fieldsArray' in resolvedType)) return resolvedType.valuesById[value as number] ?? String(value)
@@ -130,7 +148,9 @@ function writeMessage(message: Type, value: Record<string, unknown>): Record<str
     }),
   )
 }
-function writeValue({ resolvedType, type }: ProtoField, value: unknown): unknown {
+function writeValue({ resolvedType, type, name }: ProtoField, value: unknown): unknown {
+  if (value === null || value === undefined)
+    throw malformed(`the field ${name} has a null inside, which neither a list nor a map of Protobuf can hold`, undefined)
   if (resolvedType !== null) {
     if (!('fieldsArray' in resolvedType)) return resolvedType.values[String(value)] ?? value
     if (resolvedType.fullName !== '.google.protobuf.Timestamp') return writeMessage(resolvedType, value as Record<string, unknown>)
@@ -138,9 +158,12 @@ function writeValue({ resolvedType, type }: ProtoField, value: unknown): unknown
     const nanos = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
     return { seconds: longOf((ns - nanos) / 1_000_000_000n), nanos: Number(nanos) }
   }
-  if (scalars[type] === 'long' || typeof scalars[type] === 'object')
-    return type.endsWith('32') ? Number(value) : longOf(BigInt(String(value)))
-  return value
+  if (scalars[type] !== 'long' && typeof scalars[type] !== 'object') return value
+  const number = BigInt(String(value))
+  const bits = type.endsWith('32') ? 32 : 64
+  if (isUnsigned(type) && BigInt.asUintN(bits, number) !== number)
+    throw malformed(`the field ${name} is ${number}, and ${type} goes from 0 to ${2n ** BigInt(bits) - 1n}`, undefined)
+  return bits === 32 ? Number(number) : longOf(number)
 }
 /** Protobuf's library takes 64 bits as two halves. */
 function longOf(value: bigint): { low: number; high: number; unsigned: boolean } {
