@@ -326,6 +326,8 @@ describe('what does not fit is refused under Spark’s error class', () => {
     ['DATATYPE_MISMATCH.HASH_MAP_TYPE', 'approx_count_distinct', 'mp'],
     ['DATATYPE_MISMATCH.NON_FOLDABLE_INPUT', 'listagg', 's', 's'],
     ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'upper'],
+    ['COLUMN_ALREADY_EXISTS', 'named_struct', '$a', 'i', '$A', 's'],
+    ['COLUMN_ALREADY_EXISTS', 'struct', 'i', 'i'],
     ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'sum', 'i', 'i'],
     ['WRONG_NUM_ARGS.WITHOUT_SUGGESTION', 'greatest', 'i'],
     ['UNRESOLVED_ROUTINE', 'upprr', 's'],

@@ -2,10 +2,11 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { dayTimeFields, intervalType, yearMonthFields } from '../data/intervals.ts'
 import { type DataType, type Field, type IntervalType, typeText } from '../data/types.ts'
-import { ambiguousReference, fieldNotFound, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
+import { ambiguousReference, notSupportedYet, quoteType, typeMismatch, unresolvedColumn } from './analysis-errors.ts'
 import { canCast, castRefusal, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, LambdaVariable, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText, someExpression } from './expression-tree.ts'
+import { fieldOf } from './field-of.ts'
 import { filtered } from './functions/aggregates.ts'
 import { type LambdaArgument, literal, resolveCall } from './functions.ts'
 import { isGeneratorName, nestedGenerator } from './generators.ts'
@@ -247,28 +248,6 @@ function resolveAttribute({ name, side }: Attribute, { fields, leftCount = 0, al
 
 export function columnRef({ name, type, nullable }: Field, index: number): ColumnRef {
   return { kind: 'column', name, index, type, nullable }
-}
-
-/** `input.field`: a struct's field, or a map's value under that key. */
-export function fieldOf(input: Expression, field: string): Expression {
-  const { type } = input
-  if (typeof type !== 'string' && type.kind === 'map' && type.key === 'string')
-    return resolveCall('element_at', [input, literal(field, 'string')])
-  if (typeof type === 'string' || type.kind !== 'struct') {
-    throw new InvalidQueryError('INVALID_EXTRACT_BASE_FIELD_TYPE', {
-      what: `can't take the field \`${field}\` from "${expressionText(input)}": it needs a struct, not ${quoteType(type)}`,
-      todo: 'check the name: only structs have fields, and only maps with string keys can be asked by name',
-    })
-  }
-  const found = type.fields.filter((candidate) => sameName(candidate.name, field))
-  if (found.length === 0) throw fieldNotFound(field, type.fields)
-  if (found.length > 1) {
-    throw new InvalidQueryError('AMBIGUOUS_REFERENCE_TO_FIELDS', {
-      what: `the field \`${field}\` appears ${found.length} times in "${expressionText(input)}"`,
-      todo: 'rename one of them where the struct is made',
-    })
-  }
-  return { kind: 'field', input, field: found[0]!.name, type: found[0]!.type, nullable: input.nullable || found[0]!.nullable }
 }
 
 function resolveCast({ input, type, mode }: Extract<UnresolvedExpression, { kind: 'cast' }>, scope: Scope): Expression {

@@ -1,4 +1,5 @@
 /** Structs, arrays and maps. */
+import { InvalidQueryError } from '../../base/errors.ts'
 import { isInterval } from '../../data/intervals.ts'
 import { type ArrayType, type DataType, type MapType, type StructType, sameType } from '../../data/types.ts'
 import { quoteType, typeMismatch, wrongArgumentCount } from '../analysis-errors.ts'
@@ -14,6 +15,7 @@ import { arrayOf, type FunctionRow, literal, mapTypeOf, notOrderable, type Resol
 const resolveNamedStruct: Resolve = (args) => {
   if (args.length % 2 !== 0 || args.length === 0) throw wrongArgumentCount('named_struct', '2n (n > 0)', args.length)
   const fields = args.flatMap((name, i) => (i % 2 === 0 ? [structField(name, args[i + 1]!)] : []))
+  checkFieldNames(fields.map(({ name }) => name))
   return call('named_struct', args, { kind: 'struct', fields }, false)
 }
 function structField(name: Expression, value: Expression) {
@@ -23,6 +25,16 @@ function structField(name: Expression, value: Expression) {
     `the names of named_struct must be constant strings, not "${expressionText(name)}"`,
     'give the names as text',
   )
+}
+/** DuckDB's structs have no two fields of one name, case aside. */
+function checkFieldNames(names: readonly string[]): void {
+  const lower = names.map((name) => name.toLowerCase())
+  const at = lower.findIndex((name, i) => lower.indexOf(name) < i)
+  if (at < 0) return
+  throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
+    what: `the field \`${names[at]}\` is given twice in a struct`,
+    todo: 'call one of them otherwise: struct(a.id AS left_id, b.id AS right_id)',
+  })
 }
 const nameOf = (arg: Expression, otherwise: string) =>
   arg.kind === 'column' || arg.kind === 'variable' ? arg.name : arg.kind === 'field' ? arg.field : otherwise
