@@ -182,3 +182,90 @@ test('several calls at a time: each knows its key, and none touches a state when
   for (const concurrency of [0, 1.5, 4097, Number.NaN, '4' as never])
     expect(() => new TwsTester(counter, { ...options, concurrency })).toThrow(/INVALID_UDF.*the concurrency/)
 })
+
+/** Counts rows from the state that a key begins with; a timer five seconds behind the last row's time takes the place of the one before. */
+class Sessions implements StatefulProcessor<Key, { at: number }, { user: string; text: string }, bigint> {
+  #handle!: StatefulProcessorHandle
+  #n!: ValueState<bigint, bigint | number>
+  init(handle: StatefulProcessorHandle) {
+    this.#handle = handle
+    this.#n = handle.getValueState('n', t.long())
+  }
+  handleInitialState(_: Key, n: bigint) {
+    this.#n.update(n)
+    this.#handle.registerTimer(Number(n))
+  }
+  handleInputRows({ user }: Key, rows: readonly { at: number }[]) {
+    this.#n.update((this.#n.get() ?? 0n) + BigInt(rows.length))
+    for (const due of this.#handle.listTimers()) this.#handle.deleteTimer(due)
+    this.#handle.registerTimer(rows.at(-1)!.at + 5000)
+    return [{ user, text: `counted ${this.#n.get()}` }]
+  }
+  handleExpiredTimer({ user }: Key, _: unknown, info: { getExpiryTimeInMs(): number }) {
+    this.#n.clear()
+    return [{ user, text: `expired at ${info.getExpiryTimeInMs()}` }]
+  }
+}
+const sessions = (more: { initialState?: [Key, bigint][] } = {}) =>
+  new TwsTester(() => new Sessions(), {
+    key: { user: t.string() },
+    output: { user: t.string(), text: t.string() },
+    timeMode: 'EventTime',
+    eventTimeExtractor: ({ at }) => at,
+    ...more,
+  })
+
+test('an initial state is taken before anything else, and once', async () => {
+  const begun = sessions({
+    initialState: [
+      [ann, 10n],
+      [bob, 20n],
+      [{ user: 'past' }, 0n],
+    ],
+  })
+  expect([await begun.peekValueState('n', ann), await begun.peekValueState('n', bob)]).toEqual([10n, 20n])
+  expect(begun.peekTimers(bob)).toEqual([20])
+  // what came due by then is not lost
+  expect(await begun.testOneRow(ann, { at: 1 })).toEqual([
+    { user: 'past', text: 'expired at 0' },
+    { user: 'ann', text: 'counted 11' },
+  ])
+  expect(await begun.testOneRow({ user: 'new' }, { at: 1 })).toEqual([{ user: 'new', text: 'counted 1' }])
+  const at = sessions({ initialState: [[ann, 10n]] })
+  expect(await at.testOneRow(ann, { at: 1 })).toEqual([{ user: 'ann', text: 'counted 11' }])
+  const without = () => ({ init() {}, handleInputRows: () => [] })
+  const options = { key: { user: t.string() }, output: { n: t.int() } }
+  expect(() => new TwsTester(without, { ...options, initialState: [[ann, 1]] })).toThrow(/STATEFUL_PROCESSOR_WITHOUT_INITIAL_STATE/)
+  expect(() => new TwsTester(without, { ...options, initialState: [] })).not.toThrow()
+})
+
+test('rows that are not past the watermark are late, where their time is known', async () => {
+  const tester = sessions()
+  const at = (...times: number[]) => tester.test(times.map((time) => [ann, { at: time }] as const))
+  expect(await at(5000, 10_000)).toEqual([{ user: 'ann', text: 'counted 2' }]) // timer at 15,000
+  expect(await at(12_000)).toEqual([{ user: 'ann', text: 'counted 3' }]) // in its place one at 17,000
+  expect(await tester.setWatermark(16_000)).toEqual([])
+  expect(await at(10_000, 16_000, 16_001, 20_000)).toEqual([{ user: 'ann', text: 'counted 5' }])
+  expect(await at(1000, 16_000)).toEqual([]) // nothing is left: no call
+  expect(await tester.peekValueState('n', ann)).toBe(5n)
+  expect(await tester.setWatermark(25_000)).toEqual([{ user: 'ann', text: 'expired at 25000' }])
+  expect(await tester.peekValueState('n', ann)).toBeNull()
+})
+
+test('deleteState clears a variable of any kind, of its key only', async () => {
+  const visits = tester()
+  for (const key of [ann, bob]) {
+    await visits.updateValueState('n', key, 7)
+    await visits.updateListState('last', key, ['p'])
+    await visits.updateMapState('pages', key, [['x', 7]])
+  }
+  for (const name of ['n', 'last', 'pages']) await visits.deleteState(name, ann)
+  const all = async (key: Key) => [
+    await visits.peekValueState('n', key),
+    await visits.peekListState('last', key),
+    [...(await visits.peekMapState('pages', key))],
+  ]
+  expect(await all(ann)).toEqual([null, [], []])
+  expect(await all(bob)).toEqual([7n, ['p'], [['x', 7]]])
+  await expect(visits.deleteState('m', ann)).rejects.toThrow(/STATE_STORE_UNSUPPORTED_OPERATION_ON_MISSING_COLUMN_FAMILY/)
+})

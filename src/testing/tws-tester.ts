@@ -15,7 +15,7 @@ import { CollectedRows } from '../operators/groups/user-rows.ts'
 import { takeColumn } from '../operators/take.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
 
-export interface TwsTesterOptions<K extends OutputColumns, D extends OutputColumns> {
+export interface TwsTesterOptions<K extends OutputColumns, D extends OutputColumns, V = any, I = any> {
   /** The columns that the rows are grouped by. */
   readonly key: K
   /** The columns of the rows that the processor gives. */
@@ -28,31 +28,48 @@ export interface TwsTesterOptions<K extends OutputColumns, D extends OutputColum
   readonly callTimeout?: string
   /** Where processing time begins, in milliseconds since 1970; default 0. It only moves by setProcessingTime. */
   readonly processingTimeMs?: number
+  /** Rows of an initial state with their keys, which handleInitialState gets before the first call that is waited for does anything else. */
+  readonly initialState?: readonly (readonly [key: InputRow<Declared<K>>, initialState: I])[]
+  /**
+   * In the time mode EventTime: the event time of a row, in milliseconds since 1970. Rows whose time is not past the watermark are then dropped, as a query drops late
+   * rows; without it none is.
+   */
+  readonly eventTimeExtractor?: (row: V) => number | Date
 }
 
 /**
  * Tries a StatefulProcessor without a query: `new TwsTester(() => new Counter(), { key: { user: t.string() }, output: { … } })`. The code and the state are those of the engine,
  * in memory; rows come by `test`, time by setProcessingTime and setWatermark. Each call is a batch: rows first, then the timers that are due, then values whose TTL has passed.
- * No row is dropped as late. Rows that come out have the forms of docs/types.md. Errors are those of a query.
+ * Rows that come out have the forms of docs/types.md. Errors are those of a query.
  */
-export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
+export class TwsTester<K extends OutputColumns, V, D extends OutputColumns, I = any> {
   readonly #function: ProcessorFunction
   readonly #run: ProcessorRun
   readonly #keySchema: Schema
   readonly #output: Schema
   readonly #variables = new Map<string, unknown>()
   readonly #timers: MemoryStateStore | null
+  readonly #eventTimeOf: ((row: V) => number | Date) | undefined
+  /** What is left to be taken. */
+  #initial: RowGroups | null
+  /** What came out while a variable was looked at: timers that the initial state had set. */
+  readonly #held: RowOf<Declared<D>>[] = []
   #processingTimeMs: number
   #watermarkMs: number | null
   #batchId = 0
 
-  constructor(create: () => StatefulProcessor<RowOf<Declared<K>>, V, InputRow<Declared<D>>>, options: TwsTesterOptions<K, D>) {
-    const timeMode = options.timeMode ?? 'None'
-    const f = processorFunction(create, { timeMode, concurrency: options.concurrency, callTimeout: options.callTimeout })
+  constructor(
+    create: () => StatefulProcessor<RowOf<Declared<K>>, V, InputRow<Declared<D>>, I>,
+    options: TwsTesterOptions<K, D, NoInfer<V>, NoInfer<I>>,
+  ) {
+    const { timeMode = 'None', initialState = [], concurrency, callTimeout } = options
+    const f = processorFunction(create, { timeMode, concurrency, callTimeout, hasInitialState: initialState.length > 0 })
     this.#keySchema = schemaOf(options.key as SchemaInput<unknown>)
     this.#output = schemaOf(options.output as SchemaInput<unknown>)
     this.#processingTimeMs = options.processingTimeMs ?? 0
     this.#watermarkMs = timeMode === 'EventTime' ? 0 : null
+    this.#eventTimeOf = options.eventTimeExtractor
+    this.#initial = initialState.length > 0 ? this.#groupsOf(initialState) : null
     const { fields } = this.#keySchema
     const stores = new Map(
       f.variables.map((variable) => [variable.name, new MemoryStateStore(variableSchema(fields, variable), keyGroups)]),
@@ -73,10 +90,9 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
 
   /** Rows with their keys, as one batch; gives the rows that come out, those of timers that are due behind the others. */
   async test(input: readonly (readonly [key: InputRow<Declared<K>>, row: V])[]): Promise<RowOf<Declared<D>>[]> {
-    const groups = this.#group(input.map(([key]) => key as Row))
-    const rowsAt = (index: number) => input.flatMap(([, row], i) => (groups.groupOf[i] === index ? [row as Row] : []))
-    const numbersAt = (index: number) => Uint32Array.from(input.keys().filter((i) => groups.groupOf[i] === index))
-    return this.#batch({ keys: groups.keys, rowsAt, numbersAt })
+    const [timeOf, watermarkMs] = [this.#eventTimeOf, this.#watermarkMs]
+    const isLate = timeOf === undefined || watermarkMs === null ? () => false : (row: V) => !(Number(timeOf(row)) > watermarkMs)
+    return this.#batch(this.#groupsOf(input.filter(([, row]) => !isLate(row))))
   }
   testOneRow(key: InputRow<Declared<K>>, row: V): Promise<RowOf<Declared<D>>[]> {
     return this.test([[key, row]])
@@ -148,6 +164,10 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
     })
     return found as Map<MK, MV>
   }
+  /** Clears a variable of a key, whatever its kind. */
+  deleteState(stateName: string, key: InputRow<Declared<K>>): Promise<void> {
+    return this.#within(stateName, key, (state: { clear(): void }) => state.clear())
+  }
   /** The timers of a key in milliseconds since 1970, the earliest first. */
   peekTimers(key: InputRow<Declared<K>>): number[] {
     if (this.#timers === null) return []
@@ -188,9 +208,11 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
 
   async #batch(groups: RowGroups): Promise<RowOf<Declared<D>>[]> {
     const output = new CollectedRows(this.#output)
-    await this.#run.batch({ groups, initial: null, times: this.#times, query: this.#query, output, failed: null })
+    const initial = this.#initial
+    this.#initial = null
+    await this.#run.batch({ groups, initial, times: this.#times, query: this.#query, output, failed: null })
     this.#batchId++
-    return output.finish().flatMap(columnsToRows) as RowOf<Declared<D>>[]
+    return [...this.#held.splice(0), ...(output.finish().flatMap(columnsToRows) as RowOf<Declared<D>>[])]
   }
   get #times() {
     return { nowMs: this.#processingTimeMs, watermarkMs: this.#watermarkMs }
@@ -199,7 +221,8 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
     return { queryId: noQuery, runId: noQuery, batchId: this.#batchId }
   }
 
-  #within<S>(stateName: string, key: InputRow<Declared<K>>, use: (state: S) => unknown): Promise<void> {
+  async #within<S>(stateName: string, key: InputRow<Declared<K>>, use: (state: S) => unknown): Promise<void> {
+    if (this.#initial !== null) this.#held.push(...(await this.#batch(nothing(this.#keySchema))))
     const { keys } = this.#group([key as Row])
     return this.#run.within(keys, this.#times, this.#query, () => {
       const state = this.#variables.get(stateName)
@@ -212,6 +235,14 @@ export class TwsTester<K extends OutputColumns, V, D extends OutputColumns> {
     })
   }
 
+  #groupsOf(pairs: readonly (readonly [key: InputRow<Declared<K>>, row: unknown])[]): RowGroups {
+    const { keys, groupOf } = this.#group(pairs.map(([key]) => key as Row))
+    return {
+      keys,
+      rowsAt: (index) => pairs.flatMap(([, row], i) => (groupOf[i] === index ? [row as Row] : [])),
+      numbersAt: (index) => Uint32Array.from(pairs.keys().filter((i) => groupOf[i] === index)),
+    }
+  }
   #group(given: readonly Row[]): { readonly keys: KeySet; readonly groupOf: Uint32Array } {
     const batch = rowsToColumns(this.#keySchema, given)
     const ids = new Uint32Array(given.length * 4)
