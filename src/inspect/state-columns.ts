@@ -6,10 +6,13 @@ import { type Field, type StructType, sameType, struct } from '../data/types.ts'
 import { groupsOf } from '../state/read-state.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
 
-/** A field of a struct that is made of flat columns: of one, or of the two ends of a window. */
+/** A field of a struct that is made of flat columns: of one, of the two ends of a window, or of several as a struct. */
 export type StructPart =
   | { readonly kind: 'column'; readonly field: Field; readonly column: number }
   | { readonly kind: 'window'; readonly field: Field; readonly start: number; readonly end: number }
+  | { readonly kind: 'struct'; readonly field: Field; readonly parts: readonly StructPart[] }
+  /** A time as Spark gives it: a number of milliseconds. */
+  | { readonly kind: 'millis'; readonly field: Field; readonly column: number }
   /** A struct must have a field; this one is always null. */
   | { readonly kind: 'nothing'; readonly field: Field }
 

@@ -46,7 +46,7 @@ export async function stateMetadata(view: CheckpointView, batchId: number): Prom
 
 const variableTypes: Readonly<Record<string, string>> = { value: 'ValueState', list: 'ListState', map: 'MapState' }
 
-/** What Spark says of transformWithState: its time mode (where the timers show it) and its variables. Other operators have none. */
+/** What Spark says of transformWithState: its time mode, which the timers show, and its variables. Other operators have none. */
 function propertiesOf(stores: readonly StoredStore[]): string {
   const timers = stores.find(({ schema }) => schema.variable?.kind === 'timers')
   const stateVariables = stores.flatMap(({ storeName, schema: { variable } }) => {
@@ -54,6 +54,6 @@ function propertiesOf(stores: readonly StoredStore[]): string {
     return stateVariableType === undefined ? [] : [{ stateName: storeName, stateVariableType, ttlEnabled: variable?.ttl ?? false }]
   })
   if (stateVariables.length === 0 && timers === undefined) return ''
-  const timeMode = timers && (timers.storeName === '$procTimers' ? 'ProcessingTime' : 'EventTime')
-  return JSON.stringify({ ...(timeMode && { timeMode }), stateVariables })
+  const timeMode = timers === undefined ? 'NoTime' : timers.storeName === '$procTimers' ? 'ProcessingTime' : 'EventTime'
+  return JSON.stringify({ timeMode, stateVariables })
 }

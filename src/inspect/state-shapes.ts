@@ -15,9 +15,9 @@ export interface StateShapes {
   readonly outputs: readonly StateOutput[]
   /**
    * Rows of one key become one: its elements as an array, in their order, or its entries as a map. The outputs are then the key, what is collected (one or
-   * two, and with TTL the time behind them), and the partition; `field` takes their place.
+   * two), and the partition; `field` takes their place.
    */
-  readonly collect: { readonly kind: 'list' | 'map'; readonly field: Field; readonly hasTime: boolean } | null
+  readonly collect: { readonly kind: 'list' | 'map'; readonly field: Field } | null
 }
 
 export const feedFields: readonly Field[] = [
@@ -29,69 +29,76 @@ export const feedFields: readonly Field[] = [
 export function stateShapes({ keys, values, variable }: StateSchema, isFeed: boolean, flatten: boolean): StateShapes {
   const before = isFeed ? feedFields : []
   const firstValue = before.length + keys.length
-  const structOf = (name: string, columns: readonly StateColumn[], first: number, isKey = false): StateOutput => {
-    const shape = structShape(columns, first)
-    return { kind: 'struct', field: { name, type: shape.type, nullable: true }, shape, ...(isFeed && !isKey && { unlessDelete: 1 }) }
-  }
-  const time: StateOutput = {
-    kind: 'millis',
-    field: { name: 'expiration_timestamp_ms', type: 'long', nullable: true },
-    column: firstValue + values.length - 1,
-  }
+  const outputOf = (name: string, shape: StructShape, isKey = false): StateOutput => ({
+    kind: 'struct',
+    field: { name, type: shape.type, nullable: true },
+    shape,
+    ...(isFeed && !isKey && { unlessDelete: 1 }),
+  })
+  const timeColumn = firstValue + values.length - 1
   const own = variable?.ttl ? values.slice(0, -1) : values
-  const ttl = variable?.ttl ? [time] : []
-  const inner = (columns: readonly StateColumn[], prefix: string) =>
-    columns.map((column) => ({
-      ...column,
-      name: column.name.startsWith(`${prefix}.`) ? column.name.slice(prefix.length + 1) : column.name,
-    }))
+  const valueOf = (name: string, columns: readonly StateColumn[], first: number) => {
+    const shape = structShape(inner(columns, 'value'), first)
+    return outputOf(name, variable?.ttl ? withTime(shape, timeColumn) : shape)
+  }
   const shown = (): StateOutput[] => {
     switch (variable?.kind) {
       case 'timers':
-        return [time]
+        return [{ kind: 'millis', field: { name: 'expiration_timestamp_ms', type: 'long', nullable: true }, column: timeColumn }]
       case 'value':
-        return [structOf('value', inner(own, 'value'), firstValue), ...ttl]
+        return [valueOf('value', own, firstValue)]
       case 'list':
-        return [structOf('list_element', inner(own, 'value'), firstValue), ...ttl]
+        return [valueOf('list_element', own, firstValue)]
       case 'map': {
         const count = variable.userKeyColumns ?? 1
-        const entry = own.slice(0, count).map((column) => (column.name === 'userKey' ? { ...column, name: 'key' } : column))
-        // which entry it was is part of what a delete says
+        const entry = own.slice(0, count).map((column) => (column.name === 'userKey' ? { ...column, name: 'value' } : column))
         return [
-          structOf('user_map_key', inner(entry, 'userKey'), firstValue, true),
-          structOf('user_map_value', inner(own.slice(count), 'value'), firstValue + count),
-          ...ttl,
+          // which entry it was is part of what a delete says
+          outputOf('user_map_key', structShape(inner(entry, 'userKey'), firstValue), true),
+          valueOf('user_map_value', own.slice(count), firstValue + count),
         ]
       }
       default:
-        return [structOf('value', values, firstValue)]
+        return [outputOf('value', structShape(values, firstValue))]
     }
   }
   const columns = shown()
   const outputs: StateOutput[] = [
     ...before.map((field, column): StateOutput => ({ kind: 'column', field, column })),
-    structOf('key', keys, before.length, true),
+    outputOf('key', structShape(keys, before.length), true),
     ...columns,
     { kind: 'column', field: partitionField, column: firstValue + values.length },
   ]
   const kind = variable?.kind
   if (flatten || isFeed || (kind !== 'list' && kind !== 'map')) return { outputs, collect: null }
-  const hasTime = ttl.length > 0
-  return { outputs, collect: { kind, field: collectedField(kind, columns, hasTime), hasTime } }
+  return { outputs, collect: { kind, field: collectedField(kind, columns) } }
 }
 
-function collectedField(kind: 'list' | 'map', columns: readonly StateOutput[], hasTime: boolean): Field {
-  const last = columns[kind === 'list' ? 0 : 1]!.field.type
-  const timed: DataType = hasTime
-    ? struct([
-        { name: 'value', type: last, nullable: true },
-        { name: 'ttlExpirationMs', type: 'long', nullable: true },
-      ])
-    : last
+const inner = (columns: readonly StateColumn[], prefix: string) =>
+  columns.map((column) => ({
+    ...column,
+    name: column.name.startsWith(`${prefix}.`) ? column.name.slice(prefix.length + 1) : column.name,
+  }))
+
+/** A value with a time to live, as Spark shows it: the value, and when it is gone. */
+function withTime({ type, parts }: StructShape, timeColumn: number): StructShape {
+  const value: Field = { name: 'value', type, nullable: true }
+  const time: Field = { name: 'ttlExpirationMs', type: 'long', nullable: true }
+  return {
+    type: struct([value, time]),
+    parts: [
+      { kind: 'struct', field: value, parts },
+      { kind: 'millis', field: time, column: timeColumn },
+    ],
+  }
+}
+
+function collectedField(kind: 'list' | 'map', columns: readonly StateOutput[]): Field {
+  const value = columns.at(-1)!.field.type
   const type: DataType =
     kind === 'list'
-      ? { kind: 'array', element: timed, containsNull: true }
-      : { kind: 'map', key: columns[0]!.field.type, value: timed, valueContainsNull: true }
+      ? { kind: 'array', element: value, containsNull: true }
+      : { kind: 'map', key: columns[0]!.field.type, value, valueContainsNull: true }
   return { name: `${kind}_value`, type, nullable: true }
 }
 

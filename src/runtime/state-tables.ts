@@ -58,10 +58,8 @@ export async function scanStateTable(scan: BatchScan, sql: SqlBatch, files: File
 /** A row a key, with its elements in order or its entries as a map. */
 function collectSql({ outputs, collect, flat: { fields } }: StateTable, flat: string): string {
   const partition = outputs.length - 1
-  const at = collect!.kind === 'list' ? 1 : 2
-  const value = collect!.hasTime ? `struct_pack("value" := t1.c${at}, "ttlExpirationMs" := t1.c${at + 1})` : `t1.c${at}`
   const all = (each: string) => `list(${each} ORDER BY t1.row_number)`
-  const collected = collect!.kind === 'list' ? all(value) : `map(${all('t1.c1')}, ${all(value)})`
+  const collected = collect!.kind === 'list' ? all('t1.c1') : `map(${all('t1.c1')}, ${all('t1.c2')})`
   const rows = `SELECT ${flat}, t0.c${fields.length - 1} AS row_number FROM ⟦0⟧ AS t0`
   return `SELECT t1.c0 AS c0, ${collected} AS c1, any_value(t1.c${partition}) AS c2 FROM (${rows}) AS t1 GROUP BY t1.c0`
 }
@@ -89,10 +87,13 @@ function checkSchema(expected: Schema, table: StateTable): void {
 
 function outputSql(output: StateOutput): string {
   if (output.kind === 'column') return `t0.c${output.column}`
-  if (output.kind === 'millis') return `epoch_ms(t0.c${output.column})`
-  const fields = output.shape.parts.map((part) => `${quoteIdentifier(part.field.name)} := ${partSql(part)}`)
-  const struct = `struct_pack(${fields.join(', ')})`
+  if (output.kind === 'millis') return partSql(output)
+  const struct = structSql(output.shape.parts)
   return output.unlessDelete === undefined ? struct : `CASE WHEN t0.c${output.unlessDelete} <> 'delete' THEN ${struct} END`
+}
+
+function structSql(parts: readonly StructPart[]): string {
+  return `struct_pack(${parts.map((part) => `${quoteIdentifier(part.field.name)} := ${partSql(part)}`).join(', ')})`
 }
 
 /** SQL of a part over the flat columns `t0.c0`, …. */
@@ -104,6 +105,10 @@ export function partSql(part: StructPart): string {
       const [start, end] = [`t0.c${part.start}`, `t0.c${part.end}`]
       return `CASE WHEN ${start} IS NOT NULL OR ${end} IS NOT NULL THEN struct_pack("start" := ${start}, "end" := ${end}) END`
     }
+    case 'struct':
+      return structSql(part.parts)
+    case 'millis':
+      return `epoch_ms(t0.c${part.column})`
     case 'nothing':
       return 'CAST(NULL AS BOOLEAN)'
   }

@@ -68,8 +68,8 @@ test('values, lists and maps, flat or whole; times to live; timers; SQL', async 
     { key: key('b'), value: { value: 7 } },
   ])
   expect(await read({ stateVarName: 'brief' })).toMatchObject([
-    { key: key('a'), value: { value: 1 }, expiration_timestamp_ms: expect.any(BigInt) },
-    { key: key('b'), value: { value: 7 }, expiration_timestamp_ms: expect.any(BigInt) },
+    { key: key('a'), value: { value: { value: 1 }, ttlExpirationMs: expect.any(BigInt) } },
+    { key: key('b'), value: { value: { value: 7 }, ttlExpirationMs: expect.any(BigInt) } },
   ])
   expect(await read({ stateVarName: 'all' })).toEqual([
     { key: key('a'), list_element: { value: 1 } },
@@ -81,9 +81,9 @@ test('values, lists and maps, flat or whole; times to live; timers; SQL', async 
     { key: key('b'), list_value: [{ value: 7 }] },
   ])
   expect(await read({ stateVarName: 'by-value' })).toEqual([
-    { key: key('a'), user_map_key: { key: 1 }, user_map_value: { n: 2, text: 't1' } },
-    { key: key('a'), user_map_key: { key: 3 }, user_map_value: { n: 6, text: 't3' } },
-    { key: key('b'), user_map_key: { key: 7 }, user_map_value: { n: 14, text: 't7' } },
+    { key: key('a'), user_map_key: { value: 1 }, user_map_value: { n: 2, text: 't1' } },
+    { key: key('a'), user_map_key: { value: 3 }, user_map_value: { n: 6, text: 't3' } },
+    { key: key('b'), user_map_key: { value: 7 }, user_map_value: { n: 14, text: 't7' } },
   ])
   const whole = await read({ stateVarName: 'by-value', flattenCollectionTypes: false })
   expect(whole.map(({ map_value }) => map_value.size)).toEqual([2, 1])
@@ -125,5 +125,28 @@ test('values, lists and maps, flat or whole; times to live; timers; SQL', async 
     { k: 'b', n: 1n, due: 2_000_000n },
   ])
   state.close()
+})
+
+test('without a time mode there are no timers to read', async () => {
+  const path = await folder()
+  const input = new MemoryStream(engine(), { k: t.string() })
+  const processor = () => ({ init: (handle: StatefulProcessorHandle) => handle.getValueState('last', t.int()), handleInputRows: () => [] })
+  const query = await (input.toDF().groupBy('k') as Untyped)
+    .transformWithState(processor, { output: { n: t.int() } })
+    .writeStream.option('checkpointLocation', path)
+    .format('noop')
+    .start()
+  input.addData({ k: 'a' })
+  await query.processAllAvailable()
+  await query.stop()
+  await expect(engine().read.format('statestore').option('readRegisteredTimers', true).load(path)).rejects.toMatchObject({
+    code: 'STDS_INVALID_OPTION_VALUE.WITH_MESSAGE',
+    what: expect.stringContaining('registered timers are not available'),
+  })
+  const [metadata] = await (await engine().read.format('state-metadata').load(path)).collect()
+  expect(JSON.parse(metadata!['operatorProperties'] as string)).toEqual({
+    timeMode: 'NoTime',
+    stateVariables: [{ stateName: 'last', stateVariableType: 'ValueState', ttlEnabled: false }],
+  })
 })
 const text = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
