@@ -1,4 +1,7 @@
 // States to begin with: FlatMapGroupsWithStateWithInitialStateSuite and TransformWithStateInitialStateSuite of Spark 4.2.0.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   MemoryStream,
   type StatefulProcessor,
@@ -12,6 +15,7 @@ import {
   addData,
   advanceManualClock,
   assertNumStateRows,
+  assertOnQuery,
   checkNewAnswer,
   ManualClock,
   startStream,
@@ -228,3 +232,179 @@ test('transformWithStateWithInitialState - event time timers of keys that no row
     checkNewAnswer(['a', -1n], ['b', -1n], ['c', -1n], ['d', 31n]),
   ])
 })
+
+test('transformWithStateWithInitialState - correctness test, run with multiple state variables; once', async () => {
+  const commands = new MemoryStream(engine(), { key: t.string(), action: t.string(), v: t.double() })
+  const command = (text: string) => {
+    const [key = '', action = '', v = '-1'] = text.split(' ')
+    return { key, action, v: Number(v) }
+  }
+  const initialState = engine().createDataFrame(
+    [
+      { key: 'init_1', value: 40, entries: [40], mapping: new Map([[40, 1]]) },
+      { key: 'init_2', value: 100, entries: [100], mapping: new Map([[100, 1]]) },
+    ],
+    { key: t.string(), value: t.double(), entries: t.array(t.double()), mapping: t.map(t.double(), t.int()) },
+  )
+  const frame = (commands.toDF() as Untyped).groupBy('key').transformWithState(
+    () => {
+      let [value, list, map]: Untyped[] = []
+      return {
+        init(handle: StatefulProcessorHandle) {
+          value = handle.getValueState('testValueInit', t.double())
+          list = handle.getListState('testListInit', t.double())
+          map = handle.getMapState('testMapInit', t.double(), t.int())
+        },
+        handleInitialState(_: Untyped, initial: Untyped) {
+          value.update(initial.value)
+          list.appendList(initial.entries)
+          for (const [key, count] of initial.mapping) map.updateValue(key, count)
+        },
+        *handleInputRows({ key }: Untyped, rows: readonly Untyped[]) {
+          const say = (answer: unknown) => ({ text: `${key} ${answer}` })
+          for (const { action, v } of rows) {
+            if (action === 'get') yield say(value.get())
+            else if (action === 'update') value.update(v)
+            else if (action === 'add') value.update((value.get() ?? 0) + v)
+            else if (action === 'remove') value.clear()
+            else if (action === 'getList') yield say(list.get())
+            else if (action === 'append') list.appendValue(v)
+            else if (action === 'clearList') list.clear()
+            else if (action === 'getCount') yield say(map.getValue(v) ?? 0)
+            else if (action === 'incCount') map.updateValue(v, (map.getValue(v) ?? 0) + 1)
+            else map.removeKey(v)
+          }
+        },
+      }
+    },
+    { output: { text: t.string() }, initialState },
+  )
+  const steps: [string[], string[]][] = [
+    [['k1 update 37', 'k2 update 40', 'non-exist get'], ['non-exist null']],
+    [['k1 append 37', 'k2 append 40', 'non-exist getList'], ['non-exist ']],
+    [
+      ['k2 incCount 40', 'k2 incCount 40', 'k2 getCount 40', 'non-exist getCount'],
+      ['k2 2', 'non-exist 0'],
+    ],
+    [
+      ['init_1 get', 'init_2 get', 'init_1 getList', 'init_2 getList', 'init_1 getCount 40', 'init_2 getCount 100'],
+      ['init_1 40', 'init_2 100', 'init_1 40', 'init_2 100', 'init_1 1', 'init_2 1'],
+    ],
+    [
+      ['init_1 add 50', 'init_1 add 50', 'init_1 get', 'init_2 add 60', 'init_2 get'],
+      ['init_1 140', 'init_2 160'],
+    ],
+    [
+      ['init_1 remove', 'init_1 get', 'init_1 append 50', 'init_1 getList', 'init_1 incCount 40', 'init_1 getCount 40'],
+      ['init_1 null', 'init_1 40,50', 'init_1 2'],
+    ],
+    [
+      ['init_1 removeKey 40', 'init_1 getCount 40', 'init_1 clearList', 'init_1 getList', 'k1 remove', 'k1 get'],
+      ['init_1 0', 'init_1 ', 'k1 null'],
+    ],
+  ]
+  await testStream(
+    frame,
+    steps.flatMap(([texts, answers], i) => [
+      ...(i === 4 ? [stopStream(), startStream()] : []),
+      addData(commands, ...texts.map(command)),
+      checkNewAnswer(...answers.map((text) => [text] as const)),
+      ...(i === 0
+        ? [
+            assertOnQuery('time', (q) =>
+              expect(q.lastProgress!.stateOperators[0]!.customMetrics['initialStateProcessingTimeMs']).toBeGreaterThanOrEqual(0),
+            ),
+          ]
+        : []),
+    ]),
+  )
+})
+
+test.each([true, false])(
+  'the state of another query, as the state source shows it, is an initial state (flattenCollectionTypes: %s)',
+  async (flattenCollectionTypes) => {
+    const processor = () => {
+      let [value, list, map]: Untyped[] = []
+      return {
+        init(handle: StatefulProcessorHandle) {
+          value = handle.getValueState('testVal', t.long())
+          list = handle.getListState('testList', t.long())
+          map = handle.getMapState('testMap', t.string(), t.long())
+        },
+        handleInitialState(_: Untyped, row: Untyped) {
+          if (row.n !== null) value.update(row.n)
+          else if (row.element !== null) list.appendValue(row.element)
+          else if (row.elements !== null) list.appendList(row.elements)
+          else for (const [key, n] of row.mapKey === null ? row.entries : [[row.mapKey, row.mapValue]]) map.updateValue(key, n)
+        },
+        handleInputRows({ value: key }: Untyped, rows: readonly Untyped[]) {
+          let n = value.get() ?? 0n
+          for (const row of rows) {
+            list.appendValue(++n)
+            map.updateValue(row.value, (map.getValue(row.value) ?? 0n) + 1n)
+          }
+          value.update(n)
+          return [{ value: key, n: String(n) }]
+        },
+      }
+    }
+    const output = { value: t.string(), n: t.string() }
+    const [first, second] = await Promise.all([0, 1].map(() => mkdtemp(join(tmpdir(), 'millrace-from-state-'))))
+    const input = words()
+    await testStream(
+      (input.toDF() as Untyped).groupBy('value').transformWithState(processor, { output, outputMode: 'update' }),
+      { outputMode: 'update', checkpointLocation: first!, options: { 'spark.sql.shuffle.partitions': '5' } },
+      [
+        addData(input, ...values('a', 'b')),
+        checkNewAnswer(['a', '1'], ['b', '1']),
+        addData(input, ...values('a', 'b', 'a')),
+        checkNewAnswer(['a', '3'], ['b', '2']),
+      ],
+    )
+    const read = async (path: string, stateVarName: string) =>
+      ((await engine().read.format('statestore').options({ stateVarName, flattenCollectionTypes }).load(path)) as Untyped)
+        .drop('partition_id')
+        .where("key.value <> 'c'")
+    const rowsOf = async (path: string) =>
+      Promise.all(
+        ['testVal', 'testList', 'testMap'].map(async (name) =>
+          (await (await read(path, name)).selectExpr('to_json(struct(*)) AS row').collect()).map((r: Untyped) => r.row).sort(),
+        ),
+      )
+    const [val, list, map] = await Promise.all(['testVal', 'testList', 'testMap'].map((name) => read(first!, name)))
+    const none = { element: 'CAST(NULL AS bigint)', elements: 'CAST(NULL AS array<bigint>)', mapKey: 'CAST(NULL AS string)' }
+    const initialState = val
+      .selectExpr('key.value AS value', 'value.value AS n')
+      .unionByName(
+        list.selectExpr(
+          'key.value AS value',
+          ...(flattenCollectionTypes
+            ? ['list_element.value AS element', `${none.elements} AS elements`]
+            : ['list_value.value AS elements', `${none.element} AS element`]),
+        ),
+        true,
+      )
+      .unionByName(
+        map.selectExpr(
+          'key.value AS value',
+          ...(flattenCollectionTypes
+            ? ['user_map_key.value AS mapKey', 'user_map_value.value AS mapValue', 'CAST(NULL AS map<string, bigint>) AS entries']
+            : [
+                `${none.mapKey} AS mapKey`,
+                'CAST(NULL AS bigint) AS mapValue',
+                'map_from_entries(transform(map_entries(map_value), x -> struct(x.key.value AS k, x.value.value AS v))) AS entries',
+              ]),
+        ),
+        true,
+      )
+    const another = words()
+    await testStream(
+      (another.toDF() as Untyped).groupBy('value').transformWithState(processor, { output, initialState }),
+      { checkpointLocation: second!, options: { 'spark.sql.shuffle.partitions': '2' } },
+      [addData(another, ...values('c')), checkNewAnswer(['c', '1'])],
+    )
+    expect(await rowsOf(second!)).toEqual(await rowsOf(first!))
+    expect((await rowsOf(first!)).map((rows) => rows.length)).toEqual(flattenCollectionTypes ? [2, 5, 2] : [2, 2, 2])
+    await Promise.all([first!, second!].map((path) => rm(path, { recursive: true })))
+  },
+)
