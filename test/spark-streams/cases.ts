@@ -154,4 +154,29 @@ const joins = (['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'LEFT SEMI JOIN'] as const).f
   ]
 })
 
-export const streamCases: readonly StreamCase[] = [...aggregations, ...sessions, ...rows, ...chains, ...joins]
+/** What stands above a join or an aggregation and makes it keep fewer rows. */
+const narrowed = [
+  add('windows over times that a LEFT JOIN may not have', 'append', [
+    ...sides(),
+    { view: 'j', sql: `SELECT bat AS at, coalesce(av, 0) + coalesce(bv, 0) AS v FROM a LEFT JOIN b ON ${range}` },
+    query("SELECT window(at, '10 seconds') w, sum(v) s FROM j GROUP BY 1"),
+  ]),
+  add('a filter over a FULL OUTER JOIN', 'append', [
+    ...sides(),
+    query(`SELECT ak, bk, av, bv FROM a FULL OUTER JOIN b ON ${range} WHERE av < bv`),
+  ]),
+  add('a semi join with a table over windows', 'append', [
+    ...marked(),
+    table,
+    { view: 'g', sql: "SELECT window(at, '5 seconds') w, k, count(*) c FROM i GROUP BY 1, 2" },
+    query('SELECT g.* FROM g LEFT SEMI JOIN words ON g.k = words.k'),
+  ]),
+  add('an anti join with a table over a join', 'append', [
+    ...sides(),
+    table,
+    { view: 'j', sql: `SELECT ak AS k, av, bv FROM a JOIN b ON ${range}` },
+    query('SELECT j.* FROM j LEFT ANTI JOIN words ON j.k = words.k'),
+  ]),
+]
+
+export const streamCases: readonly StreamCase[] = [...aggregations, ...sessions, ...rows, ...chains, ...joins, ...narrowed]
