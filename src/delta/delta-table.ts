@@ -93,7 +93,8 @@ export class DeltaTable {
     return this.#changeRows(condition, null)
   }
   /** Gives columns new values, in all rows or in those for which the condition is true: `update({ set: { price: 'price * 2' }, condition: "shop = 'oslo'" })`. */
-  async update({ set, condition }: { readonly set: ValuesOf; readonly condition?: Condition }): Promise<RowChangeMetrics> {
+  async update(change: { readonly set: ValuesOf; readonly condition?: Condition }): Promise<RowChangeMetrics> {
+    const { set, condition } = change ?? {}
     return this.#changeRows(condition, set)
   }
 

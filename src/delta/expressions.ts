@@ -34,10 +34,18 @@ export function conditionOver(scope: Scope, where: string, given: Condition): Ex
   return asCondition(resolved(scope, written), 'DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN', where)
 }
 
-/** The values that are given, each for the field of the table that it goes into. Text is SQL. InvalidQueryError UNRESOLVED_COLUMN, DELTA_CONFLICT_SET_COLUMN and what `storedAs` throws. */
+/** The values that are given, each for the field of the table that it goes into. Text is SQL. InvalidQueryError DELTA_NO_VALUES, UNRESOLVED_COLUMN, DELTA_CONFLICT_SET_COLUMN and what `storedAs` throws. */
 export function valuesOver(scope: Scope, where: string, given: ValuesOf, table: Schema): Map<string, Expression> {
+  const written: unknown = asked(scope, given)
+  const entries = typeof written === 'object' && written !== null && !(written instanceof Column) ? Object.entries(written as Values) : []
+  if (entries.length === 0) {
+    throw new InvalidQueryError('DELTA_NO_VALUES', {
+      what: `${where} was given no values by column`,
+      todo: `name the columns: ${where.includes('Insert') ? "{ values: { id: 's.id' } }" : "{ set: { price: 'price * 2' } }"}`,
+    })
+  }
   const values = new Map<string, Expression>()
-  for (const [name, value] of Object.entries(asked(scope, given) as Values)) {
+  for (const [name, value] of entries) {
     const plain = /^[^.]+\.[^.]+$/.test(name) ? name.slice(name.indexOf('.') + 1) : name
     const field = table.fields.find((each) => sameName(each.name, name)) ?? table.fields.find((each) => sameName(each.name, plain))
     if (!field) {
@@ -52,8 +60,8 @@ export function valuesOver(scope: Scope, where: string, given: ValuesOf, table: 
         todo: 'give it one value',
       })
     }
-    const written = typeof value === 'string' ? parseExpression(value) : value instanceof Column ? expressionOf(value) : expressionOf(value)
-    values.set(field.name, storedAs(resolved(scope, written), field, where))
+    const expression = typeof value === 'string' ? parseExpression(value) : expressionOf(value)
+    values.set(field.name, storedAs(resolved(scope, expression), field, where))
   }
   return values
 }

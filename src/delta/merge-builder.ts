@@ -69,7 +69,8 @@ export class DeltaMergeBuilder {
     this.#options = options
   }
 
-  whenMatchedUpdate({ set, condition }: UpdateClause): DeltaMergeBuilder {
+  whenMatchedUpdate(change: UpdateClause): DeltaMergeBuilder {
+    const { set, condition } = change ?? {}
     return this.#with({ when: 'matched', name: 'whenMatchedUpdate', condition, values: set })
   }
   /** Every column of the table gets the source's value of that name. */
@@ -80,14 +81,16 @@ export class DeltaMergeBuilder {
     return this.#with({ when: 'matched', name: 'whenMatchedDelete', condition, values: 'delete' })
   }
   /** Conditions and values are over the source alone. A column of the table that gets no value is null. */
-  whenNotMatchedInsert({ values, condition }: InsertClause): DeltaMergeBuilder {
+  whenNotMatchedInsert(row: InsertClause): DeltaMergeBuilder {
+    const { values, condition } = row ?? {}
     return this.#with({ when: 'not-matched', name: 'whenNotMatchedInsert', condition, values })
   }
   whenNotMatchedInsertAll(condition?: Condition): DeltaMergeBuilder {
     return this.#with({ when: 'not-matched', name: 'whenNotMatchedInsertAll', condition, values: 'all' })
   }
   /** Conditions and values are over the table alone. */
-  whenNotMatchedBySourceUpdate({ set, condition }: UpdateClause): DeltaMergeBuilder {
+  whenNotMatchedBySourceUpdate(change: UpdateClause): DeltaMergeBuilder {
+    const { set, condition } = change ?? {}
     return this.#with({ when: 'by-source', name: 'whenNotMatchedBySourceUpdate', condition, values: set })
   }
   whenNotMatchedBySourceDelete(condition?: Condition): DeltaMergeBuilder {

@@ -347,3 +347,21 @@ test('history, detail, toDF and isDeltaTable', async () => {
   expect(await DeltaTable.isDeltaTable(place.engine, place.table())).toBe(true)
   expect(await DeltaTable.isDeltaTable(place.engine, place.folder)).toBe(false)
 })
+
+test('an update and clauses without values are refused by code, and change nothing', async () => {
+  const frame = place.engine.createDataFrame([{ id: 1, v: 'a' }], { id: t.int(), v: t.string() })
+  await frame.write.format('delta').save(place.table())
+  const merge = place.delta().alias('t').merge(frame.alias('s'), 't.id = s.id')
+  const given = [undefined, {}, { set: {} }, { set: 'x' }, { values: {} }] as never[]
+  for (const none of given) {
+    for (const work of [
+      () => place.delta().update(none),
+      () => merge.whenMatchedUpdate(none).execute(),
+      () => merge.whenNotMatchedInsert(none).execute(),
+      () => merge.whenNotMatchedBySourceUpdate(none).execute(),
+    ])
+      await expect(work()).rejects.toMatchObject({ name: 'InvalidQueryError' })
+  }
+  await expect(place.delta().update(given[2]!)).rejects.toMatchObject({ code: 'DELTA_NO_VALUES' })
+  expect(await place.commits()).toBe(1)
+})
