@@ -83,10 +83,22 @@ export const refusedReadOptions: Readonly<Record<string, string>> = {
   wholeFile: 'its name is multiLine',
 }
 
-/** Formats of Spark that are not read, and what to do. */
+const imported = (name: string) => `import it first: import 'millrace/${name}'`
+const writtenOnly = (name: string) => `it is for writing only; ${imported(name)}`
+
+/** Formats that are not there, of Spark or of a subpath that was not imported, and what to do. */
 export const refusedFormats: Readonly<Record<string, string>> = {
-  kafka: "import it first: import 'millrace/kafka'",
-  delta: "import it first: import 'millrace/delta'",
+  kafka: imported('kafka'),
+  delta: imported('delta'),
+  postgres: imported('postgres'),
+  postgresql: imported('postgres'),
+  mysql: imported('mysql'),
+  mariadb: imported('mysql'),
+  sqlite: imported('sqlite'),
+  jdbc: "import the server first: import 'millrace/postgres', 'millrace/mysql' or 'millrace/sqlite'",
+  redis: writtenOnly('redis'),
+  elasticsearch: writtenOnly('elasticsearch'),
+  opensearch: writtenOnly('elasticsearch'),
   orc: 'write the data as Parquet, which holds the same types: spark.read.orc(…).write.parquet(…)',
   avro: 'write the data as Parquet or JSON: spark.read.format("avro").load(…).write.parquet(…)',
   xml: 'convert the documents to JSON first, a record a line, or read them whole with format("text") and option("wholetext", true)',

@@ -38,6 +38,11 @@ describe('options of the source', () => {
     expect(sourceOptions(basic, 'batch')).toMatchObject({ starting: { kind: 'earliest' }, ending: { kind: 'latest' } })
   })
 
+  test('a batch commits no offsets', () => {
+    expect(() => sourceOptions({ ...basic, commitOffsets: 'true' }, 'batch')).toThrow('UNSUPPORTED_OPTION')
+    expect(sourceOptions({ ...basic, commitOffsets: 'false' }, 'batch').commit).toBeUndefined()
+  })
+
   const wrong: [Record<string, string>, string][] = [
     [{ startingOffsets: 'now' }, 'INVALID_OPTION_VALUE'],
     [{ startingOffsets: '{"clicks":[1]}' }, 'INVALID_OPTION_VALUE'],

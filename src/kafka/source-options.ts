@@ -115,6 +115,12 @@ export function sourceOptions(given: Readonly<Record<string, string>>, use: 'str
 }
 
 function refuseOther(options: Options, use: 'stream' | 'batch'): void {
+  if (use === 'batch' && options.flag('commitOffsets', false)) {
+    throw new InvalidQueryError('UNSUPPORTED_OPTION', {
+      what: 'the Kafka source does not heed the option "commitOffsets" in a batch, which no group follows',
+      todo: 'leave it out, or use readStream, with trigger({ availableNow: true }) for a run that ends',
+    })
+  }
   const wrong = (use === 'stream' ? endings : limits).find((name) => options.text(name) !== undefined)
   if (wrong === undefined) return
   throw new InvalidQueryError('UNSUPPORTED_OPTION', {
