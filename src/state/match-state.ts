@@ -272,7 +272,9 @@ function matchStores(
       stores.push(begin(operator, durable, stored, settings))
       continue
     }
-    const of = old.stores.size === 1 && names.length === 1 ? label : `${label}, ${operator.storeName ?? 'default'},`
+    const storeName = operator.storeName ?? 'default'
+    const isOnlyOne = old.stores.size === 1 && names.length === 1
+    const of = hasVariables ? `the state "${storeName}" of ${label}` : isOnlyOne ? label : `${label}, ${storeName},`
     const match = matchStore(operator, id, of, there, settings)
     changes.push(...match.changes)
     stores.push(match.store)
