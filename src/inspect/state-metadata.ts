@@ -31,6 +31,10 @@ export async function stateMetadata(view: CheckpointView, batchId: number): Prom
   const stores = await storesOf(view, batchId)
   const committed = await view.committedIds()
   const numPartitions = await steady(() => view.partitionsAt(batchId))
+  const shapes = (await view.runs()).runs.flatMap(({ shape }) => shape?.operators ?? [])
+  // no start changes it
+  const outputModeOf = (id: number) =>
+    shapes.findLast(({ operatorId, stateFunction }) => operatorId === id && stateFunction)?.stateFunction?.outputMode
   return stores.map(({ operatorId, operatorName, storeName, schema }) => ({
     operatorId: BigInt(operatorId),
     operatorName,
@@ -38,7 +42,10 @@ export async function stateMetadata(view: CheckpointView, batchId: number): Prom
     numPartitions,
     minBatchId: BigInt(committed[0] ?? batchId),
     maxBatchId: BigInt(committed.at(-1) ?? batchId),
-    operatorProperties: propertiesOf(stores.filter((store) => store.operatorId === operatorId)),
+    operatorProperties: propertiesOf(
+      stores.filter((store) => store.operatorId === operatorId),
+      outputModeOf(operatorId),
+    ),
     // how many columns find the rows of a key: those of a key with any number of rows
     _numColsPrefixKey: schema.rowsPerKey === 'many' ? schema.keys.length : 0,
   }))
@@ -46,8 +53,8 @@ export async function stateMetadata(view: CheckpointView, batchId: number): Prom
 
 const variableTypes: Readonly<Record<string, string>> = { value: 'ValueState', list: 'ListState', map: 'MapState' }
 
-/** What Spark says of transformWithState: its time mode, which the timers show, and its variables. Other operators have none. */
-function propertiesOf(stores: readonly StoredStore[]): string {
+/** What Spark says of transformWithState: its time mode, which the timers show, its output mode where a run's record is there, and its variables. Other operators have none. */
+function propertiesOf(stores: readonly StoredStore[], mode: string | undefined): string {
   const timers = stores.find(({ schema }) => schema.variable?.kind === 'timers')
   const stateVariables = stores.flatMap(({ storeName, schema: { variable } }) => {
     const stateVariableType = variableTypes[variable?.kind ?? '']
@@ -55,5 +62,6 @@ function propertiesOf(stores: readonly StoredStore[]): string {
   })
   if (stateVariables.length === 0 && timers === undefined) return ''
   const timeMode = timers === undefined ? 'NoTime' : timers.storeName === '$procTimers' ? 'ProcessingTime' : 'EventTime'
-  return JSON.stringify({ timeMode, stateVariables })
+  const outputMode = mode && `${mode[0]!.toUpperCase()}${mode.slice(1)}`
+  return JSON.stringify({ timeMode, ...(outputMode && { outputMode }), stateVariables })
 }

@@ -105,6 +105,7 @@ test('values, lists and maps, flat or whole; times to live; timers; SQL', async 
   expect(metadata.map(({ stateStoreName }: Untyped) => stateStoreName).sort()).toEqual(['$procTimers', 'all', 'brief', 'by-value', 'last'])
   expect(JSON.parse(metadata[0]!['operatorProperties'] as string)).toEqual({
     timeMode: 'ProcessingTime',
+    outputMode: 'Update',
     stateVariables: expect.arrayContaining([
       { stateName: 'brief', stateVariableType: 'ValueState', ttlEnabled: true },
       { stateName: 'by-value', stateVariableType: 'MapState', ttlEnabled: false },
@@ -146,6 +147,7 @@ test('without a time mode there are no timers to read', async () => {
   const [metadata] = await (await engine().read.format('state-metadata').load(path)).collect()
   expect(JSON.parse(metadata!['operatorProperties'] as string)).toEqual({
     timeMode: 'NoTime',
+    outputMode: 'Append',
     stateVariables: [{ stateName: 'last', stateVariableType: 'ValueState', ttlEnabled: false }],
   })
 })
