@@ -5,6 +5,7 @@ import { bindings, type DataChunk, type Result } from './bindings.ts'
 import type { Connection } from './connection.ts'
 import { columnDefinitions } from './duck-types.ts'
 import { sqlError } from './errors.ts'
+import { ofProcess } from './leave.ts'
 import { smallRows } from './loaded-rows.ts'
 import type { RowCalls } from './row-calls.ts'
 import { appendColumns } from './write-vectors.ts'
@@ -50,7 +51,7 @@ export class Session {
     return this.#inTurn(async () => {
       if (this.#broken) throw this.#broken.error
       try {
-        return await run()
+        return await ofProcess(run)
       } catch (error) {
         this.#failed = true
         throw this.#connection.calls.errorOf(error) ?? sqlError(error, sql)
@@ -68,8 +69,9 @@ export class Session {
       await before
       if (this.#closed) throw sqlError(new Error('the batch has ended'), '')
       if (this.#broken) throw this.#broken.error
-      const result = await bindings.execute_prepared_streaming(await bindings.prepare(this.#connection.native, sql))
-      for (let chunk = await bindings.fetch_chunk(result); chunk !== null; chunk = await bindings.fetch_chunk(result)) {
+      const result = await ofProcess(async () => bindings.execute_prepared_streaming(await bindings.prepare(this.#connection.native, sql)))
+      const next = () => ofProcess(() => bindings.fetch_chunk(result))
+      for (let chunk = await next(); chunk !== null; chunk = await next()) {
         if (bindings.data_chunk_get_size(chunk) === 0) break
         yield chunk
       }
