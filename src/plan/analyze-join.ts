@@ -4,7 +4,7 @@ import { Schema } from '../data/schema.ts'
 import type { Field } from '../data/types.ts'
 import { commonType } from './coercion.ts'
 import type { Expression, UnresolvedExpression } from './expression.ts'
-import { conjunction, expressionText, hasAggregate, someExpression } from './expression-tree.ts'
+import { conjunction, expressionText, hasAggregate, hasWindow, someExpression } from './expression-tree.ts'
 import { resolveCall } from './functions.ts'
 import type { Join, JoinType, LogicalPlan } from './logical-plan.ts'
 import { asCondition } from './named-columns.ts'
@@ -32,7 +32,7 @@ export function join(left: LogicalPlan, right: LogicalPlan, on: JoinOn, how: Joi
 function resolveCondition(left: LogicalPlan, right: LogicalPlan, e: UnresolvedExpression, how: JoinType): Expression {
   const fields = [...left.schema.fields, ...right.schema.fields]
   const condition = resolveExpression(e, { fields, leftCount: left.schema.fields.length })
-  if (hasAggregate(condition) || someExpression(condition, (x) => x.kind === 'window')) {
+  if (hasAggregate(condition) || hasWindow(condition)) {
     throw new InvalidQueryError('UNSUPPORTED_EXPR_FOR_OPERATOR', {
       what: `the join condition "${expressionText(condition)}" holds an aggregate or a window`,
       todo: 'compute it as a column before the join',

@@ -12,7 +12,7 @@ import { extractGenerator } from './analyze-generate.ts'
 import { extractWindows, hasOver } from './analyze-window.ts'
 import { isOrderable, isTimestamp } from './coercion.ts'
 import type { Expression, NamedExpression, SortOrder, UnresolvedExpression } from './expression.ts'
-import { expressionText, hasAggregate, isDeterministic, someExpression } from './expression-tree.ts'
+import { expressionText, hasAggregate, hasWindow, isDeterministic } from './expression-tree.ts'
 import { refuseGenerator } from './generators.ts'
 import { parseWatermarkDelayMs } from './intervals.ts'
 import {
@@ -73,7 +73,7 @@ export function project(input: LogicalPlan, list: readonly UnresolvedExpression[
 
 /** A column may be used by name further on in its select list, unless it is not the same each time that it is computed. */
 function rememberAlias(aliases: Map<string, Expression>, { name, expression }: NamedExpression): void {
-  const plain = isDeterministic(expression) && !someExpression(expression, (e) => e.kind === 'window')
+  const plain = isDeterministic(expression) && !hasWindow(expression)
   if (plain && !aliases.has(name.toLowerCase())) aliases.set(name.toLowerCase(), expression)
 }
 
@@ -158,7 +158,7 @@ export function filter(input: LogicalPlan, condition: UnresolvedExpression): Fil
   }
   const resolved = resolveExpression(condition, { fields: input.schema.fields })
   if (hasAggregate(resolved)) throw aggregateOutside('where', resolved)
-  if (someExpression(resolved, (e) => e.kind === 'window')) {
+  if (hasWindow(resolved)) {
     throw new InvalidQueryError('INVALID_WHERE_CONDITION', {
       what: `the condition "${expressionText(resolved)}" holds a window`,
       todo: "make the window a column first: withColumn('window', window(…))",

@@ -2,7 +2,7 @@
 import { Decimal } from '../data/decimal.ts'
 import { intervalValueText, isInterval } from '../data/intervals.ts'
 import { type DataType, sameType, typeText } from '../data/types.ts'
-import type { Expression, LiteralValue } from './expression.ts'
+import type { ColumnRef, Expression, LiteralValue } from './expression.ts'
 import { intervalText } from './intervals.ts'
 
 export function childrenOf(e: Expression): readonly Expression[] {
@@ -80,6 +80,16 @@ export function hasAggregate(e: Expression): boolean {
 /** Column numbers moved by `offset`. */
 export function shiftColumns(e: Expression, offset: number): Expression {
   return e.kind === 'column' ? { ...e, index: e.index + offset } : mapChildren(e, (child) => shiftColumns(child, offset))
+}
+
+/** The expression with another one in the place of each column. */
+export function replaceColumns(e: Expression, columnOf: (column: ColumnRef) => Expression): Expression {
+  return e.kind === 'column' ? columnOf(e) : mapChildren(e, (child) => replaceColumns(child, columnOf))
+}
+
+/** Whether a time or session window stands in the expression. */
+export function hasWindow(e: Expression): boolean {
+  return someExpression(e, (x) => x.kind === 'window')
 }
 
 /** The parts of a condition that all have to hold. */

@@ -10,7 +10,7 @@ import {
   conjunction,
   conjuncts,
   isDeterministic,
-  mapChildren,
+  replaceColumns,
   safeCalls,
   sameExpression,
   shiftColumns,
@@ -24,6 +24,12 @@ export type JoinSide = 'left' | 'right'
 export function conditionFilters({ how }: Join, side: JoinSide): boolean {
   if (how === 'inner' || how === 'cross' || how === 'semi') return true
   return side === 'left' ? how === 'right' : how === 'left' || how === 'anti'
+}
+
+/** Whether each row that the join gives has an unchanged row of that side in it (never nulls in its place). */
+export function keepsRows({ how }: Join, side: JoinSide): boolean {
+  if (how === 'inner' || how === 'cross') return true
+  return side === 'left' ? how === 'left' || how === 'semi' || how === 'anti' : how === 'right'
 }
 
 export function filterAbove(input: LogicalPlan, parts: readonly Expression[]): LogicalPlan {
@@ -168,9 +174,4 @@ function throughEqualities(known: readonly Expression[], condition: readonly Exp
 }
 function isColumnOrCast(e: Expression): boolean {
   return e.kind === 'column' || (e.kind === 'cast' && e.mode !== 'try' && e.input.kind === 'column')
-}
-
-type ColumnOf = (column: Extract<Expression, { kind: 'column' }>) => Expression
-function replaceColumns(e: Expression, columnOf: ColumnOf): Expression {
-  return e.kind === 'column' ? columnOf(e) : mapChildren(e, (child) => replaceColumns(child, columnOf))
 }

@@ -2,8 +2,9 @@
  * A semi or anti join of a stream with a table goes below the steps with state: rows that it leaves out then cost none. Spark does the same
  * (PushDownLeftSemiAntiJoin, PushLeftSemiLeftAntiThroughJoin), so that both count the same rows in the state.
  */
-import type { Expression, NamedExpression } from './expression.ts'
-import { columnsRead, isDeterministic, mapChildren, someExpression } from './expression-tree.ts'
+import type { ColumnRef, Expression, NamedExpression } from './expression.ts'
+import { columnsRead, hasWindow, isDeterministic, replaceColumns } from './expression-tree.ts'
+import { keepsRows } from './infer-filters.ts'
 import { isStreaming, type Join, type LogicalPlan } from './logical-plan.ts'
 import { hasUserCall } from './user-calls.ts'
 
@@ -30,19 +31,19 @@ export function pushSemiJoinDown(plan: LogicalPlan): LogicalPlan {
   }
 }
 
-type ColumnOf = (column: Extract<Expression, { kind: 'column' }>) => Expression
+type ColumnOf = (column: ColumnRef) => Expression
+
+/** The columns of the left side that the condition reads. */
+function leftColumns({ condition, left }: Join): number[] {
+  return [...columnsRead(condition!)].filter((index) => index < left.schema.fields.length)
+}
 
 /** The expressions that stand behind the columns that the condition reads of the left side, where it reads only such and none has to be computed twice. */
 function readOf(join: Join, named: readonly NamedExpression[]): ColumnOf | null {
-  const read = [...columnsRead(join.condition!)].filter((index) => index < join.left.schema.fields.length)
+  const read = leftColumns(join)
   const isPlain = (index: number) => {
     const expression = named[index]?.expression
-    return (
-      expression !== undefined &&
-      isDeterministic(expression) &&
-      !hasUserCall(expression) &&
-      !someExpression(expression, (e) => e.kind === 'window')
-    )
+    return expression !== undefined && isDeterministic(expression) && !hasUserCall(expression) && !hasWindow(expression)
   }
   return read.length > 0 && read.every(isPlain) ? ({ index }) => named[index]!.expression : null
 }
@@ -50,23 +51,21 @@ function readOf(join: Join, named: readonly NamedExpression[]): ColumnOf | null 
 /** The semi join over another left side, whose expressions `columnOf` gives for the columns of the old one. */
 function below(join: Join, left: LogicalPlan, columnOf: ColumnOf): Join {
   const [before, after] = [join.left.schema.fields.length, left.schema.fields.length]
-  const moved = (e: Expression): Expression => {
-    if (e.kind !== 'column') return mapChildren(e, moved)
-    return e.index < before ? columnOf(e) : { ...e, index: e.index - before + after }
-  }
-  return { ...join, left, condition: moved(join.condition!), schema: left.schema }
+  const condition = replaceColumns(join.condition!, (column) =>
+    column.index < before ? columnOf(column) : { ...column, index: column.index - before + after },
+  )
+  return { ...join, left, condition, schema: left.schema }
 }
 
 /** To the side that the condition asks of, where the join keeps that side's rows as they are. */
 function belowJoin(join: Join, stream: Join): LogicalPlan {
   if (stream.using) return join
   const count = stream.left.schema.fields.length
-  const read = [...columnsRead(join.condition!)].filter((index) => index < join.left.schema.fields.length)
+  const read = leftColumns(join)
   if (read.length === 0) return join
-  const { how } = stream
-  if (read.every((index) => index < count) && /^(?:inner|cross|left|semi|anti)$/.test(how))
+  if (read.every((index) => index < count) && keepsRows(stream, 'left'))
     return { ...stream, left: below(join, stream.left, (column) => column) }
-  if (read.every((index) => index >= count) && /^(?:inner|cross|right)$/.test(how))
+  if (read.every((index) => index >= count) && keepsRows(stream, 'right'))
     return { ...stream, right: below(join, stream.right, (column) => ({ ...column, index: column.index - count })) }
   return join
 }

@@ -10,13 +10,22 @@ import {
   columnsRead,
   conjunction,
   conjuncts,
+  hasWindow,
   isDeterministic,
-  mapChildren,
+  replaceColumns,
   sameExpression,
   shiftColumns,
   someExpression,
 } from './expression-tree.ts'
-import { conditionFilters, filterAbove, inferJoinFilters, inferTimeFilters, type JoinSide, refusesNulls } from './infer-filters.ts'
+import {
+  conditionFilters,
+  filterAbove,
+  inferJoinFilters,
+  inferTimeFilters,
+  type JoinSide,
+  keepsRows,
+  refusesNulls,
+} from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { pushSemiJoinDown } from './push-semi-join.ts'
@@ -116,7 +125,7 @@ export const pushFilterBelowProject: Rule = (plan) => {
   const isComputed = (index: number) => hasUserCall(columns[index]!.expression) || hasWindow(columns[index]!.expression)
   const [down, up] = split(plan.condition, (part) => isDeterministic(part) && ![...columnsRead(part)].some(isComputed))
   if (down.length === 0) return plan
-  const inlined = down.map((part) => replaceColumns(part, (index) => columns[index]!.expression))
+  const inlined = down.map((part) => replaceColumns(part, ({ index }) => columns[index]!.expression))
   if (!inlined.every((part) => sizeUpTo(part, maxInlined) < maxInlined)) return plan
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
 }
@@ -163,7 +172,7 @@ export const pushFilterBelowAggregate: Rule = (plan) => {
     (part) => isDeterministic(part) && !hasUserCall(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey),
   )
   if (down.length === 0) return plan
-  const inlined = down.map((part) => replaceColumns(part, (index) => keys[index]!.expression))
+  const inlined = down.map((part) => replaceColumns(part, ({ index }) => keys[index]!.expression))
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
 }
 
@@ -179,7 +188,7 @@ export const pushFilterBelowJoin: Rule = (plan) => {
     if (!isDeterministic(part) || hasUserCall(part) || sides.size !== 1) return false
     const side = [...sides][0]
     if (side === undefined || !keepsRows(join, side)) return false
-    ;(side === 'left' ? left : right).push(replaceColumns(part, (index) => origins[index]!.column))
+    ;(side === 'left' ? left : right).push(replaceColumns(part, ({ index }) => origins[index]!.column))
     return true
   })
   if (left.length + right.length === 0) return plan
@@ -218,7 +227,7 @@ export const pushFilterIntoStreamJoin: Rule = (plan) => {
   const [down, up] = split(plan.condition, (part) => isDeterministic(part) && !hasUserCall(part) && reads(part).size === 2)
   if (down.length === 0) return plan
   const parts = down.map((part) =>
-    replaceColumns(part, (index) => {
+    replaceColumns(part, ({ index }) => {
       const { side, column } = origins[index]!
       return side === 'left' ? column : shiftColumns(column, leftCount)
     }),
@@ -262,11 +271,6 @@ const rules: readonly Rule[] = [
   pushFilterBelowWatermark,
 ]
 
-/** Whether each row that the join gives has an unchanged row of that side in it (never nulls in its place). */
-function keepsRows({ how }: Join, side: JoinSide): boolean {
-  if (how === 'inner' || how === 'cross') return true
-  return side === 'left' ? how === 'left' || how === 'semi' || how === 'anti' : how === 'right'
-}
 /** Which input column each output column of a join is; undefined for a key that a full join puts together. */
 function originsOf(join: Join): ({ readonly side: JoinSide; readonly column: Expression } | undefined)[] {
   const of = (side: JoinSide, index: number) => {
@@ -291,13 +295,6 @@ function originsOf(join: Join): ({ readonly side: JoinSide; readonly column: Exp
 
 function hasSlidingWindow(e: Expression): boolean {
   return someExpression(e, (x) => x.kind === 'window' && x.gap === undefined && x.slideUs !== x.durationUs)
-}
-function hasWindow(e: Expression): boolean {
-  return someExpression(e, (x) => x.kind === 'window')
-}
-
-function replaceColumns(e: Expression, columnOf: (index: number) => Expression): Expression {
-  return e.kind === 'column' ? columnOf(e.index) : mapChildren(e, (child) => replaceColumns(child, columnOf))
 }
 
 function split(condition: Expression, goesDown: (part: Expression) => boolean): [down: Expression[], up: Expression[]] {
