@@ -77,7 +77,10 @@ async function mendFile(path: string, target: string, mender: Mender): Promise<{
     for await (const texts of mender.whole ? wholeText(path, mender.encoding) : lineChunks(path, mender.encoding, mender.lineSep)) {
       let lines = ''
       for (const text of texts) {
-        for (const record of mend(text, line)) {
+        const records = mend(text, line)
+        // an empty array is no record, and nothing that the other reader takes
+        if (records.length === 0 && /\S/.test(text)) mended++
+        for (const record of records) {
           const json = withFields(record)
           if (record.malformed || record.json !== record.raw) mended++
           maxRecordBytes = Math.max(maxRecordBytes, 3 * json.length)

@@ -82,6 +82,12 @@ test('json, PERMISSIVE: the column of corrupt records has the raw text, and the 
   await expect(read('json', lines, 'a int, x int', { columnNameOfCorruptRecord: 'x' })).rejects.toThrow(/INVALID_CORRUPT_RECORD_TYPE/)
 })
 
+test('json: an array without elements is no record, in every mode, also where nothing else is wrong in the file', async () => {
+  const content = '{"a":1}\n[]\n{"a":2}\n [ ] \n'
+  for (const mode of ['PERMISSIVE', 'DROPMALFORMED', 'FAILFAST'])
+    expect(await read('json', content, 'a int', { mode }), mode).toEqual([[1], [2]])
+})
+
 test('json, DROPMALFORMED and FAILFAST', async () => {
   const kept = permissive.filter((row) => row[2] === null)
   expect(await read('json', lines, schema, { mode: 'DROPMALFORMED' })).toEqual(kept)
