@@ -5,7 +5,6 @@ import { exitCodes } from './exit-codes.ts'
 import { liveTable } from './live-table.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
-import { processSignals } from './signals.ts'
 import { endOf, startModule } from './supervise.ts'
 
 /** So long nothing may change before the module is loaded anew: editors write a file in several steps. */
@@ -40,9 +39,7 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
     isOver = true
     change.settle()
   }
-  const signals = processSignals()
-  signals.on('SIGINT', stop)
-  signals.on('SIGTERM', stop)
+  process.on('SIGINT', stop).on('SIGTERM', stop)
   try {
     while (!isOver) {
       change = waitable()
@@ -77,8 +74,7 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
     return exitCodes.done
   } finally {
     clearInterval(looking)
-    signals.off('SIGINT', stop)
-    signals.off('SIGTERM', stop)
+    process.off('SIGINT', stop).off('SIGTERM', stop)
   }
 }
 

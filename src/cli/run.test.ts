@@ -6,8 +6,7 @@ import { CorruptCheckpointError, FencedError, type MillraceError, UnavailableErr
 import { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import { runModule } from './run.ts'
-import type { Signal } from './signals.ts'
+import { runModule, type Signal } from './run.ts'
 
 let folder: string
 beforeEach(() => {

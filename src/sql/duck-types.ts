@@ -49,7 +49,9 @@ export function columnDefinitions(schema: Schema): string {
 
 /** A SELECT of no rows with the columns of a schema. */
 export function emptySelect(schema: Schema): string {
-  return `SELECT ${schema.fields.map(({ type }, i) => `NULL::${duckType(type)} AS ${columnName(i)}`).join(', ')} WHERE false`
+  const list = schema.fields.map(({ type }, i) => `NULL::${duckType(type)} AS ${columnName(i)}`)
+  // rows without columns are only counted
+  return `SELECT ${list.join(', ') || '0 AS nothing'} WHERE false`
 }
 
 /** Ids of DuckDB's types, as its C interface numbers them. */

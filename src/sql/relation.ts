@@ -1,7 +1,8 @@
 import { assert } from '../base/errors.ts'
-import type { ColumnBatch } from '../data/column-batch.ts'
+import { type ColumnBatch, emptyColumns } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { Result } from './bindings.ts'
+import { emptySelect } from './duck-types.ts'
 import { noRows } from './estimate.ts'
 import type { FileScan } from './read-request.ts'
 import type { Relation, RowsApart } from './sql-batch.ts'
@@ -73,6 +74,16 @@ export class SqlRelation implements Relation {
       }
     }
   }
+}
+
+/** Whether it is a table that is known to be empty. */
+export function hasNoRows(relation: Relation): boolean {
+  const { form } = SqlRelation.of(relation)
+  return form.kind === 'table' && form.rows === 0
+}
+/** A table without rows. */
+export function noRowsOf(schema: Schema): Form {
+  return { kind: 'table', name: `(${emptySelect(schema)})`, rows: 0, columns: emptyColumns(schema) }
 }
 
 /** How often each relation that is not a table yet would be run by a statement over `roots`. */

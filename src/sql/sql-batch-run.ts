@@ -20,12 +20,14 @@ import { Profile, sumOf } from './profile.ts'
 import type { FileScan } from './read-request.ts'
 import { tableFilesSelect } from './read-table-files.ts'
 import { readChunk, readColumns, readKeyedColumns } from './read-vectors.ts'
-import { type ReadCounts, type Recovered, Recovery } from './recovery.ts'
-import { countUses, mayFail, rowsRead, SqlRelation } from './relation.ts'
+import { type ReadCounts, Recovery } from './recovery.ts'
+import { countUses, hasNoRows, mayFail, noRowsOf, rowsRead, SqlRelation } from './relation.ts'
 import { CallOutside } from './row-calls.ts'
 import { filePlaces, placeField, shiftedPlaces, tablePlaces, withPlace } from './row-places.ts'
 import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
+import { maybeSmall, withNulls } from './small-files.ts'
+import { countRows, noteRecovered, rowsKnown, type SourceRows } from './source-rows.ts'
 import type {
   CallInside,
   EventTimeStats,
@@ -37,23 +39,10 @@ import type {
   Unreadable,
 } from './sql-batch.ts'
 import { SqlRowSet } from './sql-row-set.ts'
-import { fillPlaceholders, quotePaths, quoteText, timestampLiteral } from './sql-text.ts'
+import { fillPlaceholders, quoteText, timestampLiteral } from './sql-text.ts'
 
 /** A statement that has run: its result, or its profile where it read files whose rows have to be counted. */
 export type Ran = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'profile'; readonly profile: Profile }
-
-interface SourceRows {
-  rows: number | undefined
-  scan: FileScan | null
-  counts?: ReadCounts
-  lettersIn?: string
-  unreadable?: readonly string[]
-  /** Of a table format: the files that the places of rows are in. */
-  readonly files?: readonly string[]
-  readonly relation: SqlRelation
-  /** What the plan reads, where that is made of `relation`. */
-  readonly outer?: SqlRelation
-}
 
 /** One for the process: batches of all queries are read on one thread. */
 const columnMemory = new ArrayPool()
@@ -125,8 +114,15 @@ export class SqlBatchRun implements SqlBatch {
         )
         const relation = await this.#fileRelation(schema, scan, name)
         const outer = keepsDeadLetters && scan.records !== undefined ? onlyRead(relation, batch) : undefined
-        const known = scan.count.kind === 'known' ? scan.count.rows : undefined
-        const source: SourceRows = { rows: batch.files.length === 0 ? 0 : known, scan, relation, ...(outer && { outer }) }
+        // where dead letters are kept, every column of a record of text has been judged
+        const read = keepsDeadLetters && batch.format !== 'parquet' ? undefined : batch.read
+        const source: SourceRows = {
+          rows: rowsKnown(scan),
+          scan,
+          relation,
+          ...(outer && { outer }),
+          ...(read && { read }),
+        }
         if (scan.mending?.first) {
           const { rows, counts, lettersIn } = await this.#recovery.mend(relation, scan)
           Object.assign(source, { rows, counts, ...(lettersIn !== undefined && { lettersIn }) })
@@ -199,6 +195,8 @@ export class SqlBatchRun implements SqlBatch {
   fragment(sql: string, inputs: readonly Relation[], schema: Schema, rowWise: readonly number[] = []): Relation {
     const relation = new SqlRelation(schema, { kind: 'select', sql: this.#fillParameters(sql), inputs: inputs.map(SqlRelation.of) })
     relation.rowWise = rowWise
+    // of no rows come none: a batch that gives none often (append mode) runs no statement for them
+    if (inputs.length > 0 && rowWise.length === inputs.length && inputs.every(hasNoRows)) relation.form = noRowsOf(schema)
     return relation
   }
   checkRows(relation: Relation, sql: string): void {
@@ -222,6 +220,7 @@ export class SqlBatchRun implements SqlBatch {
 
   async measure(relation: Relation, column: number): Promise<{ readonly relation: Relation; readonly stats: EventTimeStats }> {
     const own = SqlRelation.of(relation)
+    await this.#readSmallFiles(own)
     if (own.form.kind !== 'table') {
       const scans = await this.#prepare(own)
       if (scans.length === 0 && rowsRead(own) > smallRows) return { relation, stats: await this.#makeMeasuredTable(own, column) }
@@ -396,20 +395,8 @@ export class SqlBatchRun implements SqlBatch {
     return all
   }
   #countSource(source: SourceRows): Promise<number> {
-    return this.#recovering(source.relation, () => this.#countNow(source))
+    return this.#recovering(source.relation, () => countRows(this.session, source))
   }
-  async #countNow({ scan, relation, rows }: SourceRows): Promise<number> {
-    if (rows !== undefined) return rows
-    if (relation.form.kind === 'table' && relation.form.rows !== undefined) return relation.form.rows
-    if (scan === null) return numberOf(await this.session.run(`SELECT count(*) FROM ${relation.text}`))
-    if (scan.files.every((file) => file.sizeBytes === 0)) return 0
-    const count =
-      scan.count.kind === 'parquet'
-        ? `SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${quotePaths(scan.files.map((file) => file.path))})`
-        : `SELECT count(*) FROM ${relation.text}`
-    return numberOf(await this.session.run(count))
-  }
-
   async close(): Promise<void> {
     await this.#recovery.close()
     await this.#end()
@@ -426,6 +413,7 @@ export class SqlBatchRun implements SqlBatch {
   }
   async #select(query: SqlRelation): Promise<Result> {
     if (query.fetched) return query.fetched
+    await this.#readSmallFiles(query)
     if (this.#countsInTable(query) || (await this.#prepare(query)).length > 0) await this.#makeTable(query)
     // over rows in place a text comes again with the next batch
     return rowsRead(query) <= smallRows ? this.session.runAgain(query.select) : this.session.run(query.select)
@@ -445,6 +433,7 @@ export class SqlBatchRun implements SqlBatch {
 
   /** Runs a relation and forgets its rows; says how many there were. */
   async consume(relation: SqlRelation): Promise<number> {
+    await this.#readSmallFiles(relation)
     if (rowsRead(relation) <= smallRows) return bindings.row_count(await this.select(relation))
     // ANALYZE computes every column of every row and throws them away
     const ran = await this.execute(relation, (query) => query.select, true)
@@ -454,6 +443,7 @@ export class SqlBatchRun implements SqlBatch {
 
   /** Runs a statement that stores or forgets a relation's rows (COPY, EXPLAIN ANALYZE), and counts the files that it reads. */
   async execute(relation: SqlRelation, statement: (query: SqlRelation) => string, profile = false): Promise<Ran> {
+    await this.#readSmallFiles(relation)
     if (this.#countsInTable(relation) || (relation.fetched && crossesInBulk(relation.schema))) await this.#makeTable(relation)
     return this.#execute(relation, statement, profile)
   }
@@ -523,6 +513,8 @@ export class SqlBatchRun implements SqlBatch {
     return any || this.#rowsTaken > taken
   }
   async #makeTable(relation: SqlRelation): Promise<void> {
+    await this.#readSmallFiles(relation)
+    if (relation.form.kind === 'table') return
     if (rowsRead(relation) <= smallRows) {
       if (!relation.fetched) await this.#prepare(relation)
       const result = relation.fetched ?? (await this.#recovering(relation, () => this.session.runAgain(relation.select)))
@@ -533,6 +525,27 @@ export class SqlBatchRun implements SqlBatch {
     const name = this.session.nextTable()
     const ran = await this.#execute(relation, (query) => `CREATE TEMP TABLE ${name} AS ${query.select}`, false)
     relation.form = { kind: 'table', name, rows: rowsOf(ran) }
+  }
+
+  /** Reads what has few rows of the sources of files that a statement over the relation would read. */
+  async #readSmallFiles(relation: SqlRelation): Promise<void> {
+    if (relation.form.kind === 'table' || relation.fetched) return
+    for (const used of countUses([relation]).keys()) {
+      const source = this.#uncounted(used)
+      if (source?.scan && maybeSmall(source.scan)) await this.#readSmall(source, source.scan)
+    }
+  }
+  async #readSmall(source: SourceRows, { count }: FileScan): Promise<void> {
+    const { relation, read } = source
+    const positions = [...relation.schema.fields.keys()].filter((at) => read?.has(at) ?? true)
+    const schema = pick(relation.schema, positions)
+    if (positions.length === 0 || !crossesInBulk(schema)) return
+    if (count.kind === 'parquet' && (source.rows = await this.#countSource(source)) > smallRows) return
+    const list = positions.map((at, i) => `${columnName(at)} AS ${columnName(i)}`)
+    const query = new SqlRelation(schema, { kind: 'select', sql: `SELECT ${list.join(', ')} FROM ⟦0⟧`, inputs: [relation] })
+    const rows = readColumns(await this.#recovering(query, () => this.session.run(query.select)), schema)
+    source.rows ??= rows.length
+    relation.form = (await this.load(withNulls(rows, positions, relation.schema))).form
   }
 
   /**
@@ -573,16 +586,6 @@ const malformedSchema = new Schema([
   { name: 'line', type: 'long', nullable: true },
   { name: 'raw', type: 'binary', nullable: true },
 ])
-
-function noteRecovered(source: SourceRows, { rows, counts, lettersIn, unreadable }: Recovered): void {
-  if (lettersIn !== undefined) source.lettersIn = lettersIn
-  if (unreadable !== undefined) source.unreadable = [...(source.unreadable ?? []), ...unreadable]
-  const { form } = source.relation
-  if (form.kind === 'files') source.scan = form.scan
-  source.rows = rows ?? (form.kind === 'files' && form.scan.files.length === 0 ? 0 : source.rows)
-  const before = source.counts
-  source.counts = before === undefined ? counts : { ...counts, ignoredFiles: before.ignoredFiles + counts.ignoredFiles }
-}
 
 /** Whether no column's values would have to become JavaScript values, one by one. */
 function crossesInBulk(schema: Schema): boolean {
