@@ -13,7 +13,11 @@ export function union(inputs: readonly [LogicalPlan, ...LogicalPlan[]]): Union {
   const flat = inputs.flatMap((input): readonly LogicalPlan[] => (input.kind === 'union' ? input.inputs : [input]))
   const cast = toCommonTypes('UNION', flat)
   const fields = cast[0]!.schema.fields.map(
-    (field, i): Field => ({ ...field, nullable: cast.some((input) => input.schema.fields[i]!.nullable) }),
+    (field, i): Field => ({
+      ...field,
+      type: commonColumnType('UNION', cast, i), // what may be null inside of it may differ
+      nullable: cast.some((input) => input.schema.fields[i]!.nullable),
+    }),
   )
   return { kind: 'union', inputs: cast, schema: new Schema(fields) }
 }

@@ -128,6 +128,26 @@ function commonNested(a: DataType, b: DataType, meet: (a: DataType, b: DataType)
   return a.kind === 'decimal' && sameType(a, b) ? a : undefined
 }
 
+/**
+ * The type in which two are compared: that which they have in common, or the names of the first where they differ in nothing else.
+ * Only comparisons of Spark pass over the names of fields; what gives one of several values does not.
+ */
+export function comparedType(a: DataType, b: DataType): DataType | undefined {
+  const common = commonType(a, b)
+  if (common !== undefined) return common
+  const renamed = withNamesOf(a, b)
+  return sameType(a, renamed) ? commonType(a, renamed) : undefined
+}
+function withNamesOf(named: DataType, type: DataType): DataType {
+  if (typeof named === 'string' || typeof type === 'string') return type
+  if (named.kind === 'array' && type.kind === 'array') return { ...type, element: withNamesOf(named.element, type.element) }
+  if (named.kind === 'map' && type.kind === 'map')
+    return { ...type, key: withNamesOf(named.key, type.key), value: withNamesOf(named.value, type.value) }
+  if (named.kind !== 'struct' || type.kind !== 'struct' || named.fields.length !== type.fields.length) return type
+  const fields = named.fields.map(({ name, type: own }, i) => ({ ...type.fields[i]!, name, type: withNamesOf(own, type.fields[i]!.type) }))
+  return { kind: 'struct', fields }
+}
+
 /** Whether a value of one type may be taken for another without an explicit cast (Spark's ANSI store assignment). */
 export function canStoreAs(from: DataType, to: DataType): boolean {
   if (sameType(from, to) || from === 'void') return true

@@ -37,6 +37,10 @@ export class TestSink implements SinkInstance {
   get allRows(): Row[] {
     return [...this.#batches.values()].flat()
   }
+  /** The rows of the batches with a greater id; in complete mode the last table, where it is one of these. */
+  rowsAfter(batchId: number): Row[] {
+    return [...this.#batches].flatMap(([id, rows]) => (id > batchId ? rows : []))
+  }
   /** The rows of the newest batch. */
   get lastBatch(): readonly Row[] {
     return [...this.#batches.values()].at(-1) ?? []

@@ -1,5 +1,5 @@
-import { MemoryStream, millrace, t } from 'millrace'
-import { addData, checkAnswer, testStream } from 'millrace/testing'
+import { count, MemoryStream, millrace, t } from 'millrace'
+import { addData, checkAnswer, checkLastBatch, checkNewAnswer, testStream } from 'millrace/testing'
 import { expect, test } from 'vitest'
 
 test('a query that fails while a check waits fails the check, and leaves no promise behind that nobody looks at', async () => {
@@ -19,4 +19,26 @@ test('a query that fails while a check waits fails the check, and leaves no prom
     await engine.close()
   }
   expect(unseen).toEqual([])
+})
+
+test('checkNewAnswer counts batches, as in Spark: in complete mode it sees the whole table, and checkLastBatch was a look too', async () => {
+  const engine = await millrace.local()
+  try {
+    const input = new MemoryStream(engine, { n: t.int() })
+    const counts = input
+      .toDF()
+      .groupBy('n')
+      .agg(() => ({ count: count() }))
+    await testStream(counts, { outputMode: 'complete' }, [
+      addData(input, { n: 1 }),
+      checkNewAnswer([1, 1n]),
+      addData(input, { n: 2 }),
+      checkNewAnswer([1, 1n], [2, 1n]),
+      addData(input, { n: 2 }),
+      checkLastBatch([1, 1n], [2, 2n]),
+      checkNewAnswer(),
+    ])
+  } finally {
+    await engine.close()
+  }
 })

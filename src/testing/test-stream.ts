@@ -98,7 +98,7 @@ export class StreamTest {
   #query: StreamingQuery | null = null
   #clock: ManualClock | undefined
   #crash: { readonly step: BatchStep; readonly when: StepEvent['when']; readonly batchId: number | undefined } | null = null
-  #rowsChecked = 0
+  #batchChecked = -1
   /** Progresses since the last assertNumStateRows. */
   readonly progresses: QueryProgress[] = []
   #seenBatches = -1
@@ -182,19 +182,18 @@ export class StreamTest {
     throw new SimulatedCrash(`crash ${event.when} ${event.step} of batch ${event.batchId}`)
   }
 
-  /** The rows that came since the last call. */
+  /** The rows of the batches that came since the last call or `noteRowsChecked`. */
   takeNewRows(): Row[] {
-    const all = this.sink.allRows
-    const rows = all.slice(this.#rowsChecked)
-    this.#rowsChecked = all.length
+    const rows = this.sink.rowsAfter(this.#batchChecked)
+    this.noteRowsChecked()
     return rows
   }
   noteRowsChecked(): void {
-    this.#rowsChecked = this.sink.allRows.length
+    this.#batchChecked = this.sink.batchIds.at(-1) ?? -1
   }
   clearSink(): void {
     this.sink.clear()
-    this.#rowsChecked = 0
+    this.#batchChecked = -1
   }
 
   async end(): Promise<void> {
@@ -245,10 +244,11 @@ export function checkAnswerInOrder(...expected: readonly ExpectedRow[]): StreamA
 export function checkLastBatch(...expected: readonly ExpectedRow[]): StreamAction {
   return action('checkLastBatch', async (test) => {
     await test.settle()
+    test.noteRowsChecked()
     check(differenceOfRows(test.sink.lastBatch, expected))
   })
 }
-/** The rows that came since the last checkAnswer or checkNewAnswer. */
+/** The rows of the batches since the last check of rows, of any kind; in complete mode the last table, if there was a batch since. */
 export function checkNewAnswer(...expected: readonly ExpectedRow[]): StreamAction {
   return action('checkNewAnswer', async (test) => {
     await test.settle()

@@ -235,20 +235,20 @@ for (const option of ['maxFilesPerTrigger', 'maxBytesPerTrigger']) {
     await testStream(engine().readStream.option(option, 2).text(folder.path), [
       add('a', 'b', 'c'),
       startStream(),
-      checkLastBatch(['c']),
       checkNewAnswer(['a'], ['b'], ['c']),
+      checkLastBatch(['c']),
       assertOnQuery('2 batches', (query) => expect(query.lastProgress!.batchId).toBe(1)),
       stopStream(),
       add('d', 'e', 'f', 'g'),
       startStream(),
-      checkLastBatch(['f'], ['g']),
       checkNewAnswer(['d'], ['e'], ['f'], ['g']),
+      checkLastBatch(['f'], ['g']),
       assertOnQuery('2 more', (query) => expect(query.lastProgress!.batchId).toBe(3)),
       stopStream(),
       add('h', 'i', 'j', 'k', 'l'),
       startStream(),
-      checkLastBatch(['l']),
       checkNewAnswer(['h'], ['i'], ['j'], ['k'], ['l']),
+      checkLastBatch(['l']),
       assertOnQuery('3 more', (query) => expect(query.lastProgress!.batchId).toBe(6)),
     ])
   })

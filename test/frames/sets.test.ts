@@ -37,6 +37,13 @@ describe('set operations', () => {
     expect(await texts(a().subtract(b()))).toEqual(['2 y null'])
     expect(await texts(a().exceptAll(b()))).toEqual(['1 x 1.5', '2 y null', 'null null NaN'])
   })
+  test('what may be null inside of a value is so in a union, and orders as null', async () => {
+    const sql = 'SELECT array(1) AS x UNION ALL SELECT array(NULL)'
+    const all = engine().sql(sql) as DataFrame<{ x: readonly (number | null)[] }>
+    expect(all.schema.fields[0]!.type).toMatchObject({ containsNull: true })
+    expect(await all.orderBy('x').collect()).toEqual([{ x: [null] }, { x: [1] }])
+    expect(await engine().sql(`SELECT max(x) AS y, min(x) AS z FROM (${sql})`).collect()).toEqual([{ y: [1], z: [null] }])
+  })
   test('types are widened, and both sides keep what they need of their order and limit', async () => {
     const longs = engine().createDataFrame([{ n: 1n }, { n: 3n }], { n: t.long() })
     const ints = engine().createDataFrame([{ n: 3 }, { n: 2 }, { n: 1 }], { n: t.int() })

@@ -1,6 +1,7 @@
 /** Operators: arithmetic, comparison, logic. */
+import type { DataType } from '../../data/types.ts'
 import { type ArithmeticName, resolveArithmetic } from '../arithmetic.ts'
-import { castTo, commonType, isOrderable } from '../coercion.ts'
+import { castTo, comparedType, isOrderable } from '../coercion.ts'
 import type { Expression } from '../expression.ts'
 import { anyNullable, call, toCommonType } from '../signatures.ts'
 import { differentTypes, type FunctionRow, literal, notOrderable, type Resolve, scalar, special } from './row.ts'
@@ -13,7 +14,7 @@ function comparison(name: string, aliases: readonly string[] = []): FunctionRow 
   return special(name, [2, 2], ([a, b]) => compare(name, a!, b!), aliases)
 }
 export function compare(name: string, a: Expression, b: Expression): Expression {
-  const type = commonType(a.type, b.type)
+  const type = comparedType(a.type, b.type)
   if (type === undefined) throw differentTypes(name, a, b)
   if (!isOrderable(type)) throw notOrderable(name, a)
   return call(name, [castTo(a, type), castTo(b, type)], 'boolean', name === '<=>' ? false : a.nullable || b.nullable)
@@ -21,7 +22,8 @@ export function compare(name: string, a: Expression, b: Expression): Expression 
 
 const resolveIn: Resolve = (given) => {
   if (given.length === 1) return literal(false, 'boolean')
-  const { args } = toCommonType('in', given)
+  const type = given.reduce<DataType | undefined>((all, { type }) => all && comparedType(all, type), 'void')
+  const args = type === undefined ? toCommonType('in', given).args : given.map((arg) => castTo(arg, type))
   return call('in', args, 'boolean', anyNullable(args))
 }
 

@@ -1,9 +1,10 @@
 /** Structs, arrays and maps. */
 import type { DataType, MapType } from '../../data/types.ts'
+import { sortedSql } from '../ordering-sql.ts'
 import { bind, quoteIdentifier, raise, sqlType, stringLiteral } from '../sql-text.ts'
 import { mapOf } from './map-sql.ts'
 import { sequence } from './sequence-sql.ts'
-import { plain, type SqlArgument, type Template, type Templates, unsupported } from './template.ts'
+import { elementOf, plain, type SqlArgument, type Template, type Templates, unsupported } from './template.ts'
 
 const structOf: Template = (args, type, name) => {
   if (typeof type === 'string' || type.kind !== 'struct') throw unsupported('an empty struct', 'give it a field')
@@ -88,7 +89,7 @@ const join: Template = (args) => {
 const repeat: Template = ([value, count], type) =>
   unlessNull([count!], typed(`list_transform(range(greatest(${count!.sql}, 0)), lambda n: ${value!.sql})`, type))
 const sortArray: Template = ([x, ascending], type) => {
-  const sorted = (up: boolean) => typed(`list_sort(${x!.sql}, '${up ? 'ASC' : 'DESC'}', 'NULLS ${up ? 'FIRST' : 'LAST'}')`, type)
+  const sorted = (up: boolean) => typed(sortedSql(x!.sql, elementOf(type), up ? 'ASC' : 'DESC', up ? 'FIRST' : 'LAST'), type)
   if (typeof ascending!.literal === 'boolean') return sorted(ascending!.literal)
   return `CASE WHEN ${ascending!.sql} THEN ${sorted(true)} WHEN NOT ${ascending!.sql} THEN ${sorted(false)} END`
 }
@@ -96,7 +97,7 @@ const sortArray: Template = ([x, ascending], type) => {
 const extreme =
   (order: 'ASC' | 'DESC'): Template =>
   ([x], type) =>
-    typed(`list_sort(${x!.sql}, '${order}', 'NULLS LAST')[1]`, type)
+    typed(`(${sortedSql(x!.sql, type, order, 'LAST')})[1]`, type)
 
 /** Null where a value that is not found might be one of the nulls of the other, unless one is empty. */
 const overlap: Template = ([a, b]) => {

@@ -1,6 +1,7 @@
 /** Conditions, nulls and NaN. */
+import { hasInnerNulls, sortedSql } from '../ordering-sql.ts'
 import { raise } from '../sql-text.ts'
-import { plain, suffix, type Templates } from './template.ts'
+import { plain, suffix, type Template, type Templates } from './template.ts'
 
 export const conditional: Templates = {
   isnull: suffix('IS NULL'),
@@ -10,8 +11,8 @@ export const conditional: Templates = {
   nvl: plain('coalesce'),
   ifnull: plain('coalesce'),
   nullif: plain('nullif'),
-  greatest: plain('greatest'),
-  least: plain('least'),
+  greatest: extreme('greatest', 'DESC'),
+  least: extreme('least', 'ASC'),
   if: ([c, a, b]) => `CASE WHEN ${c!.sql} THEN ${a!.sql} ELSE ${b!.sql} END`,
   nanvl: ([a, b]) => `CASE WHEN isnan(${a!.sql}) THEN ${b!.sql} ELSE ${a!.sql} END`,
   assert_true: ([condition, message]) => `CASE WHEN ${condition!.sql} THEN NULL ELSE ${raised(message!.sql)} END`,
@@ -20,6 +21,13 @@ export const conditional: Templates = {
   too_many_rows: () => raise('SCALAR_SUBQUERY_TOO_MANY_ROWS', 'more than one row returned by a subquery used as an expression'),
 }
 
+/** SQL's own passes over nulls; of nested values it takes those with nulls in them for the greatest. */
+function extreme(name: string, order: 'ASC' | 'DESC'): Template {
+  return (args, type) =>
+    hasInnerNulls(type)
+      ? `(${sortedSql(`[${args.map((arg) => arg.sql).join(', ')}]`, type, order, 'LAST')})[1]`
+      : plain(name)(args, type, name)
+}
 function raised(message: string): string {
   return `error('[USER_RAISED_EXCEPTION] ' || coalesce(${message}, 'null'))`
 }

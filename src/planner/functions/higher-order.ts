@@ -3,9 +3,10 @@
  * hide it. DuckDB counts indexes from 1, and Spark from 0.
  */
 import type { DataType, MapType } from '../../data/types.ts'
+import { sortedSql } from '../ordering-sql.ts'
 import { bind, raise, sqlType } from '../sql-text.ts'
 import { mapOf } from './map-sql.ts'
-import type { SqlArgument, SqlLambda, Template, Templates } from './template.ts'
+import { elementOf, type SqlArgument, type SqlLambda, type Template, type Templates } from './template.ts'
 
 function lambdaOf(arg: SqlArgument | undefined): SqlLambda {
   return arg!.lambda!
@@ -52,9 +53,6 @@ const aggregate: Template = ([array, start, f, g]) => {
   const finish = lambdaOf(g)
   const r = `r${finish.level}`
   return `CASE WHEN ${array!.sql} IS NOT NULL THEN ${bind(folded, r, finish.body(r))} END`
-}
-function elementOf(type: DataType): DataType {
-  return typeof type !== 'string' && type.kind === 'array' ? type.element : 'void'
 }
 
 const zipWith: Template = ([a, b, f], type) => {
@@ -105,7 +103,7 @@ const mapZipWith: Template = ([a, b, f], type) => {
  * their order, and the work grows with the square of the length.
  */
 const arraySort: Template = ([array, f], type) => {
-  if (f === undefined) return typed(`list_sort(${array!.sql}, 'ASC', 'NULLS LAST')`, type)
+  if (f === undefined) return typed(sortedSql(array!.sql, elementOf(type), 'ASC', 'LAST'), type)
   const lambda = lambdaOf(f)
   const [s, e, o, n] = ['s', 'e', 'o', 'n'].map((letter) => `${letter}${lambda.level}`)
   const compared = `coalesce(${lambda.body(o!, `${e}.x`)}, ${raise('COMPARATOR_RETURNS_NULL', 'The comparator has returned a NULL for a comparison.')})`

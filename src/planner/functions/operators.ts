@@ -4,6 +4,7 @@ import { isInterval } from '../../data/intervals.ts'
 import type { LiteralValue } from '../../plan/expression.ts'
 import { divideDecimals, multiplyDecimals } from '../decimal-sql.ts'
 import { intervalArithmetic } from '../interval-arithmetic-sql.ts'
+import { comparedSql } from '../ordering-sql.ts'
 import { raise, sqlType } from '../sql-text.ts'
 import { infix, isDecimal, isFloating, prefix, type SqlArgument, type Template, type Templates } from './template.ts'
 
@@ -61,10 +62,10 @@ export const operators: Templates = {
   '==': infix('='),
   '!=': infix('<>'),
   '<=>': infix('IS NOT DISTINCT FROM'),
-  '<': infix('<'),
-  '<=': infix('<='),
-  '>': infix('>'),
-  '>=': infix('>='),
+  '<': (args) => comparedSql('<', args),
+  '<=': (args) => comparedSql('<=', args),
+  '>': (args) => comparedSql('>', args),
+  '>=': (args) => comparedSql('>=', args),
   and: infix('AND'),
   or: infix('OR'),
   not: prefix('NOT'),

@@ -32,6 +32,10 @@ export function unsupported(what: string, todo: string): InvalidQueryError {
 export const isDecimal = (type: DataType): type is DecimalType => typeof type !== 'string' && type.kind === 'decimal'
 export const isFloating = (type: DataType) => type === 'float' || type === 'double'
 
+export function elementOf(type: DataType): DataType {
+  return typeof type !== 'string' && type.kind === 'array' ? type.element : 'void'
+}
+
 export const infix =
   (operator: string): Template =>
   (args) =>

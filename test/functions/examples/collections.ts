@@ -147,6 +147,7 @@ export const collections: readonly FunctionExamples[] = [
     "array_max(array(1d, CAST('nan' AS double)))",
     'array_max(CAST(NULL AS array<int>))',
     "array_max(array('b', 'a'))",
+    'array_max(array(array(1), array(CAST(NULL AS INT)), NULL))',
   ),
   of(
     'array_min',
@@ -155,6 +156,7 @@ export const collections: readonly FunctionExamples[] = [
     'array_min(array(CAST(NULL AS int)))',
     "array_min(array(1d, CAST('nan' AS double)))",
     'array_min(CAST(NULL AS array<int>))',
+    'array_min(array(array(1), array(CAST(NULL AS INT)), NULL))',
   ),
   of(
     'array_repeat',
@@ -187,6 +189,7 @@ export const collections: readonly FunctionExamples[] = [
       'The array in order, nulls last; or by a comparison that gives a negative number, 0 or a positive one.',
     ],
     "array_sort(array('b', NULL, 'd', 'a'))",
+    "array_sort(array(named_struct('a', 2), named_struct('a', CAST(NULL AS INT)), NULL, named_struct('a', 1)))",
     'array_sort(array(5, 6, 1), (left, right) -> CASE WHEN left < right THEN -1 WHEN left > right THEN 1 ELSE 0 END)',
     'array_sort(array(5, 6, 1), (l, r) -> r - l)',
     "array_sort(array('bc', 'ab', 'dc', 'x'), (l, r) -> length(l) - length(r))",
@@ -206,6 +209,8 @@ export const collections: readonly FunctionExamples[] = [
     'sort_array(CAST(NULL AS array<int>))',
     "sort_array(array(named_struct('a', 2), named_struct('a', 1)))",
     'sort_array(array(map(1, 2)))',
+    "sort_array(array(named_struct('a', 2), named_struct('a', CAST(NULL AS INT)), NULL, named_struct('a', 1)))",
+    'sort_array(array(array(1), array(CAST(NULL AS INT)), NULL, array(0, NULL), array(0, 1)), false)',
   ),
   of(
     'arrays_overlap',

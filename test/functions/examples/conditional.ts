@@ -123,6 +123,7 @@ export const conditional: readonly FunctionExamples[] = [
     `greatest(1D, ${nan})`,
     'greatest(1, 2.5)',
     'greatest(1)',
+    'greatest(array(CAST(NULL AS INT)), array(1), NULL)',
   ),
   of(
     'least',
@@ -132,5 +133,6 @@ export const conditional: readonly FunctionExamples[] = [
     'least(NULL, NULL)',
     `least(1D, ${nan})`,
     "least(DATE '2020-01-01', DATE '2019-01-01')",
+    "least(named_struct('a', 1), named_struct('a', CAST(NULL AS INT)), NULL)",
   ),
 ]

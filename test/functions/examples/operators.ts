@@ -68,6 +68,8 @@ export const operators: readonly FunctionExamples[] = [
     "'a' = 'A'",
     'true = 1',
     'map(1, 2) = map(1, 2)',
+    'struct(1 AS a, array(struct(2 AS b)) AS c) = struct(1 AS d, array(struct(2 AS e)) AS f)',
+    "struct(1 AS a) = struct('1' AS b)",
   ),
   of('!=', ['a != b', 'Inequality.'], '2 != 2', "1 <> '2'", '1 != NULL', `${nan} != ${nan}`, 'array(1) != array(2)'),
   of(
@@ -92,6 +94,9 @@ export const operators: readonly FunctionExamples[] = [
     "1.1 < '1'",
     "DATE '2020-01-01' < DATE '2020-01-02'",
     'array(1, 2) < array(1, 3)',
+    'array(CAST(NULL AS INT)) < array(1)',
+    'array(NULL) < array(array(1))',
+    'struct(1 AS a) < struct(2L AS b)',
   ),
   of('<=', ['a <= b', 'Less or equal.'], '2 <= 2', 'NULL <= 2', `${nan} <= 1D`, "'' <= 'a'"),
   of('>', ['a > b', 'Greater.'], '2 > 1', 'NULL > 2', `${nan} > CAST('Infinity' AS DOUBLE)`, "'b' > 'a'"),
@@ -111,6 +116,7 @@ export const operators: readonly FunctionExamples[] = [
     `${nan} IN (${nan})`,
     '2 NOT IN (1, 3)',
     'NULL NOT IN (1)',
+    'struct(1 AS a) IN (struct(1 AS b), struct(2 AS c))',
   ),
   of(
     'between',
@@ -122,5 +128,6 @@ export const operators: readonly FunctionExamples[] = [
     '2 BETWEEN 3 AND 1',
     '0 BETWEEN 1 AND NULL',
     "between('b', 'a', 'c')",
+    'struct(1 AS a) BETWEEN struct(CAST(NULL AS INT) AS b) AND struct(1 AS c)',
   ),
 ]
