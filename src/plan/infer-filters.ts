@@ -125,11 +125,12 @@ export function refusesNulls(condition: Expression, isNull: (index: number) => b
   return refuses(condition)
 }
 
-/** What filters say of all rows of a plan, over its columns. Not what lies below a watermark: Spark 4.2.0 does not look there (test/spark-streams). */
+/** What filters say of all rows of a plan, over its columns. */
 function knownOf(plan: LogicalPlan): Expression[] {
   switch (plan.kind) {
     case 'filter':
       return [...conjuncts(plan.condition), ...knownOf(plan.input)]
+    case 'watermark':
     case 'alias':
       return knownOf(plan.input)
     case 'project': {

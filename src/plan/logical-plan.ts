@@ -128,6 +128,8 @@ export interface Join extends Node {
   /** Over the left columns followed by the right; null only for cross. With `using` it is the equality of the pairs. */
   readonly condition: Expression | null
   readonly using?: readonly string[]
+  /** A semi or anti join that a filter was made of (IN, EXISTS): it goes below a watermark, as filters do, and joins do not. */
+  readonly isFilter?: boolean
 }
 export interface Union extends Node {
   readonly kind: 'union'

@@ -1,6 +1,7 @@
 /**
- * A semi or anti join of a stream with a table goes below the steps with state: rows that it leaves out then cost none. Spark does the same
- * (PushDownLeftSemiAntiJoin, PushLeftSemiLeftAntiThroughJoin), so that both count the same rows in the state.
+ * A semi or anti join of a stream with a table goes below the steps with state: rows that it leaves out then cost none. One that a filter was made of goes
+ * below watermarks too: those rows then move none. Spark does the same (PushDownLeftSemiAntiJoin, PushLeftSemiLeftAntiThroughJoin, PushDownPredicates), so that
+ * both count the same rows in the state and have the same event time.
  */
 import type { ColumnRef, Expression, NamedExpression } from './expression.ts'
 import { columnsRead, hasWindow, isDeterministic, replaceColumns } from './expression-tree.ts'
@@ -16,6 +17,12 @@ export function pushSemiJoinDown(plan: LogicalPlan): LogicalPlan {
   switch (left.kind) {
     case 'alias':
       return { ...left, input: below(plan, left.input, (column) => column) }
+    case 'watermark': {
+      const column = left.index ?? left.schema.indexOf(left.column)
+      return plan.isFilter && !columnsRead(plan.condition).has(column) ? { ...left, input: below(plan, left.input, (same) => same) } : plan
+    }
+    case 'union':
+      return { ...left, inputs: left.inputs.map((input) => below(plan, input, (column) => column)) }
     case 'project': {
       const columns = readOf(plan, left.columns)
       return columns ? { ...left, input: below(plan, left.input, columns) } : plan

@@ -179,4 +179,39 @@ const narrowed = [
   ]),
 ]
 
-export const streamCases: readonly StreamCase[] = [...aggregations, ...sessions, ...rows, ...chains, ...joins, ...narrowed]
+/** What filters say, below watermarks and of the other side of a join. */
+const filtered = [
+  add('NOT IN a table over a union', 'append', [
+    ...sides(),
+    table,
+    { view: 'u', sql: 'SELECT ak AS k, aat AS at FROM a UNION ALL SELECT bk, bat FROM b' },
+    query("SELECT window(at, '5 seconds') w, count(*) c FROM u WHERE k NOT IN (SELECT k FROM words WHERE word <> 'two') GROUP BY 1"),
+  ]),
+  add('windows over a RIGHT JOIN with a condition on one side', 'append', [
+    ...sides(),
+    { view: 'j', sql: 'SELECT aat AS at, bv FROM a RIGHT JOIN b ON ak = bk AND aat = bat AND ak <> 3' },
+    query("SELECT window(at, '10 seconds') w, count(bv) c FROM j GROUP BY 1"),
+  ]),
+]
+
+/** The order of values inside of others, and nulls among them. */
+const nested = [
+  add('windows over a LEFT JOIN, its rows in order', 'append', [
+    ...sides(),
+    { view: 'j', sql: `SELECT aat AS at, struct(bk, av) AS s, array(bv, ak) AS l FROM a LEFT JOIN b ON ${range}` },
+    query(
+      "SELECT window(at, '10 seconds') w, sort_array(collect_list(s)) s, max(l) l, min(s) ms, count_if(s > struct(1, 1)) c FROM j GROUP BY 1",
+    ),
+  ]),
+]
+
+export const streamCases: readonly StreamCase[] = [
+  ...aggregations,
+  ...sessions,
+  ...rows,
+  ...chains,
+  ...joins,
+  ...narrowed,
+  ...filtered,
+  ...nested,
+]

@@ -43,10 +43,10 @@ const always: E = { kind: 'literal', value: true, type: 'boolean' }
 function whereExists(input: LogicalPlan, { query }: Subquery, negated: boolean, context: QueryContext, parts: QueryParts): LogicalPlan {
   const how: JoinType = negated ? 'anti' : 'semi'
   const found = rowsOfQuery(query, input, context, parts)
-  if (found.kind === 'plan') return join(input, limit(found.plan, 1), { condition: always }, how)
+  if (found.kind === 'plan') return { ...join(input, limit(found.plan, 1), { condition: always }, how), isFilter: true }
   if (found.select.having !== undefined || found.isAggregated) throw tooCorrelated(query, 'EXISTS over an aggregation')
   const condition = allOf(found.conditions.map((e) => onSides(e, input.schema.fields, found.rows.schema.fields)))
-  return join(input, found.rows, { condition }, how)
+  return { ...join(input, found.rows, { condition }, how), isFilter: true }
 }
 
 /** `x NOT IN (…)` is not true where x or one of the values is null. */
@@ -65,7 +65,7 @@ function whereIn(input: LogicalPlan, { query, value }: Subquery, negated: boolea
   const equal = sides.map(([a, b]) => call('==', a, b))
   const match = negated ? sides.map(([a, b], i) => nullAware(equal[i]!, a, b)) : equal
   const conditions = found.kind === 'plan' ? [] : found.conditions.map((e) => onSides(e, input.schema.fields, found.rows.schema.fields))
-  return join(input, list, { condition: allOf([...match, ...conditions]) }, negated ? 'anti' : 'semi')
+  return { ...join(input, list, { condition: allOf([...match, ...conditions]) }, negated ? 'anti' : 'semi'), isFilter: true }
 }
 function nullAware(equal: E, a: E, b: E): E {
   return call('or', equal, call('or', call('isnull', a), call('isnull', b)))
