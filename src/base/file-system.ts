@@ -13,7 +13,7 @@ export interface FileStat extends FileEntry {
  * The single steps that `LocalFiles` is made of, each of them one change on disk or one fsync, so that a simulation can number,
  * log and interrupt every one. Paths are absolute. Nothing here is durable by itself: content is after `fsyncFile`, a name
  * (made by writeFile, link, rename or mkdir, or taken away by unlink) after `fsyncFolder` of the folder that holds it.
- * All calls reject with the system's own error (`code: 'ENOENT'` …).
+ * All calls reject with the system's own error (`code: 'ENOENT'` …, and the file as `path`).
  */
 export interface FileSystem {
   readFile(path: string): Promise<Uint8Array>
@@ -48,7 +48,7 @@ const listSlice = 512
  * goes to the pool.
  */
 export const nodeFileSystem: FileSystem = {
-  readFile: (path) => readFile(path),
+  readFile: (path) => readFile(path).catch(naming(path)),
   async list(folder) {
     const entries: FileStat[] = []
     const names = fs.readdirSync(folder)
@@ -62,18 +62,30 @@ export const nodeFileSystem: FileSystem = {
   names: async (folder) => (fs.statSync(folder).size > largeFolderBytes ? namesInTurns(folder) : fs.readdirSync(folder)),
   stat: async (path) => statNow(path, path.slice(path.lastIndexOf('/') + 1)),
   async writeFile(path, content) {
-    if (content.length <= smallWriteBytes) fs.writeFileSync(path, content, { flag: 'wx' })
-    else await fs.promises.writeFile(path, content, { flag: 'wx' })
+    try {
+      if (content.length <= smallWriteBytes) fs.writeFileSync(path, content, { flag: 'wx' })
+      else await fs.promises.writeFile(path, content, { flag: 'wx' })
+    } catch (error) {
+      naming(path)(error)
+    }
   },
   appendFile: async (path, content) => fs.appendFileSync(path, content),
   // Windows flushes only handles that may write
-  fsyncFile: (path) => fsyncPath(path, process.platform === 'win32' ? 'r+' : 'r'),
+  fsyncFile: (path) => fsyncPath(path, process.platform === 'win32' ? 'r+' : 'r').catch(naming(path)),
   link: async (from, to) => fs.linkSync(from, to),
   rename: async (from, to) => fs.renameSync(from, to),
   unlink: async (path) => fs.unlinkSync(path),
   mkdir: async (path) => fs.mkdirSync(path),
   // Windows has no fsync of a folder: NTFS journals names by itself
-  fsyncFolder: (folder) => (process.platform === 'win32' ? Promise.resolve() : fsyncPath(folder, 'r')),
+  fsyncFolder: (folder) => (process.platform === 'win32' ? Promise.resolve() : fsyncPath(folder, 'r').catch(naming(folder))),
+}
+
+/** Throws the error on, with the file in it: what fails on an open file (a full disk, a folder in its place, a broken sector) comes without. */
+function naming(path: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof Error && 'syscall' in error && !('path' in error)) Object.assign(error, { path })
+    throw error
+  }
 }
 
 /** A folder of some thousand names: reading it at once would hold up this thread for milliseconds. */

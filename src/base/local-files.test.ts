@@ -222,3 +222,7 @@ test('temporary names are told from others, and say what they were to become', (
   expect(['.0.5f-1.tmp', '.a.parquet.5f-12.tmp', '0', '.0.crc', 'x.tmp'].map(isTemporary)).toEqual([true, true, false, false, false])
   expect([temporaryFor('.0.5f-1.tmp'), temporaryFor('.a.parquet.5f-12.tmp')]).toEqual(['0', 'a.parquet'])
 })
+
+test('what fails on an open file names the file: a folder in its place is found when it is read', async () => {
+  await expect(new LocalFiles().read(root)).rejects.toMatchObject({ code: 'EISDIR', path: root })
+})

@@ -111,6 +111,6 @@ function checkPartitions(conf: Readonly<Record<string, string>>): void {
   if (partitions === undefined || (/^[1-9]\d*$/.test(partitions) && Number(partitions) <= Number(conf[keyGroupsKey]))) return
   throw new InvalidQueryError('INVALID_PARTITIONS', {
     what: `${shufflePartitionsKey} is ${partitions}, and the checkpoint has ${conf[keyGroupsKey]} key groups`,
-    todo: `set it to a whole number from 1 to ${conf[keyGroupsKey]}`,
+    todo: `set it to a whole number from 1 to ${conf[keyGroupsKey]}; only a new checkpoint takes another ${keyGroupsKey}`,
   })
 }

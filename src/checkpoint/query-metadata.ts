@@ -10,13 +10,18 @@ export async function readQueryId(files: Files, checkpointFolder: string): Promi
   try {
     text = Buffer.from(await files.read(path)).toString()
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOENT') return undefined
+    if (code === 'EISDIR') throw malformed(path, 'files (it is a folder)')
     throw error
   }
   const id = parseId(text)
   if (id !== undefined) return id
-  throw new CorruptCheckpointError('MALFORMED_METADATA_FILE', {
-    what: `${path} holds ${JSON.stringify(text.slice(0, 80))} and not {"id":"<uuid>"}`,
+  throw malformed(path, JSON.stringify(text.slice(0, 80)))
+}
+function malformed(path: string, found: string): CorruptCheckpointError {
+  return new CorruptCheckpointError('MALFORMED_METADATA_FILE', {
+    what: `${path} holds ${found} and not {"id":"<uuid>"}`,
     todo: 'restore the checkpoint from a backup, or start the query with a new checkpoint; nothing was overwritten',
   })
 }

@@ -24,6 +24,8 @@ const sourcesChanged = 'STREAMING_SOURCES_CHANGED'
 const operatorsChanged = 'STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA'
 const anew = 'go back to what the checkpoint was begun with, or start the changed query with a new checkpointLocation'
 const replay = 'go back to what the checkpoint was begun with, or start with a new checkpointLocation and read the sources again (replay)'
+const giveDefault =
+  'give old rows a value in it with the option stateDefaults, by its name as JSON: {"region": "none"}; or make it nullable; or go back to what the checkpoint was begun with'
 const blueGreen =
   'go back to what the checkpoint was begun with, or start the changed query with a new checkpointLocation beside the old one, and stop the old one when its open state has come out (blue-green)'
 
@@ -169,11 +171,19 @@ export const restartRules = {
   },
   'keys-changed': {
     change:
-      'the keys of a stateful operator changed: one was removed, or has a type that does not hold all values of the old one, or is new and never null (without a value in stateDefaults); any but wider types for the keys of a join',
+      'the keys of a stateful operator changed: one was removed, or has a type that does not hold all values of the old one; any but wider types for the keys of a join',
     verdict: 'refused',
     because: 'the rows of the state are found by these keys',
     code: 'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE',
     todo: replay,
+    pattern: 'replay',
+  },
+  'key-without-default': {
+    change: 'a grouping or a deduplication has a key more that is never null and has no value in stateDefaults',
+    verdict: 'refused',
+    because: 'what the state has would have nothing in the new key',
+    code: 'STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE',
+    todo: giveDefault,
     pattern: 'replay',
   },
   'key-added': {
@@ -230,11 +240,19 @@ export const restartRules = {
     because: 'groups of the old keys stay in the state beside the new ones until the watermark closes them (without one: for good)',
   },
   'values-changed': {
-    change: 'what a stateful operator keeps has a type that does not hold all values of the old one, or is new and never null',
+    change: 'what a stateful operator keeps has a type that does not hold all values of the old one',
     verdict: 'refused',
     because: 'the state holds other columns',
     code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
     todo: `${replay}; an aggregate may begin anew under a new name beside the others`,
+    pattern: 'replay',
+  },
+  'value-without-default': {
+    change: 'a join or the state of (flat)mapGroupsWithState has a column more that is never null and has no value in stateDefaults',
+    verdict: 'refused',
+    because: 'old rows would have nothing in it',
+    code: 'STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE',
+    todo: giveDefault,
     pattern: 'replay',
   },
   'value-added': {

@@ -5,6 +5,7 @@ import { exitCodes } from './exit-codes.ts'
 import { liveTable } from './live-table.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
+import { processSignals } from './signals.ts'
 import { endOf, startModule } from './supervise.ts'
 
 /** So long nothing may change before the module is loaded anew: editors write a file in several steps. */
@@ -39,7 +40,9 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
     isOver = true
     change.settle()
   }
-  process.on('SIGINT', stop).on('SIGTERM', stop)
+  const signals = processSignals()
+  signals.on('SIGINT', stop)
+  signals.on('SIGTERM', stop)
   try {
     while (!isOver) {
       change = waitable()
@@ -74,7 +77,8 @@ export async function dev(file: string, json: boolean, terminal: Terminal): Prom
     return exitCodes.done
   } finally {
     clearInterval(looking)
-    process.off('SIGINT', stop).off('SIGTERM', stop)
+    signals.off('SIGINT', stop)
+    signals.off('SIGTERM', stop)
   }
 }
 

@@ -16,6 +16,7 @@ import { progress } from './progress.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
 import { errorText, runModule } from './run.ts'
+import { processSignals } from './signals.ts'
 import { state } from './state.ts'
 import { supervise } from './supervise.ts'
 
@@ -116,7 +117,7 @@ async function run(file: string, values: Values): Promise<number> {
   try {
     return await runModule(
       { file, json: values.json, isSilent: process.env['MILLRACE_SILENT'] === 'true' },
-      { terminal, signals: process, exit: (code) => process.exit(code), makeEngine: () => millrace.local(), activeEngines, tell },
+      { terminal, signals: processSignals(), exit: (code) => process.exit(code), makeEngine: () => millrace.local(), activeEngines, tell },
     )
   } finally {
     health?.close()

@@ -53,6 +53,16 @@ test('a second signal stops at once, and the next start runs the batch again', a
   expect(existsSync(join(folder, 'checkpoint/commits/0'))).toBe(true)
 })
 
+test('the end of the shell that npm started it in is a SIGTERM', async () => {
+  const run = startIn('shell', slowQuery(500))
+  await run.says('batch 0 of 2')
+  run.child.kill('SIGTERM')
+  await run.tells('SIGTERM: finishing and committing')
+  // the output is closed when the run has ended, later than the shell
+  await run.ended
+  expect(existsSync(join(folder, 'checkpoint/commits/0'))).toBe(true)
+})
+
 test('a start while another run is alive is refused, and --takeover ends that other run', async () => {
   const first = start(slowQuery(100))
   await first.says('batch 0 of 2')
@@ -70,11 +80,19 @@ test('a start while another run is alive is refused, and --takeover ends that ot
 })
 
 function start(code: string, ...options: string[]) {
+  return startIn('process', code, ...options)
+}
+function startIn(place: 'process' | 'shell', code: string, ...options: string[]) {
   writeFileSync(join(folder, 'app.mjs'), code)
   const bin = new URL('bin.ts', import.meta.url).pathname
-  const child: ChildProcess = spawn(process.execPath, [bin, 'run', 'app.mjs', ...options], {
+  const args = [bin, 'run', 'app.mjs', ...options]
+  // "exit" keeps the shell from giving its place to the program
+  const [command, commandArgs] =
+    place === 'process' ? [process.execPath, args] : ['sh', ['-c', '"$0" "$@"; exit $?', process.execPath, ...args]]
+  const child: ChildProcess = spawn(command, commandArgs, {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(place === 'shell' ? { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'millrace' } : {}) },
   })
   children.push(child)
   let closed = false

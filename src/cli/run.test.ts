@@ -6,7 +6,8 @@ import { CorruptCheckpointError, FencedError, type MillraceError, UnavailableErr
 import { StreamingQueryManager } from '../query/query-manager.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import { runModule, type Signal } from './run.ts'
+import { runModule } from './run.ts'
+import type { Signal } from './signals.ts'
 
 let folder: string
 beforeEach(() => {

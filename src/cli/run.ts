@@ -8,11 +8,12 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { type FollowedEngine, Following } from './follow.ts'
 import { eventReport, type QueryEvent, reportsTogether } from './query-events.ts'
 import { jsonReport, plainReport, type Report, type Terminal } from './report.ts'
+import type { Signals } from './signals.ts'
 
 /** What `millrace run` needs from outside; a test gives its own. */
 export interface RunEnvironment<Engine extends FollowedEngine> {
   readonly terminal: Terminal
-  readonly signals: { on(signal: Signal, listener: () => void): unknown; off(signal: Signal, listener: () => void): unknown }
+  readonly signals: Signals
   /** Ends the process where it stands. */
   readonly exit: (code: number) => void
   readonly makeEngine: () => Promise<Engine>
@@ -20,7 +21,6 @@ export interface RunEnvironment<Engine extends FollowedEngine> {
   /** Hears of the queries besides the terminal: a health server, the process that watches over this one. */
   readonly tell?: (event: QueryEvent) => void
 }
-export type Signal = 'SIGTERM' | 'SIGINT'
 export interface RunOptions {
   readonly file: string
   readonly json: boolean

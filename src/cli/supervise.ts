@@ -5,6 +5,7 @@ import { serveHealth } from './health.ts'
 import { type QueryEvent, QueryViews } from './query-events.ts'
 import type { Terminal } from './report.ts'
 import { decideRestart, type RestartSettings } from './restart-policy.ts'
+import { processSignals } from './signals.ts'
 
 export interface SuperviseOptions extends RestartSettings {
   readonly file: string
@@ -48,14 +49,15 @@ export async function supervise(options: SuperviseOptions, terminal: Terminal): 
   let child: ChildProcess | undefined
   let stopped: NodeJS.Signals | undefined
   let wake = () => {}
+  const signals = processSignals()
   const listeners = (['SIGTERM', 'SIGINT'] as const).map((signal) => {
     const listener = () => {
       stopped ??= signal
       child?.kill(signal)
       wake()
     }
-    process.on(signal, listener)
-    return () => process.off(signal, listener)
+    signals.on(signal, listener)
+    return () => signals.off(signal, listener)
   })
   try {
     for (let failures = 0; ; ) {

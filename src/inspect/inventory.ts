@@ -20,13 +20,17 @@ export type FileKind =
   | { readonly kind: 'changelog' | 'manifest'; readonly version: number; readonly epoch: number }
   | { readonly kind: 'snapshot'; readonly store: StoreId; readonly version: number; readonly epoch: number }
 
-/** In no particular order. Where the query runs, some may be gone already, and others come. */
-export async function listFiles(files: Files, folder: string): Promise<CheckpointFile[]> {
+/** Kinds whose names may be a folder's as well. */
+const mayBeFolder: ReadonlySet<FileKind['kind']> = new Set(['other', 'source', 'temporary'])
+
+/** In no particular order. Where the query runs, some may be gone already, and others come. A folder that has the name of a file is told of, and not looked into. */
+export async function listFiles(files: Files, folder: string, tellFolder: (name: string) => void = () => {}): Promise<CheckpointFile[]> {
   const found: CheckpointFile[] = []
   const visit = async (path: string, prefix: string): Promise<void> => {
     for (const entry of await files.list(path)) {
       const name = prefix + entry.name
-      if (entry.isDirectory) await visit(entry.path, `${name}/`)
+      if (entry.isDirectory && !mayBeFolder.has(kindOf(name).kind)) tellFolder(name)
+      else if (entry.isDirectory) await visit(entry.path, `${name}/`)
       else found.push({ name, path: entry.path, bytes: entry.sizeBytes, modifiedMs: entry.modifiedMs, what: kindOf(name) })
     }
   }

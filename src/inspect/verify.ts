@@ -70,7 +70,9 @@ class Verification {
 
   async run(onProgress: (done: number, total: number) => void): Promise<VerifyReport> {
     const view = this.#view
-    const all = await listFiles(view.files, view.folder)
+    const all = await listFiles(view.files, view.folder, (name) =>
+      this.#problems.push({ file: name, code: 'MALFORMED_LOG_FILE', what: `${join(view.folder, name)} can't be read: it is a folder` }),
+    )
     this.#committed = await view.latestCommitted()
     await this.#checkLogs()
     await this.#try('state', async () => {
@@ -84,8 +86,8 @@ class Verification {
       await this.#checkFile(file)
       if (++done % 100 === 0) onProgress(done, files.length)
     }
-    const { torn } = await view.history()
-    if (torn > 0) this.#notes.push(`history/: ${torn} lines can't be read; their batches can't be restored once they leave the logs`)
+    await this.#try('runs', () => this.#checkRuns(all))
+    await this.#try('history', () => this.#checkHistory())
     await this.#checkSources()
     await this.#checkLoad(all)
     for (const note of await checkOutput(view, (problem) => this.#problems.push(problem))) this.#notes.push(note)
@@ -114,7 +116,26 @@ class Verification {
       const planned = await offsets.batchIds()
       const committed = await commits.batchIds()
       decideStart(planned.at(-1), committed.at(-1), planned[0])
+      const gap = committed.find((batchId, i) => i > 0 && batchId !== committed[i - 1]! + 1)
+      if (gap !== undefined)
+        this.#notes.push(
+          `commits/${gap - 1} is missing, and the log goes on after it: a start does not need it, the state after that batch can't be looked at`,
+        )
     })
+  }
+
+  /** A commit of a run without a record: a start would give its number out again. */
+  async #checkRuns(all: readonly CheckpointFile[]): Promise<void> {
+    const committed = this.#committed === undefined ? undefined : await this.#view.epochOf(this.#committed + 1)
+    const newest = Math.max(0, ...all.map(({ what }) => (what.kind === 'run' ? what.epoch : 0)))
+    if (committed === undefined || committed <= newest) return
+    const what = `${join(this.#view.folder, 'runs')} ends at epoch ${newest}, but the commit log names epoch ${committed}`
+    this.#problems.push({ file: 'runs', code: 'RUN_RECORDS_MISSING', what })
+  }
+
+  async #checkHistory(): Promise<void> {
+    const { torn } = await this.#view.history()
+    if (torn > 0) this.#notes.push(`history/: ${torn} lines can't be read; their batches can't be restored once they leave the logs`)
   }
 
   async #checkFile(file: CheckpointFile): Promise<void> {
@@ -275,9 +296,15 @@ class Verification {
     } catch (error) {
       if ((error as { code?: unknown }).code === 'ENOENT') return
       if (error instanceof MillraceError) this.#problems.push({ file, code: error.code, what: error.what })
-      else this.#problems.push({ file, code: String((error as { code?: unknown }).code ?? 'FILE_SYSTEM_ERROR'), what: String(error) })
+      else this.#problems.push({ file, ...systemProblem(error) })
     }
   }
+}
+
+/** What the system says of a file that it can't read. */
+export function systemProblem(error: unknown): { readonly code: string; readonly what: string } {
+  const { message, path } = error as NodeJS.ErrnoException
+  return { code: 'FILE_SYSTEM_ERROR', what: path === undefined || message.includes(path) ? message : `${message}: ${path}` }
 }
 
 /** The same damage may be met twice, by its file and by who needs it. */

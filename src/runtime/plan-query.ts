@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
+import { pinnedConf } from '../checkpoint/pinned-conf.ts'
 import { shapeOf } from '../checkpoint/query-shape.ts'
 import { compareShapes, findingOf, type RestartFinding, type RestartRule, restartRules, type Verdict } from '../checkpoint/restart-rules.ts'
 import type { StartQuery } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { endedQuery } from './explained-query.ts'
-import { planForCheckpoint } from './query-change.ts'
+import { planForCheckpoint, requestedPins } from './query-change.ts'
 import { queryShape } from './query-shape.ts'
 import { prepareQuery, type QueryEnvironment } from './start-query.ts'
 
@@ -51,6 +52,8 @@ export async function planQuery(spec: StartQuery, engine: QueryEnvironment): Pro
   const named = parent && spec.queryName ? resolve(parent, spec.queryName) : undefined
   const folder = process.env['MILLRACE_PLAN_CHECKPOINT'] ?? options.checkpointLocation ?? named
   const change = folder === undefined ? undefined : await planForCheckpoint(spec, resolve(folder), conf, files)
+  // what a start would refuse before it compares anything
+  pinnedConf(change?.found?.planned.entry.conf, requestedPins(conf))
   if (change?.found === undefined) {
     if (process.env['MILLRACE_PLAN_CHECKPOINT'] !== undefined && (await files.list(resolve(folder!))).length === 0)
       throw noCheckpoint(folder!)

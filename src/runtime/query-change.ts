@@ -3,7 +3,7 @@ import { CorruptCheckpointError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { readOnlyFiles } from '../base/read-only-files.ts'
 import { type CheckpointInspection, inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts'
-import { keyGroupsKey, timeZoneKey } from '../checkpoint/pinned-conf.ts'
+import { keyGroupsKey, providerClassKey, shufflePartitionsKey, timeZoneKey, watermarkPolicyKey } from '../checkpoint/pinned-conf.ts'
 import { optimize } from '../plan/rules.ts'
 import { noAbilities, type SourceAbilities } from '../planner/source-abilities.ts'
 import type { Lineages } from '../planner/stateful-planning.ts'
@@ -13,6 +13,7 @@ import type { ForeachBatchInstance, OutputsInstance, SinkInstance, StartQuery } 
 import type { SinkProvider } from '../sinks/sink.ts'
 import type { StateDefaults } from '../state/match-columns.ts'
 import { matchState, type OperatorMatch } from '../state/match-state.ts'
+import { defaultValue } from '../state/migrate-store.ts'
 import type { StateOperator } from '../state/state-options.ts'
 import { readStoredStores } from '../state/stored-stores.ts'
 import type { Conf } from './conf.ts'
@@ -52,6 +53,7 @@ export async function planForCheckpoint(
     epochOf: found.epochOf,
   })
   const operators = matchState(stateOperators(plan), stored, { version: found.nextBatchId, keyGroups, defaults: stateDefaults(conf) })
+  checkDefaults(operators)
   const lineages = new Map(
     operators.flatMap(({ operatorId, lineages: each }): [number, readonly (string | undefined)[]][] =>
       operatorId !== null && each?.some((lineage) => lineage !== undefined) ? [[operatorId, each]] : [],
@@ -61,6 +63,21 @@ export async function planForCheckpoint(
     plan: lineages.size === 0 ? plan : planStreaming(logical, spec.outputMode, timeZone, { ...planning, lineages }),
     found,
     operators,
+  }
+}
+
+/** What this start asks for of that which a checkpoint pins; all but the salt. */
+export function requestedPins(conf: Conf): Record<string, string> {
+  const keys = [providerClassKey, watermarkPolicyKey, timeZoneKey, shufflePartitionsKey, keyGroupsKey]
+  return Object.fromEntries(keys.map((key) => [key, conf.text(key)]))
+}
+
+/** InvalidQueryError INVALID_STATE_DEFAULT, before anything is written. */
+function checkDefaults(operators: readonly OperatorMatch[]): void {
+  for (const { schema, newSchema } of operators.flatMap(({ stores }) => stores)) {
+    newSchema?.migration?.sources.forEach(({ fill }, i) => {
+      if (fill !== null) defaultValue([...schema.keys, ...schema.values][i]!, fill)
+    })
   }
 }
 

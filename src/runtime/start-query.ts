@@ -9,16 +9,7 @@ import type { Random } from '../base/random.ts'
 import { BatchHistory } from '../checkpoint/batch-history.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { openCheckpoint } from '../checkpoint/open-checkpoint.ts'
-import {
-  keyGroupsKey,
-  newSalt,
-  pinnedConf,
-  providerClassKey,
-  saltKey,
-  shufflePartitionsKey,
-  timeZoneKey,
-  watermarkPolicyKey,
-} from '../checkpoint/pinned-conf.ts'
+import { keyGroupsKey, newSalt, pinnedConf, saltKey, shufflePartitionsKey, watermarkPolicyKey } from '../checkpoint/pinned-conf.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import { ChangedQueryError, restartRules } from '../checkpoint/restart-rules.ts'
 import { ignoreMetadataKey } from '../data/file-sink-log.ts'
@@ -52,7 +43,7 @@ import type { NamedRelations } from './named-relations.ts'
 import { findSink, type SinkFormat } from './open-sink.ts'
 import { checkDestinations, type Destination } from './outputs.ts'
 import type { QueryIdentity } from './progress-reporter.ts'
-import { type Planning, planForStart, planningOf, type QueryChange, stateDefaults, stateOperators } from './query-change.ts'
+import { type Planning, planForStart, planningOf, type QueryChange, requestedPins, stateDefaults, stateOperators } from './query-change.ts'
 import { type QueryOptions, queryOptions } from './query-options.ts'
 import { queryShape } from './query-shape.ts'
 import { ReadLimits } from './read-limits.ts'
@@ -324,9 +315,7 @@ async function openExecution(
   const { conf, manager } = environment
   const clock = spec.clock ?? environment.clock
   const pinned = pinnedConf((await checkpoint.offsets.latest())?.entry.conf, {
-    ...Object.fromEntries(
-      [providerClassKey, watermarkPolicyKey, timeZoneKey, shufflePartitionsKey, keyGroupsKey].map((key) => [key, conf.text(key)]),
-    ),
+    ...requestedPins(conf),
     [saltKey]: newSalt(environment.random),
   })
   for (const { key, pinned: kept, requested } of pinned.differences) {

@@ -1,10 +1,8 @@
 import { join } from 'node:path'
-import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
+import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { sinkLogFolder } from '../data/file-sink-log.ts'
-
-/** Beside the log, hidden to Spark: the id of the query that the log belongs to. */
-const ownerFile = '.millrace-query'
+import { outputOwnerFile, readOutputOwner } from '../data/output-owner.ts'
 
 /**
  * The batch ids in a sink's log only mean something together with the query that counted them: for another query batch 7 in the log would
@@ -18,7 +16,7 @@ export async function checkOwner(
   adopt: boolean,
   files: Files,
 ): Promise<boolean> {
-  const owner = await readOwner(folder, files)
+  const owner = await readOutputOwner(folder, files)
   if (owner !== undefined && owner !== queryId) throw ownedByAnother(folder, owner, queryId)
   if (owner === undefined && log.latestId >= 0 && !adopt) {
     throw new InvalidQueryError('SINK_OWNER_UNKNOWN', {
@@ -31,31 +29,9 @@ export async function checkOwner(
 
 /** Writes the query's id, durably, before its first output. Where another query was faster: InvalidQueryError. */
 export async function claimOutput(folder: string, queryId: string, files: Files): Promise<void> {
-  if (await files.createExclusive(join(folder, sinkLogFolder, ownerFile), `v1\n${JSON.stringify({ queryId })}`)) return
-  const owner = await readOwner(folder, files)
+  if (await files.createExclusive(join(folder, sinkLogFolder, outputOwnerFile), `v1\n${JSON.stringify({ queryId })}`)) return
+  const owner = await readOutputOwner(folder, files)
   if (owner !== queryId) throw ownedByAnother(folder, owner ?? 'unknown', queryId)
-}
-
-async function readOwner(folder: string, files: Files): Promise<string | undefined> {
-  const path = join(folder, sinkLogFolder, ownerFile)
-  let text: string
-  try {
-    text = Buffer.from(await files.read(path)).toString('utf8')
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    const [version, json = ''] = text.split('\n')
-    const { queryId } = JSON.parse(json) as { queryId?: unknown }
-    if (version === 'v1' && typeof queryId === 'string') return queryId
-  } catch {
-    // told below
-  }
-  throw new CorruptCheckpointError('MALFORMED_LOG_FILE', {
-    what: `${path} holds ${JSON.stringify(text.slice(0, 80))}, and not v1 and the id of a query`,
-    todo: 'restore it from a backup; nothing was overwritten',
-  })
 }
 
 function ownedByAnother(folder: string, owner: string, queryId: string): InvalidQueryError {

@@ -20,11 +20,13 @@ export type StateRule =
   | 'variable-changed'
   | 'keys-changed'
   | 'key-added'
+  | 'key-without-default'
   | 'keys-reordered'
   | 'key-widened'
   | 'keys-expression-changed'
   | 'values-changed'
   | 'value-added'
+  | 'value-without-default'
   | 'value-dropped'
   | 'value-widened'
   | 'value-renamed'
@@ -45,8 +47,13 @@ export interface ColumnSource {
   /** As JSON; null where the column begins as null, or with the empty value of its aggregate. */
   readonly fill: unknown
 }
-/** Values for columns that old rows lack, by the name of the column. */
+/** Values for columns that old rows lack, by the name of the column; of what a function keeps, whose columns are `state.n` here, also by that of its field. */
 export type StateDefaults = Readonly<Record<string, unknown>>
+
+function defaultOf(defaults: StateDefaults, { name }: StateColumn): unknown {
+  const found = [name, name.replace(/^(state|value)\./, '')].find((each) => Object.hasOwn(defaults, each))
+  return found === undefined ? undefined : defaults[found]
+}
 
 const noFill = (from: number | null): ColumnSource => ({ from, fill: null })
 
@@ -78,12 +85,14 @@ export function matchKeys(stored: StateSchema, wanted: StateSchema, of: string, 
   }
   const whole = `the keys of ${of} were (${describe(stored.keys)}) and are (${describe(wanted.keys)})`
   let isBroken = left.size > 0
+  const without: StateChange[] = []
   wanted.keys.forEach((key, i) => {
     const source = sources[i]
     if (source === undefined) {
-      const fill = Object.hasOwn(defaults, key.name) ? defaults[key.name] : undefined
+      const fill = defaultOf(defaults, key)
       sources[i] = { from: null, fill: fill ?? null }
-      if (fill === undefined && !key.nullable) isBroken = true
+      if (fill === undefined && !key.nullable)
+        without.push({ rule: 'key-without-default', what: `${of} has a new key ${describe([key])}, which old rows have no value for` })
       else
         changes.push({
           rule: 'key-added',
@@ -100,7 +109,8 @@ export function matchKeys(stored: StateSchema, wanted: StateSchema, of: string, 
   })
   const kept = sources.flatMap((source) => source!.from ?? [])
   if (kept.some((at, i) => i > 0 && at < kept[i - 1]!)) changes.push({ rule: 'keys-reordered', what: whole })
-  return { sources: sources as ColumnSource[], changes: isBroken ? [{ rule: 'keys-changed' as const, what: whole }] : changes }
+  if (isBroken) return { sources: sources as ColumnSource[], changes: [{ rule: 'keys-changed' as const, what: whole }] }
+  return { sources: sources as ColumnSource[], changes: [...without, ...changes] }
 }
 
 /** The keys of a join: both sides are found by them, so that they only may be widened. */
@@ -164,9 +174,13 @@ export function matchValues(
       })
       return noFill(null)
     }
-    const fill = Object.hasOwn(defaults, value.name) ? defaults[value.name] : undefined
+    const fill = defaultOf(defaults, value)
     if (fill === undefined && !value.nullable)
-      changes.push({ rule: broken, what: `the stored rows of ${of} lack the column ${describe([value])}, which is never null` })
+      changes.push({
+        // a variable may as well be another one, under another name
+        rule: broken === 'variable-changed' ? broken : 'value-without-default',
+        what: `the stored rows of ${of} lack the column ${describe([value])}, which is never null`,
+      })
     else
       changes.push({
         rule: 'value-added',

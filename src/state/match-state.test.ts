@@ -130,7 +130,7 @@ describe('aggregates', () => {
     const more = (nullable: boolean): Planned => ['aggregate', { default: schema([key('a'), key('r', 'string', nullable)], [], []) }]
     const before: Planned = ['aggregate', { default: schema([key('a')], [], []) }]
     expect(rulesOf([before], [more(true)])).toEqual(['key-added'])
-    expect(rulesOf([before], [more(false)])).toEqual(['keys-changed'])
+    expect(rulesOf([before], [more(false)])).toEqual(['key-without-default'])
     expect(rulesOf([before], [more(false)], { r: 'eu' })).toEqual(['key-added'])
   })
 })

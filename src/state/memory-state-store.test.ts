@@ -102,6 +102,72 @@ test('rows spread thinly over time are forgotten one by one, whatever the width 
   }
 })
 
+describe('a watermark that goes in small steps through a stretch with many rows', () => {
+  const timed: StateSchema = {
+    keys: [
+      { name: 'id', type: 'int', nullable: false },
+      { name: 'at', type: 'timestamp', nullable: false },
+    ],
+    values: [],
+    eventTime: { key: 1 },
+  }
+  const rowsAt = (firstId: number, timesUs: readonly bigint[]) => {
+    const batch = keyed(
+      timed,
+      timesUs.map((_, i) => ({ id: firstId + i, at: new Date(0) })),
+    )
+    const [, at] = batch.rows.columns
+    // a Date has no microseconds
+    if (at?.kind === 'fixed') timesUs.forEach((us, i) => (at.data[i] = us))
+    return batch
+  }
+  const filled = (keyGroups: number, count: number, timeUsOf: (id: number) => bigint) => {
+    const store = new MemoryStateStore(timed, keyGroups)
+    store.insert(
+      rowsAt(
+        0,
+        Array.from({ length: count }, (_, id) => timeUsOf(id)),
+      ),
+    )
+    return store
+  }
+
+  test.each([
+    ['within milliseconds', 1_700_000_000_000_000n, 3n, 1n],
+    ['within a second', -1_000_000n, 997n, 1n],
+    ['with stretches that are empty', 0n, 997n, 40n],
+    ['with times that are no doubles', 9_000_000_000_000_000_001n, 997n, 1n],
+  ])('forgets what it has passed: %s', (_, from, stepUs, stretch) => {
+    const count = 3000
+    const times = Array.from({ length: count }, (_, id) => from + (BigInt((id * 7919) % count) / (3n * stretch)) * stretch * stepUs)
+    const store = filled(1, count, (id) => times[id]!)
+    let passed = 0
+    for (let step = 0; passed < times.length; step += 1 + (step % 5)) {
+      const watermark = from + BigInt(step) * stepUs - (step % 2 === 0 ? 0n : 1n)
+      const due = times.filter((time) => time <= watermark).length
+      expect(store.evict(watermark, false).removed).toBe(due - passed)
+      passed = due
+      if (step * 3 >= count) continue
+      // comes among the parts of a bucket that was split
+      times.push(watermark + 1n + BigInt(step % 40) * stepUs)
+      store.insert(rowsAt(times.length - 1, [times.at(-1)!]))
+    }
+    expect(store.numRows).toBe(0)
+    expect(store.earliestTime()).toBeNull()
+  })
+
+  test('does not walk through the others at each step', () => {
+    const count = 30_000
+    const store = filled(1, count, (id) => BigInt(id * 30))
+    const startMs = performance.now()
+    let removed = 0
+    for (let us = 0; us < count * 30; us += 150) removed += store.evict(BigInt(us), false).removed
+    expect(removed).toBeGreaterThan(count - 100)
+    // with all rows looked at in each step it would be 90 million links
+    expect(performance.now() - startMs).toBeLessThan(400)
+  })
+})
+
 describe('sums', () => {
   test('of longs are exact to the last bit, and refuse to leave 64 of them', () => {
     const sum = oneValue('long', 'sum')

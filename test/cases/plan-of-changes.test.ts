@@ -71,6 +71,8 @@ const cases: Readonly<Record<string, Case>> = {
     after: {
       'the same': () => grouped(old, ['k'], 'count(*) AS n', 'sum(v) AS s'),
       'a key and an aggregate more, one less, a wider type': () => grouped(wide, ['k', 'region'], 'sum(v) AS s', 'max(v) AS m'),
+      'a key more that is never null': () =>
+        grouped(old, ['k', expr("coalesce(k, 'none') = 'k0'").as('first')], 'count(*) AS n', 'sum(v) AS s'),
       'without its key': () => grouped(old, [], 'count(*) AS n'),
       'another function under the name': () => grouped(old, ['k'], 'count(*) AS n', 'max(v) AS s'),
       'another expression under the name': () => grouped(old, ['k'], 'count(*) AS n', 'sum(v + 1) AS s'),
@@ -135,6 +137,7 @@ const cases: Readonly<Record<string, Case>> = {
     after: {
       'a wider field and one more': () => flatMap({ x: t.long(), y: t.string().nullable() }),
       'another type': () => flatMap({ x: t.string() }),
+      'a field more that is never null': () => flatMap({ ...one, y: t.string() }),
       'a timeout': () => flatMap(one, { timeout: 'ProcessingTimeTimeout' }),
     },
   },

@@ -1,5 +1,5 @@
 // What the commands of `millrace checkpoint` and `millrace state` do, as functions, over checkpoints that queries have made.
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   CheckpointState,
@@ -158,13 +158,27 @@ describe('verify', () => {
         await writeFile(join(path, name), content)
       }
     }
-    for (const name of [named('state/changelog/'), snapshot, 'offsets/5']) {
+    for (const name of [named('state/changelog/'), snapshot, 'offsets/5', 'runs/1']) {
       const content = await readFile(join(path, name))
       await rm(join(path, name))
+      if (name === 'runs/1') expect((await verifyCheckpoint(path)).problems).toMatchObject([{ file: 'runs', code: 'RUN_RECORDS_MISSING' }])
       const { problems } = await verifyCheckpoint(path)
-      expect(problems.map(({ file, what }) => file + what).join(), name).toContain(name)
+      expect(problems.map(({ file, what }) => file + what).join(), name).toContain(name.replace('/1', ''))
+      // a folder in its place is found by its name, as a start would
+      await mkdir(join(path, name))
+      expect((await verifyCheckpoint(path)).problems.map(({ file, code }) => [file, code])).toContainEqual([name, 'MALFORMED_LOG_FILE'])
+      await rm(join(path, name), { recursive: true })
       await writeFile(join(path, name), content)
     }
+    await rename(join(path, 'metadata'), join(path, 'kept'))
+    await mkdir(join(path, 'metadata'))
+    await expect(verifyCheckpoint(path)).rejects.toMatchObject({ code: 'MALFORMED_METADATA_FILE' })
+    await rm(join(path, 'metadata'), { recursive: true })
+    await rename(join(path, 'kept'), join(path, 'metadata'))
+    const commit = await readFile(join(path, 'commits/5'))
+    await rm(join(path, 'commits/5'))
+    expect(await verifyCheckpoint(path)).toMatchObject({ problems: [], notes: [expect.stringContaining('commits/5 is missing')] })
+    await writeFile(join(path, 'commits/5'), commit)
     expect((await verifyCheckpoint(path)).problems).toEqual([])
     await writeFile(join(path, 'offsets/.11.x.tmp'), 'half')
     expect((await verifyCheckpoint(path)).notes.join()).toContain('1 temporary files')
@@ -196,9 +210,24 @@ describe('verify', () => {
     const owned = await readFile(owner, 'utf8')
     await writeFile(owner, 'v1\n{"queryId":"somebody else"}')
     expect((await verifyCheckpoint(path)).problems.map(({ code }) => code)).toEqual(['SINK_OWNED_BY_ANOTHER_QUERY'])
+    await writeFile(owner, 'v1')
+    expect((await verifyCheckpoint(path)).problems.map(({ code }) => code)).toEqual(['MALFORMED_LOG_FILE'])
+    await rm(owner)
+    expect((await verifyCheckpoint(path)).problems.map(({ code }) => code)).toEqual(['SINK_OWNER_UNKNOWN'])
     await writeFile(owner, owned)
+    const part = join(output, (await readdir(output)).find((name) => name.startsWith('part-'))!)
+    const rows = await readFile(part)
+    for (const damage of [() => truncate(part, 3), () => rm(part), () => mkdir(part)]) {
+      await damage()
+      expect((await verifyCheckpoint(path)).problems).toMatchObject([{ code: 'FAILED_READ_FILE', what: expect.stringContaining(part) }])
+    }
+    await rm(part, { recursive: true })
+    await writeFile(part, rows)
     await writeFile(join(input, '2.json'), '{"n":2}\n')
     await run()
+    await rename(join(output, '_spark_metadata/1'), join(output, 'kept'))
+    expect((await verifyCheckpoint(path)).problems.map(({ code }) => code)).toEqual(['SINK_BEHIND_CHECKPOINT'])
+    await rename(join(output, 'kept'), join(output, '_spark_metadata/1'))
     for (const name of ['offsets/1', 'commits/1']) await rm(join(path, name))
     expect((await verifyCheckpoint(path)).problems.map(({ code }) => code)).toEqual(['OUTPUT_AHEAD_OF_CHECKPOINT'])
   })
