@@ -3,6 +3,7 @@ import type { UntypedReader, UntypedStreamReader } from './api/reader.ts'
 import { createSession, instanceStream, type Session } from './api/session.ts'
 import { type Fields, type InputRow, schemaOf } from './api/types.ts'
 import { UdfRegistry } from './api/udf-registry.ts'
+import { shownArgument } from './base/arguments.ts'
 import { InvalidQueryError } from './base/errors.ts'
 import type { ColumnBatch } from './data/column-batch.ts'
 import type { Row } from './data/row-set.ts'
@@ -104,6 +105,11 @@ export class MemoryStream<S> {
   readonly #blocks: MemoryBlocks<object>
   readonly #frame: StreamFrame<{ [P in keyof S]: S[P] }>
   constructor(engine: Engine, fields: Fields<S> | Schema) {
+    if (!(engine instanceof Engine))
+      throw new InvalidQueryError('NOT_AN_OBJECT', {
+        what: `the engine of MemoryStream is ${shownArgument(engine)}, and has to be one`,
+        todo: 'write new MemoryStream(engine, { user: t.string() })',
+      })
     this.#blocks = new MemoryBlocks(schemaOf(fields as Fields<unknown> | Schema))
     this.#frame = engine.frameOf(this.#blocks as MemoryBlocks<never>, `memory-${++streams}`) as unknown as StreamFrame<{
       [P in keyof S]: S[P]

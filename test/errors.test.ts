@@ -43,6 +43,7 @@ const todos: Readonly<Record<string, string>> = {
   INVALID_TRIGGER: "write trigger({ processingTime: '10 seconds' }), trigger({ availableNow: true }) or trigger({ once: true })",
   FILE_SYSTEM_ERROR:
     'make room, give the right to read and write, or mend the disk or the path; then start the query again: it goes on where it stood',
+  NOT_A_TEXT: 'the message says what to write',
   NOT_SUPPORTED_YET: seeMessage,
   'STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION': seeMessage,
   UNSUPPORTED_ARGUMENT: seeMessage,

@@ -1,3 +1,4 @@
+import { textOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
 import { unresolvedColumn } from '../plan/analysis-errors.ts'
@@ -166,6 +167,7 @@ export class Column {
   }
   /** Several names are for the columns of a generator. */
   as(name: string, ...more: string[]) {
+    for (const each of [name, ...more]) textOf('the name given to as', each, "write as('total')")
     if (more.length > 0) return new Column({ kind: 'multi-alias', input: this.#expression, names: [name, ...more] })
     return new Column({ kind: 'alias', input: this.#expression, name })
   }

@@ -1,3 +1,4 @@
+import { namesOf, textOf } from '../base/arguments.ts'
 import { InvalidQueryError, UserFunctionError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import { showTable, showVertical } from '../data/show-table.ts'
@@ -120,7 +121,7 @@ export class PlannedFrame {
     )
   }
   drop(...names: string[]): PlannedFrame {
-    return this.#with(drop(this.plan, names))
+    return this.#with(drop(this.plan, namesOf('drop', names, "name the columns one by one: drop('a', 'b')")))
   }
   withColumnRenamed(from: string, to: string): PlannedFrame {
     return this.#with(renameColumn(this.plan, from, to))
@@ -168,13 +169,13 @@ export class PlannedFrame {
     return this.#with(groupBy(this.plan, [], aggregateItems(this.plan, given, this.#engine.userFunctions)))
   }
   dropDuplicates(names?: readonly string[]): PlannedFrame {
-    return this.#with(deduplicate(this.plan, names ?? null))
+    return this.#with(deduplicate(this.plan, distinctNames('dropDuplicates', names)))
   }
   drop_duplicates(names?: readonly string[]): PlannedFrame {
     return this.dropDuplicates(names)
   }
   dropDuplicatesWithinWatermark(names?: readonly string[]): PlannedFrame {
-    return this.#with(deduplicate(this.plan, names ?? null, true))
+    return this.#with(deduplicate(this.plan, distinctNames('dropDuplicatesWithinWatermark', names), true))
   }
   distinct(): PlannedFrame {
     return this.#with(this.isStreaming ? deduplicate(this.plan, null) : distinct(this.plan))
@@ -237,7 +238,8 @@ export class PlannedFrame {
     return this.#with(observe(this.plan, String(to), metrics))
   }
   withWatermark(column: string, delay: string, options?: WatermarkOptions): PlannedFrame {
-    return this.#with(watermark(this.plan, column, delay, options))
+    const name = textOf('the column of withWatermark', column, "name it: withWatermark('at', '10 minutes')")
+    return this.#with(watermark(this.plan, name, delay, options))
   }
   alias(name: string): PlannedFrame {
     return this.#with(alias(this.plan, name))
@@ -580,4 +582,9 @@ function aliased(items: readonly { readonly name: string; readonly expression: U
 /** A name (as Spark reads names: dots go into structs), '*', or a column. */
 function selectItem(item: unknown): UnresolvedExpression {
   return typeof item === 'string' ? attributeOrStar(item) : columnExpression('an item of select or groupBy', item)
+}
+
+/** Of dropDuplicates: no list stands for all columns. */
+function distinctNames(method: string, names: unknown): readonly string[] | null {
+  return names === undefined || names === null ? null : namesOf(method, names, `give a list of names: ${method}(['user', 'at'])`)
 }

@@ -1,3 +1,4 @@
+import { settingsOf, shownArgument, textOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 
 export type OptionValue = string | number | boolean
@@ -7,7 +8,7 @@ export type Options = Readonly<Record<string, string>>
 export function withOption(options: Options, name: string, value: OptionValue): Options {
   if (typeof name !== 'string' || name === '')
     throw new InvalidQueryError('INVALID_OPTION', {
-      what: `${JSON.stringify(name)} is no name of an option`,
+      what: `${shownArgument(name)} is no name of an option`,
       todo: "write option('name', value)",
     })
   if (!['string', 'number', 'boolean'].includes(typeof value)) {
@@ -20,7 +21,12 @@ export function withOption(options: Options, name: string, value: OptionValue): 
   return Object.fromEntries([...others, [name, String(value)]])
 }
 export function withOptions(options: Options, more: Readonly<Record<string, OptionValue>>): Options {
+  settingsOf('what options(…) was given', more, "write options({ name: 'value' })")
   return Object.entries(more).reduce((all, [name, value]) => withOption(all, name, value), options)
+}
+/** InvalidQueryError NOT_A_TEXT. */
+export function formatOf(format: string): string {
+  return textOf('the format', format, "write format('parquet')")
 }
 /** The path that a call was given, or that of the options. PATH_GIVEN_TWICE where there are both: one of them would be passed over. */
 export function pathOf<P>(call: string, path: P | undefined, options: Options): P | string | undefined {

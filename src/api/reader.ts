@@ -7,7 +7,7 @@ import { parseName } from '../plan/resolve.ts'
 import type { EnginePort } from '../query/engine-port.ts'
 import { dataFrameOf, streamFrameOf } from './data-frame.ts'
 import type { DataFrame, StreamFrame } from './frame-types.ts'
-import { type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
+import { formatOf, type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
 import type { ColumnsOf, StandardSchema } from './standard-schema.ts'
 import { type Fields, type SchemaInput, type SchemaJson, schemaOf } from './types.ts'
 import { relationNamed } from './views.ts'
@@ -121,7 +121,7 @@ abstract class Reader<Self> {
   }
   protected abstract with(change: Partial<ReadSettings>): Self
   format(format: string): Self {
-    return this.with({ format })
+    return this.with({ format: formatOf(format) })
   }
   schema(schema: SchemaInput<unknown>): Self {
     return this.with({ schema: schemaOf(schema) })

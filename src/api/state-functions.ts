@@ -1,4 +1,5 @@
 /** (flat)mapGroupsWithState and transformWithState: what the user gave, as the plan has it. */
+import { textOf } from '../base/arguments.ts'
 import { InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import type { GroupFunction, GroupStateTimeout, Processor, ProcessorFunction, ProcessorHandle, TimeMode } from '../data/state-function.ts'
@@ -79,7 +80,10 @@ export function processorPlan({ input, keys }: Given, create: unknown, options: 
     output: schemaOf(options.output),
     outputMode: outputModeOf(method, options.outputMode),
     initialState: planOf(method, options.initialState),
-    eventTimeColumn: options.eventTimeColumnName,
+    eventTimeColumn:
+      options.eventTimeColumnName === undefined
+        ? undefined
+        : textOf('eventTimeColumnName', options.eventTimeColumnName, 'name a column of the output that is a timestamp'),
   })
 }
 

@@ -2,7 +2,9 @@
  * SQL types at type level and at run time. A schema is a plain object type: `{ ad_id: 'string'; price: 'double' | null; tags: Arr<'string'> }`.
  * SQL types are string literals and three interfaces; nullable is `| null`. At run time `t.…()` builds them.
  */
+
 import type { Temporal } from 'temporal-polyfill'
+import { textOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Decimal } from '../data/decimal.ts'
 import { Schema } from '../data/schema.ts'
@@ -263,5 +265,6 @@ export function schemaOf(schema: SchemaInput<unknown>): Schema {
 
 /** A type given as a name ('long', 'decimal(10,2)', 'array<int>') or as a token. */
 export function typeOf(type: string | TypeToken<unknown>): DataType {
-  return typeof type === 'string' ? parseType(type) : type.type
+  if (typeof type === 'object' && type !== null && 'type' in type) return type.type
+  return parseType(textOf('the type', type, "write its name, such as 'long' or 'decimal(10,2)', or a token, such as t.long()"))
 }

@@ -1,3 +1,4 @@
+import { namesOf, textOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
@@ -22,7 +23,7 @@ import type {
   WriteBatch,
 } from '../query/engine-port.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
-import { type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
+import { formatOf, type Options, type OptionValue, pathOf, withOption, withOptions } from './options.ts'
 import { outputSpecs, sideOutputSpecs } from './output-writer.ts'
 import type { DeadLetterOptions } from './side-output-types.ts'
 import { triggerOf } from './trigger.ts'
@@ -51,7 +52,7 @@ export class BatchWriter {
     this.#settings = settings
   }
   format(format: string): BatchWriter {
-    return this.#with({ format })
+    return this.#with({ format: formatOf(format) })
   }
   mode(mode: string): BatchWriter {
     return this.#with({ mode: batchMode(mode) })
@@ -99,7 +100,7 @@ function batchMode(mode: string): BatchMode {
 
 /** The columns under the names that the schema has them by. */
 function partitionColumns(plan: LogicalPlan, columns: readonly string[]): readonly string[] {
-  return columns.map((column) => {
+  return namesOf('partitionBy', columns, "name the columns one by one: partitionBy('a', 'b')").map((column) => {
     const field = plan.schema.fields.find(({ name }) => sameName(name, column))
     if (!field) throw unresolvedColumn(column, plan.schema.fields)
     return field.name
@@ -153,7 +154,7 @@ export class QueryWriter {
   }
   format(format: string): QueryWriter {
     const { foreachBatch: _, foreach: __, outputs: ___, ...settings } = this.#settings
-    return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...settings, format })
+    return new QueryWriter(this.#engine, this.#plan, this.#frameOf, { ...settings, format: formatOf(format) })
   }
   option(name: string, value: OptionValue): QueryWriter {
     return this.#with({ options: withOption(this.#settings.options, name, value) })
@@ -165,7 +166,9 @@ export class QueryWriter {
     return this.#with({ partitionBy: partitionColumns(this.#plan, columns) })
   }
   queryName(name: string): QueryWriter {
-    return this.#with({ queryName: name })
+    return this.#with({
+      queryName: name === null || name === undefined ? null : textOf('the name of the query', name, "write queryName('clicks')"),
+    })
   }
   trigger(trigger: unknown): QueryWriter {
     return this.#with({ trigger: triggerOf(trigger) })

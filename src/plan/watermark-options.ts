@@ -1,3 +1,4 @@
+import { settingsOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import { nearest } from '../base/suggest.ts'
 import { unresolvedColumn } from './analysis-errors.ts'
@@ -21,6 +22,7 @@ export function watermarkExtras(
   input: LogicalPlan,
   options: WatermarkOptions,
 ): Pick<Watermark, 'idleTimeoutMs' | 'maxFutureSkewMs' | 'partitionColumns'> {
+  settingsOf('what withWatermark was given third', options, "write withWatermark('at', '10 minutes', { idleTimeout: '1 minute' })")
   const foreign = Object.keys(options).find((name) => !names.some((each) => each === name))
   if (foreign !== undefined) {
     const [near] = nearest(foreign, [...names], 1)

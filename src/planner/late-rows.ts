@@ -53,14 +53,16 @@ export interface LateRowsOf {
   readonly cell: (index: number) => string
   /** By what a row is judged, a TIMESTAMP over ⟦0⟧ AS t0; null is never late. */
   readonly time: string
+  /** What is shown as its time, where that is another one: a row is judged by the end of its session. */
+  readonly eventTime?: string
   readonly input?: number
   readonly side?: 'left' | 'right'
 }
 
 /** For a step that judges a row by one time; undefined where nobody asked for late rows. */
-export function lateInput({ wanted, plan, cell, time, input = 0, side }: LateRowsOf): LateInput | undefined {
+export function lateInput({ wanted, plan, cell, time, eventTime = time, input = 0, side }: LateRowsOf): LateInput | undefined {
   if (wanted === null) return undefined
-  const list = [...lateCells(wanted, plan, cell), time, 'CAST(1 AS INTEGER)', 'false']
+  const list = [...lateCells(wanted, plan, cell), eventTime, 'CAST(1 AS INTEGER)', 'false']
   const late = `coalesce(${time} <= ⟦late⟧, false)`
   return {
     input,

@@ -45,7 +45,7 @@ export function planSession(plan: Aggregate, planning: StatefulPlanning): Planne
     aggregates: accumulators.aggregates.map((aggregate) => ({ ...aggregate, columns: aggregate.columns.map((at) => bounds.length + at) })),
   }
   const cell = (index: number) => `t0.c${positions()[index]!}`
-  const late = state.eventTime === null ? undefined : lateInput({ wanted, plan: plan.input, cell, time: judgedBy(plan, state, cell) })
+  const late = state.eventTime === null ? undefined : lateInput({ wanted, plan: plan.input, cell, ...judgedBy(plan, state, cell) })
   const columns = [...state.keys, ...state.values].map(({ name, type, nullable }): Field => ({ name, type, nullable }))
   const node: StatefulSession = {
     kind: 'session',
@@ -97,13 +97,18 @@ function eventTimeOf(others: readonly GroupKey[], session: GroupKey, keyCount: n
 }
 
 /** By what a row is judged, over the rows of the input: the end of its own session, or another key that carries the watermark. Null where it is in no session. */
-function judgedBy(plan: Aggregate, { eventTime }: StateSchema, column: (index: number) => string): string {
+function judgedBy(
+  plan: Aggregate,
+  { eventTime }: StateSchema,
+  column: (index: number) => string,
+): { readonly time: string; readonly eventTime: string } {
   const { others, session } = splitSession(groupKeys(plan, null, { column }))
   const { start, end, gapUs } = session.session
   const bySession = eventTime !== null && 'value' in eventTime
   const other = others.find((key) => key.eventTimePart !== undefined)
   const time = bySession ? end : other!.parts[other!.eventTimePart!]!.sql(other!.grouped)
-  return `CASE WHEN ${start} IS NOT NULL AND ${gapUs} > 0 THEN ${time} END`
+  const inSession = (sql: string) => `CASE WHEN ${start} IS NOT NULL AND ${gapUs} > 0 THEN ${sql} END`
+  return { time: inSession(time), eventTime: inSession(bySession ? start : time) }
 }
 
 /** A row a piece: a plain GROUP BY inside; identities, bounds and checked sums outside. Whether a row is late goes by its own session, before anything is merged. */

@@ -1,3 +1,4 @@
+import { settingsOf } from '../base/arguments.ts'
 import { InvalidQueryError, type MillraceError } from '../base/errors.ts'
 import type { StreamingQueryListener } from './query-listener.ts'
 import type { StreamingQuery } from './streaming-query.ts'
@@ -21,6 +22,7 @@ export class StreamingQueryManager {
     return this.active.find((query) => query.id === id) ?? null
   }
   addListener(listener: StreamingQueryListener): void {
+    settingsOf('the listener', listener, 'give an object with onQueryStarted, onQueryProgress, onQueryIdle or onQueryTerminated')
     this.#listeners.add(listener)
   }
   removeListener(listener: StreamingQueryListener): void {

@@ -1,3 +1,4 @@
+import { textOf } from '../base/arguments.ts'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { RuntimeConf } from '../query/runtime-conf.ts'
 import { Conf, type ConfValues, existingRule } from './conf.ts'
@@ -51,6 +52,7 @@ export class EngineConf implements RuntimeConf {
   }
 
   #checkModifiable(key: string): void {
+    textOf('the key of a setting', key, "write engine.conf.set('spark.sql.shuffle.partitions', 8)")
     if (existingRule(key).kind === 'refused' || this.isModifiable(key)) return
     throw new InvalidQueryError('CANNOT_MODIFY_CONFIG', {
       what: `cannot modify "${key}" while the engine runs`,

@@ -1,10 +1,13 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { settingsOf } from '../base/arguments.ts'
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
+import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { type Random, systemRandom } from '../base/random.ts'
+import { nearest } from '../base/suggest.ts'
 import type { ProcessIdentity } from '../checkpoint/process-identity.ts'
 import { ignoreMetadataKey } from '../data/file-sink-log.ts'
 import type { RowSet } from '../data/row-set.ts'
@@ -87,6 +90,7 @@ export class LocalEngine implements EnginePort {
   }
 
   static async open(options: LocalOptions = {}): Promise<LocalEngine> {
+    checkOptions(options)
     const print = options.print ?? ((line: string) => console.log(line))
     const conf = new EngineConf(options.conf ?? {}, print)
     const memoryLimitBytes = options.memoryLimitBytes ?? shareOf(conf.current.bytes('millrace.memoryLimit'))
@@ -210,4 +214,36 @@ export class LocalEngine implements EnginePort {
     await Promise.all(this.streams.active.map((query) => query.stop()))
     await this.#environment.sql.close()
   }
+}
+
+const localOptions = {
+  conf: true,
+  threads: true,
+  memoryLimitBytes: true,
+  temporaryFolder: true,
+  sources: true,
+  sinks: true,
+  takeover: true,
+  clock: true,
+  random: true,
+  files: true,
+  print: true,
+  processIdentity: true,
+  observeStep: true,
+} as const satisfies Record<keyof LocalOptions, true>
+
+/** InvalidQueryError NOT_AN_OBJECT, UNKNOWN_OPTION. */
+function checkOptions(options: LocalOptions): void {
+  settingsOf('what millrace.local was given', options, "write millrace.local({ conf: { 'spark.sql.shuffle.partitions': 8 } })")
+  if (options.conf !== undefined) settingsOf('conf', options.conf, "write millrace.local({ conf: { 'spark.sql.shuffle.partitions': 8 } })")
+  const foreign = Object.keys(options).find((name) => !(name in localOptions))
+  if (foreign === undefined) return
+  const [near] = nearest(foreign, Object.keys(localOptions), 1)
+  const todo = foreign.includes('.')
+    ? `settings go into conf: millrace.local({ conf: { '${foreign}': … } })`
+    : `it takes ${Object.keys(localOptions).slice(0, 7).join(', ')} and print`
+  throw new InvalidQueryError('UNKNOWN_OPTION', {
+    what: `millrace.local knows no option "${foreign}"`,
+    todo: near && !foreign.includes('.') ? `did you mean "${near}"?` : todo,
+  })
 }

@@ -2,7 +2,9 @@
 import { Column, expressionOf } from '../column.ts'
 import type { BoolCol, Col, Expr, IntervalCol, Num, NumCol, Unmarked } from '../column-types.ts'
 import type { Arr, DayTimeInterval, DecimalText, IntervalLike, IntLike, IsAny, Struct, TimeLike } from '../types.ts'
-import { type Bool, call, given } from './call.ts'
+import { type Bool, call as callOf, columnOf, given } from './call.ts'
+
+const call: typeof callOf = (name, ...args) => callOf(name, ...args.map((arg, i) => (i === 0 ? columnOf(name, arg) : arg)))
 
 /** Rows; of an expression, rows where it is not null. */
 export function count(e?: Expr<any>): NumCol<'long'> {
@@ -10,7 +12,12 @@ export function count(e?: Expr<any>): NumCol<'long'> {
 }
 /** Different values that are not null. Batch only. */
 export function count_distinct(e: Expr<any>, ...more: Expr<any>[]): NumCol<'long'> {
-  return new Column({ kind: 'call', name: 'count', args: [e, ...more].map(expressionOf), distinct: true }) as any
+  return new Column({
+    kind: 'call',
+    name: 'count',
+    args: [e, ...more].map((each) => expressionOf(columnOf('count_distinct', each))),
+    distinct: true,
+  }) as any
 }
 export type SumType<A> = IsAny<A> extends true ? any : A extends IntLike ? 'long' : A extends 'double' | 'float' ? 'double' : DecimalText
 export function sum<A extends Num>(e: Expr<A>): NumCol<SumType<Exclude<A, null>> | null>
@@ -19,7 +26,7 @@ export function sum(e: unknown): unknown {
   return call('sum', e)
 }
 export function sum_distinct<A extends Num>(e: Expr<A>): NumCol<SumType<Exclude<A, null>> | null> {
-  return new Column({ kind: 'call', name: 'sum', args: [expressionOf(e)], distinct: true }) as any
+  return new Column({ kind: 'call', name: 'sum', args: [expressionOf(columnOf('sum_distinct', e))], distinct: true }) as any
 }
 type Mean<A> = [A] extends [DayTimeInterval | null] ? 'interval day to second' : 'interval year to month'
 export type AvgType<A> = IsAny<A> extends true ? any : A extends DecimalText ? DecimalText : 'double'

@@ -1,4 +1,5 @@
 /** Columns, constants, and any function by its name. */
+import { textOf } from '../../base/arguments.ts'
 import { parseExpression } from '../../plan/sql/parse.ts'
 import { attributeOrStar, Column } from '../column.ts'
 import type { Col, Literal, Operand, UntypedCol } from '../column-types.ts'
@@ -8,7 +9,9 @@ import { call } from './call.ts'
 
 /** A column by name, `a.x` for a column x of the relation alias('a') or a field x of a; `*` and `a.*` for all of them. Not checked by the compiler. */
 export function col<const Name extends string>(name: Name): UntypedCol<Name extends `${string}*` ? string : Name> {
-  return new Column(attributeOrStar(name)) as unknown as UntypedCol<Name extends `${string}*` ? string : Name>
+  return new Column(
+    attributeOrStar(textOf('the name given to col', name, "write col('price'); a constant is lit(5)")),
+  ) as unknown as UntypedCol<Name extends `${string}*` ? string : Name>
 }
 /** A constant; with a type, as that type: `lit(1, t.double())`. */
 export function lit<const V extends Literal>(value: V): Col<FromJs<V>>
@@ -33,5 +36,5 @@ type PlainWord<Text extends string> = Text extends `${string}${' ' | '(' | ')' |
  * InvalidQueryError PARSE_SYNTAX_ERROR with the place where the text goes wrong. What can be written: docs/sql.md.
  */
 export function expr<const Text extends string>(text: Text): UntypedCol<AliasIn<Text>> {
-  return new Column(parseExpression(text)) as unknown as UntypedCol<AliasIn<Text>>
+  return new Column(parseExpression(textOf('what expr was given', text, "write expr('price * 2')"))) as unknown as UntypedCol<AliasIn<Text>>
 }

@@ -1,7 +1,9 @@
 /** Dates, times and time windows. */
+import { textOf } from '../../base/arguments.ts'
+import { Column } from '../column.ts'
 import type { Col, Expr, Num, NumberInput, NumCol, OpNull, StrCol, TimeCol } from '../column-types.ts'
 import type { DayTimeInterval, IntervalLike, IntLike, IsAny, NullOf, SessionMark, Struct, TimeLike, Watermark } from '../types.ts'
-import { call, given, type Text, type Whole } from './call.ts'
+import { call, columnOf, given, type Text, type Whole } from './call.ts'
 
 export function year<A extends TimeLike | null>(e: Expr<A>): NumCol<'int' | NullOf<A>> {
   return call('year', e)
@@ -109,7 +111,7 @@ export function window<A extends TimeLike | WindowStruct | null>(
   slide?: string,
   start?: string,
 ): Col<WindowStruct & Marked<A>> {
-  return call('window', ...given(time, duration, start === undefined ? slide : (slide ?? duration), start))
+  return call('window', ...given(columnOf('window', time), duration, start === undefined ? slide : (slide ?? duration), start))
 }
 /**
  * The session that a row belongs to, [start, end): rows that are equal in the other grouping keys are in one session as long as each comes within `gap` of the one before (also just
@@ -120,11 +122,14 @@ export function session_window<A extends TimeLike | WindowStruct | null>(
   time: Expr<A>,
   gap: string | Expr<'string' | DayTimeInterval | null>,
 ): Col<WindowStruct & SessionMark & Marked<A>> {
-  return call('session_window', time, gap)
+  // a gap that is no text and no column is a slip: as a null it would leave every row out
+  const constant =
+    gap instanceof Column ? gap : textOf('the gap of session_window', gap, "write it as '5 minutes', or as a column of such texts")
+  return call('session_window', columnOf('session_window', time), constant)
 }
 /** The time that stands for a window in further time operations: its end less one microsecond. */
 export function window_time<A extends WindowStruct | null>(e: Expr<A>): TimeCol<('timestamp' & Marked<A>) | NullOf<A>> {
-  return call('window_time', e)
+  return call('window_time', columnOf('window_time', e))
 }
 
 // ---- the clock
