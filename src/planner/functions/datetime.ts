@@ -106,21 +106,27 @@ const dateFormat: Template = ([x, format]) => {
 }
 const fromUnixTime: Template = ([x, format]) => {
   const pattern = patternOf(format!)
-  return pattern === null ? 'CAST(NULL AS VARCHAR)' : formatTimeSql(timeOfUs(`CAST(${x!.sql} AS HUGEINT) * 1000000`, x!.sql), pattern)
+  return pattern === null ? 'CAST(NULL AS VARCHAR)' : formatTimeSql(timeOfUs(x!.sql, 1_000_000), pattern)
 }
 const name = (names: readonly string[], index: string) => `CAST([${names.map((each) => `'${each}'`).join(', ')}][${index}] AS VARCHAR)`
 
 // ---- times of numbers
 
-function timeOfUs(us: string, input: string): string {
-  return `make_timestamp(${orRaise(`TRY_CAST(${us} AS BIGINT)`, input, raise('ARITHMETIC_OVERFLOW', 'The number {} is outside of the range of timestamps.', `CAST(${input} AS VARCHAR)`))})`
+/** Of a whole number, `factor` microseconds each. */
+function timeOfUs(input: string, factor: number): string {
+  const outside = raise('ARITHMETIC_OVERFLOW', 'The number {} is outside of the range of timestamps.', `CAST(${input} AS VARCHAR)`)
+  const most = (2n ** 63n - 1n) / BigInt(factor)
+  // a third of the time, but it computes the number twice
+  if (/^\w+\.\w+$/.test(input))
+    return `make_timestamp(CASE WHEN ${input} BETWEEN ${-most} AND ${most} THEN CAST(${input} AS BIGINT) * ${factor} WHEN ${input} IS NOT NULL THEN ${outside} END)`
+  return `make_timestamp(${orRaise(`TRY_CAST(CAST(${input} AS HUGEINT) * ${factor} AS BIGINT)`, input, outside)})`
 }
 const fromUnix =
   (perSecond: number): Template =>
   ([x]) => {
     if (perSecond === 1_000_000) return `make_timestamp(CAST(${x!.sql} AS BIGINT))`
-    if (perSecond === 1000) return timeOfUs(`CAST(${x!.sql} AS HUGEINT) * 1000`, x!.sql)
-    if (x!.type === 'long') return timeOfUs(`CAST(${x!.sql} AS HUGEINT) * 1000000`, x!.sql)
+    if (perSecond === 1000) return timeOfUs(x!.sql, 1000)
+    if (x!.type === 'long') return timeOfUs(x!.sql, 1_000_000)
     // what is no finite number is null here, and an error of the cast
     if (x!.type === 'double' || x!.type === 'float')
       return `CASE WHEN isfinite(${x!.sql}) THEN ${castSql(x!.sql, x!.type, 'timestamp', 'ansi')} END`
