@@ -256,7 +256,7 @@ export function schemaOf(schema: SchemaInput<unknown>): Schema {
   if (isStandardSchema(schema)) return standardColumns(schema)
   if (typeof schema !== 'object' || schema === null)
     throw new InvalidQueryError('INVALID_SCHEMA', {
-      what: `a ${typeof schema} is no schema`,
+      what: `${schema === null ? 'null' : `a value of type ${typeof schema}`} is no schema`,
       todo: "give { id: t.long() }, DDL text such as 'id bigint', Spark's JSON, a schema of zod, or a Schema",
     })
   if ('type' in schema && schema.type === 'struct' && 'fields' in schema && Array.isArray(schema.fields)) return schemaFromJson(schema)
