@@ -1,6 +1,21 @@
-/** The distinct identities (4 words each) among the given ones, in the order of their first coming. */
+import { rowMemory } from '../data/array-pool.ts'
+
+/** The distinct identities (4 words each) among the given ones, in the order of their first coming. Their memory is of `rowMemory`. */
 export function distinctKeys(ids: Uint32Array): Uint32Array {
-  return numberKeys(ids).distinct
+  const size = tableSize(ids)
+  const table = rowMemory.array(Int32Array, size).fill(0)
+  const distinct = rowMemory.array(Uint32Array, ids.length)
+  let found = 0
+  for (let at = 0; at < ids.length; at += 4) {
+    let place = ids[at + 1]! & (size - 1)
+    for (let known = table[place]! - 1; known >= 0 && !isSame(ids, at, distinct, 4 * known); known = table[place]! - 1)
+      place = (place + 1) & (size - 1)
+    if (table[place] !== 0) continue
+    for (let word = 0; word < 4; word++) distinct[4 * found + word] = ids[at + word]!
+    table[place] = ++found
+  }
+  rowMemory.give(table)
+  return distinct.subarray(0, 4 * found)
 }
 
 export interface NumberedKeys {
@@ -15,7 +30,7 @@ export interface NumberedKeys {
 /** Numbers identities (4 words a row): equal ones have one number. */
 export function numberKeys(ids: Uint32Array): NumberedKeys {
   const count = ids.length / 4
-  const size = 2 ** Math.max(4, Math.ceil(Math.log2(count * 2 + 1)))
+  const size = tableSize(ids)
   const table = new Int32Array(size) // number of an identity, plus 1
   const distinct = new Uint32Array(ids.length)
   const firsts = new Uint32Array(count)
@@ -41,6 +56,11 @@ export function numberKeys(ids: Uint32Array): NumberedKeys {
     }
   }
   return { numbers, distinct: distinct.subarray(0, 4 * found), firsts: firsts.subarray(0, found) }
+}
+
+/** At least twice as many places as identities. */
+function tableSize(ids: Uint32Array): number {
+  return 2 ** Math.max(4, Math.ceil(Math.log2(ids.length / 2 + 1)))
 }
 
 function isSame(a: Uint32Array, i: number, b: Uint32Array, k: number): boolean {

@@ -8,6 +8,7 @@
  *
  * Rows have numbers: new ones 0, 1, …, stored ones −1, −2, … in the order in which the store gave them.
  */
+import { rowMemory } from '../data/array-pool.ts'
 import { type Column, type ColumnBatch, emptyColumns, type FixedColumn } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
@@ -211,7 +212,9 @@ async function lookUp(
   { sql, store }: StepContext,
   other: NewRows,
 ): Promise<{ readonly stored: FoundKeyedRows; readonly rows: Rows | null }> {
-  const stored = store(name).lookup(distinctKeys(other.fresh.keyIds))
+  const keys = distinctKeys(other.fresh.keyIds)
+  const stored = store(name).lookup(keys)
+  rowMemory.give(keys)
   const { rows } = stored
   if (rows.length === 0) return { stored, rows: null }
   const numbered = step.how !== 'inner'
@@ -324,7 +327,9 @@ function storeRows({ fresh, store }: Side, isKept: (row: number) => boolean): nu
   for (let i = 0; i < kept.length; i++) if (isKept(i)) kept[count++] = i
   if (count === 0) return 0
   const { keyIds, rows } = count === kept.length ? fresh : takeKeys(fresh, kept.subarray(0, count))
-  store.put({ keyIds: store.newRowIds(keyIds), rows })
+  const ids = store.newRowIds(keyIds)
+  store.put({ keyIds: ids, rows })
+  rowMemory.give(ids)
   return count
 }
 

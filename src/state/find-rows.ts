@@ -1,6 +1,7 @@
 /** Finding rows of a store by identity or by key: which records of a group they are, for gatherBatch. */
+import { rowMemory } from '../data/array-pool.ts'
 import type { KeyGroup } from './key-group.ts'
-import { firstRow, followingRow } from './prefix-chains.ts'
+import { firstRow, followingRow, touchKeys } from './prefix-chains.ts'
 
 /** A list that grows: records of groups, and which question each answers. */
 export interface FoundRows {
@@ -11,8 +12,9 @@ export interface FoundRows {
   asked: Uint32Array
 }
 
+/** Its memory is of `rowMemory`. */
 export function noRows(room: number): FoundRows {
-  return { count: 0, at: new Uint32Array(room), asked: new Uint32Array(room) }
+  return { count: 0, at: rowMemory.array(Uint32Array, room), asked: rowMemory.array(Uint32Array, room) }
 }
 
 function add(found: FoundRows, at: number, asked: number): void {
@@ -25,8 +27,9 @@ function add(found: FoundRows, at: number, asked: number): void {
   found.asked[found.count++] = asked
 }
 function grown(words: Uint32Array, room: number): Uint32Array {
-  const more = new Uint32Array(room)
+  const more = rowMemory.array(Uint32Array, room)
   more.set(words)
+  rowMemory.give(words)
   return more
 }
 
@@ -60,6 +63,7 @@ export function findById(group: KeyGroup, ids: Int32Array, order: Uint32Array, f
 export function findByKey(group: KeyGroup, keyIds: Int32Array, order: Uint32Array, from: number, to: number, found: FoundRows): void {
   const { words, chains, layout } = group
   if (chains === null) return
+  touchKeys(chains, words, keyIds, order, from, to)
   for (let k = from; k < to; k++) {
     const key = 4 * order[k]!
     for (let slot = firstRow(chains, words, keyIds[key]!, keyIds[key + 1]!); slot >= 0; slot = followingRow(chains, words, slot))

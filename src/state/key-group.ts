@@ -21,6 +21,7 @@ import {
 import { createChains, linkToKey, type PrefixChains, relinkToKey, renumberChains, shrinkChains, unlinkFromKey } from './prefix-chains.ts'
 import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
+import { rowNumberAt } from './row-id.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
 
 /** The rows alone, without what finds them. */
@@ -112,7 +113,7 @@ export function reserveGroup(group: KeyGroup, rows: number): void {
 function shrinkGroup(group: KeyGroup): void {
   if (group.capacity > 64 && group.rows < group.capacity / 4) setCapacity(group, Math.ceil(group.rows * growth ** (0.5 + group.spread)) + 8)
   const { heap, words, rows, layout } = group
-  if (group.chains !== null) shrinkChains(group.chains, group.words)
+  if (group.chains !== null) shrinkChains(group.chains)
   if (heap.dead > 1024 && heap.dead > heap.used / 2) compactHeap(heap, 0, words, rows, layout.stride, layout.strings)
 }
 
@@ -237,6 +238,13 @@ export function touchPlaces(group: KeyGroup, keyIds: Int32Array, order: Uint32Ar
   }
   for (let k = from; k < to; k++) sum ^= words[at[k]!]! ^ words[at[k]! + stride - 1]!
   return sum
+}
+
+/** The greatest number of a row, where a key may have many; 0: there is none. */
+export function highestRow({ words, rows, layout: { stride } }: KeyGroup): number {
+  let most = 0
+  for (let slot = 0; slot < rows; slot++) most = Math.max(most, rowNumberAt(words, slot * stride))
+  return most
 }
 
 /** The slots of those keys that are there; `keys` are their numbers in `keyIds`. */

@@ -6,6 +6,7 @@
  * is known. All other rows are those of the database.
  */
 import { assert } from '../base/errors.ts'
+import { rowMemory } from '../data/array-pool.ts'
 import type { ColumnBatch } from '../data/column-batch.ts'
 import { eventTimeIndex, type StateSchema } from '../data/state-schema.ts'
 import type { ByteWriter } from './byte-writer.ts'
@@ -212,7 +213,7 @@ export class LocalStateStore implements KeptStore, LocalStore {
 
   newRowIds(keyIds: Uint32Array): Uint32Array {
     assert(this.#hasMany, 'row numbers are for stores with many rows a key')
-    const ids = rowIds(keyIds, this.#nextRow)
+    const ids = rowIds(keyIds, this.#nextRow, rowMemory.array(Uint32Array, keyIds.length))
     this.#nextRow += keyIds.length / 4
     return ids
   }

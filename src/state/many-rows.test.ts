@@ -290,6 +290,25 @@ describe('row identities', () => {
     await lab.start()
     expect(rowNumberAt(lab.state.store(0).newRowIds(key), 0)).toBe(6)
   })
+  test('keys of one group that share the second half of their prefix are kept apart', () => {
+    const store = new MemoryStateStore({ ...rowsSchema, values: [], eventTime: null }, 4)
+    const prefixes = [4, 8, 12, 4, 8, 16]
+    const keyIds = (of: readonly number[]) => Uint32Array.from(of.flatMap((first) => [first, 7, 0, 0]))
+    const rows = rowsToColumns(
+      schemaFields({ ...rowsSchema, values: [] }),
+      prefixes.map((first) => ({ key: `k${first}` })),
+    )
+    const ids = store.newRowIds(keyIds(prefixes))
+    store.put({ keyIds: ids, rows })
+    const found = () => [4, 8, 12, 16, 20].map((first) => store.lookup(keyIds([first])).rows.length)
+    expect(found()).toEqual([2, 2, 1, 1, 0])
+    // the first row of a chain, one behind it, and one that is alone
+    expect(store.remove(Uint32Array.from([3, 1, 2].flatMap((row) => [...ids.subarray(4 * row, 4 * row + 4)])))).toBe(3)
+    expect(found()).toEqual([1, 1, 0, 1, 0])
+    store.committed(1)
+    expect(store.numKeys).toBe(3)
+  })
+
   test('a key with very many rows is as quick as many keys', () => {
     const store = new MemoryStateStore({ ...rowsSchema, values: [], eventTime: null }, 16)
     const keys = Array.from({ length: 100_000 }, () => 'one')

@@ -3,6 +3,7 @@
  * processor's cache while its rows are worked on, and then go column by column, each by a loop of its own.
  */
 import { assert, InternalError, InvalidQueryError } from '../base/errors.ts'
+import { rowMemory } from '../data/array-pool.ts'
 import { type ColumnBatch, emptyColumns, fixedArray } from '../data/column-batch.ts'
 import { Schema } from '../data/schema.ts'
 import { eventTimeIndex, type MergeOp, type StateSchema } from '../data/state-schema.ts'
@@ -22,6 +23,7 @@ import {
   forgetChanges,
   groupBytes,
   growGroup,
+  highestRow,
   type KeyGroup,
   linkNewRows,
   linkTouched,
@@ -35,7 +37,7 @@ import {
 import { copyKernels, type Kernel, kernelOf, mergeMoments, type Segment } from './merge-kernels.ts'
 import { nullActions } from './null-actions.ts'
 import { type ColumnLayout, dirty, layoutOf, type RecordLayout, type SourceColumn, sourceColumn, statusWord } from './record-layout.ts'
-import { rowIds, rowNumberAt } from './row-id.ts'
+import { rowIds } from './row-id.ts'
 import {
   countDistinct,
   createSortedRows,
@@ -284,23 +286,26 @@ export class MemoryStateStore implements KeptStore {
     const count = ids.length / 4
     const asked = signed(ids)
     const found = noRows(count)
-    const parts: Picked[] = []
+    const parts: FoundPart[] = []
     const { order } = (this.#sorted = sortByGroup(asked, count, this.keyGroups, this.#sorted))
     forEachPart(this.#sorted, this.groups, count, (group, from, to) => {
       const start = found.count
       find(group, asked, order, from, to, found)
-      if (found.count > start) parts.push({ group, at: found.at, places: noPlaces, from: start, to: found.count })
+      if (found.count > start) parts.push({ group, from: start, to: found.count })
     })
     return this.#gatherFound(found, parts)
   }
 
-  #gatherFound({ count, at, asked }: FoundRows, parts: readonly Picked[]): FoundKeyedRows {
-    const places = new Int32Array(count)
+  #gatherFound({ count, at, asked }: FoundRows, parts: readonly FoundPart[]): FoundKeyedRows {
+    const places = rowMemory.array(Int32Array, count)
     for (let i = 0; i < count; i++) places[i] = i
-    const placed = parts.map((part): Picked => ({ ...part, at, places }))
     const keyIds = new Uint32Array(count * 4)
-    for (const { group, from, to } of placed) for (let k = from; k < to; k++) copyId(keyIds, 4 * k, group.words, at[k]!)
-    return { keyIds, rows: gatherBatch(this.rowSchema, this.layout, count, placed), asked: asked.slice(0, count) }
+    for (const { group, from, to } of parts) for (let k = from; k < to; k++) copyId(keyIds, 4 * k, group.words, at[k]!)
+    const placed = parts.map((part): Picked => ({ ...part, at, places }))
+    const rows = gatherBatch(this.rowSchema, this.layout, count, placed)
+    const answered = asked.slice(0, count)
+    for (const scratch of [places, at, asked]) rowMemory.give(scratch)
+    return { keyIds, rows, asked: answered }
   }
 
   remove(ids: Uint32Array): number {
@@ -313,7 +318,7 @@ export class MemoryStateStore implements KeptStore {
   newRowIds(keyIds: Uint32Array): Uint32Array {
     assert(this.#hasMany, 'row numbers are for stores with many rows a key')
     this.#nextRow ??= this.groups.reduce((most, group) => Math.max(most, highestRow(group)), 0) + 1
-    const ids = rowIds(keyIds, this.#nextRow)
+    const ids = rowIds(keyIds, this.#nextRow, rowMemory.array(Uint32Array, keyIds.length))
     this.#nextRow += keyIds.length / 4
     return ids
   }
@@ -556,7 +561,7 @@ function signed(words: Uint32Array): Int32Array {
   return new Int32Array(words.buffer, words.byteOffset, words.length)
 }
 
-const noPlaces = new Int32Array(0)
+type FoundPart = Omit<Picked, 'at' | 'places'>
 
 function copyId(to: Uint32Array, at: number, words: Int32Array, from: number): void {
   for (let word = 0; word < 4; word++) to[at + word] = words[from + word]!
@@ -569,12 +574,6 @@ function idsOf(from: readonly GroupRows[]): Uint32Array {
   for (const { group, slots } of from)
     for (let k = 0; k < slots.length; k++, at += 4) copyId(ids, at, group.words, slots[k]! * group.layout.stride)
   return ids
-}
-
-function highestRow({ words, rows, layout: { stride } }: KeyGroup): number {
-  let most = 0
-  for (let slot = 0; slot < rows; slot++) most = Math.max(most, rowNumberAt(words, slot * stride))
-  return most
 }
 
 function countRows(parts: readonly GroupRows[]): number {

@@ -31,9 +31,8 @@ export function writeRowId(ids: Uint32Array, to: number, keyIds: Uint32Array, at
   ids[to + 3] = high
 }
 
-/** Identities for new rows of these keys (4 words each, of which the first two count), numbered from `first` on. */
-export function rowIds(keyIds: Uint32Array, first: number): Uint32Array {
-  const ids = new Uint32Array(keyIds.length)
+/** Identities for new rows of these keys (4 words each, of which the first two count), numbered from `first` on, written to `ids`. */
+export function rowIds(keyIds: Uint32Array, first: number, ids = new Uint32Array(keyIds.length)): Uint32Array {
   for (let at = 0, number = first; at < ids.length; at += 4, number++) {
     const low = number >>> 0
     const high = Math.floor(number / 4294967296)

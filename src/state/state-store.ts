@@ -52,7 +52,8 @@ export interface StateStore {
   get(ids: Uint32Array): FoundKeyedRows
   /** Removes the rows with these identities where they are there; returns how many were. */
   remove(ids: Uint32Array): number
-  /** Identities for new rows of these keys (4 words each), under numbers that rise from row to row and from call to call, restarts included. */
+  /** Identities for new rows of these keys (4 words each), under numbers that rise from row to row and from call to call, restarts included.
+   *  Their memory is of `rowMemory`. */
   newRowIds(keyIds: Uint32Array): Uint32Array
   /**
    * All rows of these keys (4 words each), in no certain order (rowNumberAt tells their age). A row is found by the first 64 bits of its key: rows of another

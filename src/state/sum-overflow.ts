@@ -1,4 +1,5 @@
 /** Whether sums in a state would leave their type, looked at before anything is changed. */
+import { rowMemory } from '../data/array-pool.ts'
 import { type FoundRows, findById, noRows } from './find-rows.ts'
 import type { KeyGroup } from './key-group.ts'
 import type { ColumnLayout, SourceColumn } from './record-layout.ts'
@@ -26,6 +27,7 @@ export function sumsFit(
     findById(group, ids, sorted.order, from, to, found)
     fit = columns.every((column) => fitsIn(group, column, found, start))
   })
+  for (const scratch of [found.at, found.asked]) rowMemory.give(scratch)
   return fit
 }
 
