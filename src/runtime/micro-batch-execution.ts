@@ -1,7 +1,6 @@
 import { FencedError, InvalidQueryError } from '../base/errors.ts'
 import type { CommitEntry, OffsetEntry, StagedEntry } from '../checkpoint/checkpoint.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
-import { isNamed } from '../checkpoint/query-shape.ts'
 import { emptyColumns } from '../data/column-batch.ts'
 import type { BatchWatermarks } from '../operators/step.ts'
 import { propagateWatermark } from '../operators/watermark-propagation.ts'
@@ -19,6 +18,7 @@ import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
 import { originOf, readPlain, readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
+import { checkReplayedSources, checkSources, noOffsets, sameOffset } from './source-offsets.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
@@ -116,7 +116,7 @@ export class MicroBatchExecution {
     this.#batchId = decision.batchId
     if (planned) {
       this.#lastTimestampMs = planned.entry.batchTimestampMs
-      this.#checkSources(planned.entry)
+      checkSources(planned.entry, this.#parts.sources, checkpoint.folder)
       // openCheckpoint has made sure that it is there, but for batch 0
       const before = await checkpoint.offsets.get(planned.batchId - 1)
       if (decision.kind === 'replay') {
@@ -127,18 +127,18 @@ export class MicroBatchExecution {
           this.#parts.warn(
             `the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`,
           )
-        this.#checkReplayedSources(planned.entry, before?.sources ?? {})
+        checkReplayedSources(this.#batchId, planned.entry, this.#parts.sources, before?.sources ?? {})
         this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
-        this.#start = { ...this.#noOffsets(), ...before?.sources }
+        this.#start = { ...noOffsets(this.#parts.sources), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
         this.#watermark.restore(planned.entry.batchWatermarkMs, planned.entry.watermarks)
       } else {
-        this.#start = { ...this.#noOffsets(), ...planned.entry.sources }
+        this.#start = { ...noOffsets(this.#parts.sources), ...planned.entry.sources }
         this.#previousWatermarkMs = planned.entry.batchWatermarkMs
         const watermarkMs = Math.max(planned.entry.batchWatermarkMs, committed?.entry.nextBatchWatermarkMs ?? 0)
         this.#watermark.restore(watermarkMs, committed?.entry.watermarks)
       }
-    } else this.#start = this.#noOffsets()
+    } else this.#start = noOffsets(this.#parts.sources)
     this.#state = openState ? await openState(this.#batchId) : null
     this.#upkeep = this.#state && new StateUpkeep(this.#state)
   }
@@ -442,7 +442,7 @@ export class MicroBatchExecution {
   }
 
   async #run(sql: SqlBatch, evaluation: Evaluation, setAside: SetAside | undefined): Promise<Delivery> {
-    const { outputs, plan, sink, warn, withRelation } = this.#parts
+    const { outputs, plan, sink, warn } = this.#parts
     const relation = await evaluation.relationOf(plan.root)
     const keepsDeadLetters = setAside?.deadLetters !== undefined
     const batch = {
@@ -455,16 +455,20 @@ export class MicroBatchExecution {
       // what an expression has no value for must be known before anything is delivered
       if (outputs || sql.mayFail(relation)) await sql.materialize(relation)
       await outputs?.compute(sql, relation, { deadLetters: setAside.deadLetters!, warn, rowsOrigin: plan.origin })
-    } else if (!this.#state && !setAside && !withRelation) await sink.prepare?.(batch)
+    } else if (!this.#state && this.#mayPrepare(setAside)) await sink.prepare?.(batch)
     return { relation, batch }
   }
 
   /** What nobody sees of a batch with state is done while the disk writes the state: what the sink prepares, or else a small result. */
   async #workAhead(sql: SqlBatch, { relation, batch }: Delivery, setAside: SetAside | undefined): Promise<void> {
-    const { sink, withRelation } = this.#parts
+    const { sink } = this.#parts
     if (!this.#state) return
-    if (sink.prepare && !setAside && !withRelation) await sink.prepare(batch)
+    if (sink.prepare && this.#mayPrepare(setAside)) await sink.prepare(batch)
     else await sql.prefetch(relation, sink.use ?? 'rows')
+  }
+  /** Whether the sink's rows are known before anything is set aside, and no code of the program sees them. */
+  #mayPrepare(setAside: SetAside | undefined): boolean {
+    return setAside === undefined && this.#parts.withRelation === undefined
   }
 
   /** The rows of a batch that go to side outputs; undefined where there are none. */
@@ -551,45 +555,6 @@ export class MicroBatchExecution {
     await observeStep?.({ step, when: 'after', batchId, queryName: identity.name })
     return result
   }
-
-  /** Sources without a name go by their place; those with one may come and go. The run before may have left no shape to compare with. */
-  #checkSources(entry: OffsetEntry): void {
-    const [now, then] = [[...this.#parts.sources.keys()], Object.keys(entry.sources)].map((names) =>
-      names.filter((name) => !isNamed(name)).sort(),
-    )
-    if (now!.join('\n') === then!.join('\n')) return
-    throw new InvalidQueryError('STREAMING_SOURCES_CHANGED', {
-      what: `the checkpoint ${this.#parts.checkpoint.folder} was written by a query with the sources [${Object.keys(entry.sources).join(', ')}], and this one has [${[...this.#parts.sources.keys()].join(', ')}]`,
-      todo: 'give the query the sources it had, or start it with a new checkpointLocation',
-    })
-  }
-
-  /** The batch that is run again counts all rows that it was planned with. */
-  #checkReplayedSources(entry: OffsetEntry, before: Readonly<Record<string, Offset | null>>): void {
-    const lost = Object.keys(entry.sources).find((name) => !this.#parts.sources.has(name) && !sameOffset(entry.sources[name], before[name]))
-    if (lost === undefined) return
-    throw new InvalidQueryError('STREAMING_SOURCES_CHANGED', {
-      what: `batch ${this.#batchId} was planned with rows of the source ${lost}, was not committed, and the query has that source no more`,
-      todo: 'start the query with the source until that batch is committed (trigger availableNow does), then remove it',
-    })
-  }
-
-  #noOffsets(): Record<string, null> {
-    return Object.fromEntries([...this.#parts.sources.keys()].map((name) => [name, null]))
-  }
-}
-
-function sameOffset(a: Offset | null | undefined, b: Offset | null | undefined): boolean {
-  return canonical(a) === canonical(b)
-}
-
-/** JSON with object keys in order, so that equal offsets have equal texts. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value ?? null, (_key, part: unknown) =>
-    part && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  )
 }
 
 /** Of a query without side outputs: what it has dropped for being too far ahead, if it looks. */
