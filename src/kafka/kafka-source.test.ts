@@ -66,7 +66,7 @@ describeKafka('the Kafka source', () => {
     const limit = source.readLimit
     await produce(cluster, topic, ['a'])
     const first = await source.latestOffset(null, limit)
-    expect(first).toEqual({ [topic]: { 0: 1 } })
+    expect(first).toEqual({ [topic]: { 0: 1 } }) // the first look waits for nothing
     await produce(cluster, topic, ['b', 'c'])
     expect(await source.latestOffset(first, limit)).toBe(first)
     await produce(cluster, topic, ['d'])
@@ -76,7 +76,14 @@ describeKafka('the Kafka source', () => {
     expect(await source.latestOffset(second, limit)).toBe(second)
     expect(await source.latestOffset(second, { kind: 'all' })).toEqual({ [topic]: { 0: 5 } })
     clock.advance(10_000)
-    expect(await source.latestOffset(second, limit)).toEqual({ [topic]: { 0: 5 } })
+    const third = { [topic]: { 0: 5 } }
+    expect(await source.latestOffset(second, limit)).toEqual(third)
+    clock.advance(10_000)
+    expect(await source.latestOffset(third, limit)).toBe(third) // a look at nothing was one
+    await produce(cluster, topic, ['f'])
+    expect(await source.latestOffset(third, limit)).toBe(third)
+    clock.advance(10_000)
+    expect(await source.latestOffset(third, limit)).toEqual({ [topic]: { 0: 6 } })
     await source.stop()
   })
 

@@ -44,7 +44,8 @@ export class KafkaSource implements Source {
   #partitionsAtMs = Number.NEGATIVE_INFINITY
   /** Where an AvailableNow run ends. */
   #frozen: PartitionOffsets | undefined
-  #lastBatchMs = Number.NEGATIVE_INFINITY
+  /** When a look last did not wait for minOffsetsPerTrigger. */
+  #lastLookMs = Number.NEGATIVE_INFINITY
 
   constructor(context: SourceContext, options: KafkaSourceOptions, cluster: KafkaCluster) {
     this.schema = context.schema
@@ -80,12 +81,14 @@ export class KafkaSource implements Source {
     const until = new Map([...latest].filter(([key]) => begin.has(key)))
     const wasSetBack = [...until].some(([key, end]) => end < begin.get(key)!)
     const count = countBetween(begin, until)
+    const waits = limit.kind !== 'all' && !wasSetBack && this.#waitsForMore(count)
+    // a look that finds nothing counts too, as in Spark: what comes next waits its time
+    if (!waits) this.#lastLookMs = this.#context.clock.nowMs()
     if (count === 0 && !wasSetBack && until.size === from.size && [...until.keys()].every((key) => from.has(key))) {
       if (!this.#frozen) this.#arrivals?.wait(until)
       return start
     }
-    if (limit.kind !== 'all' && !wasSetBack && this.#waitsForMore(count)) return start
-    if (count > 0) this.#lastBatchMs = this.#context.clock.nowMs()
+    if (waits) return start
     return offsetJson(proRata(boundOf(limit, 'max-rows'), begin, until))
   }
 
@@ -177,7 +180,7 @@ export class KafkaSource implements Source {
   #waitsForMore(count: number): boolean {
     const { minOffsetsPerTrigger: min, maxTriggerDelayMs } = this.#options
     if (min === undefined || this.#frozen || count >= min) return false
-    return this.#context.clock.nowMs() - this.#lastBatchMs < maxTriggerDelayMs
+    return this.#context.clock.nowMs() - this.#lastLookMs < maxTriggerDelayMs
   }
 
   async #rangesOf(from: PartitionOffsets, until: PartitionOffsets): Promise<OffsetRange[]> {
