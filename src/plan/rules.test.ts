@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { alias, batchScan, filter, groupBy, join, project, streamScan, union, watermark } from './analyze.ts'
+import { alias, batchScan, distinct, filter, groupBy, join, project, streamScan, union, watermark } from './analyze.ts'
 import { explainLogical } from './explain.ts'
 import type { UnresolvedExpression } from './expression.ts'
 import type { JoinType, LogicalPlan } from './logical-plan.ts'
@@ -193,6 +193,32 @@ test('a semi or anti join with a table goes below the steps with state', () => {
   // a key that a table has is not null
   expect(joins(both('left'), 'key')).toEqual(['Inner', 'LeftSemi'])
   expect(joins(both('full'), 'key')).toEqual(['RightOuter', 'LeftSemi'])
+})
+
+test('of two aggregations of a stream one that changes nothing goes', () => {
+  const keys = [{ expression: a('k') }, { name: 'w', expression: c('window', a('at'), lit('5 seconds')) }]
+  const grouped = groupBy(marked, keys, [{ name: 'c', expression: c('count') }])
+  const count = (plan: LogicalPlan) => lines(plan).filter((line) => /Aggregate|Distinct/.test(line)).length
+  const again = (value: UnresolvedExpression, ...by: string[]) =>
+    count(
+      groupBy(
+        grouped,
+        by.map((name) => ({ expression: a(name) })),
+        [{ name: 'x', expression: value }],
+      ),
+    )
+  expect(count(distinct(grouped))).toBe(1)
+  expect(count(distinct(filter(grouped, c('>', a('c'), lit(1)))))).toBe(1)
+  expect(count(distinct(project(grouped, [a('w'), a('k')])))).toBe(1)
+  expect(count(distinct(project(grouped, [a('w'), { kind: 'alias', name: 'l', input: c('upper', a('k')) }])))).toBe(1)
+  expect(again(c('max', a('k')), 'w')).toBe(1)
+  // what the lower one counts is read, or how many rows it gives
+  expect(count(distinct(project(grouped, [a('w'), a('c')])))).toBe(2)
+  expect(count(distinct(project(filter(grouped, c('>', a('c'), lit(1))), [a('w')])))).toBe(2)
+  expect(again(c('max', a('c')), 'w')).toBe(2)
+  expect(again(c('count'), 'w')).toBe(2)
+  const sessions = groupBy(marked, [{ expression: a('k') }, { name: 'w', expression: c('session_window', a('at'), lit('5 seconds')) }], [])
+  expect(count(groupBy(sessions, [{ expression: a('w') }], [{ name: 'x', expression: c('max', a('k')) }]))).toBe(2)
 })
 
 test('a condition does not grow without bound on its way down', () => {

@@ -29,6 +29,7 @@ import {
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { pushSemiJoinDown } from './push-semi-join.ts'
+import { dropRedundantAggregate } from './redundant-aggregates.ts'
 import { shareEqualNodes } from './share-nodes.ts'
 import { tellConditions } from './source-conditions.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
@@ -268,6 +269,7 @@ const rules: readonly Rule[] = [
   pushFilterIntoStreamJoin,
   pushJoinConditionDown,
   pushSemiJoinDown,
+  dropRedundantAggregate,
   pushFilterBelowWatermark,
 ]
 

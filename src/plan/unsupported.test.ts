@@ -76,7 +76,7 @@ describe('what each output mode allows', () => {
     ['join with a table above an aggregation', join(by(marked, window, a('k')), table, { using: ['k'] }, 'left'), 'ok', 'ok', 'ok'],
     ['sort of rows', sort(stream(), [a('k')]), refused, refused, mode],
     ['sort of an aggregation', sort(windowed, [a('c')]), refused, refused, 'ok'],
-    ['limit of an aggregation', limit(sort(plain, [a('c')]), 3), mode, mode, 'ok'],
+    ['limit of an aggregation', limit(sort(plain, [a('c')]), 3), mode, refused, 'ok'],
     ['limit of rows', limit(stream(), 3), 'ok', mode, mode],
     ['limit below an aggregation (B12)', by(limit(stream(), 3), a('k')), mode, mode, 'ok'],
     ['distinct', distinct(stream()), mode, 'ok', 'ok'],
@@ -112,6 +112,21 @@ test.each<[JoinType, streamLeft: string, streamRight: string, both: string]>([
 ])('%s join of streams and tables', (how, streamLeft, streamRight, both) => {
   const verdictOf = (l: LogicalPlan, r: LogicalPlan) => verdict(join(l, r, { using: ['k'] }, how), 'append')
   expect([verdictOf(stream(), table), verdictOf(table, stream()), verdictOf(stream(), stream())]).toEqual([streamLeft, streamRight, both])
+})
+
+test('of several reasons the first one from the sources up is named, and last what stands above an aggregation', () => {
+  const refusal = (plan: LogicalPlan) => {
+    try {
+      checkStreaming(plan, 'complete')
+      return 'none'
+    } catch (error) {
+      return (error as Error).message.split('\n')[0]
+    }
+  }
+  expect(refusal(setOperation('intersect', offset(plain, 1), plain, false))).toMatch(/offset/i)
+  expect(refusal(offset(setOperation('intersect', plain, plain, false), 1))).toMatch(/intersection/)
+  expect(refusal(by(plain, a('k')))).toMatch(/over a streaming aggregation/)
+  expect(refusal(offset(by(plain, a('k')), 1))).toMatch(/offset/i)
 })
 
 test('watermarks (A17)', () => {

@@ -10,7 +10,6 @@ import {
   type Aggregate,
   type Deduplicate,
   type Distinct,
-  type Groups,
   inputsOf,
   isStreaming,
   type Join,
@@ -38,9 +37,9 @@ export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void 
   checkMetricNames(plan)
   checkOutputMode(plan, outputMode)
   checkGroupFunctions(plan, outputMode)
-  const errors = nodesOf(plan)
-    .filter(isStreaming)
-    .flatMap((node) => errorsOf(() => checkNode(node, outputMode)))
+  // of several reasons the one that Spark names: from the sources up, and only then what stands above an aggregation
+  const nodes = nodesUpwards(plan).filter(isStreaming)
+  const errors = [checkNode, checkAboveAggregate].flatMap((check) => nodes.flatMap((node) => errorsOf(() => check(node, outputMode))))
   // what no version will do comes first: it has to be rewritten anyway
   const first = errors.find((error) => error.code !== 'NOT_SUPPORTED_YET') ?? errors[0]
   if (first) throw first
@@ -59,6 +58,9 @@ function errorsOf(check: () => void): InvalidQueryError[] {
 function nodesOf(plan: LogicalPlan): LogicalPlan[] {
   return [plan, ...inputsOf(plan).flatMap(nodesOf)]
 }
+function nodesUpwards(plan: LogicalPlan): LogicalPlan[] {
+  return [...inputsOf(plan).flatMap(nodesUpwards), plan]
+}
 function streamingBelow(plan: LogicalPlan, kind: LogicalPlan['kind']): LogicalPlan[] {
   return inputsOf(plan)
     .flatMap(nodesOf)
@@ -72,9 +74,8 @@ function checkNode(node: LogicalPlan, mode: OutputMode): void {
   if (node.kind === 'watermark') checkWatermark(node)
   if (node.kind === 'sort') checkSort(node, mode)
   if (node.kind === 'limit') checkLimit(mode)
-  if (node.kind === 'distinct') checkDistinct(node, mode)
-  if (node.kind === 'deduplicate') checkDeduplicate(node, mode)
-  if (node.kind === 'groups') checkStreamGroups(node, mode)
+  if (node.kind === 'deduplicate') checkDeduplicate(node)
+  if (node.kind === 'groups') checkGroups(node)
   checkAboveEventTimeTimeout(node)
   checkBatchOnly(node)
 }
@@ -132,7 +133,6 @@ function checkAggregate(node: Aggregate, mode: OutputMode): void {
       todo: 'group by one of them only',
     })
   }
-  checkAboveAggregate(node, mode, 'a streaming aggregation')
   if (node.session === undefined) return
   if (mode === 'update')
     throw wrongMode(
@@ -148,26 +148,37 @@ function checkAggregate(node: Aggregate, mode: OutputMode): void {
 }
 
 /** What an aggregation gives in update and complete mode may be older than the watermark: a step with state above it would take it for late. */
-function checkAboveAggregate(node: LogicalPlan, mode: OutputMode, what: string): void {
-  if (mode === 'append' || !inputsOf(node).flatMap(nodesOf).some(isStreamingAggregate)) return
+function checkAboveAggregate(node: LogicalPlan, mode: OutputMode): void {
+  const what = stepByTime(node)
+  if (mode === 'append' || what === undefined || !inputsOf(node).flatMap(nodesOf).some(isStreamingAggregate)) return
   throw wrongMode(mode, `${what} over a streaming aggregation`, "several stateful operators in one query need outputMode('append')")
 }
+/** The name of a step that may take rows for late. */
+function stepByTime(node: LogicalPlan): string | undefined {
+  switch (node.kind) {
+    case 'aggregate':
+      return 'a streaming aggregation'
+    case 'distinct':
+      return 'DISTINCT'
+    case 'groups':
+      return node.function.kind === 'processor' ? 'transformWithState' : '(flat)mapGroupsWithState'
+    case 'deduplicate':
+      if (node.withinWatermark) return 'dropDuplicatesWithinWatermark'
+      // without an event time among its columns it takes no row for late
+      return node.keys.some((key) => node.schema.fields[key]!.watermarkDelayMs !== undefined) ? 'dropDuplicates' : undefined
+    case 'join':
+      return isStreaming(node.left) && isStreaming(node.right) ? 'a join of streams' : undefined
+    default:
+      return undefined
+  }
+}
 
-function checkDeduplicate(node: Deduplicate, mode: OutputMode): void {
-  const name = node.withinWatermark ? 'dropDuplicatesWithinWatermark' : 'dropDuplicates'
-  // without an event time among its columns it takes no row for late
-  if (node.withinWatermark || node.keys.some((key) => node.schema.fields[key]!.watermarkDelayMs !== undefined))
-    checkAboveAggregate(node, mode, name)
+function checkDeduplicate(node: Deduplicate): void {
   if (node.withinWatermark && node.schema.fields.every((field) => field.watermarkDelayMs === undefined))
     throw refused(
       'dropDuplicatesWithinWatermark on a streaming DataFrame without watermark',
       'call withWatermark(column, delay) on its input: the delay says how long a key is remembered',
     )
-}
-
-function checkStreamGroups(node: Groups, mode: OutputMode): void {
-  checkAboveAggregate(node, mode, node.function.kind === 'processor' ? 'transformWithState' : '(flat)mapGroupsWithState')
-  checkGroups(node)
 }
 
 function distinctAggregate({ aggregates }: Aggregate): Expression | undefined {
@@ -222,7 +233,6 @@ function checkStreamJoin(node: Join, mode: OutputMode): void {
     const modes = isInner || how === 'semi' ? "outputMode('append') or 'update'" : "outputMode('append')"
     throw refused(`${name} join between two streaming DataFrames in ${modeName(mode)} output mode`, `use ${modes}`)
   }
-  checkAboveAggregate(node, mode, 'a join of streams')
   if (isInner || hasStateWatermark(node)) return
   throw refused(
     `Stream-stream ${name} join between two streaming DataFrames without a watermark in the join keys, or a watermark on the nullable side and an appropriate range condition,`,
@@ -256,10 +266,6 @@ function checkSort(node: LogicalPlan, mode: OutputMode): void {
 
 function checkLimit(mode: OutputMode): void {
   if (mode === 'update') throw wrongMode(mode, 'limit on a stream', "use outputMode('append') or 'complete'")
-}
-
-function checkDistinct(node: LogicalPlan, mode: OutputMode): void {
-  checkAboveAggregate(node, mode, 'DISTINCT')
 }
 
 /** What needs all rows at once, or a row's place among all. */

@@ -205,6 +205,25 @@ const nested = [
   ]),
 ]
 
+/** Of two aggregations one changes nothing: it is no step. */
+const redundant = [
+  add('the greatest of the keys of an aggregation', 'append', [
+    ...marked(),
+    { view: 'g', sql: "SELECT window(at, '10 seconds', '5 seconds') w, k, src, count(*) c FROM i GROUP BY 1, 2, 3" },
+    query('SELECT w, max(k) m, collect_set(src) IS NULL n FROM g GROUP BY w'),
+  ]),
+  add('SELECT DISTINCT over keys of an aggregation', 'append', [
+    ...marked('3 seconds'),
+    { view: 'g', sql: "SELECT window(at, '5 seconds') w, k, count(*) c FROM i GROUP BY 1, 2" },
+    query('SELECT DISTINCT w, k + 1 AS n FROM g'),
+  ]),
+  add('groups EXCEPT a table', 'append', [
+    ...marked(),
+    table,
+    query("SELECT window(at, '5 seconds') w, k FROM i GROUP BY 1, 2 EXCEPT SELECT NULL, k FROM words"),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -214,4 +233,5 @@ export const streamCases: readonly StreamCase[] = [
   ...narrowed,
   ...filtered,
   ...nested,
+  ...redundant,
 ]

@@ -1,0 +1,84 @@
+/**
+ * Of two aggregations of a stream, one above the other, the one that changes nothing goes: a step with state less. Spark does the same (RemoveRedundantAggregates), so
+ * that both have the same steps, each with the same rows in its state. In a batch it makes no difference.
+ */
+import type { Expression, NamedExpression } from './expression.ts'
+import { columnsRead, hasWindow, isDeterministic, replaceColumns, someExpression } from './expression-tree.ts'
+import { type Aggregate, isStreaming, type LogicalPlan, type Project } from './logical-plan.ts'
+import { hasUserCall } from './user-calls.ts'
+
+/** An aggregation, and what the columns above it are of its own. */
+interface Lower {
+  readonly aggregate: Aggregate
+  readonly columns: readonly Expression[]
+  /** The plan above over another input of the same columns; undefined where rows are left out on the way. */
+  readonly over: ((input: LogicalPlan) => LogicalPlan) | undefined
+}
+
+export function dropRedundantAggregate(plan: LogicalPlan): LogicalPlan {
+  if ((plan.kind !== 'distinct' && plan.kind !== 'aggregate') || !isStreaming(plan) || (plan.kind === 'aggregate' && hasOwnTime(plan)))
+    return plan
+  const lower = lowerOf(plan.input)
+  if (lower === undefined) return plan
+  // rows that have all keys of an aggregation are distinct
+  if (plan.kind === 'distinct' && keysOf(lower).size === lower.aggregate.keys.length) return plan.input
+  if (lower.over === undefined) return plan
+  if (plan.kind === 'aggregate' && !plan.aggregates.every(({ expression }) => passesOverCopies(expression))) return plan
+  if (!readBy(plan).every((index) => isOfKeys(lower, lower.columns[index]!))) return plan
+  return { ...plan, input: lower.over(rowsOf(lower.aggregate)) }
+}
+
+function hasOwnTime({ session, keys }: Aggregate): boolean {
+  return session !== undefined || keys.some(({ expression }) => hasWindow(expression))
+}
+
+/** The aggregation below, where nothing between changes its rows or makes more of them. */
+function lowerOf(plan: LogicalPlan): Lower | undefined {
+  if (plan.kind === 'aggregate') {
+    if (plan.session !== undefined || plan.keys.length === 0) return undefined
+    const columns = plan.schema.fields.map(
+      ({ name, type, nullable }, index): Expression => ({ kind: 'column', name, index, type, nullable }),
+    )
+    return { aggregate: plan, columns, over: (input) => input }
+  }
+  if (plan.kind === 'filter') return leavingOut(plan.input)
+  if (plan.kind === 'join') return plan.how === 'semi' || plan.how === 'anti' ? leavingOut(plan.left) : undefined
+  if (plan.kind !== 'project' && plan.kind !== 'alias') return undefined
+  const below = lowerOf(plan.input)
+  if (below === undefined) return undefined
+  const over = below.over && ((input: LogicalPlan): LogicalPlan => ({ ...plan, input: below.over!(input) }))
+  if (plan.kind === 'alias') return { ...below, over }
+  return { ...below, over, columns: plan.columns.map(({ expression }) => replaceColumns(expression, ({ index }) => below.columns[index]!)) }
+}
+
+function leavingOut(input: LogicalPlan): Lower | undefined {
+  const below = lowerOf(input)
+  return below && { ...below, over: undefined }
+}
+
+/** Which keys stand among the columns, as they are. */
+function keysOf({ aggregate, columns }: Lower): Set<number> {
+  return new Set(columns.flatMap((column) => (column.kind === 'column' && column.index < aggregate.keys.length ? [column.index] : [])))
+}
+function isOfKeys({ aggregate }: Lower, e: Expression): boolean {
+  return isDeterministic(e) && !hasUserCall(e) && !hasWindow(e) && [...columnsRead(e)].every((index) => index < aggregate.keys.length)
+}
+function readBy(plan: Extract<LogicalPlan, { kind: 'distinct' | 'aggregate' }>): number[] {
+  if (plan.kind === 'distinct') return [...plan.schema.fields.keys()]
+  return [...new Set([...plan.keys, ...plan.aggregates].flatMap(({ expression }) => [...columnsRead(expression)]))]
+}
+
+/** Aggregates to which it does not matter how often a value comes. */
+const overCopies = new Set(['min', 'max', 'bit_and', 'bit_or', 'bool_and', 'bool_or', 'collect_set', 'first', 'last', 'any_value'])
+function passesOverCopies(e: Expression): boolean {
+  return !someExpression(e, (x) => x.kind === 'aggregate' && !overCopies.has(x.name))
+}
+
+/** The rows that an aggregation groups, with its keys in their places. */
+function rowsOf({ input, keys, aggregates, schema }: Aggregate): Project {
+  const unread = aggregates.map(({ name }, i): NamedExpression => {
+    const { type } = schema.fields[keys.length + i]!
+    return { name, expression: { kind: 'literal', value: null, type, nullable: true } }
+  })
+  return { kind: 'project', input, columns: [...keys, ...unread], schema }
+}
