@@ -274,3 +274,15 @@ describe('Decimal', () => {
     expect(['0.5', '1.5', '-0.5', '-1.49'].map((d) => Decimal.from(d).toScale(0).toString())).toEqual(['1', '2', '-1', '-1'])
   })
 })
+
+test('times beyond what Temporal holds have a code of their own, up to the last one that it holds', () => {
+  const day = 86_400_000_000n
+  for (const type of ['timestamp', 'timestamp_ntz'] as const) {
+    for (const sign of [1n, -1n]) {
+      const last = sign * 100_000_000n * day
+      expect(() => fromPhysical(type, last)).not.toThrow()
+      expect(() => fromPhysical(type, last + sign)).toThrow(expect.objectContaining({ code: 'TIME_BEYOND_TEMPORAL' }))
+    }
+  }
+  expect(() => fromPhysical('date', 100_000_001)).toThrow(expect.objectContaining({ code: 'TIME_BEYOND_TEMPORAL' }))
+})

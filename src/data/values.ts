@@ -17,6 +17,7 @@
  *
  * Times finer than a microsecond are cut off. `undefined` is null. Loops go by column, so that each runs over one type.
  */
+
 import { Temporal } from 'temporal-polyfill'
 import { InvalidQueryError } from '../base/errors.ts'
 import {
@@ -32,6 +33,7 @@ import { Decimal } from './decimal.ts'
 import { durationOf, intervalOfDuration, isInterval, isYearMonth } from './intervals.ts'
 import type { Row } from './row-set.ts'
 import type { Schema } from './schema.ts'
+import { checkedDays, checkedUs } from './temporal-range.ts'
 import { type DataType, type DecimalType, type Field, type IntervalType, type MapType, type StructType, typeText } from './types.ts'
 
 export { Temporal } from 'temporal-polyfill'
@@ -526,14 +528,14 @@ function floorDiv(value: bigint, by: bigint): bigint {
 }
 
 function plainDateOf(days: number): Temporal.PlainDate {
-  const date = new Date(days * dayMs)
+  const date = new Date(checkedDays(days) * dayMs)
   return new Temporal.PlainDate(date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate())
 }
 function instantOf(us: bigint): Temporal.Instant {
-  return Temporal.Instant.fromEpochNanoseconds(us * 1000n)
+  return Temporal.Instant.fromEpochNanoseconds(checkedUs('timestamp', us) * 1000n)
 }
 function plainDateTimeOf(us: bigint): Temporal.PlainDateTime {
-  const ms = floorDiv(us, 1000n)
+  const ms = floorDiv(checkedUs('timestamp_ntz', us), 1000n)
   const date = new Date(Number(ms))
   return new Temporal.PlainDateTime(
     date.getUTCFullYear(),

@@ -49,8 +49,15 @@ export function parseWatermarkDelayMs(text: string): number {
       todo: 'give how far behind the newest event a row may be, such as "10 minutes" or "0 seconds"',
     })
   }
+  if (ms > maxDelayMs) {
+    throw new InvalidQueryError('WATERMARK_DELAY_TOO_LONG', {
+      what: `the delay threshold (${text}) is longer than 100000 years`,
+      todo: 'leave withWatermark out where no row is ever to be late',
+    })
+  }
   return ms
 }
+const maxDelayMs = 100_000 * 366 * 86_400_000
 
 /** How long an interval is in whole milliseconds (cut off towards zero), where a month counts 31 days. */
 export function parseDurationMs(text: string): number {

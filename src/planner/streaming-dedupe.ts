@@ -112,7 +112,7 @@ function keysSql(keys: readonly GroupKey[], row: string, time: string | undefine
   const expires =
     delayMs === undefined
       ? []
-      : [`make_timestamp(epoch_us(coalesce(t1.c${at + 3}, TIMESTAMP '1970-01-01')) + ${BigInt(delayMs) * 1000n}) AS a0`]
+      : [`make_timestamp(${laterUs(`epoch_us(coalesce(t1.c${at + 3}, TIMESTAMP '1970-01-01'))`, BigInt(delayMs) * 1000n)}) AS a0`]
   const list = [
     `${keyIdSql(parts)} AS key_id`,
     ...parts.map(({ sql }, i) => `${sql} AS k${i}`),
@@ -120,4 +120,9 @@ function keysSql(keys: readonly GroupKey[], row: string, time: string | undefine
     ...counts.map((_, i) => `t1.c${at + i} AS n${i}`),
   ]
   return `SELECT ${list.join(', ')} FROM (SELECT ${inner} FROM ⟦0⟧ AS t0${groupBy}) AS t1`
+}
+
+/** Not past the last time that there is. */
+function laterUs(us: string, delayUs: bigint): string {
+  return `least(${us}, ${2n ** 63n - 2n - delayUs}) + ${delayUs}`
 }

@@ -281,3 +281,18 @@ test.each([
   expect(() => timed(seconds(engine()), options as Options)).toThrow(expect.objectContaining({ message: expect.stringContaining(text) }))
   expect(() => timed(seconds(engine()), options as Options)).toThrow(code)
 })
+
+test('a delay beyond 100,000 years is refused; near it, keys within the watermark are kept to the last time that there is', async () => {
+  const late = seconds(engine())
+    .toDF()
+    .withColumn('at', ({ value }) => timestamp_seconds(value))
+  expect(() => late.withWatermark('at', '290000 years')).toThrow('WATERMARK_DELAY_TOO_LONG')
+  const input = seconds(engine())
+  const far = input.toDF().withColumn('at', ({ value }) => timestamp_seconds(value.cast('long').add(8_000_000_000_000n)))
+  await testStream(far.withWatermark('at', '98000 years').dropDuplicatesWithinWatermark(['value']).select('value'), [
+    addData(input, { value: 1 }, { value: 2 }, { value: 1 }),
+    checkNewAnswer({ value: 1 }, { value: 2 }),
+    addData(input, { value: 2 }, { value: 3 }),
+    checkNewAnswer({ value: 3 }),
+  ])
+})
