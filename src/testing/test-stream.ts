@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AnyFrame } from '../api/frame-types.ts'
+import type { AnyFrame, TriggerInput } from '../api/frame-types.ts'
+import { triggerOf } from '../api/trigger.ts'
 import type { ManualClock } from '../base/clock.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Row } from '../data/row-set.ts'
@@ -23,11 +24,14 @@ export interface TestableStream {
   addData(...rows: never[]): unknown
 }
 
+/** As writeStream.trigger takes it, or as the plan has it. */
+export type TestTrigger = Trigger | TriggerInput
+
 export interface TestStreamOptions {
   /** Default append. */
   readonly outputMode?: OutputMode
   /** Default: a batch whenever there is something to do. */
-  readonly trigger?: Trigger
+  readonly trigger?: TestTrigger
   /** Time of the query; default the engine's. With a processing-time interval the query then moves only by advanceManualClock. */
   readonly clock?: ManualClock
   /** Default a temporary folder, removed at the end. */
@@ -39,7 +43,7 @@ export interface TestStreamOptions {
 /** How a query is started in the middle of a test. */
 export interface StartStreamOptions {
   /** Default: as before. */
-  readonly trigger?: Trigger
+  readonly trigger?: TestTrigger
   readonly clock?: ManualClock
   readonly checkpointLocation?: string
   /** Options of the query for this start only, over those of testStream: `{ 'spark.sql.shuffle.partitions': '4' }`. */
@@ -66,6 +70,8 @@ export async function testStream(
 ): Promise<void> {
   const given = Array.isArray(options) ? {} : (options as TestStreamOptions)
   const steps = Array.isArray(options) ? (options as readonly StreamAction[]) : (actions ?? [])
+  const foreign = steps.findIndex((step) => typeof step?.run !== 'function')
+  if (foreign >= 0) throw new Error(`testStream, action ${foreign + 1}: it is no action; make it with addData(…), checkAnswer(…), …`)
   const folder = given.checkpointLocation ?? (await mkdtemp(join(tmpdir(), 'millrace-test-')))
   const test = new StreamTest(frame as unknown as PlannedStream, given, folder)
   try {
@@ -86,6 +92,15 @@ async function inContext(step: StreamAction, index: number, run: () => Promise<v
   }
 }
 
+const batchSteps: readonly BatchStep[] = [
+  'offset-log/write',
+  'source/commit',
+  'batch/run',
+  'state/commit',
+  'sink/commit',
+  'commit-log/write',
+]
+
 /** What crashAt throws inside the query. */
 export class SimulatedCrash extends Error {}
 
@@ -97,6 +112,8 @@ export class StreamTest {
   readonly #options: TestStreamOptions
   #query: StreamingQuery | null = null
   #clock: ManualClock | undefined
+  /** Between its triggers. Without an interval a query runs whenever there is something to do, whatever its clock says. */
+  #sleepsOnClock = false
   #crash: { readonly step: BatchStep; readonly when: StepEvent['when']; readonly batchId: number | undefined } | null = null
   #batchChecked = -1
   /** Progresses since the last assertNumStateRows. */
@@ -121,7 +138,9 @@ export class StreamTest {
 
   async start(options: StartStreamOptions): Promise<void> {
     this.#clock = options.clock ?? this.#clock
-    const trigger = options.trigger ?? this.#options.trigger ?? { kind: 'processing-time', intervalMs: 0 }
+    const given = options.trigger ?? this.#options.trigger ?? { kind: 'processing-time', intervalMs: 0 }
+    const trigger = 'kind' in given ? given : triggerOf(given)
+    this.#sleepsOnClock = this.#clock !== undefined && trigger.kind === 'processing-time' && trigger.intervalMs > 0
     this.#query = await this.#frame.engine.start({
       plan: this.#frame.plan,
       outputMode: this.#options.outputMode ?? 'append',
@@ -150,7 +169,7 @@ export class StreamTest {
     // a query that fails while this waits tells both promises, and only one of them is looked at
     ended.catch(() => {})
     if (!query.isActive) await ended
-    else if (this.#clock) await Promise.race([this.#clock.whenSleeping(), ended])
+    else if (this.#sleepsOnClock) await Promise.race([this.clock.whenSleeping(), ended])
     else await query.processAllAvailable()
     this.collectProgress()
   }
@@ -165,14 +184,25 @@ export class StreamTest {
 
   /** Arms a crash and waits until it has ended the query. */
   async crash(step: BatchStep, when: StepEvent['when'], batchId: number | undefined): Promise<void> {
+    if (!batchSteps.includes(step)) throw new Error(`there is no step ${JSON.stringify(step)}, but ${batchSteps.join(', ')}`)
     this.#crash = { step, when, batchId }
-    const error = await this.query.awaitTermination().then(
-      () => null,
-      (reason: unknown) => reason,
-    )
+    const error = await this.failure()
     if (!(error instanceof MillraceError && error.cause instanceof SimulatedCrash)) {
       throw new Error(`expected the query to crash at ${when} ${step}, but it ended with ${String(error)}`)
     }
+  }
+  /** What the query ends with, null where without an error. Rejects where it has done all there is to do, and runs on. */
+  async failure(): Promise<unknown> {
+    const ended = this.query.awaitTermination().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    const settled = this.settle().then(
+      () => this.query.isActive,
+      () => false,
+    )
+    if (await Promise.race([settled, ended.then(() => false)])) throw new Error('the query has done all there is to do, and runs on')
+    return ended
   }
   #observe(event: StepEvent): void {
     const crash = this.#crash
@@ -274,7 +304,8 @@ export function startStream(options: StartStreamOptions = {}): StreamAction {
 /** Waits until the query sleeps, and moves its manual clock. */
 export function advanceManualClock(ms: number): StreamAction {
   return action('advanceManualClock', async (test) => {
-    await Promise.race([test.clock.whenSleeping(), test.query.awaitTermination()])
+    if (!Number.isFinite(ms)) throw new Error(`advanceManualClock takes milliseconds, not ${JSON.stringify(ms)}`)
+    await test.settle()
     test.clock.advance(ms)
   })
 }
@@ -300,10 +331,7 @@ export function crashAt(step: BatchStep, options: { readonly batchId?: number; r
 /** The query must end with an error of this code. */
 export function expectFailure(code: string): StreamAction {
   return action('expectFailure', async (test) => {
-    const error = await test.query.awaitTermination().then(
-      () => null,
-      (reason: unknown) => reason,
-    )
+    const error = await test.failure()
     if (!(error instanceof MillraceError) || error.code !== code)
       throw new Error(`expected an error with the code ${code}, got ${String(error)}`)
   })
