@@ -1,4 +1,5 @@
 export { ManualClock } from '../base/clock.ts'
+export { LocalFiles } from '../base/local-files.ts'
 export { differenceOfRows, type ExpectedRow } from './compare-rows.ts'
 export { type ConformanceCheck, runChecks, type TestRunner } from './conformance.ts'
 export { FilesCrash, failingFiles } from './failing-files.ts'
