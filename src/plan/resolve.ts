@@ -7,7 +7,7 @@ import { canCast, castRefusal, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, LambdaVariable, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText, someExpression } from './expression-tree.ts'
 import { fieldOf } from './field-of.ts'
-import { filtered } from './functions/aggregates.ts'
+import { filtered, percentileDisc } from './functions/aggregates.ts'
 import { type LambdaArgument, literal, resolveCall } from './functions.ts'
 import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
@@ -375,9 +375,9 @@ function resolveWithinGroup(
   const [by] = order
   const x = by?.kind === 'sort' ? by.input : by
   const descending = by?.kind === 'sort' && by.descending
-  const known = name === 'mode' ? 0 : name === 'percentile_cont' ? 1 : undefined
+  const known = name === 'mode' ? 0 : name === 'percentile_cont' || name === 'percentile_disc' ? 1 : undefined
   if (known === undefined || x === undefined)
-    throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_cont, mode or percentile_approx(x, p), or sort in a later step')
+    throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_cont, percentile_disc or mode, or sort in a later step')
   checkCount(name, args.length, known, known)
   if (order.length !== 1) {
     throw new InvalidQueryError('INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS', {
@@ -385,12 +385,21 @@ function resolveWithinGroup(
       todo: 'order by one value',
     })
   }
-  if (name === 'mode') return resolvePlainCall({ kind: 'call', name, args: [x] }, scope)
+  if (distinct)
+    throw new InvalidQueryError('INVALID_WITHIN_GROUP_EXPRESSION.DISTINCT_UNSUPPORTED', {
+      what: `${name} with WITHIN GROUP takes no DISTINCT`,
+      todo: 'leave DISTINCT out, or make the rows distinct in a step below',
+    })
+  if (name === 'mode') {
+    const mode = resolvePlainCall({ kind: 'call', name, args: [x] }, scope)
+    return descending && mode.kind === 'aggregate' ? { ...mode, args: [...mode.args, literal(true, 'boolean')] } : mode
+  }
   const p = args[0]!
+  if (name === 'percentile_disc') return percentileDisc(resolveExpression(x, scope), resolveExpression(p, scope), descending)
   const percentage: UnresolvedExpression = descending
     ? { kind: 'call', name: '-', args: [{ kind: 'literal', value: 1, type: 'int' }, p] }
     : p
-  return resolvePlainCall({ kind: 'call', name: 'percentile', args: [x, percentage], ...(distinct && { distinct }) }, scope)
+  return resolvePlainCall({ kind: 'call', name: 'percentile', args: [x, percentage] }, scope)
 }
 
 /** grouping(key), grouping_id(): which keys are not in a row's grouping set. groupingSets makes values of them. */

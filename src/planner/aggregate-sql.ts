@@ -1,7 +1,7 @@
 /** Spark's aggregates as DuckDB's: over all rows at once, and as accumulators that a stream keeps. One row of the table for each name; a family is a file of `aggregates/`. */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { AggregateCall } from '../plan/expression.ts'
-import { collectList, collectSet, listagg, mode, percentile } from './aggregates/collections.ts'
+import { collectList, collectSet, listagg, mode, percentile, percentileDisc } from './aggregates/collections.ts'
 import { type PairName, pair, shape, variance } from './aggregates/moments.ts'
 import { every, extreme, pick, pickBy } from './aggregates/picks.ts'
 import { type AggregateSql, aggregateInput, type LoweredAggregate } from './aggregates/row.ts'
@@ -54,6 +54,7 @@ const table: Readonly<Record<string, AggregateSql>> = {
   collect_set: collectSet,
   listagg,
   percentile,
+  percentile_disc: percentileDisc,
   mode,
   percentile_approx: percentileApprox,
   approx_count_distinct: approxCountDistinct,

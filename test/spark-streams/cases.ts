@@ -224,6 +224,15 @@ const redundant = [
   ]),
 ]
 
+const ordered = [
+  add('percentiles of windows', 'update', [
+    ...marked(),
+    query(
+      "SELECT window(at, '20 seconds') w, percentile_disc(0.4) WITHIN GROUP (ORDER BY v) p, percentile_disc(array(0, 0.5)) WITHIN GROUP (ORDER BY v DESC) d, mode() WITHIN GROUP (ORDER BY k DESC) m FROM i GROUP BY 1",
+    ),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -234,4 +243,5 @@ export const streamCases: readonly StreamCase[] = [
   ...filtered,
   ...nested,
   ...redundant,
+  ...ordered,
 ]

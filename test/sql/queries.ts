@@ -72,6 +72,8 @@ export const queries: readonly string[] = [
   'SELECT k, sum(v) AS total FROM t GROUP BY k HAVING total > 6',
   'SELECT k FROM t GROUP BY k ORDER BY count(*) DESC, k',
   'SELECT sum(v), count(*), avg(id) FROM t',
+  'SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS c, percentile_disc(0.5) WITHIN GROUP (ORDER BY x DESC) AS d, mode() WITHIN GROUP (ORDER BY x) AS m FROM m',
+  'SELECT g FROM m GROUP BY g HAVING percentile_cont(0.5) WITHIN GROUP (ORDER BY x) > 2',
   'SELECT count(*) FROM t WHERE id > 100',
   'SELECT count(*) FROM t HAVING count(*) > 100',
   'SELECT upper(k) AS u, count(*) c FROM t GROUP BY u ORDER BY u',

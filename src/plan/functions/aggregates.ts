@@ -134,6 +134,12 @@ const resolvePercentile: Resolve = ([given, p, frequency], distinct) => {
   const args = [arg, percentage, ...(frequency ? [argumentAs('percentile', frequency, 2, 'integral')] : [])]
   return aggregateCall('percentile', args, type, true, distinct)
 }
+/** percentile_disc(p) WITHIN GROUP (ORDER BY given): there is no call of it without an order. */
+export function percentileDisc(given: Expression, p: Expression, descending: boolean): Expression {
+  const arg = argumentAs('percentile_disc', given, 0, 'numeric')
+  const { arg: percentage, type } = percentages('percentile_disc', p, 'double')
+  return aggregateCall('percentile_disc', [arg, percentage, literal(descending, 'boolean')], type, true, false)
+}
 const resolveMedian: Resolve = ([given], distinct) =>
   aggregateCall('percentile', [argumentAs('median', given!, 0, 'numeric'), literal(0.5, 'double')], 'double', true, distinct)
 

@@ -39,7 +39,7 @@ export function hasSubquery(e: UnresolvedExpression): boolean {
 }
 export function isAggregateCall(e: UnresolvedExpression): boolean {
   if (e.kind !== 'call') return false
-  return e.name === 'grouping' || e.name === 'grouping_id' || findFunction(e.name)?.kind === 'aggregate'
+  return e.withinGroup !== undefined || e.name === 'grouping' || e.name === 'grouping_id' || findFunction(e.name)?.kind === 'aggregate'
 }
 /** Whether it holds an aggregate over the rows of a group; those before OVER are over rows of a window. */
 export function hasAggregateCall(e: UnresolvedExpression): boolean {

@@ -70,42 +70,56 @@ export function percentagesOf(a: AggregateInput): number[] {
 }
 export const perPercent = perPercentage
 
+type AtRank = (rank: string) => string
+/** From the count of the values, a percentage, and what gives the value of a rank from 0. */
+type OfOrdered = (n: string, p: number, at: AtRank) => string
+
 /** percentile(x, p, frequency): exact. */
-export const percentile: AggregateSql = {
-  batch(a) {
-    const x = asDouble(a.x, a.type)
-    const f = a.args[2]
-    const rows =
-      f === undefined
-        ? a.over(`list(${a.distinct}${x})`, isGiven(a.x))
-        : `flatten(${a.over(`list(CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE list_transform(range(${f}), lambda i: ${x}) END)`, `${isGiven(a.x)} AND ${isGiven(f)}`)})`
-    return bind(
-      `list_sort(${rows})`,
-      'l',
-      perPercentage(a, (p) => interpolate('len(l)', p, (rank) => `l[CAST(${rank} AS BIGINT) + 1]`), 'len(l) > 0'),
-    )
-  },
-  lower(a) {
-    const x = asDouble(a.x, a.type)
-    const f = a.args[2]
-    const partial =
-      f === undefined
-        ? a.over(`histogram(${x})`)
-        : a.over(
-            `list(struct_pack(v := ${x}, n := CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE CAST(${f} AS BIGINT) END, c := CAST(0 AS BIGINT)))`,
-            `${isGiven(a.x)} AND ${f} <> 0`,
-          )
-    return one(
-      { type: countedType('double'), nullable: true, merge: 'counts', partial, ...(f === undefined && { settle: counted }) },
-      ([e]) =>
-        perPercentage(a, (p) => interpolate(`${e}[-1].c`, p, (rank) => `list_filter(${e}, lambda i: i.c > ${rank})[1].v`), `len(${e}) > 0`),
-    )
-  },
+export const percentile = ofOrdered(() => interpolate)
+
+/** The first value at or behind the share p of all, from below or from above (a third argument): one of them, never between two. */
+export const percentileDisc = ofOrdered((a) => (n, p, at) => {
+  const rank = `greatest(ceil(${n} * ${literalSql(p, 'double')}), 1)`
+  return at(constant(a, 2) === true ? `(${n} - ${rank})` : `(${rank} - 1)`)
+})
+
+function ofOrdered(choose: (a: AggregateInput) => OfOrdered): AggregateSql {
+  return {
+    batch(a) {
+      const x = asDouble(a.x, a.type)
+      const f = a.call.name === 'percentile' ? a.args[2] : undefined
+      const rows =
+        f === undefined
+          ? a.over(`list(${a.distinct}${x})`, isGiven(a.x))
+          : `flatten(${a.over(`list(CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE list_transform(range(${f}), lambda i: ${x}) END)`, `${isGiven(a.x)} AND ${isGiven(f)}`)})`
+      return bind(
+        `list_sort(${rows})`,
+        'l',
+        perPercentage(a, (p) => choose(a)('len(l)', p, (rank) => `l[CAST(${rank} AS BIGINT) + 1]`), 'len(l) > 0'),
+      )
+    },
+    lower(a) {
+      const x = asDouble(a.x, a.type)
+      const f = a.call.name === 'percentile' ? a.args[2] : undefined
+      const partial =
+        f === undefined
+          ? a.over(`histogram(${x})`)
+          : a.over(
+              `list(struct_pack(v := ${x}, n := CASE WHEN ${f} < 0 THEN ${negativeFrequency} ELSE CAST(${f} AS BIGINT) END, c := CAST(0 AS BIGINT)))`,
+              `${isGiven(a.x)} AND ${f} <> 0`,
+            )
+      return one(
+        { type: countedType('double'), nullable: true, merge: 'counts', partial, ...(f === undefined && { settle: counted }) },
+        ([e]) =>
+          perPercentage(a, (p) => choose(a)(`${e}[-1].c`, p, (rank) => `list_filter(${e}, lambda i: i.c > ${rank})[1].v`), `len(${e}) > 0`),
+      )
+    },
+  }
 }
 
-/** The most frequent value; of several the least. */
+/** The most frequent value; of several the least, or with a second argument the greatest. */
 export const mode: AggregateSql = {
-  batch: (a) => mostFrequent(counted(a.over(`histogram(${canonicalNumber(a.x, a.type)})`)), a.type),
+  batch: (a) => mostFrequent(counted(a.over(`histogram(${canonicalNumber(a.x, a.type)})`)), a),
   lower: (a) =>
     one(
       {
@@ -115,18 +129,19 @@ export const mode: AggregateSql = {
         partial: a.over(`histogram(${canonicalNumber(a.x, a.type)})`),
         settle: counted,
       },
-      ([e]) => mostFrequent(e!, a.type),
+      ([e]) => mostFrequent(e!, a),
     ),
 }
-function mostFrequent(entries: string, type: DataType): string {
-  const order = orderingSql('v', type)
+function mostFrequent(entries: string, a: AggregateInput): string {
+  const order = orderingSql('v', a.type)
+  const pick = constant(a, 1) === true ? 'list_max' : 'list_min'
   return bind(
     bind(entries, 'e', 'struct_pack(e := e, n := list_max(list_transform(e, lambda i: i.n)))'),
     'm',
     bind(
       'list_transform(list_filter(m.e, lambda i: i.n = m.n), lambda i: i.v)',
       'l',
-      order === 'v' ? 'list_min(l)' : `list_min(list_transform(l, lambda v: struct_pack(o := ${order}, v := v))).v`,
+      order === 'v' ? `${pick}(l)` : `${pick}(list_transform(l, lambda v: struct_pack(o := ${order}, v := v))).v`,
     ),
   )
 }

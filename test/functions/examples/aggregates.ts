@@ -396,6 +396,12 @@ export const aggregates: readonly FunctionExamples[] = [
     ...over(floats, 'percentile(x, 0.9)'),
     ...over(numbers, 'percentile_cont(0.25) WITHIN GROUP (ORDER BY x)'),
     ...over(numbers, 'percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC)'),
+    ...over(numbers, 'percentile_cont(DISTINCT 0.25) WITHIN GROUP (ORDER BY x)'),
+    ...over(rows, 'percentile_disc(array(0, 0.3, 0.5, 1)) WITHIN GROUP (ORDER BY x)'),
+    ...over(rows, 'percentile_disc(0.5) WITHIN GROUP (ORDER BY y DESC)'),
+    ...over(rows, 'percentile_disc(0) WITHIN GROUP (ORDER BY y DESC)'),
+    ...over(nulls, 'percentile_disc(0.5) WITHIN GROUP (ORDER BY x)'),
+    ...over(rows, 'percentile_disc(1.5) WITHIN GROUP (ORDER BY x)'),
     ...over(rows, 'percentile(y, 0.5, -1)'),
   ),
   of(
@@ -413,6 +419,7 @@ export const aggregates: readonly FunctionExamples[] = [
     ...over(nulls, 'mode(x)'),
     ...over(numbers, 'mode(x, true)'),
     ...over(rows, 'mode() WITHIN GROUP (ORDER BY s)'),
+    ...over(groups, 'mode() WITHIN GROUP (ORDER BY x DESC)'),
   ),
   of(
     'percentile_approx',
