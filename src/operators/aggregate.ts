@@ -1,5 +1,6 @@
 import { assert } from '../base/errors.ts'
-import type { ColumnBatch, FixedColumn } from '../data/column-batch.ts'
+import { rowMemory } from '../data/array-pool.ts'
+import type { Column, ColumnBatch, FixedColumn } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
@@ -11,6 +12,8 @@ import { takeKeys } from './take.ts'
 /** A grouped aggregation as the planner describes it (planner/streaming-plan.ts). */
 export interface AggregateStep {
   readonly partialSql: string
+  readonly partialSchema: Schema
+  readonly sizes: readonly number[]
   readonly stores: readonly { readonly schema: StateSchema }[]
   readonly outputMode: 'append' | 'update' | 'complete'
   readonly schema: Schema
@@ -28,12 +31,29 @@ export async function runAggregate(step: AggregateStep, context: StepContext): P
   const updatesMs = performance.now() - startMs
   // the state has copied what it keeps
   sql.release(partial)
-  return { output: await loadAll(sql, output, step.schema), metrics: { ...metrics, updatesMs } }
+  const given = step.sizes.length === 0 ? output : output.map((rows) => withSizes(rows, step))
+  return { output: await loadAll(sql, given, step.schema), metrics: { ...metrics, updatesMs } }
+}
+
+/** Lists are given out as their sizes where nobody asks for more. */
+function withSizes({ length, columns }: ColumnBatch, { schema, sizes }: AggregateStep): ColumnBatch {
+  return { schema, length, columns: columns.map((column, c) => (sizes.includes(c) ? sizesOf(column, length) : column)) }
+}
+function sizesOf(column: Column, length: number): FixedColumn {
+  assert(column.kind === 'values', 'lists are values')
+  const data = rowMemory.array(Int32Array, length)
+  const valid = rowMemory.array(Uint8Array, length)
+  for (let row = 0; row < length; row++) {
+    const list = column.values[row] as readonly unknown[] | null | undefined
+    valid[row] = list == null ? 0 : 1
+    data[row] = list?.length ?? 0
+  }
+  return { kind: 'fixed', type: 'int', data, valid }
 }
 
 /** The batch's groups. Where dead letters are kept, rows that take a sum out of its type are set aside first. */
 async function partialOf(step: AggregateStep, { sql, inputs, store, watermarks, setRowsAside }: StepContext): Promise<KeyedBatch> {
-  const { sums, partialSql, schema } = step
+  const { sums, partialSql, partialSchema: schema } = step
   if (sums === null || !setRowsAside) return sql.keyedColumns(partialSql, inputs, schema)
   try {
     const partial = await sql.keyedColumns(partialSql, inputs, schema)

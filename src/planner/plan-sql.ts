@@ -446,11 +446,16 @@ export function aggregatesIn(plan: Aggregate): { readonly call: AggregateCall; r
 }
 
 /** The user's columns over grouped rows: the keys, then expressions over aggregates and keys. MISSING_AGGREGATION for a column that is neither. */
-export function outputColumns(plan: Aggregate, keys: readonly string[], aggregate: (call: AggregateCall) => string): SelectColumn[] {
+export function outputColumns(
+  plan: Aggregate,
+  keys: readonly string[],
+  aggregate: (call: AggregateCall) => string,
+  known: (e: Expression) => string | undefined = () => undefined,
+): SelectColumn[] {
   const scope: SqlScope = {
     known(e) {
       const index = plan.keys.findIndex((key) => sameExpression(key.expression, e))
-      return index < 0 ? undefined : keys[index]
+      return index < 0 ? known(e) : keys[index]
     },
     column(index) {
       const name = plan.input.schema.fields[index]!.name

@@ -3,7 +3,8 @@ import { Schema } from '../data/schema.ts'
 import type { StateAggregate, StateColumn, StateValue } from '../data/state-schema.ts'
 import { type Field, sameType, typeText } from '../data/types.ts'
 import { notSupportedYet } from '../plan/analysis-errors.ts'
-import { expressionText } from '../plan/expression-tree.ts'
+import type { AggregateCall, Expression } from '../plan/expression.ts'
+import { childrenOf, expressionText } from '../plan/expression-tree.ts'
 import type { Aggregate, Distinct } from '../plan/logical-plan.ts'
 import { type LoweredAggregate, lowerAggregate } from './aggregate-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
@@ -21,13 +22,16 @@ export interface PlannedAggregate {
   readonly node: StatefulAggregate | StatefulSession
   readonly keyColumns: (cells: readonly string[]) => string[]
   readonly aggregateValue: (call: unknown, cells: readonly string[]) => string
+  /** What the step has computed of an expression over an aggregate. */
+  readonly knownValue?: (e: Expression, cells: readonly string[]) => string | undefined
 }
 
 /** The user's columns of an aggregation, over the keys and accumulators that its state gives. */
-export function aggregateRows(plan: Aggregate, { node, keyColumns, aggregateValue }: PlannedAggregate, c: Compilation): Select {
+export function aggregateRows(plan: Aggregate, { node, keyColumns, aggregateValue, knownValue }: PlannedAggregate, c: Compilation): Select {
   const rows = readInput(c, node)
   const cells = rows.columns.map((column) => column!.sql)
-  return { ...rows, columns: outputColumns(plan, keyColumns(cells), (call) => aggregateValue(call, cells)) }
+  const value = (call: unknown) => aggregateValue(call, cells)
+  return { ...rows, columns: outputColumns(plan, keyColumns(cells), value, (e) => knownValue?.(e, cells)) }
 }
 
 /** A compilation that stops at the aggregation's input; once that was read, `positions()[i]` is where column i of it lies. */
@@ -55,7 +59,11 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
   // an aggregation above another aggregation is planned after it, so that numbers go up from the sources
   const operatorId = planning.nextOperatorId()
   const lineageOf = (aggregate: number) => planning.lineageOf(operatorId, aggregate)
-  const { values, partials, value, aggregates } = planAccumulators(plan, scope, new Set(parts.map((part) => part.name)), lineageOf)
+  const accumulators = planAccumulators(plan, scope, new Set(parts.map((part) => part.name)), lineageOf)
+  const { values, partials, value, aggregates } = accumulators
+  const sized = sizedLists(plan, accumulators)
+  const fields: Field[] = [...parts, ...values].map(({ name, type, nullable }) => ({ name, type, nullable }))
+  const sizes = [...new Set(sized.values())].map((at) => parts.length + at)
   const eventTimeKeys = keys.flatMap((key, i) =>
     key.eventTimePart === undefined ? [] : [keys.slice(0, i).flatMap((k) => k.parts).length + key.eventTimePart],
   )
@@ -72,6 +80,8 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     operatorId,
     operatorName: 'stateStoreSave',
     partialSql: partialSql(select, keys, partials, inner),
+    partialSchema: new Schema(fields),
+    sizes,
     sums: sumsOf(
       { plan, input: inner.inputs[0]!, positions: positions(), keyCount: parts.length, values, partials, isJudged, lineageOf },
       () => partialSql(select, keys, withoutErrors(partials), inner),
@@ -92,17 +102,40 @@ export function planAggregate(plan: Aggregate, planning: StatefulPlanning): Plan
     outputWatermark: { kind: 'same' },
     noDataBatches: planning.outputMode() === 'complete' ? 'never' : 'when-watermark-moves',
     ...(isJudged && { late: [lateGroupedRows(plan, wanted, inner.inputs[0]!, positions())] }),
-    schema: new Schema([
-      ...parts.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
-      ...values.map(({ name, type, nullable }): Field => ({ name, type, nullable })),
-    ]),
+    schema: new Schema(fields.map((field, i) => (sizes.includes(i) ? { ...field, type: 'int' } : field))),
     global: keys.length === 0,
   }
   return {
     node,
     keyColumns: (cells: readonly string[]) => cellsByKey(keys, cells, (key) => key.parts.length).map(({ key, own }) => key.value(own)),
     aggregateValue: (call: unknown, cells: readonly string[]) => value(call, cells.slice(parts.length)),
+    knownValue(e, cells) {
+      const call = sizedCall(e)
+      const at = call === undefined ? undefined : sized.get(call)
+      return at === undefined ? undefined : `coalesce(${cells[parts.length + at]}, 0)`
+    },
   }
+}
+
+/** The list or set that an expression asks the size of. */
+function sizedCall(e: Expression): AggregateCall | undefined {
+  if (e.kind !== 'call' || (e.name !== 'size' && e.name !== 'array_size')) return undefined
+  const [of] = e.args
+  return of?.kind === 'aggregate' && (of.name === 'collect_set' || of.name === 'collect_list') ? of : undefined
+}
+
+/** Lists and sets of which nothing but the size is asked, in no place of the plan: where each stands among the values. */
+function sizedLists(plan: Aggregate, { aggregates }: PlannedAccumulators): ReadonlyMap<AggregateCall, number> {
+  const sized = new Set<Expression>()
+  const visit = (e: Expression) => {
+    const call = sizedCall(e)
+    if (call !== undefined) sized.add(call)
+    else for (const child of childrenOf(e)) visit(child)
+  }
+  for (const { expression } of plan.aggregates) visit(expression)
+  const calls = aggregatesIn(plan).map(({ call }, place) => ({ call, columns: aggregates[place]!.columns }))
+  const isAsked = new Set(calls.flatMap(({ call, columns }) => (sized.has(call) ? [] : columns)))
+  return new Map(calls.flatMap(({ call, columns: [at] }) => (sized.has(call) && !isAsked.has(at!) ? [[call, at!]] : [])))
 }
 
 /** The columns of grouping keys in the state. */

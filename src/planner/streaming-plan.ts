@@ -213,6 +213,9 @@ export interface StatefulAggregate extends StatefulStep {
   readonly kind: 'aggregate'
   /** SELECT over ⟦0⟧ giving columns: key_id (UHUGEINT; see docs/formats.md), k0…, a0… in the order of the state's schema. */
   readonly partialSql: string
+  readonly partialSchema: Schema
+  /** Columns of lists of which nothing but the size is asked: the step gives that, as an int. */
+  readonly sizes: readonly number[]
   /** Whether this is an aggregation without keys, which has a row even where no input came. */
   readonly global: boolean
   /** How rows are found that take a sum out of its type; null where no sum can leave it. */

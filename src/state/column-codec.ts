@@ -1,9 +1,9 @@
 /** Columns of a batch as bytes, for the changelog. Little-endian, each array at a multiple of 8 bytes; docs/formats.md has the layout. */
 import { type BytesColumn, type Column, columnKind, type FixedArray, fixedArray, type ValuesColumn } from '../data/column-batch.ts'
 import type { DataType } from '../data/types.ts'
-import { decodeStrings, encodeStrings } from '../data/values.ts'
+import { decodeStrings } from '../data/values.ts'
 import type { ByteReader, ByteWriter } from './byte-writer.ts'
-import { valueFromJson, valueToJson } from './value-json.ts'
+import { valueFromJson, valuesToJson } from './value-json.ts'
 
 export function writeColumn(writer: ByteWriter, column: Column, length: number): void {
   if (column.kind === 'values') return writeValues(writer, column, length)
@@ -42,7 +42,10 @@ function readStrings(reader: ByteReader, length: number, heapBytes: number): { o
 }
 
 function writeValues(writer: ByteWriter, { type, values }: ValuesColumn, length: number): void {
-  const strings = encodeStrings(Array.from({ length }, (_, i) => valueToJson(type, values[i])))
+  const strings = valuesToJson(
+    type,
+    Array.from({ length }, (_, i) => values[i]),
+  )
   writer.align()
   writer.word(0)
   writer.word(strings.heap.length)

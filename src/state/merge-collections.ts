@@ -57,17 +57,39 @@ function identityOf(type: DataType): (value: unknown) => unknown {
   return isPlain ? same : (value) => valueToJson({ kind: 'array', element: type, containsNull: true }, [value])
 }
 
+/** So many comparisons cost less than a Set. */
+const fewComparisons = 64
+
 function unionFold(element: DataType): Fold {
   const identity = identityOf(element)
+  const isPlain = identity === same
   const merge = (kept: readonly unknown[], value: readonly unknown[]) => {
-    const known = new Set(identity === same ? kept : kept.map(identity))
-    const added = value.filter((item) => {
-      const id = identity(item)
-      return known.size < known.add(id).size
-    })
+    const added = isPlain && kept.length * value.length <= fewComparisons ? lacking(kept, value) : lackingBy(identity, kept, value)
     return added.length === 0 ? kept : kept.concat(added)
   }
   return { start: same, merge }
+}
+
+/** The values that are not among those kept, each once. */
+function lacking(kept: readonly unknown[], values: readonly unknown[]): unknown[] {
+  const added: unknown[] = []
+  for (const value of values) if (!kept.includes(value) && !added.includes(value)) added.push(value)
+  return added
+}
+/** The table is made of the values, which are a batch's: the set that is kept may be much larger. */
+function lackingBy(identity: (value: unknown) => unknown, kept: readonly unknown[], values: readonly unknown[]): unknown[] {
+  if (identity === same) {
+    const left = new Set(values)
+    for (let i = 0; i < kept.length && left.size > 0; i++) left.delete(kept[i])
+    return [...left]
+  }
+  const left = new Map<unknown, unknown>()
+  for (const value of values) {
+    const id = identity(value)
+    if (!left.has(id)) left.set(id, value)
+  }
+  for (let i = 0; i < kept.length && left.size > 0; i++) left.delete(identity(kept[i]))
+  return [...left.values()]
 }
 
 interface Counted {

@@ -2,13 +2,12 @@
  * Records of a key group <-> pages of a Parquet file (PLAIN values, a definition level a row where the column is nullable). A page holds one group's
  * rows of one column, in the order of their slots.
  */
-import { encodeStrings } from '../data/values.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import type { GroupRows, KeyGroup } from './key-group.ts'
 import type { ColumnLayout } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 import { putVarint } from './thrift.ts'
-import { valueFromJson, valueToJson } from './value-json.ts'
+import { valueFromJson, valuesToJson } from './value-json.ts'
 
 /** Key ids as 16 bytes each, most significant first. Like all pages it lies in `scratch` and is gone with the next. */
 export function encodeIdPage(scratch: ByteWriter, { words, rows, layout: { stride } }: GroupRows): Uint8Array {
@@ -109,7 +108,7 @@ function encodeValues(
       const kept = group.values[offset]!
       const values = Array.from({ length: count }, (_, i) => kept[present === null ? i : present[i]!])
       if (typeof type === 'object' && type.kind === 'decimal') return encodeDecimals(values as bigint[])
-      return interleave(encodeStrings(values.map((value) => valueToJson(type, value))), count)
+      return interleave(valuesToJson(type, values), count)
     }
   }
 }

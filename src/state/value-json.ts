@@ -4,7 +4,8 @@
  */
 import { isDayTime } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
-import { fromPhysical, type Physical, toPhysical } from '../data/values.ts'
+import { encodeStrings, fromPhysical, type Physical, toPhysical } from '../data/values.ts'
+import { resized } from './resized.ts'
 
 /** JSON text of a value in the physical form of a 'values' column. */
 export function valueToJson(type: DataType, value: unknown): string {
@@ -13,6 +14,71 @@ export function valueToJson(type: DataType, value: unknown): string {
   return JSON.stringify(
     value == null ? null : typeof type !== 'string' && type.kind === 'decimal' ? String(value) : encodeNested(type, value),
   )
+}
+
+/** The texts of a column's values as UTF-8, one after the other. */
+export function valuesToJson(type: DataType, values: readonly unknown[]): { offsets: Uint32Array; heap: Uint8Array } {
+  const isListOfLongs = typeof type !== 'string' && type.kind === 'array' && type.element === 'long'
+  return isListOfLongs ? longListsToJson(type, values) : encodeStrings(values.map((value) => valueToJson(type, value)))
+}
+
+/** Without a string for each of the numbers: sets have many. */
+function longListsToJson(type: DataType, lists: readonly unknown[]): { offsets: Uint32Array; heap: Uint8Array } {
+  const offsets = new Uint32Array(lists.length + 1)
+  let heap = new Uint8Array(1024)
+  let end = 0
+  for (let i = 0; i < lists.length; i++) {
+    const list = lists[i]
+    const length = Array.isArray(list) && list.length > 0 && list.every(isSafeLong) ? list.length * mostBytes + 2 : undefined
+    const text = length === undefined ? encoder.encode(valueToJson(type, list)) : undefined
+    const needed = end + (text?.length ?? length!)
+    if (needed > heap.length) heap = resized(heap, Math.max(needed, 2 * heap.length))
+    if (text === undefined) end = putSafeLongs(heap, end, list as readonly bigint[])
+    else {
+      heap.set(text, end)
+      end += text.length
+    }
+    offsets[i + 1] = end
+  }
+  return { offsets, heap: heap.subarray(0, end) }
+}
+const encoder = new TextEncoder()
+/** A sign, 16 digits, two quotes and a comma. */
+const mostBytes = 20
+const isSafeLong = (value: unknown) => typeof value === 'bigint' && Number.isSafeInteger(Number(value))
+
+function putSafeLongs(heap: Uint8Array, start: number, list: readonly bigint[]): number {
+  const [quote, comma] = [34, 44]
+  let end = start
+  heap[end++] = 91
+  for (let i = 0; i < list.length; i++) {
+    if (i > 0) heap[end++] = comma
+    heap[end++] = quote
+    end = putDigits(heap, end, Number(list[i]))
+    heap[end++] = quote
+  }
+  heap[end++] = 93
+  return end
+}
+function putDigits(heap: Uint8Array, start: number, value: number): number {
+  let end = start
+  if (value < 0) heap[end++] = 45
+  const size = Math.abs(value)
+  const high = Math.floor(size / 1e9)
+  if (high === 0) return putWord(heap, end, size, 1)
+  end = putWord(heap, end, high, 1)
+  return putWord(heap, end, size - high * 1e9, 9)
+}
+/** A number below 2^31, with so many digits at least. */
+function putWord(heap: Uint8Array, start: number, value: number, least: number): number {
+  let digits = least
+  for (let bound = 10 ** least; value >= bound; bound *= 10) digits++
+  for (let at = start + digits - 1, left = value; at >= start; at--) {
+    const rest = (left / 10) | 0
+    heap[at] = 48 + left - rest * 10
+    left = rest
+  }
+  return start + digits
 }
 
 /** The same text for long lists of plain values, which sets become and which are written with every change: without a second list. */
