@@ -1,5 +1,5 @@
 // Calls of asynchronous functions that never end, or end too late.
-import { column_udf, type Engine, MemoryStream, t, udf } from 'millrace'
+import { column_udf, type Engine, type GroupState, MemoryStream, t, udf } from 'millrace'
 import { addData, checkNewAnswer, expectFailure, type StreamAction, startStream, TwsTester, testStream } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
@@ -124,4 +124,35 @@ test.each(['soon', '0 seconds', '-1 seconds', '30 days', 30 as never])('callTime
   expect(() =>
     grouped.transformWithState(() => ({ init: () => {}, handleInputRows: () => [] }), { output: { n: t.int() }, callTimeout: wrong }),
   ).toThrow(refused)
+})
+
+test('a state belongs to its call: what is set after it has returned is refused, and would be lost', async () => {
+  const input = new MemoryStream(engine(), { k: t.string() })
+  const refused: unknown[] = []
+  let first: GroupState<number> | undefined
+  const counted = input
+    .toDF()
+    .groupBy('k')
+    .mapGroupsWithState(
+      ({ k }, rows, state) => {
+        state.update((state.getOption() ?? 0) + rows.length)
+        for (const late of [() => first?.update(99), () => first?.remove(), () => first?.setTimeoutDuration(1)]) {
+          try {
+            late()
+          } catch (error) {
+            refused.push((error as { code?: unknown }).code)
+          }
+        }
+        first ??= state
+        return { k, n: state.get() }
+      },
+      { state: t.int(), output: { k: t.string(), n: t.int() }, timeout: 'ProcessingTimeTimeout' },
+    )
+  await testStream(counted, { outputMode: 'update' }, [
+    addData(input, { k: 'a' }),
+    checkNewAnswer({ k: 'a', n: 1 }),
+    addData(input, { k: 'a' }, { k: 'b' }),
+    checkNewAnswer({ k: 'a', n: 2 }, { k: 'b', n: 1 }),
+  ])
+  expect(refused).toEqual(Array(6).fill('STATE_OF_ENDED_CALL'))
 })

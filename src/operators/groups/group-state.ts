@@ -28,6 +28,8 @@ export class StateOfKey implements GroupState<unknown> {
   isUpdated = false
   isRemoved = false
   timeoutMs: number | null = null
+  /** The call has returned: what is set now would be lost. */
+  isOver = false
 
   constructor(f: GroupFunction, codec: ShapeCodec, times: BatchTimes, value: unknown, hasTimedOut: boolean) {
     this.#function = f
@@ -51,16 +53,19 @@ export class StateOfKey implements GroupState<unknown> {
     return this.value === undefined ? undefined : this.#codec.copy(this.value)
   }
   update(state: unknown): void {
+    this.#checkCall('update')
     this.value = this.#codec.normal(state, 'update of the state')
     this.isUpdated = true
     this.isRemoved = false
   }
   remove(): void {
+    this.#checkCall('remove')
     this.value = undefined
     this.isUpdated = false
     this.isRemoved = true
   }
   setTimeoutDuration(duration: number | string): void {
+    this.#checkCall('setTimeoutDuration')
     if (this.#function.timeout !== 'ProcessingTimeTimeout')
       throw new InvalidQueryError('CANNOT_SET_TIMEOUT_DURATION', {
         what: `setTimeoutDuration(${JSON.stringify(duration)}) was called with the timeout ${this.#function.timeout}`,
@@ -71,6 +76,7 @@ export class StateOfKey implements GroupState<unknown> {
     this.timeoutMs = this.#times.nowMs + ms
   }
   setTimeoutTimestamp(timestamp: number | Date, additionalDuration?: string): void {
+    this.#checkCall('setTimeoutTimestamp')
     if (this.#function.timeout !== 'EventTimeTimeout')
       throw new InvalidQueryError('CANNOT_SET_TIMEOUT_TIMESTAMP', {
         what: `setTimeoutTimestamp was called with the timeout ${this.#function.timeout}`,
@@ -93,6 +99,13 @@ export class StateOfKey implements GroupState<unknown> {
     return this.#times.nowMs
   }
 
+  #checkCall(method: string): void {
+    if (!this.isOver) return
+    throw new InvalidQueryError('STATE_OF_ENDED_CALL', {
+      what: `${method}() of a state was called after the call that the state was given to had returned`,
+      todo: 'await what the function waits for before it returns, and use each state in its own call only',
+    })
+  }
   #durationOf(duration: number | string): number {
     const ms = typeof duration === 'number' ? duration : this.#function.durationMs(duration)
     if (!Number.isSafeInteger(ms) || ms < 0)

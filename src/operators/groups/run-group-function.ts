@@ -150,10 +150,12 @@ class GroupFunctionRun {
     const { function: f, times, failed } = this.#batch
     const state = new StateOfKey(f, this.#codec, times, cell.value, hasTimedOut)
     const keep = (): undefined => {
+      state.isOver = true
       if (failed) rows.check(place)
       return this.#keep(cell, state)
     }
     const fail = (cause: unknown): undefined => {
+      state.isOver = true
       const error = callFailed('FLATMAPGROUPSWITHSTATE_USER_FUNCTION_ERROR', place, cause)
       if (failed === null) throw error
       failed.take(error, index, place.key)
