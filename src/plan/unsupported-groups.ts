@@ -36,6 +36,12 @@ export function checkGroupFunctions(plan: LogicalPlan, mode: OutputMode): void {
 }
 
 function checkMode(node: Groups, mode: OutputMode, aggregated: boolean): void {
+  // whoever aggregates rows that are told again and again would count a key several times
+  if (isMap(node) && aggregated)
+    throw refused(
+      'mapGroupsWithState in a streaming query with an aggregation',
+      "use flatMapGroupsWithState with outputMode: 'append', or split the query",
+    )
   if (isMap(node) && mode !== 'update')
     throw refused(
       `mapGroupsWithState in ${mode} output mode`,

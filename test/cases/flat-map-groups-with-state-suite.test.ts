@@ -527,6 +527,8 @@ test('output modes and combinations that Spark refuses', () => {
     expect(start(flat('append', 'EventTimeTimeout'), 'append')).resolves.toBe(refused),
     expect(start((flat('update') as Untyped).groupBy('value').count(), 'complete')).resolves.toBe(refused),
     expect(start((flat('append') as Untyped).groupBy('value').count(), 'complete')).resolves.toBeUndefined(),
+    expect(start(mapped().groupBy('value').count(), 'update')).resolves.toBe(refused),
+    expect(start(mapped().groupBy('value').count(), 'complete')).resolves.toBe(refused),
     expect(
       start(
         mapped()
