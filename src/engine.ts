@@ -121,6 +121,11 @@ export class MemoryStream<S> {
   }
   /** Adds one block. InvalidQueryError names the row that does not fit the schema, and then nothing is added. */
   addData(...rows: InputRow<{ [P in keyof S]: S[P] }>[]): void {
+    if (Array.isArray(rows[0]))
+      throw new InvalidQueryError('INVALID_EXTERNAL_TYPE', {
+        what: 'addData was given a list, which is no row',
+        todo: 'give the rows one by one: addData(...rows)',
+      })
     this.#blocks.addData(...(rows as object[]))
   }
   /** Adds one block of columns, which must have the stream's schema and are not copied. */

@@ -71,6 +71,11 @@ test('settings come as an object', async () => {
     todo: expect.stringContaining('conf: {'),
   })
 })
+test('addData takes rows one by one', () => {
+  const rows = [{ k: 'a' }]
+  const refused = { code: 'INVALID_EXTERNAL_TYPE', todo: expect.stringContaining('addData(...rows)') }
+  expect(() => new MemoryStream(engine, { k: t.string() }).addData(rows as Untyped)).toThrow(expect.objectContaining(refused))
+})
 describe('a text in the place of a column', () => {
   test.each(Object.entries({ max, sum, count, collect_list }) as [string, (value: Untyped) => unknown][])(
     '%s refuses it, where it would be a constant',

@@ -98,7 +98,7 @@ async function checkSnapshot(view: CheckpointView, startBatchId: number): Promis
   const taken = names.filter((batch) => batch >= 0).sort((a, b) => a - b)
   throw invalid(
     'snapshotStartBatchId',
-    `no snapshot was taken after batch ${startBatchId}; there are some of ${taken.length > 0 ? taken.join(', ') : 'no batch'}`,
+    `no snapshot was taken after batch ${startBatchId}; ${taken.length > 0 ? `there are some of ${taken.join(', ')}` : 'there is none yet'}`,
   )
 }
 
