@@ -161,10 +161,10 @@ describe('a watermark that goes in small steps through a stretch with many rows'
     const store = filled(1, count, (id) => BigInt(id * 30))
     const before = process.threadCpuUsage()
     let removed = 0
-    for (let us = 0; us < count * 30; us += 150) removed += store.evict(BigInt(us), false).removed
+    for (let us = 0; us < count * 30; us += 40) removed += store.evict(BigInt(us), false).removed
     expect(removed).toBeGreaterThan(count - 100)
-    // with all rows looked at in each step it would be 90 million links
-    expect(process.threadCpuUsage(before).user / 1000).toBeLessThan(500)
+    // with all rows looked at in each step it would be 300 million links
+    expect(process.threadCpuUsage(before).user / 1000).toBeLessThan(400)
   })
 })
 
