@@ -1,4 +1,5 @@
 /** Numbers. */
+import { isInterval } from '../../data/intervals.ts'
 import { type DataType, decimal } from '../../data/types.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { type ArithmeticName, resolveArithmetic } from '../arithmetic.ts'
@@ -57,6 +58,10 @@ const resolveLog: Resolve = (given) => {
   const args = given.map((arg, i) => argumentAs('log', arg, i, 'double'))
   return call(args.length === 1 ? 'ln' : 'log', args, 'double', true)
 }
+const resolveSign: Resolve = ([given]) => {
+  const arg = isInterval(given!.type) ? given! : argumentAs('sign', given!, 0, 'double')
+  return call('sign', [arg], 'double', arg.nullable)
+}
 const resolvePositive: Resolve = ([given]) => argumentAs('positive', given!, 0, 'measure')
 /** Arithmetic of the same types under another name. */
 function like(name: string, operator: ArithmeticName, nullable: boolean, aliases: readonly string[] = []): FunctionRow {
@@ -114,7 +119,7 @@ export const math: readonly FunctionRow[] = [
   special('round', [1, 2], rounding('round')),
   special('bround', [1, 2], rounding('bround')),
   real('rint'),
-  real('sign', undefined, ['signum']),
+  special('sign', [1, 1], resolveSign, ['signum']),
   real('sqrt'),
   real('cbrt'),
   real('exp'),

@@ -114,6 +114,8 @@ export const math: readonly FunctionExamples[] = [
     'sign(NULL)',
     `sign(${nan})`,
     "sign(CAST('-0.0' AS DOUBLE))",
+    "sign(INTERVAL -'100' YEAR)",
+    "signum(INTERVAL '0 00:00:05' DAY TO SECOND)",
   ),
   real('sqrt', 'The square root; NaN of a negative number.', 'sqrt(4)'),
   real('cbrt', 'The cube root.', 'cbrt(27.0)', 'cbrt(-8)'),
