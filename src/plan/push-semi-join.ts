@@ -16,6 +16,7 @@ export function pushSemiJoinDown(plan: LogicalPlan): LogicalPlan {
   const { left } = plan
   switch (left.kind) {
     case 'alias':
+    case 'distinct':
       return { ...left, input: below(plan, left.input, (column) => column) }
     case 'watermark': {
       const column = left.index ?? left.schema.indexOf(left.column)

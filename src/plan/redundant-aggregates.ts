@@ -7,9 +7,11 @@ import { columnsRead, hasWindow, isDeterministic, replaceColumns, someExpression
 import { type Aggregate, isStreaming, type LogicalPlan, type Project } from './logical-plan.ts'
 import { hasUserCall } from './user-calls.ts'
 
-/** An aggregation, and what the columns above it are of its own. */
+/** An aggregation (or DISTINCT, which groups by all columns), and what the columns above it are of its own. */
 interface Lower {
-  readonly aggregate: Aggregate
+  readonly keyCount: number
+  /** What it groups, with its keys in their places. */
+  readonly rows: LogicalPlan
   readonly columns: readonly Expression[]
   /** The plan above over another input of the same columns; undefined where rows are left out on the way. */
   readonly over: ((input: LogicalPlan) => LogicalPlan) | undefined
@@ -21,11 +23,11 @@ export function dropRedundantAggregate(plan: LogicalPlan): LogicalPlan {
   const lower = lowerOf(plan.input)
   if (lower === undefined) return plan
   // rows that have all keys of an aggregation are distinct
-  if (plan.kind === 'distinct' && keysOf(lower).size === lower.aggregate.keys.length) return plan.input
+  if (plan.kind === 'distinct' && keysOf(lower).size === lower.keyCount) return plan.input
   if (lower.over === undefined) return plan
   if (plan.kind === 'aggregate' && !plan.aggregates.every(({ expression }) => passesOverCopies(expression))) return plan
   if (!readBy(plan).every((index) => isOfKeys(lower, lower.columns[index]!))) return plan
-  return { ...plan, input: lower.over(rowsOf(lower.aggregate)) }
+  return { ...plan, input: lower.over(lower.rows) }
 }
 
 function hasOwnTime({ session, keys }: Aggregate): boolean {
@@ -34,12 +36,13 @@ function hasOwnTime({ session, keys }: Aggregate): boolean {
 
 /** The aggregation below, where nothing between changes its rows or makes more of them. */
 function lowerOf(plan: LogicalPlan): Lower | undefined {
-  if (plan.kind === 'aggregate') {
-    if (plan.session !== undefined || plan.keys.length === 0) return undefined
-    const columns = plan.schema.fields.map(
-      ({ name, type, nullable }, index): Expression => ({ kind: 'column', name, index, type, nullable }),
-    )
-    return { aggregate: plan, columns, over: (input) => input }
+  if (plan.kind === 'aggregate' && (plan.session !== undefined || plan.keys.length === 0)) return undefined
+  if (plan.kind === 'aggregate' || plan.kind === 'distinct') {
+    const { fields } = plan.schema
+    const columns = fields.map(({ name, type, nullable }, index): Expression => ({ kind: 'column', name, index, type, nullable }))
+    const groups =
+      plan.kind === 'aggregate' ? { keyCount: plan.keys.length, rows: rowsOf(plan) } : { keyCount: fields.length, rows: plan.input }
+    return { ...groups, columns, over: (input) => input }
   }
   if (plan.kind === 'filter') return leavingOut(plan.input)
   if (plan.kind === 'join') return plan.how === 'semi' || plan.how === 'anti' ? leavingOut(plan.left) : undefined
@@ -57,11 +60,11 @@ function leavingOut(input: LogicalPlan): Lower | undefined {
 }
 
 /** Which keys stand among the columns, as they are. */
-function keysOf({ aggregate, columns }: Lower): Set<number> {
-  return new Set(columns.flatMap((column) => (column.kind === 'column' && column.index < aggregate.keys.length ? [column.index] : [])))
+function keysOf({ keyCount, columns }: Lower): Set<number> {
+  return new Set(columns.flatMap((column) => (column.kind === 'column' && column.index < keyCount ? [column.index] : [])))
 }
-function isOfKeys({ aggregate }: Lower, e: Expression): boolean {
-  return isDeterministic(e) && !hasUserCall(e) && !hasWindow(e) && [...columnsRead(e)].every((index) => index < aggregate.keys.length)
+function isOfKeys({ keyCount }: Lower, e: Expression): boolean {
+  return isDeterministic(e) && !hasUserCall(e) && !hasWindow(e) && [...columnsRead(e)].every((index) => index < keyCount)
 }
 function readBy(plan: Extract<LogicalPlan, { kind: 'distinct' | 'aggregate' }>): number[] {
   if (plan.kind === 'distinct') return [...plan.schema.fields.keys()]

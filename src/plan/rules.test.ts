@@ -212,6 +212,7 @@ test('of two aggregations of a stream one that changes nothing goes', () => {
   expect(count(distinct(project(grouped, [a('w'), a('k')])))).toBe(1)
   expect(count(distinct(project(grouped, [a('w'), { kind: 'alias', name: 'l', input: c('upper', a('k')) }])))).toBe(1)
   expect(again(c('max', a('k')), 'w')).toBe(1)
+  expect(count(distinct(project(distinct(marked), [a('at'), a('k')])))).toBe(1)
   // what the lower one counts is read, or how many rows it gives
   expect(count(distinct(project(grouped, [a('w'), a('c')])))).toBe(2)
   expect(count(distinct(project(filter(grouped, c('>', a('c'), lit(1))), [a('w')])))).toBe(2)
