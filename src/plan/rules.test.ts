@@ -213,6 +213,8 @@ test('of two aggregations of a stream one that changes nothing goes', () => {
   expect(count(distinct(project(grouped, [a('w'), { kind: 'alias', name: 'l', input: c('upper', a('k')) }])))).toBe(1)
   expect(again(c('max', a('k')), 'w')).toBe(1)
   expect(count(distinct(project(distinct(marked), [a('at'), a('k')])))).toBe(1)
+  const filtered = lines(filter(distinct(marked), c('>', a('n'), lit(1)))).map((line) => line.replaceAll(/[ :+-]*(\w+).*/g, '$1'))
+  expect(filtered.slice(0, 3)).toEqual(['Distinct', 'EventTimeWatermark', 'Filter'])
   // what the lower one counts is read, or how many rows it gives
   expect(count(distinct(project(grouped, [a('w'), a('c')])))).toBe(2)
   expect(count(distinct(project(filter(grouped, c('>', a('c'), lit(1))), [a('w')])))).toBe(2)

@@ -177,6 +177,14 @@ export const pushFilterBelowAggregate: Rule = (plan) => {
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
 }
 
+/** Filter(Distinct(x)) becomes Distinct(Filter(x)): DISTINCT is an aggregation by all columns. */
+export const pushFilterBelowDistinct: Rule = (plan) => {
+  if (plan.kind !== 'filter' || plan.input.kind !== 'distinct') return plan
+  const { input } = plan.input
+  const [down, up] = split(plan.condition, (part) => isDeterministic(part) && !hasUserCall(part) && columnsRead(part).size > 0)
+  return down.length === 0 ? plan : filterAbove({ ...plan.input, input: filterAbove(input, down) }, up)
+}
+
 /** Parts of a filter above a join that read one side's columns only go to that side, where the join keeps that side's rows as they are. */
 export const pushFilterBelowJoin: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'join') return plan
@@ -264,6 +272,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowUnion,
   pushFilterBelowGenerate,
   pushFilterBelowAggregate,
+  pushFilterBelowDistinct,
   narrowOuterJoin,
   pushFilterBelowJoin,
   pushFilterIntoStreamJoin,
