@@ -254,7 +254,7 @@ test('aliased windows; a window’s name is "window"', async () => {
         .collect(),
     ),
   ).toEqual([[1], [2]])
-  expect(frame.groupBy(window('time' as never, '10 seconds') as never).agg(() => ({ n: count() })).columns).toEqual(['window', 'n'])
+  expect(frame.groupBy(window(col('time'), '10 seconds') as never).agg(() => ({ n: count() })).columns).toEqual(['window', 'n'])
 })
 
 test('SPARK-49836: a window of windows, and an aggregation above it', async () => {
