@@ -215,6 +215,7 @@ export function loadSource(loads: readonly Load[]): SourceProvider {
       schema,
       description: 'load',
       readLimit: { kind: 'all' },
+      readsAhead: true,
       latestOffset: async (start) => Math.min(total, ((start as number | null) ?? 0) + 1),
       rows: async (_start, end) => {
         let batch = (end as number) - 1

@@ -23,7 +23,7 @@ export interface AggregateStep {
 /** One batch of an aggregation: partial aggregates in SQL, the rest here. */
 export async function runAggregate(step: AggregateStep, context: StepContext): Promise<StepResult> {
   const { sql, store, watermarks } = context
-  const partial = await partialOf(step, context)
+  const partial = context.partial ?? (await partialOf(step, context))
   const startMs = performance.now()
   const { eventTime } = step.stores[0]!.schema
   const spec = { outputMode: step.outputMode, eventTimeKey: eventTime !== null && 'key' in eventTime ? eventTime.key : null }

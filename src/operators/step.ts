@@ -49,6 +49,8 @@ export interface StepContext {
   readonly sql: StepSql
   /** The rows of the node's inputs. */
   readonly inputs: readonly Rows[]
+  /** Of an aggregation: the groups of the batch, where they were computed before. */
+  readonly partial?: KeyedBatch | undefined
   /** The operator's state, by the name of the store in the plan. */
   readonly store: (name?: string) => StateStore
   /** A store that the plan may not know: of a state variable that an earlier version of the query had. */

@@ -22,12 +22,13 @@ import {
 } from '../planner/streaming-plan.ts'
 import type { EventTimeStats, FailedRows, Relation, SqlBatch } from '../sql/sql-batch.ts'
 import { MemoryStateStore } from '../state/memory-state-store.ts'
-import type { StateStore } from '../state/state-store.ts'
+import type { KeyedBatch, StateStore } from '../state/state-store.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { callKeepingLetters, callsText, takeFailedCalls } from './failing-calls.ts'
 import { checkLateCount, countLate, countRows, type LateCount, type LateRows } from './late-rows.ts'
 import { partitionTimes } from './partition-times.ts'
 import { RowsToSetAside } from './plain-runs.ts'
+import type { ReadFirst } from './read-ahead.ts'
 import { type Place, placeIn, setRowsAside, takeFailedRows } from './row-letters.ts'
 import { closeSteps, runStep } from './stateful-steps.ts'
 
@@ -66,6 +67,8 @@ export interface EvaluationContext {
   readonly batchTimestampMs: number
   readonly salt: string
   readonly query: { readonly queryId: string; readonly runId: string; readonly batchId: number }
+  /** Where rows are read before their batch has begun: brings the state to where the batch begins, while these groups are computed. */
+  readonly settleState?: (groups: Promise<unknown>) => Promise<void>
   /** StepContext.skipsInitialKeys */
   readonly skipsInitialKeys: boolean
 }
@@ -94,6 +97,7 @@ export class Evaluation {
   readonly #refusedBy = new Set<StatefulNode>()
   /** Where the books of rows that expressions have failed for stand. */
   readonly #failedOf = new Map<Relation, number>()
+  readonly #partials = new Map<StatefulNode, Promise<KeyedBatch>>()
   #isPlain: boolean
   constructor(root: PhysicalNode, context: EvaluationContext) {
     this.#context = context
@@ -114,6 +118,16 @@ export class Evaluation {
   /** Of an evaluation that ends with the first row that is to be set aside: whether nothing has happened that another one could not do again. */
   get mayBeginAgain(): boolean {
     return this.#isPlain
+  }
+
+  /** Begins with what needs no more than the rows of the sources. What fails here fails again in relationOf. */
+  async readFirst({ nodes, aggregates }: ReadFirst): Promise<void> {
+    for (const node of nodes) await this.relationOf(node)
+    for (const node of aggregates) {
+      const partial = this.relationOf(node.inputs[0]!).then((rows) => this.#context.sql.keyedColumns(node.partialSql, [rows], node.schema))
+      this.#partials.set(node, partial)
+      await partial
+    }
   }
 
   relationOf(node: PhysicalNode): Promise<Relation> {
@@ -329,9 +343,12 @@ export class Evaluation {
     for (const input of node.inputs) inputs.push(await this.relationOf(input))
     if (deadLetters) this.#checkRows(node, inputs)
     const late = await this.#setAside(node, inputs)
+    const partial = this.#partials.get(node)
+    if (partial) await this.#context.settleState?.(partial)
     const { output, metrics } = await runStep(node, {
       sql: stepSql,
       inputs,
+      partial: await partial,
       store: (name) => store(node.operatorId, name),
       storeIfThere: (name) => storeIfThere(node.operatorId, name),
       isDeleted: (name) => isDeleted(node.operatorId, name),

@@ -60,4 +60,6 @@ export interface ExecutionSettings {
   readonly noDataProgressEventIntervalMs: number
   readonly minBatchesToRetain: number
   readonly skipsInitialKeys: boolean
+  /** millrace.readAhead */
+  readonly readsAhead: boolean
 }

@@ -16,6 +16,7 @@ import type { ExecutionParts } from './execution-parts.ts'
 import { mayBeOfRow, PlainRuns } from './plain-runs.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
+import { type AheadBatch, type BatchRange, ReadAhead, readFirstOf, readsAhead } from './read-ahead.ts'
 import { originOf, readPlain, readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
 import { checkReplayedSources, checkSources, noOffsets, sameOffset } from './source-offsets.ts'
@@ -29,6 +30,8 @@ interface PlannedBatch {
   readonly isReplay: boolean
   /** Resolves when the entry is durable. Rows may be read and computed before; nothing may leave the process. */
   readonly logged: Promise<void>
+  /** Where its rows have been read before. */
+  readonly ahead: AheadBatch | null
 }
 
 /** Clocks are set right by a little all the time. */
@@ -54,6 +57,7 @@ export class MicroBatchExecution {
   /** End offsets of the batch before the next one. */
   #start: Record<string, Offset | null> = {}
   #planned: PlannedBatch | null = null
+  readonly #readAhead: ReadAhead | null
   /** The watermark of the batch before: by it the next batch judges lateness. */
   #previousWatermarkMs = 0
   /** What the last batch of this run evicted by; undefined before the first, so that a restart alone causes no batch. */
@@ -62,6 +66,8 @@ export class MicroBatchExecution {
   #lastTimestampMs = Number.NEGATIVE_INFINITY
   #stopping = false
   #abandon = false
+  /** Of the batch that runs. */
+  #batchWatermarks: (operatorId: number) => BatchWatermarks = () => ({ lateUs: null, evictionUs: null })
   /** When the last progress was made, idle ones included; null before the first. */
   #lastProgressMs: number | null = null
   #message = 'Initializing sources'
@@ -73,6 +79,7 @@ export class MicroBatchExecution {
   constructor(parts: ExecutionParts) {
     this.#parts = parts
     this.#plainRuns = new PlainRuns(parts.plan, parts.setAside, parts.outputs !== undefined)
+    this.#readAhead = readsAhead(parts) ? new ReadAhead(readFirstOf(parts.plan), (batchId, start) => this.#openNext(batchId, start)) : null
     this.#watermark = new QueryWatermark(parts.plan, parts.settings.watermarkPolicy, parts.sources)
     this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock, (name) =>
       parts.limits.metricsOf(name),
@@ -128,7 +135,7 @@ export class MicroBatchExecution {
             `the commit log ends ${decision.missingCommits + 1} batches before the offset log; only batch ${planned.batchId} is run again`,
           )
         checkReplayedSources(this.#batchId, planned.entry, this.#parts.sources, before?.sources ?? {})
-        this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve() }
+        this.#planned = { entry: planned.entry, isReplay: true, logged: Promise.resolve(), ahead: null }
         this.#start = { ...noOffsets(this.#parts.sources), ...before?.sources }
         this.#previousWatermarkMs = before?.batchWatermarkMs ?? 0
         this.#watermark.restore(planned.entry.batchWatermarkMs, planned.entry.watermarks)
@@ -169,6 +176,7 @@ export class MicroBatchExecution {
   /** Lets go of state, sources and sink, whatever state they are in. */
   async close(): Promise<void> {
     const { plan, sources, sink, setAside } = this.#parts
+    await this.#readAhead?.close()
     const closing = [
       ...[...sources.values()].map((source) => source.stop()),
       sink.stop(),
@@ -258,15 +266,9 @@ export class MicroBatchExecution {
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
   async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
-    const { limits, pinnedConf, sources } = this.#parts
-    const end: Record<string, Offset | null> = {}
-    await this.#reporter.time('latestOffset', async () => {
-      for (const [name, source] of sources) {
-        this.#message = `Getting offsets from ${source.description}`
-        const limit: ReadLimit = limited ? limits.limitOf(name, source) : { kind: 'all' }
-        end[name] = (await source.latestOffset(this.#start[name] ?? null, limit)) ?? this.#start[name] ?? null
-      }
-    })
+    const { pinnedConf, sources } = this.#parts
+    const ahead = this.#readAhead && (await this.#readAhead.take())
+    const end = ahead?.end ?? (await this.#reporter.time('latestOffset', () => this.#latestOffsets(this.#start, limited)))
     const newSources = new Set([...sources.keys()].filter((name) => !sameOffset(end[name], this.#start[name])))
     const isNew = newSources.size > 0
     this.#isDataAvailable = isNew
@@ -274,7 +276,7 @@ export class MicroBatchExecution {
     if (!isNew && !(noDataBatches && this.#needsNoDataBatch())) return null
     const entry: OffsetEntry = {
       batchWatermarkMs: this.#watermark.currentMs,
-      batchTimestampMs: this.#batchTimestampMs(),
+      batchTimestampMs: ahead?.batchTimestampMs ?? this.#batchTimestampMs(),
       conf: pinnedConf,
       // with those of sources that were removed: under its name one goes on from where it stood
       sources: { ...this.#start, ...end },
@@ -283,7 +285,7 @@ export class MicroBatchExecution {
     const logged = this.#writeAhead(entry)
     // runBatch waits for it; until then a failure is nobody's
     logged.catch(() => {})
-    this.#planned = { entry, isReplay: false, logged }
+    this.#planned = { entry, isReplay: false, logged, ahead }
     return this.#planned
   }
 
@@ -365,14 +367,39 @@ export class MicroBatchExecution {
     await checkpoint.commits.purgeBelow(oldest)
   }
 
-  async #runBatch({ entry, isReplay, logged }: PlannedBatch): Promise<void> {
+  async #latestOffsets(start: Readonly<Record<string, Offset | null>>, limited: boolean): Promise<Record<string, Offset | null>> {
+    const { limits, sources } = this.#parts
+    const end: Record<string, Offset | null> = {}
+    for (const [name, source] of sources) {
+      if (start === this.#start) this.#message = `Getting offsets from ${source.description}`
+      const limit: ReadLimit = limited ? limits.limitOf(name, source) : { kind: 'all' }
+      end[name] = (await source.latestOffset(start[name] ?? null, limit)) ?? start[name] ?? null
+    }
+    return end
+  }
+
+  /** The batch after one whose rows have been read and whose log entry is written; null where there is none. */
+  async #openNext(batchId: number, start: BatchRange['start']): Promise<Omit<AheadBatch, 'reading'> | null> {
+    if (this.#stopping || this.#batchId !== batchId - 1) return null
+    this.#reporter.holdSources()
+    const end = { ...start, ...(await this.#latestOffsets(start, true)) }
+    if (Object.keys(end).every((name) => sameOffset(end[name], start[name]))) return null
+    const range = { batchId, start, end, batchTimestampMs: this.#batchTimestampMs() }
+    const sql = await this.#parts.beginBatch({ batchTimestampMs: range.batchTimestampMs, salt: this.#parts.salt })
+    return { ...range, sql, evaluation: this.#evaluate(sql, range, undefined, false) }
+  }
+
+  async #runBatch({ entry, isReplay, logged, ahead }: PlannedBatch): Promise<void> {
     const { beginBatch, checkpoint, salt } = this.#parts
     this.#message = this.#isDataAvailable ? 'Processing new data' : 'No new data but cleaning up state'
     this.#reporter.startBatch({ batchId: this.#batchId, start: this.#start, entry, isReplay })
+    this.#batchWatermarks = this.#watermarksOf(entry.batchWatermarkMs)
+    const range = { batchId: this.#batchId, start: this.#start, end: entry.sources, batchTimestampMs: entry.batchTimestampMs }
     const begin = async (isPlain: boolean) => {
+      if (ahead) return { sql: ahead.sql, setAside: undefined, evaluation: ahead.evaluation, isPlain: false }
       const sql = await beginBatch({ batchTimestampMs: entry.batchTimestampMs, salt })
       const setAside = this.#setAside(sql, entry)
-      return { sql, setAside, evaluation: this.#evaluate(sql, entry, setAside, isPlain), isPlain }
+      return { sql, setAside, evaluation: this.#evaluate(sql, range, setAside, isPlain), isPlain }
     }
     const isTried = this.#plainRuns.isDue
     let batch = await begin(isTried)
@@ -385,6 +412,15 @@ export class MicroBatchExecution {
         batch = await begin(false)
         return this.#run(batch.sql, batch.evaluation, batch.setAside)
       }
+    }
+    const readAhead = this.#readAhead
+    if (readAhead) {
+      const reading = ahead?.reading ?? readAhead.read(batch.evaluation)
+      // the rows of a batch that was read ahead have been asked for long since
+      Promise.all([ahead ? null : reading, logged]).then(
+        () => readAhead.begin(range.batchId + 1, entry.sources, reading),
+        () => {}, // the batch fails with it
+      )
     }
     let staged: Promise<StagedEntry> | undefined
     let committed: CommitEntry | undefined
@@ -477,7 +513,7 @@ export class MicroBatchExecution {
     return setAside === null ? undefined : new SetAside(setAside, sql, this.#batchId, batchTimestampMs)
   }
 
-  #evaluate(sql: SqlBatch, entry: OffsetEntry, setAside: SetAside | undefined, isPlain: boolean): Evaluation {
+  #evaluate(sql: SqlBatch, range: BatchRange, setAside: SetAside | undefined, isPlain: boolean): Evaluation {
     const { identity, plan, sources } = this.#parts
     return new Evaluation(plan.root, {
       sql,
@@ -487,13 +523,13 @@ export class MicroBatchExecution {
       warn: this.#parts.warn,
       originOf: (node) => originOf(node, sources.get(node.source)!),
       stepSql: this.#upkeep?.beside(sql) ?? sql,
-      watermarks: this.#batchWatermarks(entry.batchWatermarkMs),
-      batchTimestampMs: entry.batchTimestampMs,
+      watermarks: (operatorId) => this.#batchWatermarks(operatorId),
+      batchTimestampMs: range.batchTimestampMs,
       table: (scan, columns) => this.#parts.readTable(scan, columns, sql),
       source: (node) =>
         this.#reporter.time('getBatch', async () => {
           const source = sources.get(node.source)!
-          const [start, end] = [this.#start[node.source] ?? null, entry.sources[node.source] ?? null]
+          const [start, end] = [range.start[node.source] ?? null, range.end[node.source] ?? null]
           const rows = sameOffset(start, end)
             ? { kind: 'columns' as const, batches: [emptyColumns(node.schema)] }
             : await source.rows(start, end, setAside?.deadLetters && !isPlain ? withOrigin(node, source) : node)
@@ -516,12 +552,13 @@ export class MicroBatchExecution {
       storeIfThere: (operatorId, name) => (this.#state!.hasStore(operatorId, name) ? this.#upkeep!.store(operatorId, name) : null),
       salt: this.#parts.salt,
       skipsInitialKeys: this.#parts.settings.skipsInitialKeys,
-      query: { queryId: identity.id, runId: identity.runId, batchId: this.#batchId },
+      query: { queryId: identity.id, runId: identity.runId, batchId: range.batchId },
+      settleState: (groups) => Promise.all([groups, this.#upkeep?.finish()]).then(() => this.#readAhead?.isUnderWay()),
     })
   }
 
   /** What each operator drops and evicts by: late is what the batch before evicted by. */
-  #batchWatermarks(watermarkMs: number): (operatorId: number) => BatchWatermarks {
+  #watermarksOf(watermarkMs: number): (operatorId: number) => BatchWatermarks {
     const { plan } = this.#parts
     if (plan.watermarks.length === 0) return () => ({ lateUs: null, evictionUs: null })
     const late = propagateWatermark(plan.root, this.#previousWatermarkMs)

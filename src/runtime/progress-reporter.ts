@@ -38,6 +38,12 @@ interface Outcome {
   readonly books: QueryProgress['books']
 }
 
+/** What a source says of itself in progress. */
+type ShownSource = Pick<SourceProgress, 'latestOffset' | 'metrics'>
+function shownOf(source: Source, end: Offset | null): ShownSource {
+  return { latestOffset: source.reportLatestOffset?.() ?? null, metrics: { ...source.metrics?.(end) } }
+}
+
 /** Watches one query's triggers and makes a QueryProgress of each batch. */
 export class ProgressReporter {
   /** What the batch's state commit cost; set by the execution as soon as it is known. */
@@ -60,6 +66,8 @@ export class ProgressReporter {
   #hasRunBatch = false
   #batch: Batch | null = null
   #outcome: Outcome | null = null
+  /** What sources say of themselves, where that was asked before the end. */
+  #shown: ReadonlyMap<string, ShownSource> = new Map()
 
   constructor(
     identity: QueryIdentity,
@@ -89,7 +97,13 @@ export class ProgressReporter {
     this.#durations = new Map()
     this.#batch = null
     this.#outcome = null
+    this.#shown = new Map()
     this.stateCommit = null
+  }
+  /** The sources are about to be asked for the next batch: of this one they are shown as they are now. */
+  holdSources(): void {
+    const end = this.#batch?.entry.sources ?? {}
+    this.#shown = new Map(Array.from(this.#sources, ([name, source]) => [name, shownOf(source, end[name] ?? null)]))
   }
   startBatch(batch: Batch): void {
     this.#batch = batch
@@ -172,21 +186,18 @@ export class ProgressReporter {
       numInputRows,
       ...rates(numInputRows, durationMs, sinceMs),
       durationMs: Object.fromEntries(phases) as Record<string, number>,
-      sources: [...this.#sources].map(
-        ([name, source]): SourceProgress => ({
+      sources: [...this.#sources].map(([name, source]): SourceProgress => {
+        const { latestOffset, metrics } = this.#shown.get(name) ?? shownOf(source, batch.end[name] ?? null)
+        return {
           description: source.description,
           startOffset: batch.start[name] ?? null,
           endOffset: batch.end[name] ?? null,
-          latestOffset: source.reportLatestOffset?.() ?? null,
+          latestOffset,
           numInputRows: inputRows.get(name) ?? 0,
           ...rates(inputRows.get(name) ?? 0, durationMs, sinceMs),
-          metrics: {
-            ...source.metrics?.(batch.end[name] ?? null),
-            ...countsText(this.#outcome?.readCounts.get(name)),
-            ...this.#limitsOf(name),
-          },
-        }),
-      ),
+          metrics: { ...metrics, ...countsText(this.#outcome?.readCounts.get(name)), ...this.#limitsOf(name) },
+        }
+      }),
       observedMetrics: {},
     }
   }

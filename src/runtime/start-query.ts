@@ -396,6 +396,7 @@ async function openExecution(
       noDataProgressEventIntervalMs: conf.durationMs('spark.sql.streaming.noDataProgressEventInterval'),
       minBatchesToRetain: conf.number('spark.sql.streaming.minBatchesToRetain'),
       skipsInitialKeys: conf.flag('spark.sql.streaming.flatMapGroupsWithState.skipEmittingInitialStateKeys'),
+      readsAhead: conf.flag('millrace.readAhead'),
     },
     limits: new ReadLimits({ targetMs: targetBatchMs(conf, spec.trigger), memoryLimitBytes: conf.bytes('millrace.memoryLimit') ?? null }),
     observeStep: spec.observeStep ?? environment.observeStep,

@@ -81,6 +81,7 @@ class FileSource implements Source {
   readonly description: string
   readonly readLimit: ReadLimit
   readonly tellsRecords = true
+  readonly readsAhead = true
   readonly #context: SourceContext
   readonly #format: ReadFormat
   readonly #options: FileSourceOptions

@@ -54,6 +54,11 @@ export interface Source {
   readonly originColumns?: readonly string[]
   /** Whether it gives files (of a format, or of a table): then the engine can tell the file and the record of a row. */
   readonly tellsRecords?: boolean
+  /**
+   * Whether, in a run over what is there (`prepareForAvailableNow`), the next batch may be asked for and read while the one before, whose rows were read, is being written: `latestOffset` then comes
+   * before `commit` of that one. Batches of queries with state then take the time of the longer of the two.
+   */
+  readonly readsAhead?: boolean
   latestOffset(start: Offset | null, limit: ReadLimit): Promise<Offset | null>
   rows(start: Offset | null, end: Offset, needed?: RowsNeeded): Promise<SourceBatch>
   commit(end: Offset): Promise<void>

@@ -17,6 +17,11 @@ export const millraceKeys: ConfTable = {
     meaning:
       'values for columns of the state that old rows lack, by name, as JSON: {"region": "eu"}; read when a changed query starts (docs/state-changes.md); without a value null',
   }),
+  'millrace.readAhead': works(flag, {
+    default: 'true',
+    meaning:
+      'with the trigger availableNow, queries with state over files read the rows of the next batch while they write the one before: less time, and the memory of two batches',
+  }),
   'millrace.progressHistory.enabled': works(flag, {
     default: 'true',
     meaning: 'keep the progress of batches as JSON lines in the checkpoint',
