@@ -7,7 +7,7 @@ import { propagateWatermark } from '../operators/watermark-propagation.ts'
 import type { StatefulNode } from '../planner/streaming-plan.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { BatchStep } from '../query/steps.ts'
-import type { Offset, ReadLimit } from '../sources/source.ts'
+import type { Offset, ReadLimit, Source } from '../sources/source.ts'
 import type { SqlBatch } from '../sql/sql-batch.ts'
 import type { QueryState } from '../state/state-store.ts'
 import { type Delivery, deliverBatch } from './deliver-batch.ts'
@@ -19,7 +19,7 @@ import { QueryWatermark } from './query-watermark.ts'
 import { type AheadBatch, type BatchRange, ReadAhead, readFirstOf, readsAhead } from './read-ahead.ts'
 import { originOf, readPlain, readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
-import { checkReplayedSources, checkSources, noOffsets, sameOffset } from './source-offsets.ts'
+import { checkReplayedSources, checkSources, latestOffsets, noOffsets, sameOffset } from './source-offsets.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
 import { nextBatchTimeMs } from './triggers.ts'
@@ -266,9 +266,13 @@ export class MicroBatchExecution {
 
   /** Asks the sources for the end of the next batch and, where there is one to run, writes it down before anything else happens. */
   async #constructNextBatch(limited: boolean, noDataBatches: boolean): Promise<PlannedBatch | null> {
-    const { pinnedConf, sources } = this.#parts
+    const { limits, pinnedConf, sources } = this.#parts
+    const limitOf = (name: string, source: Source): ReadLimit => {
+      this.#message = `Getting offsets from ${source.description}`
+      return limited ? limits.limitOf(name, source) : { kind: 'all' }
+    }
     const ahead = this.#readAhead && (await this.#readAhead.take())
-    const end = ahead?.end ?? (await this.#reporter.time('latestOffset', () => this.#latestOffsets(this.#start, limited)))
+    const end = ahead?.end ?? (await this.#reporter.time('latestOffset', () => latestOffsets(sources, this.#start, limitOf)))
     const newSources = new Set([...sources.keys()].filter((name) => !sameOffset(end[name], this.#start[name])))
     const isNew = newSources.size > 0
     this.#isDataAvailable = isNew
@@ -367,22 +371,11 @@ export class MicroBatchExecution {
     await checkpoint.commits.purgeBelow(oldest)
   }
 
-  async #latestOffsets(start: Readonly<Record<string, Offset | null>>, limited: boolean): Promise<Record<string, Offset | null>> {
-    const { limits, sources } = this.#parts
-    const end: Record<string, Offset | null> = {}
-    for (const [name, source] of sources) {
-      if (start === this.#start) this.#message = `Getting offsets from ${source.description}`
-      const limit: ReadLimit = limited ? limits.limitOf(name, source) : { kind: 'all' }
-      end[name] = (await source.latestOffset(start[name] ?? null, limit)) ?? start[name] ?? null
-    }
-    return end
-  }
-
   /** The batch after one whose rows have been read and whose log entry is written; null where there is none. */
   async #openNext(batchId: number, start: BatchRange['start']): Promise<Omit<AheadBatch, 'reading'> | null> {
     if (this.#stopping || this.#batchId !== batchId - 1) return null
     this.#reporter.holdSources()
-    const end = { ...start, ...(await this.#latestOffsets(start, true)) }
+    const end = { ...start, ...(await latestOffsets(this.#parts.sources, start, (_, source) => source.readLimit)) }
     if (Object.keys(end).every((name) => sameOffset(end[name], start[name]))) return null
     const range = { batchId, start, end, batchTimestampMs: this.#batchTimestampMs() }
     const sql = await this.#parts.beginBatch({ batchTimestampMs: range.batchTimestampMs, salt: this.#parts.salt })

@@ -1,7 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { isNamed } from '../checkpoint/query-shape.ts'
-import type { Offset, Source } from '../sources/source.ts'
+import type { Offset, ReadLimit, Source } from '../sources/source.ts'
 
 type Sources = ReadonlyMap<string, Source>
 
@@ -33,6 +33,19 @@ export function checkReplayedSources(
 /** Where sources stand before their first batch. */
 export function noOffsets(sources: Sources): Record<string, null> {
   return Object.fromEntries([...sources.keys()].map((name) => [name, null]))
+}
+
+/** How far each source goes in the batch that starts there. */
+export async function latestOffsets(
+  sources: Sources,
+  start: Readonly<Record<string, Offset | null>>,
+  limitOf: (name: string, source: Source) => ReadLimit,
+): Promise<Record<string, Offset | null>> {
+  const end: Record<string, Offset | null> = {}
+  for (const [name, source] of sources) {
+    end[name] = (await source.latestOffset(start[name] ?? null, limitOf(name, source))) ?? start[name] ?? null
+  }
+  return end
 }
 
 export function sameOffset(a: Offset | null | undefined, b: Offset | null | undefined): boolean {
