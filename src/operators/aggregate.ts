@@ -6,7 +6,7 @@ import type { StateSchema } from '../data/state-schema.ts'
 import type { KeyedBatch, StateStore } from '../state/state-store.ts'
 import { loadAll } from './load-all.ts'
 import { isOverflow, rowsThatOverflow, type SumRowsStep } from './rows-that-overflow.ts'
-import type { BatchWatermarks, StepContext, StepResult } from './step.ts'
+import type { BatchWatermarks, Rows, StepContext, StepResult, StepSql } from './step.ts'
 import { takeKeys } from './take.ts'
 
 /** A grouped aggregation as the planner describes it (planner/streaming-plan.ts). */
@@ -51,12 +51,17 @@ function sizesOf(column: Column, length: number): FixedColumn {
   return { kind: 'fixed', type: 'int', data, valid }
 }
 
+/** The groups of rows, as they are before the state knows of them. */
+export function groupsOf({ partialSql, partialSchema }: AggregateStep, sql: Pick<StepSql, 'keyedColumns'>, inputs: readonly Rows[]) {
+  return sql.keyedColumns(partialSql, inputs, partialSchema)
+}
+
 /** The batch's groups. Where dead letters are kept, rows that take a sum out of its type are set aside first. */
 async function partialOf(step: AggregateStep, { sql, inputs, store, watermarks, setRowsAside }: StepContext): Promise<KeyedBatch> {
-  const { sums, partialSql, partialSchema: schema } = step
-  if (sums === null || !setRowsAside) return sql.keyedColumns(partialSql, inputs, schema)
+  const { sums } = step
+  if (sums === null || !setRowsAside) return groupsOf(step, sql, inputs)
   try {
-    const partial = await sql.keyedColumns(partialSql, inputs, schema)
+    const partial = await groupsOf(step, sql, inputs)
     if (store().sumsFit(partial, sums.columns)) return partial
     sql.release(partial)
   } catch (error) {
@@ -65,7 +70,7 @@ async function partialOf(step: AggregateStep, { sql, inputs, store, watermarks, 
   const rows = await sql.materialize(inputs[0]!)
   const refused = await rowsThatOverflow(sums, sql, rows, store(), watermarks)
   const others = refused.size === 0 ? rows : await setRowsAside(rows, refused)
-  return sql.keyedColumns(sums.partialSql, [others], schema)
+  return sql.keyedColumns(sums.partialSql, [others], step.partialSchema)
 }
 
 export interface AggregateResult {

@@ -4,6 +4,7 @@ import type { Observed } from '../data/observed.ts'
 import type { Row } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
 import { type Account, tablePlace } from '../data/side-rows.ts'
+import { groupsOf } from '../operators/aggregate.ts'
 import type { BatchWatermarks, CallsThatFailed, RowError, Rows, StepMetrics, StepSql } from '../operators/step.ts'
 import { callInStatement, callUserFunction, isForStatements } from '../operators/user-calls.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
@@ -124,7 +125,7 @@ export class Evaluation {
   async readFirst({ nodes, aggregates }: ReadFirst): Promise<void> {
     for (const node of nodes) await this.relationOf(node)
     for (const node of aggregates) {
-      const partial = this.relationOf(node.inputs[0]!).then((rows) => this.#context.sql.keyedColumns(node.partialSql, [rows], node.schema))
+      const partial = this.relationOf(node.inputs[0]!).then((rows) => groupsOf(node, this.#context.sql, [rows]))
       this.#partials.set(node, partial)
       await partial
     }

@@ -2,7 +2,21 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { avg, col, count, type Engine, max, millrace, type QueryProgress, Schema, type Source, type SourceProvider, window } from 'millrace'
+import {
+  avg,
+  col,
+  collect_set,
+  count,
+  type Engine,
+  max,
+  millrace,
+  type QueryProgress,
+  Schema,
+  type Source,
+  type SourceProvider,
+  size,
+  window,
+} from 'millrace'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 let folder: string
@@ -68,7 +82,7 @@ async function run({ provider, calls }: Numbered, conf: Record<string, string> =
     .load()
     .withWatermark('at', '20 seconds')
     .groupBy(() => ({ window: window(col('at'), '10 seconds'), n: col('n') }))
-    .agg(() => ({ rows: count(), last: max(col('at')), mean: avg(col('n')) }))
+    .agg(() => ({ rows: count(), last: max(col('at')), mean: avg(col('n')), times: size(collect_set(col('at'))) }))
     .writeStream.outputMode('append')
     .trigger({ availableNow: true })
     .option('checkpointLocation', join(folder, checkpoint))
