@@ -7,12 +7,14 @@ import fc from 'fast-check'
 import { count, MemoryStream, type QueryProgress, type Row, t, type ValueState, window } from 'millrace'
 import { afterAll, describe, expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
-import { holds, providerKey, providers, timeout } from './property.ts'
+import { hasManyRuns, holds, providerKey, providers, timeout } from './property.ts'
 
 const engine = useEngine()
-/** Over all properties: few runs of one alone may have none. */
 let lateSeen = 0
-afterAll(() => expect(lateSeen).toBeGreaterThan(0))
+afterAll(() => {
+  // all properties have the same seed, and so much the same rows
+  if (hasManyRuns) expect(lateSeen).toBeGreaterThan(0)
+})
 
 /** What goes wrong with a block: nothing, a restart after it, or the batch fails once, before a sink has it. */
 const trouble = fc.constantFrom('none', 'none', 'restart', 'main sink', 'side output')

@@ -43,6 +43,9 @@ export async function holds<T>(
   throw new Error(text, { cause: details.errorInstance })
 }
 
+/** Whether there are enough runs that what is generated often is among them: the few of a test run may have none of it. */
+export const hasManyRuns = givenRuns !== undefined
+
 /** How a query goes on after a restart. */
 export interface Restart {
   readonly partitions: number
