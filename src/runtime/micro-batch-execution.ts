@@ -16,7 +16,7 @@ import type { ExecutionParts } from './execution-parts.ts'
 import { mayBeOfRow, PlainRuns } from './plain-runs.ts'
 import { ProgressReporter } from './progress-reporter.ts'
 import { QueryWatermark } from './query-watermark.ts'
-import { type AheadBatch, type BatchRange, ReadAhead, readFirstOf, readsAhead } from './read-ahead.ts'
+import { type AheadBatch, type BatchRange, ReadAhead, readAheadOf } from './read-ahead.ts'
 import { originOf, readPlain, readSource, withOrigin } from './read-source.ts'
 import { SetAside } from './set-aside.ts'
 import { checkReplayedSources, checkSources, latestOffsets, noOffsets, sameOffset } from './source-offsets.ts'
@@ -79,7 +79,8 @@ export class MicroBatchExecution {
   constructor(parts: ExecutionParts) {
     this.#parts = parts
     this.#plainRuns = new PlainRuns(parts.plan, parts.setAside, parts.outputs !== undefined)
-    this.#readAhead = readsAhead(parts) ? new ReadAhead(readFirstOf(parts.plan), (batchId, start) => this.#openNext(batchId, start)) : null
+    const readFirst = readAheadOf(parts)
+    this.#readAhead = readFirst && new ReadAhead(readFirst, (batchId, start) => this.#openNext(batchId, start))
     this.#watermark = new QueryWatermark(parts.plan, parts.settings.watermarkPolicy, parts.sources)
     this.#reporter = new ProgressReporter(parts.identity, parts.plan, parts.sources, parts.sink, parts.clock, (name) =>
       parts.limits.metricsOf(name),

@@ -12,7 +12,18 @@ export interface ReadFirst {
   readonly aggregates: readonly StatefulAggregate[]
 }
 
-export function readFirstOf({ root }: StreamingPlan): ReadFirst {
+/**
+ * What batches of a query read ahead; null where they do not. Only where the next batch is fixed already (availableNow, limits that do not follow the load), where the sources say that they may be asked,
+ * and where no row is set aside.
+ */
+export function readAheadOf({ trigger, limits, setAside, outputs, openState, sources, settings, plan }: ExecutionParts): ReadFirst | null {
+  const isFixed = trigger.kind === 'available-now' && !limits.isOn && [...sources.values()].every((source) => source.readsAhead === true)
+  if (!settings.readsAhead || !isFixed || setAside !== null || outputs !== undefined || openState === null) return null
+  const found = readFirstOf(plan)
+  return found.nodes.length + found.aggregates.length > 0 ? found : null
+}
+
+function readFirstOf({ root }: StreamingPlan): ReadFirst {
   const nodes: PhysicalNode[] = []
   const aggregates: StatefulAggregate[] = []
   const seen = new Set<PhysicalNode>()
@@ -94,19 +105,4 @@ export class ReadAhead {
     await next?.reading.catch(() => {})
     await next?.sql.close()
   }
-}
-
-/** Only where the next batch is fixed already (availableNow, limits that do not follow the load), where the sources say that they may be asked, and where no row is set aside. */
-export function readsAhead({ trigger, limits, setAside, outputs, openState, sources, settings, plan }: ExecutionParts): boolean {
-  if (
-    !settings.readsAhead ||
-    trigger.kind !== 'available-now' ||
-    limits.isOn ||
-    setAside !== null ||
-    outputs !== undefined ||
-    openState === null
-  )
-    return false
-  const { nodes, aggregates } = readFirstOf(plan)
-  return nodes.length + aggregates.length > 0 && [...sources.values()].every((source) => source.readsAhead === true)
 }
