@@ -4,6 +4,7 @@ import type { CommitEntry, OffsetEntry } from './checkpoint.ts'
 import { commitFormat } from './commit-log.ts'
 import { decideStart } from './decide-start.ts'
 import { MetadataLog } from './metadata-log.ts'
+import { hasState, missingState } from './missing-state.ts'
 import { offsetFormat } from './offset-log.ts'
 import { readQueryId } from './query-metadata.ts'
 import { newestRun, type RunRecord } from './runs.ts'
@@ -43,12 +44,15 @@ export async function inspectCheckpoint(files: Files, folder: string): Promise<C
   }).latest()
   if (planned === undefined) return undefined
   const decision = decideStart(planned.batchId, Math.min(committed?.batchId ?? -1, planned.batchId), -1)
+  const previousRun = await newestRun(files, join(folder, 'runs'))
+  const missing = (await hasState(files, folder)) ? undefined : missingState(folder, previousRun, committed?.entry)
+  if (missing) throw missing
   return {
     queryId,
     planned,
     nextBatchId: decision.batchId,
     isReplay: decision.kind === 'replay',
-    previousRun: await newestRun(files, join(folder, 'runs')),
+    previousRun,
     epochOf: async (version) => (await commits.get(version - 1))?.epoch,
   }
 }

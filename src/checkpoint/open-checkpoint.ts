@@ -8,6 +8,7 @@ import type { BatchLog, Checkpoint, CommitEntry, OffsetEntry } from './checkpoin
 import { commitFormat } from './commit-log.ts'
 import { decideStart } from './decide-start.ts'
 import { listBatchIds, MetadataLog } from './metadata-log.ts'
+import { hasState, missingState } from './missing-state.ts'
 import { offsetFormat } from './offset-log.ts'
 import { type ProcessIdentity, systemProcess } from './process-identity.ts'
 import { createQueryId, readQueryId } from './query-metadata.ts'
@@ -56,7 +57,7 @@ export const defaultMinBatchesToRetain = 100
  *
  * FencedError CONCURRENT_QUERY; InvalidQueryError INVALID_LEASE, and those of restart-rules.ts; CorruptCheckpointError STREAMING_CHECKPOINT_MISSING_METADATA_FILE,
  * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, MALFORMED_LOG_FILE, INVALID_LOG_VERSION.MAX_SUPPORTED_VERSION, BATCH_METADATA_NOT_FOUND, LOGS_DISAGREE,
- * MALFORMED_METADATA_FILE, CHECKPOINT_OF_ANOTHER_QUERY, RUN_RECORDS_MISSING.
+ * MALFORMED_METADATA_FILE, CHECKPOINT_OF_ANOTHER_QUERY, RUN_RECORDS_MISSING, STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY.
  */
 export async function openCheckpoint(options: OpenCheckpointOptions): Promise<OpenCheckpoint> {
   const { files, clock, random, folder, leaseMs = defaultLeaseMs } = options
@@ -70,6 +71,8 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
   await refuseStrangeFolder(files, folder, found)
   const queryId = found ?? (await createQueryId(files, folder, random))
   const notYet = openLogs(options, queryId, () => Promise.reject(new Error('not the owner yet')))
+  const newest = (await notYet.commits.latest())?.entry
+  const stateIsThere = await hasState(files, folder)
   const run = await claimRun({
     files,
     clock,
@@ -86,9 +89,11 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
       leaseMs,
     },
     // before the first batch was planned there is nothing that could not change
-    ...((await notYet.offsets.batchIds()).length > 0 ? { mayFollow: (previous) => compareWith(previous, options) } : {}),
+    ...((await notYet.offsets.batchIds()).length > 0
+      ? { mayFollow: (previous) => compareWith(previous, options, stateIsThere ? undefined : newest) }
+      : {}),
     takeover: options.takeover ?? false,
-    committedEpoch: (await notYet.commits.latest())?.entry.epoch ?? 0,
+    committedEpoch: newest?.epoch ?? 0,
   })
   try {
     return await openAsOwner(options, queryId, run)
@@ -98,10 +103,19 @@ export async function openCheckpoint(options: OpenCheckpointOptions): Promise<Op
   }
 }
 
-/** InvalidQueryError STREAMING_SOURCES_CHANGED, STREAMING_SINK_CHANGED and others of restart-rules.ts. */
-function compareWith(previous: RunRecord, { shape, folder, stateChanges, onChanges }: OpenCheckpointOptions): void {
+/**
+ * `stateless`: the newest commit, where there is no state. CorruptCheckpointError STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY; InvalidQueryError
+ * STREAMING_SOURCES_CHANGED, STREAMING_SINK_CHANGED and others of restart-rules.ts.
+ */
+function compareWith(
+  previous: RunRecord,
+  { shape, folder, stateChanges, onChanges }: OpenCheckpointOptions,
+  stateless: CommitEntry | undefined,
+): void {
   const before = shapeOf(previous.shape)
   if (!before || !shape) return
+  const missing = missingState(folder, previous, stateless)
+  if (missing) throw missing
   const findings = compareShapes(before, shape, stateChanges)
   const refusal = restartRefusal(findings, folder)
   if (refusal) throw refusal

@@ -82,9 +82,10 @@ export class CheckpointView {
     return (await this.commit(version - 1))?.epoch
   }
 
-  /** Into how many partitions the run cut the state that planned a batch. */
-  async partitionsAt(batchId: number): Promise<number> {
-    return Number((await this.offsets(batchId))?.conf[shufflePartitionsKey] ?? 1)
+  /** Into how many partitions the run cut the state that planned a batch; undefined where nothing says so any more. */
+  async partitionsAt(batchId: number): Promise<number | undefined> {
+    const planned = await this.offsets(batchId)
+    return planned && Number(planned.conf[shufflePartitionsKey] ?? 1)
   }
 
   async #entry<Entry>(name: string, batchId: number, format: EntryFormat<Entry>): Promise<Entry | undefined> {

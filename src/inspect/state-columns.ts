@@ -10,9 +10,11 @@ import type { KeyedBatch } from '../state/state-store.ts'
 export type StructPart =
   | { readonly kind: 'column'; readonly field: Field; readonly column: number }
   | { readonly kind: 'window'; readonly field: Field; readonly start: number; readonly end: number }
-  | { readonly kind: 'struct'; readonly field: Field; readonly parts: readonly StructPart[] }
-  /** A time as Spark gives it: a number of milliseconds. */
-  | { readonly kind: 'millis'; readonly field: Field; readonly column: number }
+  /** `where`: null but where the flat column of that number is true. */
+  | { readonly kind: 'struct'; readonly field: Field; readonly parts: readonly StructPart[]; readonly where?: number }
+  /** A time as Spark gives it: a number of milliseconds; `orElse` where there is none. */
+  | { readonly kind: 'millis'; readonly field: Field; readonly column: number; readonly orElse?: number }
+  | { readonly kind: 'micros'; readonly field: Field; readonly column: number }
   /** A struct must have a field; this one is always null. */
   | { readonly kind: 'nothing'; readonly field: Field }
 

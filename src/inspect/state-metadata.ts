@@ -30,7 +30,7 @@ export async function metadataBatch(options: Readonly<Record<string, string>>, v
 export async function stateMetadata(view: CheckpointView, batchId: number): Promise<Row[]> {
   const stores = await storesOf(view, batchId)
   const committed = await view.committedIds()
-  const numPartitions = await steady(() => view.partitionsAt(batchId))
+  const numPartitions = (await steady(() => view.partitionsAt(batchId))) ?? null
   const shapes = (await view.runs()).runs.flatMap(({ shape }) => shape?.operators ?? [])
   // no start changes it
   const outputModeOf = (id: number) =>

@@ -37,21 +37,29 @@ const known = [
   'flattenCollectionTypes',
 ]
 
-/** InvalidQueryError: STDS_INVALID_OPTION_VALUE.…, STDS_CONFLICT_OPTIONS, STDS_REQUIRED_OPTION_UNSPECIFIED, STDS_OFFSET_LOG_UNAVAILABLE,
- *  STDS_COMMITTED_BATCH_UNAVAILABLE, UNKNOWN_OPTION. */
-export async function stateReadOptions(given: Readonly<Record<string, string>>, view: CheckpointView): Promise<StateReadOptions> {
+/** What was asked for; a batch that was left open is undefined. */
+type AskedRead = Omit<StateReadOptions, 'batchId' | 'changeFeed' | 'snapshot'> &
+  (
+    | { readonly changeFeed: { readonly start: number; readonly end: number | undefined }; readonly batchId?: undefined }
+    | { readonly changeFeed: null; readonly batchId: number | undefined; readonly snapshot: StateReadOptions['snapshot'] }
+  )
+
+/**
+ * Options that are wrong whatever the checkpoint holds are told before it is looked at, as in Spark. InvalidQueryError: STDS_INVALID_OPTION_VALUE.…,
+ * STDS_CONFLICT_OPTIONS, STDS_REQUIRED_OPTION_UNSPECIFIED, UNKNOWN_OPTION.
+ */
+export function askedRead(given: Readonly<Record<string, string>>): AskedRead {
   const options = new Options('the source "statestore"', given, known)
   const has = (name: string) => options.text(name) !== undefined
   const joinSide = joinSideOf(options.text('joinSide') ?? 'none')
-  const storeName = options.text('storeName') ?? 'default'
+  const storeName = options.text('storeName')?.trim() ?? 'default'
   if (storeName === '') throw isEmpty('storeName')
-  const stateVarName = options.text('stateVarName') ?? null
+  const stateVarName = options.text('stateVarName')?.trim() ?? null
   if (stateVarName === '') throw isEmpty('stateVarName')
   const readRegisteredTimers = flag(options, 'readRegisteredTimers', false)
-  const readChangeFeed = flag(options, 'readChangeFeed', false)
-  if (joinSide !== 'none' && has('storeName')) throw conflict('joinSide', 'storeName')
+  if (joinSide !== 'none' && storeName !== 'default') throw conflict('joinSide', 'storeName')
   if (joinSide !== 'none' && stateVarName !== null) throw conflict('joinSide', 'stateVarName')
-  if (stateVarName !== null && readRegisteredTimers) throw conflict('stateVarName', 'readRegisteredTimers')
+  if (stateVarName !== null && readRegisteredTimers) throw conflict('readRegisteredTimers', 'stateVarName')
   if (stateVarName !== null && has('storeName')) throw conflict('stateVarName', 'storeName')
   const shared = {
     operatorId: batchNumber(options, 'operatorId') ?? 0,
@@ -61,19 +69,34 @@ export async function stateReadOptions(given: Readonly<Record<string, string>>, 
     readRegisteredTimers,
     flattenCollectionTypes: flag(options, 'flattenCollectionTypes', true),
   }
-  if (readChangeFeed) {
+  if (flag(options, 'readChangeFeed', false)) {
     if (joinSide !== 'none') throw conflict('joinSide', 'readChangeFeed')
     for (const name of ['batchId', 'snapshotStartBatchId', 'snapshotPartitionId']) if (has(name)) throw conflict(name, 'readChangeFeed')
     if (!shared.flattenCollectionTypes)
       throw invalid('flattenCollectionTypes', 'the change feed has a row for each element: it is always flattened')
-    const changeFeed = await changeFeedOf(options, view)
-    return { ...shared, changeFeed, batchId: changeFeed.end, snapshot: null }
+    const [start, end] = [batchNumber(options, 'changeStartBatchId'), batchNumber(options, 'changeEndBatchId')]
+    if (start === undefined) throw required('changeStartBatchId')
+    if (end !== undefined) checkFeed(start, end)
+    return { ...shared, changeFeed: { start, end } }
   }
   for (const name of ['changeStartBatchId', 'changeEndBatchId']) {
     if (has(name)) throw invalid(name, 'only specify this option when readChangeFeed is set to true')
   }
-  const batchId = await committedBatch(view, batchNumber(options, 'batchId'))
+  const batchId = batchNumber(options, 'batchId')
   return { ...shared, changeFeed: null, batchId, snapshot: snapshotOf(options, batchId) }
+}
+
+/** What was asked for, bound to batches of a checkpoint. InvalidQueryError: STDS_OFFSET_LOG_UNAVAILABLE, STDS_COMMITTED_BATCH_UNAVAILABLE, STDS_INVALID_OPTION_VALUE.…. */
+export async function stateReadOptions(asked: AskedRead, view: CheckpointView): Promise<StateReadOptions> {
+  if (asked.changeFeed !== null) {
+    const { start } = asked.changeFeed
+    const end = await committedBatch(view, asked.changeFeed.end)
+    checkFeed(start, end)
+    return { ...asked, changeFeed: { start, end }, batchId: end, snapshot: null }
+  }
+  const batchId = await committedBatch(view, asked.batchId)
+  checkSnapshotStart(asked.snapshot?.startBatchId, batchId)
+  return { ...asked, batchId }
 }
 
 /** The options with what was left open filled in, so that a DataFrame gives the same rows whenever it is run. */
@@ -83,28 +106,26 @@ export function pinnedOptions(given: Readonly<Record<string, string>>, read: Pic
   return Object.fromEntries([...others, [name, String(read.batchId)]])
 }
 
-async function changeFeedOf(options: Options, view: CheckpointView): Promise<{ readonly start: number; readonly end: number }> {
-  const start = batchNumber(options, 'changeStartBatchId')
-  if (start === undefined) throw required('changeStartBatchId')
-  const end = await committedBatch(view, batchNumber(options, 'changeEndBatchId'))
-  if (end < start) {
-    throw invalid(
-      'changeEndBatchId',
-      `changeEndBatchId (${end}) cannot be smaller than changeStartBatchId (${start}); where it was left out it is the newest committed batch`,
-    )
-  }
-  return { start, end }
+function checkFeed(start: number, end: number): void {
+  if (end >= start) return
+  throw invalid(
+    'changeEndBatchId',
+    `changeEndBatchId (${end}) cannot be smaller than changeStartBatchId (${start}); where it was left out it is the newest committed batch`,
+  )
 }
 
-function snapshotOf(options: Options, batchId: number): StateReadOptions['snapshot'] {
+function snapshotOf(options: Options, batchId: number | undefined): StateReadOptions['snapshot'] {
   const startBatchId = batchNumber(options, 'snapshotStartBatchId')
+  if (batchId !== undefined) checkSnapshotStart(startBatchId, batchId)
   const partitionId = batchNumber(options, 'snapshotPartitionId')
-  if (startBatchId !== undefined && startBatchId > batchId)
-    throw invalid('snapshotStartBatchId', `value should be less than or equal to ${batchId}`)
   if (startBatchId === undefined && partitionId === undefined) return null
   if (startBatchId === undefined) throw required('snapshotStartBatchId')
   if (partitionId === undefined) throw required('snapshotPartitionId')
   return { startBatchId, partitionId }
+}
+function checkSnapshotStart(startBatchId: number | undefined, batchId: number): void {
+  if (startBatchId !== undefined && startBatchId > batchId)
+    throw invalid('snapshotStartBatchId', `value should be less than or equal to ${batchId}`)
 }
 
 /** The batch that was asked for, which must be committed and still there, or the newest. */

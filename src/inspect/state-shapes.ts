@@ -1,5 +1,5 @@
 /** How `format('statestore')` shows the rows of a store: which columns of a DataFrame are made of which flat ones. */
-import type { StateColumn, StateSchema } from '../data/state-schema.ts'
+import type { StateColumn, StateSchema, StateValue } from '../data/state-schema.ts'
 import { type DataType, type Field, struct } from '../data/types.ts'
 import { partitionField, type StructShape, structShape } from './state-columns.ts'
 
@@ -26,7 +26,7 @@ export const feedFields: readonly Field[] = [
 ]
 
 /** The flat columns are: those of the change feed, keys, values, partition, row number. */
-export function stateShapes({ keys, values, variable }: StateSchema, isFeed: boolean, flatten: boolean): StateShapes {
+export function stateShapes({ keys, values, variable, eventTime }: StateSchema, isFeed: boolean, flatten: boolean): StateShapes {
   const before = isFeed ? feedFields : []
   const firstValue = before.length + keys.length
   const outputOf = (name: string, shape: StructShape, isKey = false): StateOutput => ({
@@ -58,8 +58,10 @@ export function stateShapes({ keys, values, variable }: StateSchema, isFeed: boo
           valueOf('user_map_value', own.slice(count), firstValue + count),
         ]
       }
+      case 'group':
+        return [outputOf('value', groupShape(values, firstValue))]
       default:
-        return [outputOf('value', structShape(values, firstValue))]
+        return [outputOf('value', withDeadline(structShape(values, firstValue), values, firstValue, eventTime))]
     }
   }
   const columns = shown()
@@ -91,6 +93,39 @@ function withTime({ type, parts }: StructShape, timeColumn: number): StructShape
       { kind: 'millis', field: time, column: timeColumn },
     ],
   }
+}
+
+/** The state of (flat)mapGroupsWithState with its timeout, in Spark's second version: -1 where none is set, no state where a key has but a timeout. */
+function groupShape(values: readonly StateValue[], first: number): StructShape {
+  const hasTimeouts = values.at(-2)?.name === 'isDefined' && values.at(-1)?.name === 'timeoutAt'
+  const own = (hasTimeouts ? values.slice(0, -2) : values).map((column) =>
+    column.name === 'state' ? { ...column, name: 'value' } : column,
+  )
+  const { type, parts } = structShape(inner(own, 'state'), first)
+  const state: Field = { name: 'groupState', type, nullable: true }
+  if (!hasTimeouts) return { type: struct([state]), parts: [{ kind: 'struct', field: state, parts }] }
+  const [isDefined, timeoutAt] = [first + values.length - 2, first + values.length - 1]
+  const time: Field = { name: 'timeoutTimestamp', type: 'long', nullable: false }
+  return {
+    type: struct([state, time]),
+    parts: [
+      { kind: 'struct', field: state, parts, where: isDefined },
+      { kind: 'millis', field: time, column: timeoutAt, orElse: -1 },
+    ],
+  }
+}
+
+/** Until when dropDuplicatesWithinWatermark remembers a row: as its name says, a number of microseconds. */
+function withDeadline(shape: StructShape, values: readonly StateValue[], first: number, eventTime: StateSchema['eventTime']): StructShape {
+  const place =
+    eventTime !== null && 'value' in eventTime && values[eventTime.value]?.name === 'expiresAtMicros' ? eventTime.value : undefined
+  if (place === undefined) return shape
+  const parts = shape.parts.map((part) =>
+    part.kind === 'column' && part.column === first + place
+      ? { kind: 'micros' as const, field: { ...part.field, type: 'long' as const }, column: part.column }
+      : part,
+  )
+  return { type: struct(parts.map(({ field }) => field)), parts }
 }
 
 function collectedField(kind: 'list' | 'map', columns: readonly StateOutput[]): Field {

@@ -81,7 +81,7 @@ async function rowsAt(
   store: StoredStore,
   { batchId, snapshot }: StateReadOptions,
 ): Promise<ColumnBatch[]> {
-  const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(batchId))
+  const partitions = partitionOfGroups(store.keyGroups, await partitionsOf(view, batchId))
   await requireReadable(view, batchId)
   if (snapshot !== null) await checkSnapshot(view, snapshot.startBatchId)
   const from = snapshot === null ? {} : { snapshotVersion: snapshot.startBatchId + 1 }
@@ -89,6 +89,16 @@ async function rowsAt(
   const rows = loaded!.rows()
   const batches = Array.from(rows, (batch) => withPartition(batch, partitions))
   return snapshot === null ? batches : batches.map((batch) => onlyPartition(batch, snapshot.partitionId))
+}
+
+/** InvalidQueryError STDS_OFFSET_LOG_UNAVAILABLE where the entry that says it is gone. */
+export async function partitionsOf(view: CheckpointView, batchId: number): Promise<number> {
+  const partitions = await steady(() => view.partitionsAt(batchId))
+  if (partitions !== undefined) return partitions
+  throw new InvalidQueryError('STDS_OFFSET_LOG_UNAVAILABLE', {
+    what: `offsets/${batchId} of the checkpoint ${view.folder} is not there, which says how the state of that batch is partitioned`,
+    todo: 'restore it from a backup of the checkpoint, or read the state after another batch',
+  })
 }
 
 /** InvalidQueryError where no snapshots were taken after that batch. */
@@ -121,7 +131,7 @@ async function changes(
   // elements of a list come and go, and never change
   const changed = store.schema.variable?.kind === 'list' ? 'append' : 'update'
   for await (const { version, removed, updated } of readChanges(view.state, stores, store, start + 1, end + 1)) {
-    const partitions = partitionOfGroups(store.keyGroups, await view.partitionsAt(version - 1))
+    const partitions = partitionOfGroups(store.keyGroups, await partitionsOf(view, version - 1))
     for (const [type, rows] of [
       ['delete', removed],
       [changed, updated],

@@ -6,6 +6,7 @@ import type { Files } from '../base/files.ts'
 import { commitFormat } from '../checkpoint/commit-log.ts'
 import { decideStart } from '../checkpoint/decide-start.ts'
 import { MetadataLog } from '../checkpoint/metadata-log.ts'
+import { hasState, missingState } from '../checkpoint/missing-state.ts'
 import { offsetFormat } from '../checkpoint/offset-log.ts'
 import { decodeRun } from '../checkpoint/runs.ts'
 import { decodeChangelog } from '../state/changelog.ts'
@@ -87,6 +88,7 @@ class Verification {
       if (++done % 100 === 0) onProgress(done, files.length)
     }
     await this.#try('runs', () => this.#checkRuns(all))
+    await this.#try('state', () => this.#checkState())
     await this.#try('history', () => this.#checkHistory())
     await this.#checkSources()
     await this.#checkLoad(all)
@@ -122,6 +124,13 @@ class Verification {
           `commits/${gap - 1} is missing, and the log goes on after it: a start does not need it, the state after that batch can't be looked at`,
         )
     })
+  }
+
+  async #checkState(): Promise<void> {
+    const { files, folder } = this.#view
+    if (this.#committed === undefined || (await hasState(files, folder))) return
+    const missing = missingState(folder, (await this.#view.runs()).runs.at(-1), await this.#view.commit(this.#committed))
+    if (missing) throw missing
   }
 
   /** A commit of a run without a record: a start would give its number out again. */

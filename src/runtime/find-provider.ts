@@ -13,8 +13,17 @@ export function findProvider<P extends { readonly formats: readonly string[] }>(
   if (provider) return provider
   throw new InvalidQueryError('DATA_SOURCE_NOT_FOUND', {
     what: `there is no ${kind} with the format "${format}"`,
-    todo: refusedFormats[format.toLowerCase()] ?? `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
+    todo:
+      stateFormats[format.toLowerCase()] ??
+      refusedFormats[format.toLowerCase()] ??
+      `use one of ${providers.flatMap((each) => each.formats).join(', ')}`,
   })
+}
+
+const readAsTable = (name: string) => `the state of a query is read as a table: engine.read.format('${name}').load(checkpoint)`
+const stateFormats: Readonly<Record<string, string>> = {
+  statestore: readAsTable('statestore'),
+  'state-metadata': readAsTable('state-metadata'),
 }
 
 /** What the sources of a query can do themselves. Where it keeps dead letters, whole records are judged. */

@@ -10,7 +10,7 @@ import { columnsToRows } from '../data/values.ts'
 import { CheckpointView, isVanished, steady } from '../inspect/checkpoint-view.ts'
 import { distinctNames, partitionOfGroups, structShape, withPartition } from '../inspect/state-columns.ts'
 import { committedBatch, requireReadable } from '../inspect/state-options.ts'
-import { flatSchema, storesOf } from '../inspect/state-source.ts'
+import { flatSchema, partitionsOf, storesOf } from '../inspect/state-source.ts'
 import { TableDatabase, type ViewedTable } from '../sql/table-database.ts'
 import { type LoadedStore, loadStores } from '../state/read-state.ts'
 import { partSql } from './state-tables.ts'
@@ -105,7 +105,7 @@ async function load(view: CheckpointView, asked: number | undefined) {
   const batchId = await committedBatch(view, asked)
   await requireReadable(view, batchId)
   const stores = await loadStores(view.state, { stores: await storesOf(view, batchId), version: batchId + 1 })
-  return { batchId, stores, partitions: await view.partitionsAt(batchId) }
+  return { batchId, stores, partitions: await partitionsOf(view, batchId) }
 }
 
 function describe(store: LoadedStore, all: readonly LoadedStore[], partitions: number): { info: StateTableInfo; table: ViewedTable } {

@@ -7,7 +7,7 @@ import { rowsToColumns } from '../data/values.ts'
 import { CheckpointView } from '../inspect/checkpoint-view.ts'
 import type { StructPart } from '../inspect/state-columns.ts'
 import { metadataBatch, stateMetadata, stateMetadataSchema } from '../inspect/state-metadata.ts'
-import { pinnedOptions, required, stateReadOptions } from '../inspect/state-options.ts'
+import { askedRead, pinnedOptions, required, stateReadOptions } from '../inspect/state-options.ts'
 import type { StateOutput } from '../inspect/state-shapes.ts'
 import { type StateTable, stateTable } from '../inspect/state-source.ts'
 import type { BatchScan } from '../plan/logical-plan.ts'
@@ -30,12 +30,14 @@ export async function resolveStateTable(
 ): Promise<ResolvedTable | undefined> {
   const name = stateFormat(format)
   if (name === undefined) return undefined
-  const view = await openView(paths, files)
   if (name === 'state-metadata') {
-    const batchId = await metadataBatch(options, view)
+    const batchId = await metadataBatch(options, await openView(paths, files))
     return { schema: stateMetadataSchema, options: pinnedOptions(options, { batchId, changeFeed: null }) }
   }
-  const read = await stateReadOptions(options, view)
+  checkpointOf(paths)
+  const asked = askedRead(options)
+  const view = await openView(paths, files)
+  const read = await stateReadOptions(asked, view)
   return { schema: (await stateTable(view, read)).schema, options: pinnedOptions(options, read) }
 }
 
@@ -48,7 +50,7 @@ export async function scanStateTable(scan: BatchScan, sql: SqlBatch, files: File
     const rows = await stateMetadata(view, await metadataBatch(scan.options, view))
     return sql.load(rowsToColumns(stateMetadataSchema, rows))
   }
-  const table = await stateTable(view, await stateReadOptions(scan.options, view))
+  const table = await stateTable(view, await stateReadOptions(askedRead(scan.options), view))
   checkSchema(scan.schema, table)
   const rows = await sql.loadAll(await table.batches(), table.flat)
   const flat = table.outputs.map((output, i) => `${outputSql(output)} AS c${i}`).join(', ')
@@ -65,7 +67,9 @@ function collectSql({ outputs, collect, flat: { fields } }: StateTable, flat: st
 }
 
 function openView(paths: readonly string[], files: Files): Promise<CheckpointView> {
-  const [path, more] = paths
+  return CheckpointView.open(resolve(checkpointOf(paths)), files)
+}
+function checkpointOf([path, more]: readonly string[]): string {
   if (path === undefined) throw required('path')
   if (more !== undefined) {
     throw new InvalidQueryError('STDS_INVALID_OPTION_VALUE.WITH_MESSAGE', {
@@ -73,7 +77,7 @@ function openView(paths: readonly string[], files: Files): Promise<CheckpointVie
       todo: 'read each on its own, and union the DataFrames',
     })
   }
-  return CheckpointView.open(resolve(path), files)
+  return path
 }
 
 /** The query may have been changed and started anew since the DataFrame was made. */
@@ -105,10 +109,14 @@ export function partSql(part: StructPart): string {
       const [start, end] = [`t0.c${part.start}`, `t0.c${part.end}`]
       return `CASE WHEN ${start} IS NOT NULL OR ${end} IS NOT NULL THEN struct_pack("start" := ${start}, "end" := ${end}) END`
     }
-    case 'struct':
-      return structSql(part.parts)
+    case 'struct': {
+      const all = structSql(part.parts)
+      return part.where === undefined ? all : `CASE WHEN t0.c${part.where} THEN ${all} END`
+    }
     case 'millis':
-      return `epoch_ms(t0.c${part.column})`
+      return part.orElse === undefined ? `epoch_ms(t0.c${part.column})` : `coalesce(epoch_ms(t0.c${part.column}), ${part.orElse})`
+    case 'micros':
+      return `epoch_us(t0.c${part.column})`
     case 'nothing':
       return 'CAST(NULL AS BOOLEAN)'
   }
