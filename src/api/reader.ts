@@ -55,6 +55,8 @@ export interface TypedReader<S> extends ReaderOptions<TypedReader<S>> {
   parquet(path: Path): DataFrame<S>
   json(path: Path): DataFrame<S>
   csv(path: Path): DataFrame<S>
+  /** Lines as they are, in a string column; the other columns of the schema come from folders `name=value`. */
+  text(path: Path): DataFrame<S>
   load(path?: Path): DataFrame<S>
 }
 
@@ -91,6 +93,8 @@ export interface TypedStreamReader<S> extends ReaderOptions<TypedStreamReader<S>
   parquet(path: string): StreamFrame<S>
   json(path: string): StreamFrame<S>
   csv(path: string): StreamFrame<S>
+  /** Lines as they are, in a string column; the other columns of the schema come from folders `name=value`. */
+  text(path: string): StreamFrame<S>
   load(path?: string): StreamFrame<S>
 }
 
@@ -147,7 +151,7 @@ class BatchReader extends Reader<BatchReader> {
     return this.#file('csv', path, fields)
   }
   text(path: Path): unknown {
-    return this.with({ format: 'text', schema: textSchema }).load(path)
+    return this.with({ format: 'text', schema: this.settings.schema ?? textSchema }).load(path)
   }
   load(path?: Path): unknown {
     const { format, schema, options } = this.settings

@@ -34,13 +34,13 @@ export const fileSourceProvider: SourceProvider = {
   open: openFileSource,
 }
 
+/** Its one column has any name; of more columns the others come from folders, which the read finds out. */
 function textSchema(userSchema: Schema | undefined): Schema {
-  const fixed = new Schema([{ name: 'value', type: 'string', nullable: true }])
-  const [only, ...others] = userSchema?.fields ?? fixed.fields
-  if (only && others.length === 0 && sameType(only.type, 'string')) return new Schema([{ name: only.name, type: 'string', nullable: true }])
+  const fields = userSchema?.fields ?? [{ name: 'value', type: 'string', nullable: true }]
+  if (fields.some(({ type }) => sameType(type, 'string'))) return new Schema(fields.map(nullableField))
   throw new InvalidQueryError('INVALID_SCHEMA.TEXT', {
-    what: `a text file has one column of strings, and the schema is ${(userSchema?.fields ?? []).map((field) => `${field.name} ${typeText(field.type)}`).join(', ') || 'empty'}`,
-    todo: 'leave the schema out, or give a single string column',
+    what: `a text file has one column of strings, and the schema is ${fields.map((field) => `${field.name} ${typeText(field.type)}`).join(', ') || 'empty'}`,
+    todo: 'leave the schema out, or give a string column, and those that the names of folders give',
   })
 }
 

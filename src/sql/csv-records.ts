@@ -2,7 +2,7 @@
  * CSV as Spark's parser (univocity) reads it: a field that begins with a quote and has more text behind the closing one is taken as it
  * stands, quotes and all; an escape character escapes the quote and itself.
  */
-import type { FormatOptions } from './options.ts'
+import { type FormatOptions, invalidOption } from './options.ts'
 
 export interface CsvDialect {
   readonly separator: string
@@ -17,12 +17,24 @@ export interface CsvDialect {
   readonly emptyValue: string
 }
 
+/** InvalidQueryError INVALID_OPTION_VALUE for marks that can't be told from each other, or are none. */
 export function csvDialect(options: FormatOptions): CsvDialect {
-  return {
-    separator: (options.text('sep') ?? options.text('delimiter') ?? ',').replaceAll('\\t', '\t'),
+  const name = options.text('sep') === undefined ? 'delimiter' : 'sep'
+  const separator = (options.text(name) ?? ',').replaceAll('\\t', '\t')
+  if (separator === '' || Buffer.byteLength(separator) > 4 || /[\r\n]/.test(separator))
+    throw invalidOption(name, separator, 'give one to four bytes, without line breaks')
+  const marks = {
     quote: options.character(['quote'], '"'),
     escape: options.character(['escape'], '\\'),
     comment: options.character(['comment'], ''),
+  }
+  for (const [mark, value] of Object.entries(marks))
+    if (value !== '' && separator.includes(value))
+      throw invalidOption(mark, value, `it stands in the separator ${JSON.stringify(separator)}: give another`)
+  if (marks.comment !== '' && marks.comment === marks.quote) throw invalidOption('comment', marks.comment, 'it is the quote: give another')
+  return {
+    separator,
+    ...marks,
     trimLeft: options.flag('ignoreLeadingWhiteSpace', false),
     trimRight: options.flag('ignoreTrailingWhiteSpace', false),
     nullValue: options.text('nullValue') ?? '',

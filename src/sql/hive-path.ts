@@ -16,3 +16,8 @@ export function escapePart(text: string): string {
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   )
 }
+
+/** The regular expression (of RE2) that finds a value in the path of a file. */
+export function folderPattern(name: string, value: string): string {
+  return `/${escapePart(name).replace(/[.+^$()|{}[\]\\*?]/g, '\\$&')}=(${value})/`
+}

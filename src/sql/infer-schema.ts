@@ -12,6 +12,7 @@ import type { ReadFormat } from '../data/file-options.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, decimal, type Field, struct } from '../data/types.ts'
 import { bindings, type Result } from './bindings.ts'
+import { csvDialect } from './csv-records.ts'
 import { FormatOptions } from './options.ts'
 import { hiveArgument, type InputFile } from './read-request.ts'
 import { quotePaths, quoteText } from './sql-text.ts'
@@ -29,7 +30,7 @@ export function inferenceSelect(format: ReadFormat, files: readonly InputFile[],
     }
     case 'csv': {
       const all = given.flag('inferSchema', false) ? 'all_varchar = false' : 'all_varchar = true'
-      return `SELECT * FROM read_csv(${paths}, header = ${given.flag('header', false)}, delim = ${quoteText(given.text('sep') ?? given.text('delimiter') ?? ',')}, sample_size = -1, ${all}, ${hiveArgument([])}) LIMIT 0`
+      return `SELECT * FROM read_csv(${paths}, header = ${given.flag('header', false)}, delim = ${quoteText(csvDialect(given).separator)}, sample_size = -1, ${all}, ${hiveArgument([])}) LIMIT 0`
     }
     case 'text':
     case 'binaryfile':

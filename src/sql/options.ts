@@ -25,7 +25,8 @@ export class FormatOptions {
     for (const name of names) {
       const value = this.text(name)
       if (value === undefined) continue
-      if ([...value].length > 1 || value === '\n' || value === '\r') throw invalidOption(name, value, 'give one character')
+      // DuckDB compares single bytes
+      if (!/^[\0-\x7f]?$/.test(value) || value === '\n' || value === '\r') throw invalidOption(name, value, 'give one character of ASCII')
       return value === '\0' ? '' : value
     }
     return otherwise

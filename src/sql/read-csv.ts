@@ -77,13 +77,12 @@ function checkTypes(request: ReadRequest): void {
 
 function csvArguments({ options }: ReadRequest, names: readonly string[], header: boolean): string {
   const columns = (names.length > 0 ? names : ['\u0001']).map((name) => `${quoteText(name)}: 'VARCHAR'`).join(', ')
-  const { separator, quote, escape, comment, nullValue } = csvDialect(options)
+  const { separator, quote, escape, comment } = csvDialect(options)
   const compression = options.text('compression')
-  // an empty field without quotes is null, whatever nullValue says; what is in quotes is compared afterwards
-  const nulls = [...new Set([nullValue, ''])].map(quoteText).join(', ')
+  // an empty field without quotes is null, whatever nullValue says, which every field is compared with afterwards
   return (
     `auto_detect = false, columns = {${columns}}, header = ${header}, delim = ${quoteText(separator)},` +
-    ` quote = ${quoteText(quote)}, escape = ${quoteText(quote === '' ? '' : escape)}, nullstr = [${nulls}], allow_quoted_nulls = false, comment = ${quoteText(comment)},` +
+    ` quote = ${quoteText(quote)}, escape = ${quoteText(quote === '' ? '' : escape)}, nullstr = '', allow_quoted_nulls = false, comment = ${quoteText(comment)},` +
     ` null_padding = false, strict_mode = true, ignore_errors = false,` +
     ` parallel = ${!options.flag('multiLine', false)}${compression === undefined ? '' : `, compression = ${quoteText(compression.toLowerCase())}`}`
   )

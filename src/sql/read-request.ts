@@ -2,9 +2,10 @@
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
 import { columnName, duckType } from './duck-types.ts'
+import { escapePart, folderPattern } from './hive-path.ts'
 import type { FormatOptions, ParseMode } from './options.ts'
 import type { ScanSignature } from './profile.ts'
-import { quoteName } from './sql-text.ts'
+import { quoteName, quoteText } from './sql-text.ts'
 
 export interface InputFile {
   readonly path: string
@@ -72,9 +73,17 @@ export function hiveArgument(partitions: readonly string[]): string {
 export function partitionColumn(request: ReadRequest, index: number): string {
   return `${partitionValue(request, index)} AS ${columnName(index)}`
 }
-export function partitionValue({ schema }: ReadRequest, index: number): string {
+export function partitionValue(request: ReadRequest, index: number, path = 'filename'): string {
+  const { name, type } = request.schema.fields[index]!
+  return `CAST(${hasNullText(request, index) ? `coalesce(${quoteName(name)}, nullif(regexp_extract(${path}, ${quoteText(folderPattern(name, '(?i:null)'))}, 1), ''))` : quoteName(name)} AS ${duckType(type)})`
+}
+
+/** Whether a folder is called null, which DuckDB takes for no value; to Spark and Hive it is a text. Its file's name tells, unless a column of the files hides that. */
+export function hasNullText({ schema, files }: ReadRequest, index: number): boolean {
   const { name, type } = schema.fields[index]!
-  return `CAST(${quoteName(name)} AS ${duckType(type)})`
+  const folder = `/${escapePart(name)}=null/`.toLowerCase()
+  if (type !== 'string' || schema.names.some((other) => other.toLowerCase() === 'filename')) return false
+  return files.some((file) => file.path.toLowerCase().includes(folder))
 }
 
 /** Whether anybody reads a column; of another one the SELECT has nulls. */

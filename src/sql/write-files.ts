@@ -5,6 +5,7 @@ import type { FileBounds, FileFormat, WriteFiles, WrittenFile } from '../data/ro
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
+import { type CsvDialect, csvDialect } from './csv-records.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { partitionFolder } from './hive-path.ts'
 import { isoTime, jsonRecord } from './json-text.ts'
@@ -195,7 +196,7 @@ function copyColumns(format: FileFormat, fields: readonly WrittenField[], option
     case 'parquet':
       return fields.map(({ name, type, column }) => `${parquetValue(type, column)} AS ${quoteName(name)}`).join(', ')
     case 'csv':
-      return fields.map(({ name, type, column }) => `${csvValue(type, column, options)} AS ${quoteName(name)}`).join(', ')
+      return fields.map(({ name, type, column }) => `${csvField(type, column, options)} AS ${quoteName(name)}`).join(', ')
     case 'json':
       return `${jsonRecord(
         fields,
@@ -212,6 +213,12 @@ function parquetValue(type: DataType, column: string): string {
   if (type === 'timestamp') return `make_timestamptz(epoch_us(${column}))`
   const inFile = duckType(type, 'TIMESTAMPTZ')
   return inFile === duckType(type) ? column : `CAST(${column} AS ${inFile})`
+}
+/** DuckDB quotes an empty text where null is one too, and only there: so it is told that it is. */
+function csvField(type: DataType, column: string, options: FormatOptions): string {
+  const { nullValue } = writtenDialect(options)
+  const value = csvValue(type, column, options)
+  return nullValue === '' ? value : `coalesce(CAST(${value} AS VARCHAR), ${quoteText(nullValue)})`
 }
 function csvValue(type: DataType, column: string, options: FormatOptions): string {
   if (type === 'timestamp' || type === 'timestamp_ntz') return isoTime(type, column)
@@ -236,14 +243,30 @@ function copyOptions(format: FileFormat, options: FormatOptions): string {
     case 'text':
       return `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '', NULLSTR '', COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
     case 'csv': {
-      const quote = options.character(['quote'], '"')
+      const { separator, quote, escape } = writtenDialect(options)
       return (
-        `FORMAT csv, HEADER ${options.flag('header', false)}, DELIMITER ${quoteText((options.text('sep') ?? options.text('delimiter') ?? ',').replaceAll('\\t', '\t'))},` +
-        ` QUOTE ${quoteText(quote)}, ESCAPE ${quoteText(options.character(['escape'], '\\'))}, NULLSTR ${quoteText(options.text('nullValue') ?? '')},` +
+        `FORMAT csv, HEADER ${options.flag('header', false)}, DELIMITER ${quoteText(separator)}, QUOTE ${quoteText(quote)}, ESCAPE ${quoteText(escape)}, NULLSTR '',` +
         ` ${options.flag('quoteAll', false) ? 'FORCE_QUOTE *, ' : ''}COMPRESSION ${compression}, WRITE_EMPTY_FILE false`
       )
     }
   }
+}
+
+/** DuckDB's writer separates by single bytes; what it writes must be readable with the same options. */
+function writtenDialect(options: FormatOptions): CsvDialect {
+  const dialect = csvDialect(options)
+  const { separator, quote, escape } = dialect
+  const name = options.text('sep') === undefined ? 'delimiter' : 'sep'
+  if (!/^[\x01-\x7f]$/.test(separator))
+    throw invalidOption(name, separator, 'give one character of ASCII, or join the columns and write them as text')
+  if (quote === '')
+    throw invalidOption(
+      'quote',
+      quote,
+      'a value that holds a separator needs quotes: give a character, or join the columns and write them as text',
+    )
+  if (escape === '') throw invalidOption('escape', escape, 'a quote inside of a value needs an escape: give a character, such as the quote')
+  return dialect
 }
 
 function parquetDetails(compression: string, options: FormatOptions): string {

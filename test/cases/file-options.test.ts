@@ -146,3 +146,81 @@ test('formats and options that are not there are refused with what to do', async
   expect(() => engine().readStream.schema({ a: t.int() }).option('maxColumns', 3).csv(folder.path)).toThrow(/UNSUPPORTED_OPTION.*schema/s)
   expect(() => engine().readStream.schema({ a: t.int() }).option('headr', true).csv(folder.path)).toThrow(/did you mean "header"/)
 })
+
+test('a folder p=null holds the text null, in every format, batch and stream', async () => {
+  const texts = ['null', 'NULL', 'Null', null, 'other']
+  for (const format of ['parquet', 'json', 'csv', 'text'] as const) {
+    const folder = await newFolder()
+    const path = folder.beside('table')
+    const columns = { v: t.string().nullable(), p: t.string().nullable() }
+    const rows = texts.map((p, i) => ({ v: `v${i}`, p }))
+    await engine().createDataFrame(rows, columns).write.format(format).partitionBy('p').save(path)
+    const read = engine().read.schema(columns).format(format).load(path)
+    expect(await read.orderBy('v').collect(), format).toEqual(rows)
+    expect(await read.where("p = 'NULL'").collect(), format).toEqual([rows[1]])
+    expect(await read.where('p IS NULL').collect(), format).toEqual([rows[3]])
+    const query = await engine()
+      .readStream.schema(columns)
+      .format(format)
+      .load(path)
+      .writeStream.format('memory')
+      .queryName(`of_${format}`)
+      .trigger({ availableNow: true })
+      .start()
+    await query.awaitTermination()
+    expect(await engine().table(`of_${format}`).orderBy('v').collect(), format).toEqual(rows)
+  }
+})
+
+test('text files have the columns of their folders where the schema names them', async () => {
+  const folder = await newFolder()
+  await folder.add('one\ntwo\n', 'day=1/a.txt')
+  const columns = { day: t.int().nullable(), line: t.string().nullable() }
+  expect(await engine().read.schema(columns).text(folder.path).collect()).toEqual([
+    { day: 1, line: 'one' },
+    { day: 1, line: 'two' },
+  ])
+  expect(() => engine().readStream.schema({ day: t.int() }).text(folder.path)).toThrow(/INVALID_SCHEMA.TEXT/)
+  await expect(engine().read.schema({ a: t.string(), b: t.string() }).text(folder.path).collect()).rejects.toThrow(
+    /UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE/,
+  )
+})
+
+test('marks of CSV that can’t be written or told apart are refused, before DuckDB sees them', async () => {
+  const columns = { a: t.string().nullable(), b: t.string().nullable() }
+  const rows = [{ a: 'x', b: 'y' }]
+  const refused = {
+    read: [{ sep: '' }, { sep: '\n' }, { sep: '|||||' }, { sep: '"' }, { escape: ',' }, { comment: ',' }, { quote: 'é' }],
+    write: [{ sep: '→' }, { sep: '||' }, { quote: '' }, { escape: '' }],
+  }
+  const folder = await newFolder()
+  await folder.add('x||y\n', 'x.csv')
+  for (const options of refused.read)
+    await expect(engine().read.schema(columns).options(options).csv(folder.path).collect(), JSON.stringify(options)).rejects.toThrow(
+      /INVALID_OPTION_VALUE/,
+    )
+  for (const options of [...refused.write, ...refused.read.filter((each) => !('comment' in each))])
+    await expect(
+      engine().createDataFrame(rows, columns).write.options(options).csv(folder.beside('out')),
+      JSON.stringify(options),
+    ).rejects.toThrow(/INVALID_OPTION_VALUE/)
+  expect(await engine().read.schema(columns).option('sep', '||').csv(folder.path).collect()).toEqual(rows)
+})
+
+test('with a nullValue nulls, empty texts and its own text are read as Spark reads them', async () => {
+  const columns = { a: t.int().nullable(), b: t.string().nullable() }
+  const rows = [
+    { a: 1, b: 'x' },
+    { a: null, b: null },
+    { a: 3, b: '' },
+  ]
+  for (const nullValue of ['NULL', '\\N', 'a,b', '"']) {
+    const path = (await newFolder()).beside('table')
+    await engine()
+      .createDataFrame([...rows, { a: 4, b: nullValue }], columns)
+      .write.option('nullValue', nullValue)
+      .csv(path)
+    const read = engine().read.schema(columns).option('nullValue', nullValue).csv(path)
+    expect(await read.collect(), nullValue).toEqual([...rows, { a: 4, b: null }])
+  }
+})
