@@ -1,4 +1,4 @@
-import { InternalError, MillraceError, UnavailableError } from '../base/errors.ts'
+import { InternalError, InvalidQueryError, MillraceError, UnavailableError } from '../base/errors.ts'
 
 /** Whatever broke a query, as an error that says what to do. */
 export function asMillraceError(error: unknown): MillraceError {
@@ -9,7 +9,7 @@ export function asMillraceError(error: unknown): MillraceError {
   return new InternalError('INTERNAL_ERROR', { what: text, todo: 'report this with the query and its checkpoint folder', cause: error })
 }
 
-/** `work`, with what the system says of files as UnavailableError FILE_SYSTEM_ERROR; other errors are as they were. */
+/** `work`, with what the system says of files as UnavailableError FILE_SYSTEM_ERROR, or InvalidQueryError FILE_NAME_TOO_LONG; other errors are as they were. */
 export async function withFileErrors<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -18,10 +18,18 @@ export async function withFileErrors<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function fileSystemError(error: unknown): UnavailableError | undefined {
+function fileSystemError(error: unknown): MillraceError | undefined {
   const { syscall, code, path } = (error ?? {}) as NodeJS.ErrnoException
   if (!(error instanceof Error) || error instanceof MillraceError || typeof syscall !== 'string' || typeof code !== 'string')
     return undefined
+  // starting again would only fail again
+  if (code === 'ENAMETOOLONG') {
+    return new InvalidQueryError('FILE_NAME_TOO_LONG', {
+      what: `the path ${path ?? ''} has a name that is longer than the file system takes (${syscall}, ${code})`,
+      todo: 'shorten the path, or partition by a column with shorter names and values',
+      cause: error,
+    })
+  }
   return new UnavailableError('FILE_SYSTEM_ERROR', {
     what: `${syscall} failed with ${code}${path ? ` on ${path}` : ''}`,
     todo: todoOf(code),

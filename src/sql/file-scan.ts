@@ -2,6 +2,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import type { ReadFormat } from '../data/file-options.ts'
 import type { Schema } from '../data/schema.ts'
+import { checkColumnNames } from './column-names.ts'
 import { emptySelect } from './duck-types.ts'
 import { FormatOptions } from './options.ts'
 import { readBinary } from './read-binary.ts'
@@ -10,7 +11,6 @@ import { readJson } from './read-json.ts'
 import { readParquet } from './read-parquet.ts'
 import type { FieldsNeeded, FileScan, InputFile, ReadRequest } from './read-request.ts'
 import { readText } from './read-text.ts'
-import { quoteName } from './sql-text.ts'
 
 export async function scanFiles(
   format: ReadFormat,
@@ -20,7 +20,7 @@ export async function scanFiles(
   partitions: readonly string[],
   needed?: FieldsNeeded,
 ): Promise<FileScan> {
-  checkNames(schema)
+  checkColumnNames('the schema of a file source', schema)
   checkCompression(format, files)
   const request: ReadRequest = { files, schema, options: new FormatOptions(options), partitions, needed }
   if (files.length === 0) return { select: emptySelect(schema), files, count: { kind: 'table' } }
@@ -113,16 +113,3 @@ function checkCompression(format: ReadFormat, files: readonly InputFile[]): void
 }
 
 /** Columns are found by name, and names that differ in case only are one name for Spark and DuckDB alike. */
-function checkNames(schema: Schema): void {
-  const seen = new Set<string>()
-  for (const name of schema.names) {
-    const key = name.toLowerCase()
-    if (seen.has(key)) {
-      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
-        what: `the schema of a file source has the column ${quoteName(name)} twice`,
-        todo: 'name each column once; case makes no difference',
-      })
-    }
-    seen.add(key)
-  }
-}

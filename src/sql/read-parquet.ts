@@ -4,15 +4,24 @@
  * which columns there are.
  */
 import { columnName, duckType } from './duck-types.ts'
-import { type FileScan, hasNullText, hiveArgument, isPartition, isRead, partitionValue, type ReadRequest } from './read-request.ts'
+import {
+  type FileScan,
+  folderName,
+  hasNullText,
+  hiveArgument,
+  isPartition,
+  isRead,
+  partitionValue,
+  type ReadRequest,
+} from './read-request.ts'
 import { quoteName, quotePaths, quoteText } from './sql-text.ts'
 
 const file = '"millrace.file"'
 
 export function readParquet(request: ReadRequest): FileScan {
   const { files, schema, partitions } = request
-  const declared = schema.fields.map(
-    ({ name, type }, i) => `NULL::${isPartition(request, i) ? 'VARCHAR' : duckType(type)} AS ${quoteName(name)}`,
+  const declared = schema.fields.map(({ name, type }, i) =>
+    isPartition(request, i) ? `NULL::VARCHAR AS ${folderName(name)}` : `NULL::${duckType(type)} AS ${quoteName(name)}`,
   )
   const values = schema.fields.map(({ name, type }, i) => {
     if (!isRead(request, i)) return `NULL::${duckType(type)} AS ${columnName(i)}`

@@ -66,7 +66,12 @@ export function ownCount({ schema, needed }: ReadRequest): number {
 /** The argument that turns folder names into columns, or keeps DuckDB from doing so by itself. */
 export function hiveArgument(partitions: readonly string[]): string {
   if (partitions.length === 0) return 'hive_partitioning = false'
-  return `hive_partitioning = true, hive_types = {${partitions.map((name) => `${quoteName(name)}: VARCHAR`).join(', ')}}`
+  return `hive_partitioning = true, hive_types = {${partitions.map((name) => `${folderName(name)}: VARCHAR`).join(', ')}}`
+}
+
+/** A column of a folder, before it has its type: DuckDB takes escapes out of values and leaves those of names. */
+export function folderName(name: string): string {
+  return quoteName(escapePart(name))
 }
 
 /** A column made of a folder's name. A value that its type can't hold is an error, in every mode, as it is Spark's. */
@@ -75,7 +80,8 @@ export function partitionColumn(request: ReadRequest, index: number): string {
 }
 export function partitionValue(request: ReadRequest, index: number, path = 'filename'): string {
   const { name, type } = request.schema.fields[index]!
-  return `CAST(${hasNullText(request, index) ? `coalesce(${quoteName(name)}, nullif(regexp_extract(${path}, ${quoteText(folderPattern(name, '(?i:null)'))}, 1), ''))` : quoteName(name)} AS ${duckType(type)})`
+  const value = folderName(name)
+  return `CAST(${hasNullText(request, index) ? `coalesce(${value}, nullif(regexp_extract(${path}, ${quoteText(folderPattern(name, '(?i:null)'))}, 1), ''))` : value} AS ${duckType(type)})`
 }
 
 /** Whether a folder is called null, which DuckDB takes for no value; to Spark and Hive it is a text. Its file's name tells, unless a column of the files hides that. */

@@ -5,6 +5,7 @@ import type { FileBounds, FileFormat, WriteFiles, WrittenFile } from '../data/ro
 import { Schema } from '../data/schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
+import { checkColumnNames } from './column-names.ts'
 import { type CsvDialect, csvDialect } from './csv-records.ts'
 import { columnName, duckType } from './duck-types.ts'
 import { partitionFolder } from './hive-path.ts'
@@ -17,16 +18,7 @@ import { quoteName, quoteText } from './sql-text.ts'
 
 /** Refuses what the format can't hold, before anything runs. */
 export function checkWrite(schema: Schema, { format, partitionBy, options }: WriteFiles): void {
-  const seen = new Set<string>()
-  for (const name of schema.names) {
-    if (seen.has(name.toLowerCase())) {
-      throw new InvalidQueryError('COLUMN_ALREADY_EXISTS', {
-        what: `the rows to write have the column ${quoteName(name)} twice`,
-        todo: 'rename or drop one; case makes no difference',
-      })
-    }
-    seen.add(name.toLowerCase())
-  }
+  checkColumnNames('the table of the rows to write', schema)
   for (const name of partitionBy) {
     const type = schema.typeOf(name)
     if (type === undefined) {

@@ -224,3 +224,25 @@ test('with a nullValue nulls, empty texts and its own text are read as Spark rea
     expect(await read.collect(), nullValue).toEqual([...rows, { a: 4, b: null }])
   }
 })
+
+test('partition columns have any name; files none without a name', async () => {
+  for (const name of ['a"b', "a'b", 'a=b', 'a/b', 'a.b', '%', '{x}', 'é', 'a\\b']) {
+    const path = (await newFolder()).beside('table')
+    const columns = { v: t.int().nullable(), [name]: t.string().nullable() }
+    const rows = ['null', null, 'x/y'].map((value, v) => ({ v, [name]: value }))
+    await engine().createDataFrame(rows, columns).write.partitionBy(name).parquet(path)
+    expect(await engine().read.schema(columns).parquet(path).orderBy('v').collect(), name).toEqual(rows)
+    expect(await (await engine().read.parquet(path)).orderBy('v').collect(), name).toEqual(rows)
+  }
+  const unnamed = engine().createDataFrame([{ '': 1 }], { '': t.int() })
+  const path = (await newFolder()).beside('table')
+  await expect(unnamed.write.json(path)).rejects.toThrow(/EMPTY_COLUMN_NAME/)
+  await expect(
+    engine()
+      .read.schema({ '': t.int() })
+      .json((await newFolder()).path)
+      .collect(),
+  ).rejects.toThrow(/EMPTY_COLUMN_NAME/)
+  const long = engine().createDataFrame([{ v: 1, p: 'x'.repeat(300) }], { v: t.int(), p: t.string() })
+  await expect(long.write.partitionBy('p').json(path)).rejects.toThrow(/FILE_NAME_TOO_LONG/)
+})
