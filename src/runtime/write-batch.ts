@@ -103,6 +103,12 @@ async function writeFiles(write: WriteBatch, format: FileFormat, engine: BatchRu
       todo: "choose another folder, or say .mode('append') or .mode('overwrite')",
     })
   }
+  if ((await files.list(join(folder, '_spark_metadata'))).length > 0) {
+    throw new InvalidQueryError('SINK_OWNED_BY_ANOTHER_QUERY', {
+      what: `${folder} is the output of a streaming query, whose log (_spark_metadata) says which files count`,
+      todo: 'write into another folder: these rows would not be read, and an overwrite would take the log away. Where the query is done with, remove the folder first',
+    })
+  }
   await files.makeFolder(folder)
   const id = random.uuid()
   // hidden until it is whole: a stream over the folder must not find half a file

@@ -96,6 +96,15 @@ const known: readonly Known[] = [
       }),
   },
   {
+    pattern: /IO Error: ((?:Could not write|[\s\S]*No space left on device)[\s\S]*)/,
+    error: ([, what], _text, cause) =>
+      new UnavailableError('FILE_SYSTEM_ERROR', {
+        what: firstLine(what!),
+        todo: 'make room on the disk, or mend it, and start the query again: it goes on where it stood',
+        cause,
+      }),
+  },
+  {
     pattern: /IO Error: ([\s\S]*)/,
     error: ([, what], _text, cause) =>
       new UnavailableError('FAILED_READ_FILE', {

@@ -70,17 +70,32 @@ export function partitionBases(paths: readonly string[], options: Readonly<Recor
   return base === undefined ? paths : [base]
 }
 
-/** Which columns of the schema come from folders `name=value/` between the bases and the files: those that every file has. A base that is a pattern ends where it does. */
+/** Which columns of the schema come from folders `name=value/` between the bases and the files. A base that is a pattern ends where it does. InvalidQueryError CONFLICTING_DIRECTORY_STRUCTURES where only some of the files lie in such a folder. */
 export function partitionsOf(found: readonly InputFile[], bases: readonly string[], schema: Schema): string[] {
-  if (found.length === 0 || bases.length === 0) return []
   const roots = bases.map(absolutePath)
-  let names: string[] | undefined
-  for (const { path } of found) {
-    const own = folderParts(belowBase(path, roots)).map(([name]) => name)
-    names = names === undefined ? own : names.filter((name) => own.includes(name))
-    if (names.length === 0) return []
+  const files = new Map<string, InputFile[]>()
+  for (const file of bases.length === 0 ? [] : found) {
+    const below = belowBase(file.path, roots)
+    if (!below.includes('=')) continue
+    for (const name of new Set(folderParts(below).map(([name]) => name))) {
+      const those = files.get(name)
+      if (those) those.push(file)
+      else files.set(name, [file])
+    }
   }
-  return schema.names.filter((name) => names!.includes(name))
+  return schema.names.filter((name) => {
+    const within = files.get(name)
+    if (within !== undefined && within.length < found.length) throw conflicting(name, within, found)
+    return within !== undefined
+  })
+}
+
+function conflicting(name: string, within: readonly InputFile[], found: readonly InputFile[]): InvalidQueryError {
+  const others = new Set(within)
+  return new InvalidQueryError('CONFLICTING_DIRECTORY_STRUCTURES', {
+    what: `${within[0]!.path} lies in a folder ${name}=…, and ${found.find((file) => !others.has(file))!.path} does not`,
+    todo: 'read the two apart, each with its own path, and unite them; or write each into a folder of its own',
+  })
 }
 
 /** What the folders `name=value/` between the bases and each file say, in the folders' order; null for the folder of nulls. */

@@ -246,3 +246,33 @@ test('partition columns have any name; files none without a name', async () => {
   const long = engine().createDataFrame([{ v: 1, p: 'x'.repeat(300) }], { v: t.int(), p: t.string() })
   await expect(long.write.partitionBy('p').json(path)).rejects.toThrow(/FILE_NAME_TOO_LONG/)
 })
+
+test('files inside and outside of a partition’s folder are no table', async () => {
+  const folder = await newFolder()
+  await folder.add('{"v":1,"p":"a"}\n', 'a.json')
+  await folder.add('{"v":2}\n', 'p=b/b.json')
+  const columns = { v: t.int().nullable(), p: t.string().nullable() }
+  const mixed = engine().read.schema(columns).json(folder.path)
+  await expect(mixed.collect()).rejects.toThrow(/CONFLICTING_DIRECTORY_STRUCTURES.*p=b.*a\.json/s)
+  expect(await engine().read.schema({ v: t.int().nullable() }).json(folder.path).orderBy('v').collect()).toEqual([{ v: 1 }, { v: 2 }])
+})
+
+test('a batch write into the output of a streaming query is refused, and changes nothing', async () => {
+  const folder = await newFolder()
+  await folder.add('{"v":1}\n', 'a.json')
+  const out = folder.beside('out')
+  const columns = { v: t.int().nullable() }
+  const query = await engine()
+    .readStream.schema(columns)
+    .json(folder.path)
+    .writeStream.trigger({ availableNow: true })
+    .option('checkpointLocation', folder.beside('cp'))
+    .format('json')
+    .start(out)
+  await query.awaitTermination()
+  const rows = engine().createDataFrame([{ v: 2 }], columns)
+  for (const mode of ['append', 'overwrite'] as const)
+    await expect(rows.write.mode(mode).json(out), mode).rejects.toThrow(/SINK_OWNED_BY_ANOTHER_QUERY.*_spark_metadata/s)
+  await rows.write.mode('ignore').json(out)
+  expect(await engine().read.schema(columns).json(out).collect()).toEqual([{ v: 1 }])
+})
