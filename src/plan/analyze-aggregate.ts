@@ -6,7 +6,7 @@ import { isOrderable } from './coercion.ts'
 import type { Expression, NamedExpression, UnresolvedExpression } from './expression.ts'
 import { childrenOf, expressionText, hasAggregate, sameExpression } from './expression-tree.ts'
 import type { Aggregate, LogicalPlan } from './logical-plan.ts'
-import { checkDistinctNames, checkOneWindow, fieldFor, isSession, named } from './named-columns.ts'
+import { checkGroupedNames, checkOneWindow, fieldFor, isSession, named } from './named-columns.ts'
 import { nameOf, resolveExpression } from './resolve.ts'
 
 /** An aggregate expression and, where it has one, its name. */
@@ -26,7 +26,7 @@ export function groupBy(input: LogicalPlan, keyItems: readonly AggregateItem[], 
   const aggregates = items.map((item) => resolveAggregate(item, keys, fields))
   checkOneWindow(keys.map((key) => key.expression))
   const session = sessionKey(keys, fields)
-  checkDistinctNames([...keys, ...aggregates].map((column) => column.name))
+  checkGroupedNames(keys, aggregates)
   const schema = new Schema([...keys, ...aggregates].map((column) => fieldFor(column, fields)))
   return { kind: 'aggregate', input, keys, aggregates, schema, ...(session !== undefined && { session }) }
 }

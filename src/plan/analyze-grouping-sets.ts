@@ -7,7 +7,7 @@ import type { Expression, NamedExpression } from './expression.ts'
 import { childrenOf, expressionText, mapChildren, sameExpression } from './expression-tree.ts'
 import { literal } from './functions.ts'
 import type { Aggregate, ExpandColumn, LogicalPlan, Project } from './logical-plan.ts'
-import { checkDistinctNames, checkOneWindow, fieldFor, isSession, namedColumn, projectNamed } from './named-columns.ts'
+import { checkGroupedNames, checkOneWindow, fieldFor, isSession, namedColumn, projectNamed } from './named-columns.ts'
 import { columnRef } from './resolve.ts'
 
 export interface GroupingItems {
@@ -46,7 +46,7 @@ export function groupingSets(input: LogicalPlan, { keys: keyItems, sets, items }
   if (keys.some((key) => isSession(key.expression, fields)))
     throw notSupportedYet('a session window in rollup, cube or grouping sets', 'write a groupBy for each set of keys, and union them')
   const aggregates = items.map((item) => resolveAggregate(item, keys, fields, true))
-  checkDistinctNames([...keys, ...aggregates].map((column) => column.name))
+  checkGroupedNames(keys, aggregates)
 
   const calls = groupingCalls(aggregates)
   const withKeys = projectNamed(input, [...fields.map(namedColumn), ...keys])

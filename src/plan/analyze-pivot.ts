@@ -6,7 +6,7 @@ import { castTo } from './coercion.ts'
 import type { Expression, NamedExpression, UnresolvedExpression } from './expression.ts'
 import { literal, resolveCall } from './functions.ts'
 import type { Aggregate, LogicalPlan } from './logical-plan.ts'
-import { checkDistinctNames, fieldFor, namedColumn } from './named-columns.ts'
+import { checkGroupedNames, fieldFor, namedColumn } from './named-columns.ts'
 import { nameOf, resolveExpression } from './resolve.ts'
 
 /** One column of the result for each aggregate: what the pivot column is equal to, and how the column is called. */
@@ -44,7 +44,7 @@ export function pivot(
       return { name: label, expression: pick(at, constants[v]!, namedColumn(fields[index]!, index).expression) }
     }),
   )
-  checkDistinctNames([...keys, ...picks].map((column) => column.name))
+  checkGroupedNames(keys, picks)
   const schema = new Schema([...keys, ...picks].map((column) => fieldFor(column, fields)))
   return { kind: 'aggregate', input: inner, keys, aggregates: picks, schema }
 }

@@ -197,9 +197,9 @@ describe('groupBy', () => {
     expect(() => groupBy(clicks, [], [{ expression: c('sum', c('max', a('price'))) }])).toThrow(code('NESTED_AGGREGATE_FUNCTION'))
     expect(() => groupBy(clicks, [{ expression: c('count') }], [])).toThrow(code('GROUP_BY_AGGREGATE'))
     expect(() => groupBy(clicks, [{ expression: a('props') }], [])).toThrow(code('GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE'))
-    expect(() => groupBy(clicks, [{ expression: a('id') }], [{ name: 'ID', expression: c('count') }])).toThrow(
-      code('COLUMN_ALREADY_EXISTS'),
-    )
+    const twice = ['n', 'N'].map((name) => ({ name, expression: c('count') }))
+    expect(() => groupBy(clicks, [{ expression: a('id') }], twice)).toThrow(code('COLUMN_ALREADY_EXISTS'))
+    expect(groupBy(clicks, [{ expression: a('id') }], [{ name: 'ID', expression: c('count') }]).schema.names).toEqual(['id', 'ID'])
     expect(() => project(clicks, [c('sum', a('price'))])).toThrow(code('MISSING_GROUP_BY'))
   })
   test.each([

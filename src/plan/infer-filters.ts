@@ -16,6 +16,7 @@ import {
   shiftColumns,
 } from './expression-tree.ts'
 import { isStreaming, type Join, type LogicalPlan } from './logical-plan.ts'
+import { nullForNull, nullIntolerant } from './null-intolerant.ts'
 import { hasUserCall } from './user-calls.ts'
 
 export type JoinSide = 'left' | 'right'
@@ -57,19 +58,16 @@ export function inferJoinFilters(plan: LogicalPlan): LogicalPlan {
   return { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right) }
 }
 
-/** Calls that give null for a null argument. */
-const nullIntolerant = new Set(['==', '!=', '<', '<=', '>', '>=', 'not', '+', '-', '*', '/', '%', 'negative', 'abs', 'like', 'rlike'])
-
 /** That the columns are not null without which the condition is null. */
 function columnsNotNull(condition: Expression): Expression[] {
   const needed = (e: Expression): Expression[] => {
     if (e.kind === 'column') return e.nullable ? [e] : []
-    return givesNullForNull(e) ? childrenOf(e).flatMap(needed) : []
+    return isNullFor(nullIntolerant, e) ? childrenOf(e).flatMap(needed) : []
   }
   return needed(condition).map(notNull)
 }
-function givesNullForNull(e: Expression): boolean {
-  return e.kind === 'cast' || (e.kind === 'call' && nullIntolerant.has(e.name))
+function isNullFor(calls: ReadonlySet<string>, e: Expression): boolean {
+  return e.kind === 'cast' || (e.kind === 'call' && calls.has(e.name))
 }
 function notNull(value: Expression): Expression {
   return { kind: 'call', name: 'isnotnull', args: [value], type: 'boolean', nullable: false, deterministic: true }
@@ -77,19 +75,22 @@ function notNull(value: Expression): Expression {
 
 /**
  * A window over a time that comes out of a join of streams, with a filter below it: a row without a time is in no window (Spark's TimeWindowing and SessionWindowing have
- * that filter always). It makes an outer join one that keeps fewer rows. To be applied once.
+ * that filter always). It makes an outer join one that keeps fewer rows. To be applied once, `even` before inferJoinFilters and `uneven` after it: sliding windows
+ * whose length is no multiple of their slide have only a comparison in Spark, from which the filter is inferred when the joins have been asked.
  */
-export function inferTimeFilters(plan: LogicalPlan): LogicalPlan {
+export function inferTimeFilters(plan: LogicalPlan, which: 'even' | 'uneven'): LogicalPlan {
   if (plan.kind !== 'project' && plan.kind !== 'aggregate') return plan
   const columns = plan.kind === 'project' ? plan.columns : plan.keys
   const times = columns
-    .flatMap(({ expression }) => timesOf(expression))
+    .flatMap(({ expression }) => timesOf(expression, which))
     .filter((time) => time.nullable && isDeterministic(time) && !hasUserCall(time))
   if (times.length === 0 || !isAboveStreamJoin(plan.input)) return plan
   return { ...plan, input: filterAbove(plan.input, times.map(notNull)) }
 }
-function timesOf(e: Expression): Expression[] {
-  return e.kind === 'window' ? [e.time] : childrenOf(e).flatMap(timesOf)
+function timesOf(e: Expression, which: 'even' | 'uneven'): Expression[] {
+  if (e.kind !== 'window') return childrenOf(e).flatMap((child) => timesOf(child, which))
+  const isEven = e.gap !== undefined || e.durationUs % e.slideUs === 0n
+  return isEven === (which === 'even') ? [e.time] : []
 }
 /** Whether nothing that keeps rows stands between. */
 function isAboveStreamJoin(plan: LogicalPlan): boolean {
@@ -103,7 +104,7 @@ function isAboveStreamJoin(plan: LogicalPlan): boolean {
 /** Whether a condition is not true where all columns of which `isNull` says so are null. */
 export function refusesNulls(condition: Expression, isNull: (index: number) => boolean): boolean {
   const givesNull = (e: Expression): boolean =>
-    e.kind === 'column' ? isNull(e.index) : givesNullForNull(e) && childrenOf(e).some(givesNull)
+    e.kind === 'column' ? isNull(e.index) : isNullFor(nullForNull, e) && childrenOf(e).some(givesNull)
   const refuses = (e: Expression): boolean => {
     if (givesNull(e)) return true
     if (e.kind !== 'call') return false

@@ -89,6 +89,11 @@ export function checkDistinctNames(names: readonly string[]): void {
   })
 }
 
+/** Of an aggregation: an aggregate may have the name of a key, as in Spark (`groupBy('count').count()`). */
+export function checkGroupedNames(keys: readonly NamedExpression[], aggregates: readonly NamedExpression[]): void {
+  for (const columns of [keys, aggregates]) checkDistinctNames(columns.map(({ name }) => name))
+}
+
 /** A boolean, or DATATYPE_MISMATCH.<code>. */
 export function asCondition(e: Expression, code: string, where: string): Expression {
   if (e.type === 'boolean') return e

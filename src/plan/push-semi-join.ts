@@ -4,10 +4,34 @@
  * both count the same rows in the state and have the same event time.
  */
 import type { ColumnRef, Expression, NamedExpression } from './expression.ts'
-import { columnsRead, hasWindow, isDeterministic, replaceColumns } from './expression-tree.ts'
+import { columnsRead, conjuncts, hasWindow, isDeterministic, replaceColumns } from './expression-tree.ts'
 import { keepsRows } from './infer-filters.ts'
 import { isStreaming, type Join, type LogicalPlan } from './logical-plan.ts'
 import { hasUserCall } from './user-calls.ts'
+
+/** An anti join whose condition is never true leaves nothing out: `EXCEPT SELECT NULL` of a column that is never null. Spark finds it by folding constants. */
+export function dropVoidAntiJoin(plan: LogicalPlan): LogicalPlan {
+  if (plan.kind !== 'join' || plan.how !== 'anti' || plan.condition === null || plan.using || !isStreaming(plan.left)) return plan
+  const count = plan.left.schema.fields.length
+  const isNull = (e: Expression) =>
+    e.kind === 'column' ? e.index >= count && isNullIn(plan.right, { ...e, index: e.index - count }) : isNullIn(plan.right, e)
+  const isNeverTrue = (part: Expression): boolean => {
+    if (part.kind === 'literal') return part.value !== true
+    if (part.kind !== 'call' || part.name !== '<=>') return false
+    const [a, b] = part.args as readonly [Expression, Expression]
+    return (isNull(a) && !b.nullable) || (isNull(b) && !a.nullable)
+  }
+  return conjuncts(plan.condition).some(isNeverTrue) ? plan.left : plan
+}
+
+/** Whether an expression over a plan is the literal NULL. */
+function isNullIn(plan: LogicalPlan, e: Expression): boolean {
+  if (e.kind === 'literal') return e.value === null
+  if (e.kind === 'cast') return isNullIn(plan, e.input)
+  if (e.kind !== 'column') return false
+  if (plan.kind === 'alias') return isNullIn(plan.input, e)
+  return plan.kind === 'project' && isNullIn(plan.input, plan.columns[e.index]!.expression)
+}
 
 /** Gives the plan, or one with the join a step further down. */
 export function pushSemiJoinDown(plan: LogicalPlan): LogicalPlan {

@@ -10,8 +10,10 @@ import { hasUserCall } from './user-calls.ts'
 /** An aggregation (or DISTINCT, which groups by all columns), and what the columns above it are of its own. */
 interface Lower {
   readonly keyCount: number
-  /** What it groups, with its keys in their places. */
+  /** What it groups, with its keys, and what it makes of them alone, in their places. */
   readonly rows: LogicalPlan
+  /** Whether a column of it is one of those. */
+  readonly isOfKeys: (index: number) => boolean
   readonly columns: readonly Expression[]
   /** The plan above over another input of the same columns; undefined where rows are left out on the way. */
   readonly over: ((input: LogicalPlan) => LogicalPlan) | undefined
@@ -26,7 +28,7 @@ export function dropRedundantAggregate(plan: LogicalPlan): LogicalPlan {
   if (plan.kind === 'distinct' && keysOf(lower).size === lower.keyCount) return plan.input
   if (lower.over === undefined) return plan
   if (plan.kind === 'aggregate' && !plan.aggregates.every(({ expression }) => passesOverCopies(expression))) return plan
-  if (!readBy(plan).every((index) => isOfKeys(lower, lower.columns[index]!))) return plan
+  if (!readBy(plan).every((index) => readsKeys(lower, lower.columns[index]!))) return plan
   return { ...plan, input: lower.over(lower.rows) }
 }
 
@@ -40,8 +42,7 @@ function lowerOf(plan: LogicalPlan): Lower | undefined {
   if (plan.kind === 'aggregate' || plan.kind === 'distinct') {
     const { fields } = plan.schema
     const columns = fields.map(({ name, type, nullable }, index): Expression => ({ kind: 'column', name, index, type, nullable }))
-    const groups =
-      plan.kind === 'aggregate' ? { keyCount: plan.keys.length, rows: rowsOf(plan) } : { keyCount: fields.length, rows: plan.input }
+    const groups = plan.kind === 'aggregate' ? groupsOf(plan) : { keyCount: fields.length, rows: plan.input, isOfKeys: () => true }
     return { ...groups, columns, over: (input) => input }
   }
   if (plan.kind === 'filter') return leavingOut(plan.input)
@@ -63,8 +64,11 @@ function leavingOut(input: LogicalPlan): Lower | undefined {
 function keysOf({ keyCount, columns }: Lower): Set<number> {
   return new Set(columns.flatMap((column) => (column.kind === 'column' && column.index < keyCount ? [column.index] : [])))
 }
-function isOfKeys({ keyCount }: Lower, e: Expression): boolean {
-  return isDeterministic(e) && !hasUserCall(e) && !hasWindow(e) && [...columnsRead(e)].every((index) => index < keyCount)
+function readsKeys({ isOfKeys }: Lower, e: Expression): boolean {
+  return isPlain(e) && [...columnsRead(e)].every(isOfKeys)
+}
+function isPlain(e: Expression): boolean {
+  return isDeterministic(e) && !hasUserCall(e) && !hasWindow(e)
 }
 function readBy(plan: Extract<LogicalPlan, { kind: 'distinct' | 'aggregate' }>): number[] {
   if (plan.kind === 'distinct') return [...plan.schema.fields.keys()]
@@ -77,11 +81,13 @@ function passesOverCopies(e: Expression): boolean {
   return !someExpression(e, (x) => x.kind === 'aggregate' && !overCopies.has(x.name))
 }
 
-/** The rows that an aggregation groups, with its keys in their places. */
-function rowsOf({ input, keys, aggregates, schema }: Aggregate): Project {
-  const unread = aggregates.map(({ name }, i): NamedExpression => {
+function groupsOf({ input, keys, aggregates, schema }: Aggregate): Pick<Lower, 'keyCount' | 'rows' | 'isOfKeys'> {
+  const ofKeys = aggregates.map(({ expression }) => isPlain(expression) && !someExpression(expression, ({ kind }) => kind === 'aggregate'))
+  const others = aggregates.map((column, i): NamedExpression => {
+    if (ofKeys[i]) return column
     const { type } = schema.fields[keys.length + i]!
-    return { name, expression: { kind: 'literal', value: null, type, nullable: true } }
+    return { name: column.name, expression: { kind: 'literal', value: null, type, nullable: true } }
   })
-  return { kind: 'project', input, columns: [...keys, ...unread], schema }
+  const rows: Project = { kind: 'project', input, columns: [...keys, ...others], schema }
+  return { keyCount: keys.length, rows, isOfKeys: (index) => index < keys.length || ofKeys[index - keys.length]! }
 }

@@ -28,7 +28,7 @@ import {
 } from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
-import { pushSemiJoinDown } from './push-semi-join.ts'
+import { dropVoidAntiJoin, pushSemiJoinDown } from './push-semi-join.ts'
 import { dropRedundantAggregate } from './redundant-aggregates.ts'
 import { shareEqualNodes } from './share-nodes.ts'
 import { tellConditions } from './source-conditions.ts'
@@ -40,8 +40,9 @@ export type Rule = (plan: LogicalPlan) => LogicalPlan
 /** Applies all rules everywhere until nothing changes. */
 export function optimize(plan: LogicalPlan): LogicalPlan {
   // filters that come into a join's condition from above say something too; what they say in turn is not asked, as in Spark
-  const settled = untilNothingChanges(everywhere(plan, inferTimeFilters))
-  const pushed = untilNothingChanges(everywhere(settled, inferJoinFilters))
+  const settled = untilNothingChanges(everywhere(plan, (node) => inferTimeFilters(node, 'even')))
+  const inferred = everywhere(settled, inferJoinFilters)
+  const pushed = untilNothingChanges(everywhere(inferred, (node) => inferTimeFilters(node, 'uneven')))
   return shareEqualNodes(everywhere(everywhere(pushed, tellConditions), extractUserCalls), withInputs)
 }
 
@@ -277,6 +278,7 @@ const rules: readonly Rule[] = [
   pushFilterBelowJoin,
   pushFilterIntoStreamJoin,
   pushJoinConditionDown,
+  dropVoidAntiJoin,
   pushSemiJoinDown,
   dropRedundantAggregate,
   pushFilterBelowWatermark,

@@ -1,5 +1,6 @@
 // What StreamingAggregationSuite of Spark 4.2.0 expects, besides the cases of group B.
-import { readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   avg,
@@ -371,4 +372,27 @@ test('a window in a rollup: append gives the windows that closed, and never the 
       assertNumStateRows({ total: 3, droppedByWatermark: 2 }),
     ])
   }
+})
+
+test("groupBy('count').count() over a stream, which goes on after a restart", async () => {
+  const checkpointLocation = await mkdtemp(join(tmpdir(), 'millrace-counts-'))
+  const input = new MemoryStream(engine(), { count: t.int() })
+  const seen: unknown[] = []
+  for (let run = 0; run < 2; run++) {
+    const counted: any = (input.toDF() as any).groupBy('count').count()
+    const query = await counted
+      .toDF('value', 'n')
+      .writeStream.outputMode('update')
+      .option('checkpointLocation', checkpointLocation)
+      .foreachBatch(async (batch: any) => void seen.push(...(await batch.collect())))
+      .start()
+    input.addData({ count: 7 }, { count: 7 })
+    await query.processAllAvailable()
+    await query.stop()
+  }
+  await rm(checkpointLocation, { recursive: true })
+  expect(seen).toEqual([
+    { value: 7, n: 2n },
+    { value: 7, n: 4n },
+  ])
 })

@@ -19,6 +19,19 @@ const sales = () =>
 const grouping = (...names: string[]) => call_function('grouping', ...names.map((name) => col(name)))
 const grouping_id = (...names: string[]) => call_function('grouping_id', ...names.map((name) => col(name)))
 
+test("groupBy('count').count(): two columns of one name, which are ambiguous until they are renamed", async () => {
+  const counts = sales().withColumnRenamed('shop', 'count')
+  const counted: any = counts.groupBy('count').count()
+  expect(counted.columns).toEqual(['count', 'count'])
+  expect(await texts(counted.toDF('shop', 'n'))).toEqual(['a 3', 'b 2'])
+  expect(await texts((counts as any).rollup('count').count().toDF('shop', 'n'))).toEqual(['a 3', 'b 2', 'null 5'])
+  expect(() => counted.select('count')).toThrow(code('AMBIGUOUS_REFERENCE'))
+  await expect(counted.collect()).rejects.toThrow(code('COLUMN_ALREADY_EXISTS'))
+  counts.createOrReplaceTempView('counts')
+  const sql = 'SELECT k, sum(count) AS n FROM (SELECT count AS k, count(*) AS count FROM counts GROUP BY count) GROUP BY k'
+  expect(await texts(engine().sql(sql))).toEqual(['a 3', 'b 2'])
+})
+
 describe('rollup, cube, groupingSets', () => {
   test('rollup with grouping() and grouping_id()', async () => {
     const rolled = sales()

@@ -233,6 +233,36 @@ const ordered = [
   ]),
 ]
 
+/** What Spark's optimizer finds that is no step, or says of nulls; each was the one of some seventy random streams that differed. */
+const folded = [
+  add('groups EXCEPT a NULL in a column without nulls', 'append', [
+    ...marked('3 seconds'),
+    table,
+    { view: 'g', sql: "SELECT window(at, '10 seconds') w, k, src, count(*) c, max(v) m FROM i GROUP BY 1, 2, 3" },
+    query('SELECT w, k FROM g WHERE k > 1 EXCEPT SELECT NULL, k FROM words'),
+  ]),
+  add('the greatest of a constant over an aggregation', 'append', [
+    ...marked('0 seconds'),
+    { view: 'g', sql: "SELECT window(at, '10 seconds', '4 seconds') w, k, src, 1 AS c, k + 1 AS n FROM i GROUP BY 1, 2, 3" },
+    query('SELECT w, max(c) x, min(n) n FROM g WHERE k > 1 GROUP BY w'),
+  ]),
+  add('uneven windows over a RIGHT JOIN', 'append', [
+    ...sides('10 seconds', '3 seconds'),
+    { view: 'j', sql: 'SELECT * FROM a RIGHT JOIN b ON ak = bk AND aat >= bat AND aat <= bat + INTERVAL 10 SECONDS' },
+    query("SELECT window(aat, '10 seconds', '4 seconds') w, ak, count(*) c FROM j GROUP BY 1, 2"),
+  ]),
+  add('a LEFT JOIN with functions in its condition', 'append', [
+    ...sides(),
+    query(
+      "SELECT * FROM a LEFT JOIN b ON ak <=> bk AND bat BETWEEN aat AND aat + INTERVAL 6 SECONDS AND date_add(DATE'2020-01-01', ak) = date_add(DATE'2020-01-01', bk)",
+    ),
+  ]),
+  add('a filter by a function over a LEFT JOIN', 'append', [
+    ...sides(),
+    query(`SELECT ak, bk, av, bv FROM a LEFT JOIN b ON ${range} WHERE round(bv, 0) > 1 OR trim(CAST(bv AS STRING)) = '0'`),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -244,4 +274,5 @@ export const streamCases: readonly StreamCase[] = [
   ...nested,
   ...redundant,
   ...ordered,
+  ...folded,
 ]
