@@ -21,6 +21,7 @@ import {
 import { createChains, linkToKey, type PrefixChains, relinkToKey, renumberChains, shrinkChains, unlinkFromKey } from './prefix-chains.ts'
 import { dirty, type RecordLayout, statusWord } from './record-layout.ts'
 import { resized } from './resized.ts'
+import { letGo, withRoom } from './roomy-memory.ts'
 import { rowNumberAt } from './row-id.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
 
@@ -83,6 +84,13 @@ export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
   }
 }
 
+/** Lets go of all rows and their memory. */
+export function emptyGroup(group: KeyGroup): void {
+  letGo(group.words)
+  letGo(group.heap.bytes)
+  Object.assign(group, createKeyGroup(group.layout, group.number))
+}
+
 /** What a JavaScript value with a few words in it takes: a guess. */
 const valueBytesEstimate = 64
 
@@ -126,9 +134,10 @@ function setCapacity(group: KeyGroup, capacity: number): void {
     })
   }
   group.capacity = Math.min(capacity, maxRows)
-  group.words = resized(group.words, group.capacity * stride)
-  group.doubles = new Float64Array(group.words.buffer)
-  group.floats = new Float32Array(group.words.buffer)
+  group.words = withRoom(group.words, group.capacity * stride)
+  const { buffer, byteLength } = group.words
+  group.doubles = new Float64Array(buffer, 0, byteLength / 8)
+  group.floats = new Float32Array(buffer, 0, byteLength / 4)
   group.index = new Uint32Array(Math.ceil(group.capacity / fullest) + 1)
   indexRows(group.index, group.words, stride, 0, group.rows)
 }

@@ -18,6 +18,7 @@ import type { KeptStore, StateChanges } from './kept-store.ts'
 import {
   createKeyGroup,
   dueSlots,
+  emptyGroup,
   findKeys,
   findOrInsert,
   forgetChanges,
@@ -431,7 +432,7 @@ export class MemoryStateStore implements KeptStore {
 
   /** Lets go of all rows. */
   clear(): void {
-    for (const group of this.groups) Object.assign(group, createKeyGroup(this.layout, group.number))
+    for (const group of this.groups) emptyGroup(group)
     this.#sorted = createSortedRows(0, this.keyGroups)
     this.#nextRow = undefined
   }

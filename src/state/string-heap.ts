@@ -1,6 +1,6 @@
 /** The bytes of a group's strings: rows hold (offset, length). Bytes that a row has let go of are dead until half of the heap is; then it is rewritten. */
 import { InvalidQueryError } from '../base/errors.ts'
-import { resized } from './resized.ts'
+import { letGo, withRoom } from './roomy-memory.ts'
 
 export interface StringHeap {
   bytes: Uint8Array
@@ -23,7 +23,7 @@ export function reserveHeap(
 ): void {
   if (heap.used + needed <= heap.bytes.length) return
   if (heap.dead > heap.used / 2 || heap.used + needed > maxHeapBytes) compactHeap(heap, needed, words, rows, stride, strings)
-  else heap.bytes = resized(heap.bytes, heapSize(heap.used + needed))
+  else heap.bytes = withRoom(heap.bytes, heapSize(heap.used + needed))
 }
 
 /** Rewrites the heap without its dead bytes, with room for `extra` more. */
@@ -48,6 +48,7 @@ export function compactHeap(
     }
   }
   heap.bytes = bytes
+  letGo(old)
   heap.used = used
   heap.dead = 0
 }
