@@ -44,6 +44,18 @@ export class Options {
       ? Number(value)
       : this.#invalid(name, `a whole number from ${min} up`)
   }
+  /** A long, exactly. */
+  long(name: string, min: bigint): bigint | undefined {
+    const value = this.text(name)?.trim()
+    if (value === undefined) return undefined
+    const isLong = /^-?\d{1,19}$/.test(value) && BigInt(value) >= min && BigInt(value) <= maxLong
+    return isLong ? BigInt(value) : this.#invalid(name, `a whole number from ${min} to ${maxLong}`)
+  }
+  /** How many at most, from 1. Any long is one, as in Spark; numbers beyond those that are exact are as good as no limit. */
+  limit(name: string): number | undefined {
+    const value = this.long(name, 1n)
+    return value === undefined ? undefined : Math.min(Number(value), Number.MAX_SAFE_INTEGER)
+  }
   /** A number from `min` to `max`. */
   fraction(name: string, min: number, max: number): number | undefined {
     const value = this.text(name)
@@ -73,6 +85,8 @@ export class Options {
     })
   }
 }
+
+const maxLong = 2n ** 63n - 1n
 
 function unknownOption(owner: string, name: string, known: readonly string[]): InvalidQueryError {
   const near = nearest(name, known)

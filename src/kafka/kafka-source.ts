@@ -5,7 +5,7 @@ import { boundOf, type Offset, type ReadLimit, type RowsNeeded, type Source } fr
 import { StartNote } from '../sources/start-note.ts'
 import { Arrivals } from './arrivals.ts'
 import type { KafkaCluster } from './cluster.ts'
-import { Fetcher, type OffsetRange } from './fetcher.ts'
+import { Fetcher, goneAfterMs, type OffsetRange } from './fetcher.ts'
 import { GroupCommitter } from './group-committer.ts'
 import { initialOffsets } from './initial-offsets.ts'
 import { lagMetrics } from './lag.ts'
@@ -44,6 +44,8 @@ export class KafkaSource implements Source {
   #partitionsAtMs = Number.NEGATIVE_INFINITY
   /** Where an AvailableNow run ends. */
   #frozen: PartitionOffsets | undefined
+  /** Whether there was no partition any more when it was last looked at. */
+  #wasEmpty = false
   /** When a look last did not wait for minOffsetsPerTrigger. */
   #lastLookMs = Number.NEGATIVE_INFINITY
 
@@ -72,11 +74,16 @@ export class KafkaSource implements Source {
     if (start !== null) this.#committer?.commit(from)
     const latest = this.#frozen ? await this.#frozenFrom(from, this.#frozen) : await this.#look(from)
     const gone = [...from.keys()].filter((key) => !latest.has(key))
-    // once they are out of the offsets they are not reported again
-    await this.#lost.report(
-      'PARTITIONS_DELETED',
-      gone.map((key) => lostRange(key, from.get(key)!, from.get(key)!, 'the partition was deleted')),
-    )
+    // once they are out of the offsets they are not reported again; an offset without any partition is none, as in Spark
+    const isEmpty = latest.size === 0 && from.size > 0
+    if (!isEmpty || !this.#wasEmpty) {
+      await this.#lost.report(
+        'PARTITIONS_DELETED',
+        gone.map((key) => lostRange(key, from.get(key)!, from.get(key)!, 'the partition was deleted')),
+      )
+    }
+    this.#wasEmpty = isEmpty
+    if (isEmpty) return start
     const begin = await this.#withNewPartitions(from, latest)
     const until = new Map([...latest].filter(([key]) => begin.has(key)))
     const wasSetBack = [...until].some(([key, end]) => end < begin.get(key)!)
@@ -96,6 +103,8 @@ export class KafkaSource implements Source {
     const from = start === null ? (this.#initial ??= await this.#note.readWritten()) : offsetsOf(start)
     const until = offsetsOf(end)
     const ranges = await this.#rangesOf(from, until)
+    const checked = this.#checkPlanned(until)
+    checked.catch(() => {})
     const batch = await readRanges(ranges, {
       fetcher: this.#fetcher,
       cluster: this.#cluster,
@@ -104,6 +113,12 @@ export class KafkaSource implements Source {
       needed,
       onLost: (range, why) => this.#whereItGoesOn(range, why),
     })
+    try {
+      await checked
+    } catch (error) {
+      if (batch.kind === 'json-values') await batch.release()
+      throw error
+    }
     if (this.#latest) this.#fetcher.prefetch(until, this.#frozen ?? this.#latest)
     return batch
   }
@@ -154,11 +169,13 @@ export class KafkaSource implements Source {
   /** The ends of all partitions now. */
   async #look(from: PartitionOffsets): Promise<PartitionOffsets> {
     const nowMs = this.#context.clock.monotonicMs()
-    if (nowMs - this.#partitionsAtMs >= partitionsIntervalMs || this.#partitions.length === 0) {
+    const list = async () => {
       this.#partitions = await this.#reader.partitions(new Set([...from.keys()].map(topicOf)))
       this.#partitionsAtMs = nowMs
+      return this.#partitions
     }
-    this.#latest = await this.#reader.latestFrom(from, this.#partitions)
+    if (nowMs - this.#partitionsAtMs >= partitionsIntervalMs || this.#partitions.length === 0) await list()
+    this.#latest = await this.#reader.latestFrom(from, this.#partitions, list)
     this.#open?.look(this.#latest)
     return this.#latest
   }
@@ -205,6 +222,37 @@ export class KafkaSource implements Source {
       ),
     )
     return [...until].map(([key, end]) => ({ key, from: begin.get(key) ?? from.get(key)!, until: end }))
+  }
+
+  /**
+   * As in Spark, what an AvailableNow run had in view when it began must be there with each batch: a topic that was made anew may have other records under
+   * the same offsets. With failOnDataLoss = false only what a fetch finds gone counts.
+   */
+  async #checkPlanned(until: PartitionOffsets): Promise<void> {
+    const frozen = this.#frozen
+    // a batch that an earlier run planned may end beyond, and is read like any other
+    if (!frozen || !this.#options.failOnDataLoss || [...until].some(([key, end]) => end > (frozen.get(key) ?? -1))) return
+    const list = () => this.#reader.partitions(new Set([...until.keys()].map(topicOf)))
+    for (const deadlineMs = performance.now() + goneAfterMs; ; ) {
+      const there = new Set(await list())
+      const ends = await this.#reader.latestFrom(
+        until,
+        [...until.keys()].filter((key) => there.has(key)),
+        list,
+      )
+      const gone = [...until.keys()].filter((key) => !ends.has(key))
+      if (gone.length === 0) {
+        const behind = [...until].filter(([key, end]) => ends.get(key)! < end)
+        const ranges = behind.map(([key, end]) => lostRange(key, ends.get(key)!, end, `the partition ends at ${ends.get(key)}`))
+        const code = 'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW'
+        return this.#lost.report('COULD_NOT_READ_OFFSET_RANGE', ranges, code)
+      }
+      if (performance.now() > deadlineMs) {
+        const ranges = gone.map((key) => lostRange(key, until.get(key)!, until.get(key)!, 'the partition was deleted'))
+        return this.#lost.report('PARTITIONS_DELETED', ranges, 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW')
+      }
+      await new Promise((resolve) => setTimeout(resolve, this.#cluster.options.backoffMs))
+    }
   }
 
   /** A fetch found that records are gone: where the next ones are. */

@@ -35,11 +35,16 @@ export class OffsetReader {
   }
   /**
    * The ends of partitions that have been read up to `known`. A broker that has just come up may for a moment know less than it has: an end before
-   * that is asked for again, and believed when it stays.
+   * that is asked for again, and believed when it stays. `renewed` gives the partitions that there are now: one that stays unknown and is not among them was
+   * deleted since they were listed, and is left out.
    */
-  async latestFrom(known: PartitionOffsets, partitions: readonly string[]): Promise<PartitionOffsets> {
+  async latestFrom(
+    known: PartitionOffsets,
+    partitions: readonly string[],
+    renewed?: () => Promise<readonly string[]>,
+  ): Promise<PartitionOffsets> {
     for (const deadlineMs = performance.now() + goneAfterMs; ; ) {
-      const ends = await this.latest(partitions)
+      const ends = await this.#list(partitions, () => latest, this.#options.readCommitted, renewed)
       const isBehind = [...ends].some(([key, end]) => end < (known.get(key) ?? 0))
       if (!isBehind || performance.now() > deadlineMs) return ends
       await new Promise((resolve) => setTimeout(resolve, this.#cluster.options.backoffMs))
@@ -88,14 +93,21 @@ export class OffsetReader {
     partitions: readonly string[],
     timestampOf: (key: string) => bigint,
     readCommitted = this.#options.readCommitted,
+    renewed?: () => Promise<readonly string[]>,
   ): Promise<PartitionOffsets> {
     if (partitions.length === 0) return new Map()
+    const renewMs = performance.now() + Math.min(goneAfterMs, this.#cluster.options.callTimeoutMs / 2)
+    let asked = partitions
     const doing = `the offsets of ${partitions.length <= 4 ? partitions.join(', ') : `${partitions.length} partitions`} were asked for`
     return this.#cluster.retrying(
       doing,
       async () => {
+        if (renewed && performance.now() > renewMs) {
+          const there = new Set(await renewed())
+          asked = partitions.filter((key) => there.has(key))
+        }
         const byLeader = new Map<string, { broker: BrokerAddress; keys: string[] }>()
-        for (const key of partitions) {
+        for (const key of asked) {
           const broker = await this.#cluster.leaderOf(topicOf(key), partitionOf(key))
           const group = byLeader.get(`${broker.host}:${broker.port}`) ?? { broker, keys: [] }
           group.keys.push(key)

@@ -71,9 +71,11 @@ async function decodeAll(
 /** Both get every record. The lines come last: they write over what lies between the values. */
 class Both implements RecordTarget {
   readonly overwrites = true
+  readonly takesTimestamps: boolean
   readonly #lines: JsonLines
   readonly #columns: RecordColumns
   constructor(lines: JsonLines, columns: RecordColumns) {
+    this.takesTimestamps = columns.takesTimestamps
     this.#lines = lines
     this.#columns = columns
   }

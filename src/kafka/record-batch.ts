@@ -7,12 +7,14 @@
  * attributes say to be compressed as one piece. Record: length · attributes int8 · timestampDelta · offsetDelta · key · value · headers, all
  * numbers and lengths zigzag varints, a length of -1 for null.
  */
-import { UnavailableError } from '../base/errors.ts'
+import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
 
 /** What gets the records. */
 export interface RecordTarget {
   /** Whether it writes into the buffers. Records that are asked for again are then handed over as a copy. */
   readonly overwrites: boolean
+  /** Whether a record's time must be a timestamp. Default no: nobody looks at it. */
+  readonly takesTimestamps?: boolean
   /** A batch's records are about to come, all in `buffer`; the batch may be skipped or cut. `headEnd` is where its first record begins. */
   begin(buffer: Buffer, start: number, headEnd: number, isLogAppendTime: boolean): void
   /** One record: the places of its parts in the buffer, where an end below its start means null. Headers begin with their count. */
@@ -157,7 +159,10 @@ function decodeRecords(
   target: RecordTarget,
 ): number {
   const isLogAppendTime = (attributes & 8) !== 0
-  const baseTimestampMs = Number(view.getBigInt64(isLogAppendTime ? at + 35 : at + 27))
+  const baseTimestamp = view.getBigInt64(isLogAppendTime ? at + 35 : at + 27)
+  const baseTimestampMs = Number(baseTimestamp)
+  const mayBeMalformed =
+    target.takesTimestamps && (isBeyondTimestamps(baseTimestampMs) || isBeyondTimestamps(Number(view.getBigInt64(at + 35))))
   const count = view.getInt32(at + 57)
   const compression = attributes & 7
   let buffer = records
@@ -192,6 +197,8 @@ function decodeRecords(
       target.pass(recordStart, next)
       continue
     }
+    if (mayBeMalformed && isBeyondTimestamps(timestampMs))
+      throw malformedTimestamp(request.where, offset, isLogAppendTime ? baseTimestamp : baseTimestamp + BigInt(timestampDelta))
     const keyBytes = varint(buffer)
     const keyStart = position
     if (keyBytes > 0) position += keyBytes
@@ -205,6 +212,17 @@ function decodeRecords(
   }
   target.end()
   return rows
+}
+
+/** Whether microseconds of this time are no long: what a producer wrote in nanoseconds, mostly. */
+function isBeyondTimestamps(timestampMs: number): boolean {
+  return Math.abs(timestampMs) * 1000 >= 2 ** 63
+}
+function malformedTimestamp(where: string, offset: number, timestamp: bigint): InvalidQueryError {
+  return new InvalidQueryError('KAFKA_MALFORMED_RECORD_TIMESTAMP', {
+    what: `the record of ${where} at offset ${offset} has the timestamp ${timestamp}, which is no time in milliseconds since 1970`,
+    todo: 'have its producer write milliseconds; begin behind it (startingOffsets, with a new checkpoint), or leave the column timestamp out of the query',
+  })
 }
 
 function decompressed(bytes: Buffer, compression: number, where: string, offset: number, codecs: Codecs): Buffer {

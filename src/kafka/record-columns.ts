@@ -9,6 +9,7 @@ export type RecordColumn = 'key' | 'value' | 'topic' | 'partition' | 'offset' | 
 /** Collects records as columns: only those that are asked for cost anything. One partition's records come after the other's. */
 export class RecordColumns implements RecordTarget {
   readonly overwrites = false
+  readonly takesTimestamps: boolean
   #rows = 0
   #capacity = 1024
   #buffer: Buffer = Buffer.alloc(0)
@@ -32,7 +33,8 @@ export class RecordColumns implements RecordTarget {
     this.#partitions = columns.has('partition') ? new Int32Array(this.#capacity) : null
     // 64-bit numbers are written as two halves: a bigint a record would cost more than all the rest
     this.#offsets = columns.has('offset') ? new Int32Array(2 * this.#capacity) : null
-    this.#timestamps = columns.has('timestamp') ? new Int32Array(2 * this.#capacity) : null
+    this.takesTimestamps = columns.has('timestamp')
+    this.#timestamps = this.takesTimestamps ? new Int32Array(2 * this.#capacity) : null
     this.#types = columns.has('timestampType') ? new Int32Array(this.#capacity) : null
     this.#headers = columns.has('headers') ? [] : null
   }

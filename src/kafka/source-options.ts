@@ -80,7 +80,7 @@ export function sourceOptions(given: Readonly<Record<string, string>>, use: 'str
   options.wholeNumber('fetchOffset.retryIntervalMs', 0)
   const strategy = options.text('startingOffsetsByTimestampStrategy')?.toLowerCase() ?? 'error'
   if (strategy !== 'error' && strategy !== 'latest') throw invalid('startingOffsetsByTimestampStrategy', options, 'error or latest')
-  const [min, max] = [options.wholeNumber('minOffsetsPerTrigger', 1), options.wholeNumber('maxOffsetsPerTrigger', 1)]
+  const [min, max] = [options.limit('minOffsetsPerTrigger'), options.limit('maxOffsetsPerTrigger')]
   if (min !== undefined && max !== undefined && min > max)
     throw invalid('minOffsetsPerTrigger', options, `at most maxOffsetsPerTrigger, ${max}`)
   const subscription = subscriptionOf(options)

@@ -45,8 +45,8 @@ export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<str
   const path = options.required('path', `.${format}('in/') or .load('in/')`)
   const folder = absolutePath(path)
   const base = basePathOf(given, [folder]) ?? (isGlob(folder) ? undefined : folder)
-  const maxFiles = options.wholeNumber('maxFilesPerTrigger', 1)
-  const maxBytes = options.wholeNumber('maxBytesPerTrigger', 1)
+  const maxFiles = options.limit('maxFilesPerTrigger')
+  const maxBytes = options.limit('maxBytesPerTrigger')
   if (maxFiles !== undefined && maxBytes !== undefined) {
     throw new InvalidQueryError('INCOMPATIBLE_OPTIONS', {
       what: `maxFilesPerTrigger = ${maxFiles} and maxBytesPerTrigger = ${maxBytes} are both set`,
