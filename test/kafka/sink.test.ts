@@ -317,7 +317,8 @@ describeKafka('the Kafka sink', () => {
       await expect(start({ topic: await freshTopic() }, schema)).rejects.toMatchObject({ code })
     })
     test('no topic at all, or none for the token', async () => {
-      await expect(openSink({ options: { ...servers(), tokenTopic: 't' } })).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING' })
+      for (const options of [servers(), { ...servers(), tokenTopic: 't' }])
+        await expect(openSink({ options })).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING' })
       const schema = schemaOf({ value: 'string', topic: 'string' })
       await expect(openSink({ schema, options: servers() })).rejects.toMatchObject({ code: 'KAFKA_TOKEN_TOPIC_MISSING' })
     })

@@ -6,7 +6,7 @@ import { encodersOf, type SinkParts } from './delivery.ts'
 import { ExactlyOnceKafkaSink } from './exactly-once.ts'
 import { Coordinators } from './producer-session.ts'
 import { sinkColumns } from './sink-columns.ts'
-import { type KafkaSinkOptions, sinkOptions } from './sink-options.ts'
+import { checkTokenTopic, type KafkaSinkOptions, sinkOptions } from './sink-options.ts'
 import { GroupTokenStore } from './token-store.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { TopicTokenStore } from './topic-token-store.ts'
@@ -56,6 +56,7 @@ async function writeBounded({ schema, options: given, withRows, random, ...write
 export async function openKafkaSink(context: SinkContext, options: KafkaSinkOptions, cluster: KafkaCluster): Promise<Sink> {
   try {
     const columns = sinkColumns(context.schema, options.topic !== null)
+    checkTokenTopic(options)
     const topics = new TopicDirectory(cluster)
     const parts: SinkParts = { cluster, options, columns, topics, encoders: encodersOf(cluster.library, options.compression) }
     if (options.topic !== null) await checkTopic(options.topic, parts)

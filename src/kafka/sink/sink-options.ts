@@ -72,12 +72,6 @@ export function sinkOptions(given: Readonly<Record<string, string>>): KafkaSinkO
     if (value !== null && (!/^[\w.-]{1,249}$/.test(value) || value === '.' || value === '..'))
       throw invalid(name, value, 'the name of a topic (letters, digits, ".", "_", "-")')
   }
-  if (isExactlyOnce && topic === null && tokenTopic === null) {
-    throw new InvalidQueryError('KAFKA_TOKEN_TOPIC_MISSING', {
-      what: 'the Kafka sink takes the topic of each row from its column "topic", and was told no topic at which it keeps how far the output has come',
-      todo: "name a compacted topic for it, which is made where it is missing: option('tokenTopic', 'millrace-tokens'); or option('deliveryGuarantee', 'at-least-once')",
-    })
-  }
   return {
     connection: connectionOf(properties, 'millrace'),
     topic,
@@ -91,6 +85,16 @@ export function sinkOptions(given: Readonly<Record<string, string>>): KafkaSinkO
     batchBytes: properties.text('batch.size') === undefined ? undefined : properties.wholeNumber('batch.size', 1, 0),
     maxRequestBytes: properties.wholeNumber('max.request.size', 1024, 8 * 1024 * 1024),
     deliveryTimeoutMs: properties.durationMs('delivery.timeout.ms', 120_000),
+  }
+}
+
+/** What exactly once needs where rows name their topics; looked at once it is known that they do. InvalidQueryError. */
+export function checkTokenTopic({ isExactlyOnce, topic, tokenTopic }: KafkaSinkOptions): void {
+  if (isExactlyOnce && topic === null && tokenTopic === null) {
+    throw new InvalidQueryError('KAFKA_TOKEN_TOPIC_MISSING', {
+      what: 'the Kafka sink takes the topic of each row from its column "topic", and was told no topic at which it keeps how far the output has come',
+      todo: "name a compacted topic for it, which is made where it is missing: option('tokenTopic', 'millrace-tokens'); or option('deliveryGuarantee', 'at-least-once')",
+    })
   }
 }
 
