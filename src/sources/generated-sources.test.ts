@@ -95,10 +95,10 @@ describe('rate', () => {
   })
 
   test('the rate ramps up as Spark’s does', () => {
-    expect([0, 1, 2, 3, 4, 5, 6].map((second) => Number(valueAtSecond(second, { rowsPerSecond: 10, rampUpSeconds: 4 })))).toEqual([
+    expect([0, 1, 2, 3, 4, 5, 6].map((second) => Number(valueAtSecond(second, { rowsPerSecond: 10n, rampUpSeconds: 4 })))).toEqual([
       0, 2, 6, 12, 20, 30, 40,
     ])
-    expect(valueAtSecond(10, { rowsPerSecond: 10 ** 15, rampUpSeconds: 0 })).toBe(10n ** 16n)
+    expect(valueAtSecond(10, { rowsPerSecond: 10n ** 15n, rampUpSeconds: 0 })).toBe(10n ** 16n)
   })
 
   test('a start whose writer was killed over it is durable for the next run', async () => {
@@ -130,6 +130,7 @@ describe('rate', () => {
     expect(() => rateProvider.schemaOf('rate', undefined, { rowsPerSecond: '0' })).toThrow(/INVALID_OPTION_VALUE/)
     expect(() => rateProvider.schemaOf('rate', undefined, { rowPerSecond: '1' })).toThrow(/rowsPerSecond/)
     expect(() => rateProvider.schemaOf('rate', rateSchema, {})).toThrow(/UNSUPPORTED_USER_SPECIFIED_SCHEMA/)
+    expect(() => rateProvider.schemaOf('rate', undefined, { rowsPerSecond: String(2n ** 63n) })).toThrow(/INVALID_OPTION_VALUE/)
   })
 })
 

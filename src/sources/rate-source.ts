@@ -1,4 +1,4 @@
-import { CorruptCheckpointError } from '../base/errors.ts'
+import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
 import { Options } from '../base/options.ts'
 import { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
@@ -14,17 +14,24 @@ export const rateSchema = new Schema([
 ])
 
 interface RateOptions {
-  readonly rowsPerSecond: number
+  readonly rowsPerSecond: bigint
   readonly rampUpSeconds: number
 }
+
+const maxLong = 2n ** 63n - 1n
 
 function rateOptions(given: Readonly<Record<string, string>>): RateOptions {
   const options = new Options('the rate source', given, ['rowsPerSecond', 'rampUpTime', 'numPartitions'])
   options.wholeNumber('numPartitions', 1)
-  return {
-    rowsPerSecond: options.wholeNumber('rowsPerSecond', 1) ?? 1,
-    rampUpSeconds: Math.floor((options.durationMs('rampUpTime', 's') ?? 0) / 1000),
+  const rowsPerSecond = options.long('rowsPerSecond', 1n) ?? 1n
+  const rampUpSeconds = Math.floor((options.durationMs('rampUpTime', 's') ?? 0) / 1000)
+  if (rampUpSeconds > maxLong / rowsPerSecond) {
+    throw new InvalidQueryError('INCORRECT_RAMP_UP_RATE', {
+      what: `with ${rowsPerSecond} rowsPerSecond the numbers of rows are longs for ${maxLong / rowsPerSecond} s, and rampUpTime is ${rampUpSeconds} s`,
+      todo: 'give fewer rowsPerSecond, or a shorter rampUpTime',
+    })
   }
+  return { rowsPerSecond, rampUpSeconds }
 }
 
 /** `rate`: so many rows a second since the query's first start, numbered from 0. An offset is whole seconds since then. */
@@ -69,6 +76,13 @@ class RateSource implements Source {
   async rows(start: Offset | null, end: Offset): Promise<SourceBatch> {
     this.#startMs ??= await this.#note.readWritten()
     const [from, to] = [secondsOf(start), secondsOf(end)]
+    const { rowsPerSecond } = this.#options
+    if (to > maxLong / rowsPerSecond) {
+      throw new InvalidQueryError('INCORRECT_END_OFFSET', {
+        what: `the largest offset with ${rowsPerSecond} rowsPerSecond is ${maxLong / rowsPerSecond}, and it is ${to} now: the rows' numbers would not be longs`,
+        todo: 'give fewer rowsPerSecond, with a new checkpoint',
+      })
+    }
     const first = valueAtSecond(from, this.#options)
     const last = valueAtSecond(to, this.#options)
     const msPerValue = ((to - from) * 1000) / Number(last - first)
@@ -103,9 +117,9 @@ export function generate(timestampSql: string, first: bigint, last: bigint): str
  * with 10 rows a second and 4 s of ramp-up 0, 2, 6, 12, 20, and then 10 more each second.
  */
 export function valueAtSecond(seconds: number, { rowsPerSecond, rampUpSeconds }: RateOptions): bigint {
-  const delta = BigInt(Math.floor(rowsPerSecond / (rampUpSeconds + 1)))
+  const delta = rowsPerSecond / BigInt(rampUpSeconds + 1)
   const ramped = BigInt(Math.min(seconds, rampUpSeconds))
-  return ((ramped * (ramped + 1n)) / 2n) * delta + BigInt(Math.max(0, seconds - rampUpSeconds)) * BigInt(rowsPerSecond)
+  return ((ramped * (ramped + 1n)) / 2n) * delta + BigInt(Math.max(0, seconds - rampUpSeconds)) * rowsPerSecond
 }
 
 const startFormat: NoteFormat<number> = {

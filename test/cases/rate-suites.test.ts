@@ -91,6 +91,19 @@ test('rampUpTime', async () => {
   ])
 })
 
+test('microbatch - ramp up error; overflow', async () => {
+  const most = String(2n ** 63n - 1n)
+  expect(() => rate({ rowsPerSecond: most, rampUpTime: '2s' })).toThrow(
+    new RegExp(`INCORRECT_RAMP_UP_RATE.*${most} rowsPerSecond.* 1 s.* 2 s`),
+  )
+  const overflow = testStream(rate({ rowsPerSecond: most }), { clock: new ManualClock(), trigger: everySecond }, [
+    checkAnswer(),
+    advanceManualClock(2000),
+    checkAnswer(),
+  ])
+  await expect(overflow).rejects.toThrow(/INCORRECT_END_OFFSET.*rowsPerSecond is 1, and it is 2 now/)
+})
+
 test('illegal option values and a schema of the user’s', () => {
   const illegal: [string, string, string][] = [
     ['rate', 'rowsPerSecond', '-1'],
