@@ -169,6 +169,14 @@ describe('is refused, and nothing is overwritten, when', () => {
     writeFileSync(path('state/0/1/1.changelog'), '')
     await refused(corrupt('STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY', path('state/0/1/1.changelog')))
   })
+  test('SPARK-53103: non empty state and commits checkpoint directory on first batch', async () => {
+    for (const name of ['state', 'commits']) {
+      mkdirSync(path(`${name}/0`), { recursive: true })
+      await refused(corrupt('STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY', path(`${name}/0`)))
+      rmSync(path(name), { recursive: true })
+    }
+    expect(await open()).toMatchObject({ recovering: false, epoch: 1 })
+  })
   test("a log entry that is needed is torn, empty, newer or somebody else's", async () => {
     await runBatches(3)
     const good = everything()

@@ -168,8 +168,10 @@ function openLogs(
 /** Spark's checks: logs without their metadata, or state and commits without the offsets that they came from. */
 async function refuseStrangeFolder(files: Files, folder: string, queryId: string | undefined): Promise<void> {
   const offsets = await listBatchIds(files, join(folder, 'offsets'))
-  const commits = await listBatchIds(files, join(folder, 'commits'))
-  if (queryId === undefined && offsets.length + commits.length > 0) {
+  // a folder there is no entry, and nothing of ours (below)
+  const commits =
+    (await listBatchIds(files, join(folder, 'commits'))).length > 0 ? await findFile(files, join(folder, 'commits')) : undefined
+  if (queryId === undefined && (offsets.length > 0 || commits !== undefined)) {
     throw new CorruptCheckpointError('STREAMING_CHECKPOINT_MISSING_METADATA_FILE', {
       what: `${join(folder, 'metadata')} is missing, but ${offsets.length > 0 ? 'offsets' : 'commits'}/ has entries`,
       todo: 'restore metadata from a backup, or start the query with a new checkpoint; a new id would let sinks count batches twice',
@@ -177,7 +179,8 @@ async function refuseStrangeFolder(files: Files, folder: string, queryId: string
   }
   if (offsets.length > 0) return
   for (const name of ['offsets', 'state', 'commits']) {
-    const path = await findFile(files, join(folder, name))
+    const path =
+      (await findFile(files, join(folder, name))) ?? (name === 'offsets' ? undefined : await findFolder(files, join(folder, name)))
     if (path !== undefined) {
       throw new CorruptCheckpointError('STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY', {
         what: `${folder} has no offsets, so this is a first start; but ${path} exists`,
@@ -187,6 +190,10 @@ async function refuseStrangeFolder(files: Files, folder: string, queryId: string
   }
 }
 
+/** A folder in a folder. */
+async function findFolder(files: Files, folder: string): Promise<string | undefined> {
+  return (await files.list(folder)).find((entry) => entry.isDirectory)?.path
+}
 /** Any file in a folder, temporary ones left out. */
 async function findFile(files: Files, folder: string): Promise<string | undefined> {
   for (const entry of await files.list(folder)) {
