@@ -112,6 +112,28 @@ test('files that a later compaction holds go, oldest first, after the delay and 
   expect((await (await open(folder.path)).readAll()).map((entry) => entry.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 })
 
+test('CompactibleFileStreamLogSuite: delete expired file', async () => {
+  const present = async (minBatchesToRetain: number, upTo?: number) => {
+    await using folder = await tempFolder()
+    const log = await open(folder.path, { minBatchesToRetain })
+    const after: string[] = []
+    for (let id = 0; id < 8; id++) {
+      await log.add(id, [{ n: id }])
+      await log.deleteExpired(upTo)
+      after.push((await readdir(folder.path)).sort().join(' '))
+    }
+    return after
+  }
+  const first = ['0', '0 1', '0 1 2.compact']
+  expect(await present(1)).toEqual([
+    ...[...first, '2.compact 3', '2.compact 3 4', '2.compact 3 4 5.compact', '5.compact 6', '5.compact 6 7'],
+  ])
+  expect(await present(2)).toEqual([
+    ...[...first, '0 1 2.compact 3', '2.compact 3 4', '2.compact 3 4 5.compact', '2.compact 3 4 5.compact 6', '5.compact 6 7'],
+  ])
+  expect((await present(1, 0)).at(-1)).toBe('1 2.compact 3 4 5.compact 6 7')
+})
+
 test('a log that begins late begins with a compaction, at an interval that Spark derives too', async () => {
   await using folder = await tempFolder()
   const log = await open(folder.path)

@@ -148,16 +148,17 @@ export class CompactibleLog<Entry> {
 
   /**
    * Removes old files whose entries a later compact file holds, oldest first: those before the last compaction that lies
-   * `minBatchesToRetain` ids back, once they are older than the cleanup delay. Costs one look where there is nothing to remove.
+   * `minBatchesToRetain` ids back, as Spark counts them, once they are older than the cleanup delay. None above `upTo`, whose own entries somebody may still
+   * ask for. Costs one look where there is nothing to remove.
    */
-  async deleteExpired(): Promise<void> {
+  async deleteExpired(upTo = Number.POSITIVE_INFINITY): Promise<void> {
     const { files, clock, deleteExpired, cleanupDelayMs, minBatchesToRetain } = this.#options
-    const oldestRetained = this.latestId - minBatchesToRetain
+    const oldestRetained = this.latestId + 1 - minBatchesToRetain
     const boundary = oldestRetained - (oldestRetained % this.#interval) - 1
     if (!deleteExpired || boundary <= 0) return
     let removed = 0
     for (const file of this.#present) {
-      if (file.id >= boundary) break
+      if (file.id >= boundary || file.id > upTo) break
       const entry = await files.stat(this.#path(file))
       if (entry && entry.modifiedMs > clock.nowMs() - cleanupDelayMs) break
       await files.delete(this.#path(file))

@@ -149,7 +149,8 @@ class FileSource implements Source {
 
   async commit(end: Offset): Promise<void> {
     await this.#clean(logOffsetOf(end))
-    await this.#log.deleteExpired()
+    // what a batch that is not committed reads must stay, if it is many entries
+    await this.#log.deleteExpired(logOffsetOf(end))
   }
 
   /** Files up to an offset are cleaned once; a run begins with those that the one before it may have left. */
