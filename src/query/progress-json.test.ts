@@ -83,3 +83,26 @@ test('a bigint of an offset or an observed metric is a number where that is exac
   const found = JSON.parse(progressJson(progress)) as QueryProgress
   expect([found.sources[0]!.endOffset, found.observedMetrics['e']!['rc']]).toEqual(['1152921504606846976', 33])
 })
+
+test('SPARK-53491, SPARK-53690: rates and avgOffsetsBehindLatest have one digit behind the point, rounded half up, and no exponent', () => {
+  const printed = (rate: number, lag: string) => {
+    const { inputRowsPerSecond, sources } = JSON.parse(
+      progressJson({
+        ...head,
+        inputRowsPerSecond: rate,
+        durationMs: {},
+        eventTime: {},
+        stateOperators: [],
+        sources: [{ ...source, inputRowsPerSecond: rate, metrics: { avgOffsetsBehindLatest: lag } }],
+        sink: { ...sink, metrics: {} },
+        observedMetrics: {},
+      }),
+    ) as QueryProgress
+    expect(sources[0]!.inputRowsPerSecond).toBe(inputRowsPerSecond)
+    return [inputRowsPerSecond, sources[0]!.metrics['avgOffsetsBehindLatest']]
+  }
+  expect(printed(6.923076923076923e8, '2.70941269E8')).toEqual([692307692.3, '270941269.0'])
+  expect(printed(1.45, '1.25')).toEqual([1.5, '1.3'])
+  expect(printed(1e-9, '0.0')).toEqual([0, '0.0'])
+  expect(printed(999_999_999_999.96, '3.0')).toEqual([1e12, '3.0'])
+})
