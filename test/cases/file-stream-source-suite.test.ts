@@ -1,5 +1,6 @@
 // What FileStreamSourceSuite of Spark 4.2.0 expects.
-import { rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MemoryStream, millrace, t } from 'millrace'
 import {
@@ -108,7 +109,7 @@ test('read from json files', async () => {
     .json(folder.path)
     .where(({ value }) => value.contains('keep'))
   await testStream(rows, [
-    folder.adding('{"value": "drop1"}\n{"value": "keep2"}\n{"value": "keep3"}'),
+    folder.adding("{'value': 'drop1'}\n{'value': 'keep2'}\n{'value': 'keep3'}"),
     checkAnswer(...words('keep2', 'keep3')),
     stopStream(),
     folder.adding('{"value": "drop4"}\n{"value": "keep5"}\n{"value": "keep6"}'),
@@ -424,4 +425,43 @@ test('two queries over one folder, and a memory stream beside it, do not share o
   const rows = engine().readStream.text(folder.path)
   await testStream(rows.union(input.toDF()), [addData(input, { value: 'm' }), checkAnswer(['1'], ['m'])])
   await testStream(rows, [checkAnswer(['1'])])
+})
+
+for (const [mode, title] of [
+  ['delete', 'remove completed files when remove option is enabled'],
+  ['archive', 'move completed files to archive directory when archive option is enabled'],
+] as const) {
+  test(title, async () => {
+    const folder = await newFolder()
+    const archive = folder.beside('archive')
+    const cleaned = (name: string, isCleaned: boolean) =>
+      execute(`look at ${name}`, () => {
+        const expected = [!isCleaned, isCleaned && mode === 'archive']
+        expect([existsSync(join(folder.path, name)), existsSync(join(archive, folder.path, name))], name).toEqual(expected)
+      })
+    const options = { latestFirst: false, maxFilesPerTrigger: 1, cleanSource: mode, sourceArchiveDir: archive }
+    await testStream(engine().readStream.options(options).text(`${folder.path}/*/*`), [
+      ...[folder.adding('keep1', 'k %1/keep1'), checkAnswer(['keep1']), cleaned('k %1/keep1', false)],
+      ...[folder.adding('keep2', 'k %1/k 2/keep2 %'), checkNewAnswer(['keep2']), cleaned('k %1/keep1', true)],
+      ...[cleaned('k %1/k 2/keep2 %', false), folder.adding('keep3', 'k3/keep3'), checkNewAnswer(['keep3'])],
+      ...[cleaned('k %1/k 2/keep2 %', true), cleaned('k3/keep3', false)],
+    ])
+  })
+}
+
+test('compact interval metadata log: the interval of a log stays, whatever is configured later', async () => {
+  const folder = await newFolder()
+  const checkpointLocation = folder.beside('checkpoint')
+  for (const [interval, files] of [
+    [2, 3],
+    [5, 2],
+  ] as const) {
+    await using own = await millrace.local({ threads: 1, conf: { 'spark.sql.streaming.fileSource.log.compactInterval': interval } })
+    await testStream(
+      own.readStream.text(folder.path),
+      { checkpointLocation },
+      Array.from({ length: files }, (_, i) => [folder.adding(`${interval}-${i}`), checkNewAnswer([`${interval}-${i}`])]).flat(),
+    )
+  }
+  expect((await readdir(join(checkpointLocation, 'sources/0'))).sort()).toEqual(['0', '1.compact', '2', '3.compact', '4'])
 })

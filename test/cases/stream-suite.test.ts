@@ -1,7 +1,25 @@
 // What StreamSuite and MicroBatchExecutionSuite of Spark 4.2.0 expect, besides the cases of group B.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { count, current_timestamp, type Engine, lit, MemoryStream, millrace, Schema, type Source, type SourceProvider, t } from 'millrace'
+import {
+  avg,
+  count,
+  current_timestamp,
+  type Engine,
+  expr,
+  lit,
+  MemoryStream,
+  max,
+  millrace,
+  min,
+  percentile_approx,
+  Schema,
+  type Source,
+  type SourceProvider,
+  sum,
+  t,
+  when,
+} from 'millrace'
 import {
   addData,
   advanceManualClock,
@@ -331,4 +349,150 @@ test('stream–static join with two static tables and a predicate on each', asyn
 test('a query of AvailableNow with nothing to do ends without a batch', async () => {
   const input = seconds(engine())
   await testStream(input.toDF(), { trigger: { kind: 'available-now' } }, [startStream(), awaitTermination(), logsEndAt(-1, -1)])
+})
+
+const span = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+const answer = (...values: number[]) => checkAnswer(...values.map((value) => [value]))
+
+test('streaming limit without state, with other operators, with multiple limits, in multiple partitions', async () => {
+  type Frame = ReturnType<ReturnType<typeof seconds>['toDF']>
+  const cases: [(frame: Frame) => Parameters<typeof testStream>[0], [number[], number[]][]][] = [
+    [(frame) => frame.limit(0), [[span(1, 8), []]]],
+    [(frame) => frame.limit(4), [[span(1, 8), span(1, 4)]]],
+    [
+      (frame) => frame.where(({ value }) => value.mod(2).eq(1)).limit(4),
+      [
+        [span(1, 5), [1, 3, 5]],
+        [span(6, 9), [1, 3, 5, 7]],
+        [span(10, 12), [1, 3, 5, 7]],
+      ],
+    ],
+    [
+      (frame) => frame.limit(4).limit(100).limit(3),
+      [
+        [
+          [1, 2],
+          [1, 2],
+        ],
+        [span(3, 8), span(1, 3)],
+      ],
+    ],
+    [
+      (frame) => frame.repartition(2).limit(7),
+      [
+        [span(1, 10), span(1, 7)],
+        [span(11, 20), span(1, 7)],
+      ],
+    ],
+    // SPARK-30657: streaming limit after streaming dedup in append mode
+    [
+      (frame) => frame.dropDuplicates().limit(1),
+      [
+        [[1, 2], [1]],
+        [[3, 4], [1]],
+      ],
+    ],
+  ]
+  for (const [query, steps] of cases) {
+    const input = seconds(engine())
+    await testStream(
+      query(input.toDF()),
+      steps.flatMap(([values, expected]) => [addData(input, ...rows(...values)), answer(...expected)]),
+    )
+  }
+})
+
+test('SPARK-30658: streaming limits before and after agg in complete mode; SPARK-30657: a limit of a table is none of the stream', async () => {
+  for (const before of [4, 2]) {
+    const input = seconds(engine())
+    const expected = span(1, Math.min(3, before)).map((value) => [value, 1])
+    const limited = input.toDF().limit(before).groupBy('value').count().orderBy('value').limit(3)
+    await testStream(limited, { outputMode: 'complete' }, [
+      ...[
+        addData(input, ...rows(...span(1, 9))),
+        checkAnswer(...expected),
+        addData(input, ...rows(...span(2, 6))),
+        checkAnswer(...expected),
+      ],
+    ])
+  }
+  const input = seconds(engine())
+  const table = engine()
+    .createDataFrame([{ value: 1 }], { value: t.int() })
+    .orderBy('value')
+    .limit(1)
+  await testStream(input.toDF().join(table, 'value'), [
+    ...[addData(input, ...rows(1, 2, 3)), answer(1), addData(input, ...rows(1, 3, 5)), answer(1, 1)],
+  ])
+})
+
+test('SPARK-32456: SQL union and distinct in streaming query of append mode without watermark; of complete mode; SPARK-46062: from a CTE', async () => {
+  await using folder = await tempFolder()
+  await using own = await millrace.local({ threads: 1 })
+  const [a, b] = [seconds(own), seconds(own)]
+  a.toDF().createOrReplaceTempView('s1')
+  b.toDF().createOrReplaceTempView('s2')
+  for (const text of ['select s1.value from s1 union select s2.value from s2', 'select distinct value from s1']) {
+    const writer = (own.sql(text) as any).writeStream.option('checkpointLocation', join(folder.path, 'c'))
+    await expect(writer.start(join(folder.path, 'o')), text).rejects.toMatchObject({ code: 'STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION' })
+  }
+  await testStream(own.sql('select distinct value from s1'), { outputMode: 'complete' }, [
+    addData(a, ...rows(1, 2, 3, 3, 4)),
+    answer(1, 2, 3, 4),
+  ])
+  await testStream(own.sql('WITH w AS (SELECT * FROM s2) SELECT value FROM w WHERE value % 2 = 0'), [
+    ...[addData(b, ...rows(1, 2, 3, 4)), answer(2, 4)],
+  ])
+})
+
+test('listener propagates observable metrics', async () => {
+  const input = seconds(engine())
+  const observed = input
+    .toDF()
+    .observe('my_event', ({ value }) => ({
+      min_val: min(value),
+      max_val: max(value),
+      sum_val: sum(value),
+      num_even: count(when(value.mod(2).eq(0), 1)),
+      percentile_approx_val: percentile_approx(value, 0.5, 100),
+    }))
+    .observe('other_event', ({ value }) => ({ avg_val: avg(value).cast('int') }))
+  const are = (mine: unknown[], other: number) =>
+    assertOnQuery('metrics', ({ lastProgress }) => {
+      const { my_event, other_event } = lastProgress!.observedMetrics
+      expect([Object.values(my_event!), other_event]).toEqual([mine, { avg_val: other }])
+    })
+  await testStream(observed, { clock: new ManualClock(), trigger: { processingTime: 100 } }, [
+    ...[startStream(), addData(input, ...rows(1, 2)), advanceManualClock(100), answer(1, 2), are([1, 2, 3n, 1n, 1], 1)],
+    ...[addData(input, ...rows(10, 30, -10, 5)), advanceManualClock(100)],
+    ...[answer(1, 2, 10, 30, -10, 5), are([-10, 30, 35n, 3n, 5], 8)],
+  ])
+})
+
+test('SPARK-31593: remove unnecessary streaming query progress update', async () => {
+  await using own = await millrace.local({ threads: 1, conf: { 'spark.sql.streaming.noDataProgressEventInterval': '100ms' } })
+  let [progress, idle] = [0, 0]
+  own.streams.addListener({ onQueryProgress: () => void progress++, onQueryIdle: () => void idle++ })
+  const input = seconds(own)
+  const heard = (...counts: number[]) => assertOnQuery(`heard ${counts}`, () => expect([progress, idle]).toEqual(counts))
+  await testStream(input.toDF(), { clock: new ManualClock(), trigger: { processingTime: 10 } }, [
+    ...[startStream(), addData(input, ...rows(10)), advanceManualClock(10), heard(1, 0), advanceManualClock(90), heard(1, 0)],
+    ...[advanceManualClock(20), heard(1, 1)],
+  ])
+})
+
+test('Uuid, Rand/Randn and Shuffle in streaming query should not produce same results in each execution', async () => {
+  const input = seconds(engine())
+  const seen: object[] = []
+  const query = await input
+    .toDF()
+    .select(() => ({ uuid: expr('uuid()'), rand: expr('rand()'), randn: expr('randn()'), shuffle: expr('shuffle(sequence(0, 99))') }))
+    .writeStream.foreachBatch(async (frame) => void seen.push(...(await frame.collect())))
+    .start()
+  for (const value of [1, 2]) {
+    input.addData(...rows(value))
+    await query.processAllAvailable()
+  }
+  await query.stop()
+  expect(new Set(seen.flatMap((row) => Object.values(row).map(String))).size).toBe(8)
 })
