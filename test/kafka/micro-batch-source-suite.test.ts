@@ -61,6 +61,99 @@ describeKafka('KafkaMicroBatchSourceSuite', () => {
     await cluster?.close()
   })
 
+  // those that wait for the cluster come first: they run side by side
+  test.concurrent.each([
+    ['topic partitions got', 3, 15, 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW'],
+    [
+      'offset(s) in planned topic partitions got',
+      5,
+      10,
+      'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW',
+    ],
+  ])(
+    'Query with Trigger.AvailableNow should throw error when %s unavailable during subsequent batches',
+    async (_what, partitions, count, code) => {
+      const topic = await freshTopic(5)
+      await send(topic, 0, ...span(0, 14))
+      let isFirst = true
+      const query = await numbers({ subscribe: topic, maxOffsetsPerTrigger: 5 })
+        .writeStream.trigger({ availableNow: true })
+        .foreachBatch(async () => {
+          if (!isFirst) return
+          isFirst = false
+          await deleteTopic(cluster, topic)
+          await createTopic(cluster, topic, partitions)
+          await send(topic, 0, ...span(0, count - 1))
+        })
+        .start()
+      await expect(query.awaitTermination()).rejects.toMatchObject({ code })
+    },
+  )
+
+  test.concurrent('subscribing topic by pattern with topic deletions', async ({ expect }) => {
+    const stem = uniqueName('deletions')
+    const [one, two] = [`${stem}-seems`, `${stem}-bad`]
+    await createTopic(cluster, one)
+    const timeouts = { 'kafka.request.timeout.ms': '3000', 'kafka.default.api.timeout.ms': '3000' }
+    await testStream(numbers({ subscribePattern: `${stem}-.*`, failOnDataLoss: 'false', ...timeouts }), [
+      ...[checkAnswer(), sending(one, 0, 1, 2, 3), checkAnswer(...rows(1, 2, 3))],
+      execute('delete', async () => {
+        await deleteTopic(cluster, one)
+        await createTopic(cluster, two)
+        await send(two, 0, 4, 5, 6)
+      }),
+      {
+        name: 'what came in the other topic',
+        run: async ({ sink, query }) => {
+          await expect.poll(() => query.lastProgress?.sources[0]?.endOffset, { timeout: 20_000 }).toEqual({ [two]: { 0: 3 } })
+          expect(sink.allRows.length).toBe(6)
+        },
+      },
+    ])
+  })
+
+  test.concurrent('delete a topic when a Spark job is running', async () => {
+    const topic = await freshTopic()
+    await send(topic, 0, ...span(1, 10))
+    const seen: number[] = []
+    let isFirst = true
+    const query = await numbers({ subscribe: topic, failOnDataLoss: 'false' })
+      .writeStream.foreach({
+        open: async () => {
+          if (!isFirst) return
+          isFirst = false
+          await deleteTopic(cluster, topic)
+          await createTopic(cluster, topic)
+        },
+        process: ({ value }: { readonly value: number }) => void seen.push(value),
+      })
+      .start()
+    await query.processAllAvailable()
+    await query.stop()
+    expect([query.exception, seen]).toEqual([null, span(1, 10)])
+  })
+
+  test.concurrent('SPARK-41375: empty partitions should not record to latest offset', async ({ expect }) => {
+    const stem = uniqueName('empty')
+    const topic = `${stem}-good`
+    await createTopic(cluster, topic)
+    const options = { 'spark.sql.streaming.noDataProgressEventInterval': '100ms' }
+    await testStream(numbers({ subscribePattern: `${stem}-.*`, failOnDataLoss: 'false' }), { options }, [
+      ...[checkAnswer(), sending(topic, 0, 1, 2, 3), checkAnswer(...rows(1, 2, 3))],
+      execute('delete', () => deleteTopic(cluster, topic)),
+      {
+        name: 'the loss is told once, and no batch comes of it',
+        run: async ({ query }) => {
+          const lost = () => query.lastProgress?.sources[0]?.metrics?.['lostRanges']
+          await expect.poll(lost, { timeout: 20_000 }).toBe('1')
+          await query.processAllAvailable()
+          expect(lost()).toBe('1')
+          for (const { sources } of query.recentProgress) expect(sources[0]!.endOffset).not.toEqual({})
+        },
+      },
+    ])
+  })
+
   /** Transactions whose values are their offsets. */
   function transactions(topic: string) {
     let open: Awaited<ReturnType<typeof transaction>>
@@ -177,76 +270,5 @@ describeKafka('KafkaMicroBatchSourceSuite', () => {
     await expect(testStream(all.load(), [checkAnswer()])).rejects.toThrow(
       new RegExp(`KAFKA_MALFORMED_RECORD_TIMESTAMP.*${topic}-0 at offset 0.*${nanoseconds}`),
     )
-  })
-
-  test.concurrent.each([
-    ['topic partitions got', 3, 15, 'LOST_TOPIC_PARTITIONS_IN_END_OFFSET_WITH_TRIGGER_AVAILABLENOW'],
-    [
-      'offset(s) in planned topic partitions got',
-      5,
-      10,
-      'END_OFFSET_HAS_GREATER_OFFSET_FOR_TOPIC_PARTITION_THAN_LATEST_WITH_TRIGGER_AVAILABLENOW',
-    ],
-  ])(
-    'Query with Trigger.AvailableNow should throw error when %s unavailable during subsequent batches',
-    async (_what, partitions, count, code) => {
-      const topic = await freshTopic(5)
-      await send(topic, 0, ...span(0, 14))
-      let isFirst = true
-      const query = await numbers({ subscribe: topic, maxOffsetsPerTrigger: 5 })
-        .writeStream.trigger({ availableNow: true })
-        .foreachBatch(async () => {
-          if (!isFirst) return
-          isFirst = false
-          await deleteTopic(cluster, topic)
-          await createTopic(cluster, topic, partitions)
-          await send(topic, 0, ...span(0, count - 1))
-        })
-        .start()
-      await expect(query.awaitTermination()).rejects.toMatchObject({ code })
-    },
-  )
-
-  test.concurrent('subscribing topic by pattern with topic deletions', async ({ expect }) => {
-    const stem = uniqueName('deletions')
-    const [one, two] = [`${stem}-seems`, `${stem}-bad`]
-    await createTopic(cluster, one)
-    const timeouts = { 'kafka.request.timeout.ms': '3000', 'kafka.default.api.timeout.ms': '3000' }
-    await testStream(numbers({ subscribePattern: `${stem}-.*`, failOnDataLoss: 'false', ...timeouts }), [
-      ...[checkAnswer(), sending(one, 0, 1, 2, 3), checkAnswer(...rows(1, 2, 3))],
-      execute('delete', async () => {
-        await deleteTopic(cluster, one)
-        await createTopic(cluster, two)
-        await send(two, 0, 4, 5, 6)
-      }),
-      {
-        name: 'what came in the other topic',
-        run: async ({ sink, query }) => {
-          await expect.poll(() => query.lastProgress?.sources[0]?.endOffset, { timeout: 20_000 }).toEqual({ [two]: { 0: 3 } })
-          expect(sink.allRows.length).toBe(6)
-        },
-      },
-    ])
-  })
-
-  test.concurrent('SPARK-41375: empty partitions should not record to latest offset', async ({ expect }) => {
-    const stem = uniqueName('empty')
-    const topic = `${stem}-good`
-    await createTopic(cluster, topic)
-    const options = { 'spark.sql.streaming.noDataProgressEventInterval': '100ms' }
-    await testStream(numbers({ subscribePattern: `${stem}-.*`, failOnDataLoss: 'false' }), { options }, [
-      ...[checkAnswer(), sending(topic, 0, 1, 2, 3), checkAnswer(...rows(1, 2, 3))],
-      execute('delete', () => deleteTopic(cluster, topic)),
-      {
-        name: 'the loss is told once, and no batch comes of it',
-        run: async ({ query }) => {
-          const lost = () => query.lastProgress?.sources[0]?.metrics?.['lostRanges']
-          await expect.poll(lost, { timeout: 20_000 }).toBe('1')
-          await query.processAllAvailable()
-          expect(lost()).toBe('1')
-          for (const { sources } of query.recentProgress) expect(sources[0]!.endOffset).not.toEqual({})
-        },
-      },
-    ])
   })
 })
