@@ -1,5 +1,6 @@
 import { settingsOf } from '../base/arguments.ts'
 import { InvalidQueryError, type MillraceError } from '../base/errors.ts'
+import { ownRun } from './own-run.ts'
 import type { StreamingQueryListener } from './query-listener.ts'
 import type { StreamingQuery } from './streaming-query.ts'
 
@@ -70,7 +71,8 @@ export class StreamingQueryManager {
   tell(send: (listener: StreamingQueryListener) => unknown): void {
     for (const listener of [...this.#listeners]) {
       try {
-        const told = send(listener)
+        // what a listener waits for is no part of the query's run
+        const told = ownRun.exit(() => send(listener))
         // a listener may be an async function: what it rejects with is nobody else's to catch
         if (told instanceof Promise) told.catch(this.#onListenerError)
       } catch (error) {

@@ -27,7 +27,9 @@ export interface StreamingQuery {
   /** Resolves when everything that the sources had when it was called is in the sink, with the no-data batch that follows. Rejects with the query's error. */
   processAllAvailable(): Promise<void>
   /** Ends the query. `drain` (the default) finishes and commits the batch that runs; otherwise it is left off at its next step and replayed by the next start.
-   *  UnavailableError QUERY_STOP_TIMEOUT where it has not ended after `timeoutMs` (default: `spark.sql.streaming.stopTimeout`; 0 waits as long as it takes). */
+   *  UnavailableError QUERY_STOP_TIMEOUT where it has not ended after `timeoutMs` (default: `spark.sql.streaming.stopTimeout`; 0 waits as long as it takes).
+   *  Inside of a function of the query itself (foreachBatch) it does not wait: the batch goes on when that function returns, and the query ends behind it.
+   *  There awaitTermination and processAllAvailable are InvalidQueryError QUERY_WAITS_FOR_ITSELF. */
   stop(options?: { readonly drain?: boolean; readonly timeoutMs?: number }): Promise<void>
   /** The plans, with the SQL of every fragment and the stateful operators. */
   explain(extended?: boolean): string

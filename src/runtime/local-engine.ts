@@ -20,6 +20,7 @@ import { optimize } from '../plan/rules.ts'
 import { explainBatchPlan, explainStreamingPlan } from '../planner/explain-physical.ts'
 import { planBatch, planStreaming } from '../planner/streaming.ts'
 import type { EnginePort, HeldTables, ResolvedTable, StartQuery, View, WriteBatch } from '../query/engine-port.ts'
+import { ownRun } from '../query/own-run.ts'
 import { StreamingQueryManager } from '../query/query-manager.ts'
 import type { StepObserver } from '../query/steps.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
@@ -211,7 +212,7 @@ export class LocalEngine implements EnginePort {
 
   /** Stops all queries (draining) and closes DuckDB. */
   async close(): Promise<void> {
-    await Promise.all(this.streams.active.map((query) => query.stop()))
+    await ownRun.exit(() => Promise.all(this.streams.active.map((query) => query.stop())))
     await this.#environment.sql.close()
   }
 }

@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
-import { UnavailableError } from '../base/errors.ts'
+import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
+import { ownRun } from '../query/own-run.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StreamingQuery, StreamingQueryStatus } from '../query/streaming-query.ts'
 import { asMillraceError } from './failure.ts'
@@ -44,7 +45,7 @@ export class LocalQuery implements StreamingQuery {
 
   /** Starts the loop. When it has ended, `close` lets go of everything, and `told` runs, before anybody who waits hears of it. */
   launch(close: () => Promise<void>, told: () => void): void {
-    this.#ended = this.#runToEnd(close, told)
+    this.#ended = ownRun.run(this, () => this.#runToEnd(close, told))
   }
   async #runToEnd(close: () => Promise<void>, told: () => void): Promise<void> {
     try {
@@ -87,6 +88,7 @@ export class LocalQuery implements StreamingQuery {
   }
 
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
+    this.#checkWait('awaitTermination')
     if (timeoutMs === undefined) await this.#ended
     else if (!(await settlesWithin(this.#ended, timeoutMs))) return false
     if (this.#exception) throw this.#exception
@@ -94,6 +96,7 @@ export class LocalQuery implements StreamingQuery {
   }
 
   async processAllAvailable(): Promise<void> {
+    this.#checkWait('processAllAvailable')
     if (this.#isActive) await Promise.race([this.#execution.untilQuiet(), this.#ended])
     if (!this.#isActive) await this.#ended
     if (this.#exception) throw this.#exception
@@ -101,6 +104,7 @@ export class LocalQuery implements StreamingQuery {
 
   async stop(options: { readonly drain?: boolean; readonly timeoutMs?: number } = {}): Promise<void> {
     this.#execution.stop(options.drain ?? true)
+    if (ownRun.getStore() === this) return
     const timeoutMs = options.timeoutMs ?? this.#settings.stopTimeoutMs
     if (timeoutMs === 0) return this.#ended
     if (await settlesWithin(this.#ended, timeoutMs)) return
@@ -112,6 +116,14 @@ export class LocalQuery implements StreamingQuery {
 
   explain(extended = false): string {
     return this.#explain(extended)
+  }
+
+  #checkWait(call: string): void {
+    if (!this.#isActive || ownRun.getStore() !== this) return
+    throw new InvalidQueryError('QUERY_WAITS_FOR_ITSELF', {
+      what: `${call}() of query ${this.name ?? this.id} was called inside of a function of its own, for which its batch waits`,
+      todo: 'wait for the query where it was started; stop() may be called inside: it lets the batch finish, and ends the query behind it',
+    })
   }
 }
 

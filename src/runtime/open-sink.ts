@@ -1,6 +1,8 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { Options } from '../base/options.ts'
 import type { Schema } from '../data/schema.ts'
 import type { ForeachBatchInstance, OutputsInstance, SinkInstance, StartQuery } from '../query/engine-port.ts'
+import { queryOptions } from '../sinks/file-sink-options.ts'
 import { foreachBatchSink } from '../sinks/foreach-batch.ts'
 import type { Sink, SinkContext, SinkProvider } from '../sinks/sink.ts'
 import type { Relation, SqlBatch } from '../sql/sql-batch.ts'
@@ -53,14 +55,20 @@ function sinkFormat(
       return {
         outputModes: everyMode,
         allowsTemporaryCheckpoint: true,
-        open: async () => foreachBatch(instance, schema, environment),
+        open: async ({ options }) => {
+          new Options('foreachBatch', options, queryOptions)
+          return foreachBatch(instance, schema, environment)
+        },
       }
     case 'outputs':
       checkOutputs(instance, spec.outputMode, providers)
       return {
         outputModes: everyMode,
         allowsTemporaryCheckpoint: mayBeTemporary(instance, providers),
-        open: (context) => outputs(instance, context, providers, memoryTables, environment),
+        open: (context) => {
+          new Options('outputs', context.options, queryOptions)
+          return outputs(instance, context, providers, memoryTables, environment)
+        },
       }
     default: {
       const provider = findProvider('sink', spec.format, providers)

@@ -1,8 +1,10 @@
 import { assert, InvalidQueryError, MillraceError, UserFunctionError } from '../base/errors.ts'
+import { Options } from '../base/options.ts'
 import type { ForeachWriter } from '../data/foreach-writer.ts'
 import { rowJson } from '../data/refusing-context.ts'
 import type { RowSet } from '../data/row-set.ts'
 import type { RefusedRecord } from '../data/side-rows.ts'
+import { queryOptions } from './file-sink-options.ts'
 import type { Sink, SinkBatch, SinkCommit, SinkProvider } from './sink.ts'
 
 /** `foreach`: the instance holds the user's writer. At least once: the batch that was running at a crash comes again under the same epoch id. */
@@ -11,7 +13,8 @@ export const foreachProvider: SinkProvider = {
   refusesRows: true,
   outputModes: ['append', 'update', 'complete'],
   allowsTemporaryCheckpoint: true,
-  async open({ instance }) {
+  async open({ instance, options }) {
+    new Options('foreach', options, queryOptions)
     const writer = (instance as { readonly writer?: ForeachWriter } | undefined)?.writer
     if (writer) return new ForeachSink(writer)
     throw new InvalidQueryError('FOREACH_WRITER_MISSING', {

@@ -124,9 +124,9 @@ describe.each(providers)('%s', (provider) => {
     const state: Frame = await engine().read.format('statestore').load(here.checkpoint())
     const kept = state.selectExpr(
       'key.k',
-      'value.`state.n` AS n',
+      'value.groupState.n AS n',
       'value.`state.total` AS total',
-      "coalesce(value.`state.note`, 'none') AS note",
+      "coalesce(value.groupState.note, 'none') AS note",
     )
     await expectSame(kept, all.select('k', 'n', 'total', 'note'), keys)
     // what was widened is not narrowed; a copy from before the change starts the old code with everything
