@@ -125,7 +125,7 @@ describe.each(providers)('%s', (provider) => {
     const kept = state.selectExpr(
       'key.k',
       'value.groupState.n AS n',
-      'value.`state.total` AS total',
+      'value.groupState.total AS total',
       "coalesce(value.groupState.note, 'none') AS note",
     )
     await expectSame(kept, all.select('k', 'n', 'total', 'note'), keys)

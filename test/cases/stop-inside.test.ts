@@ -1,0 +1,43 @@
+// Queries that are stopped, or waited for, by code that they run themselves.
+import { MemoryStream, type StreamingQuery, t } from 'millrace'
+import { expect, test } from 'vitest'
+import { useEngine } from './harness.ts'
+
+const engine = useEngine()
+
+test('a query that is stopped inside of its own function finishes that batch and ends', async () => {
+  for (const drain of [true, false]) {
+    const stream = new MemoryStream(engine(), { n: t.int() })
+    stream.addData({ n: 1 })
+    const seen: number[] = []
+    const query: StreamingQuery = await stream
+      .toDF()
+      .writeStream.foreachBatch(async (rows) => {
+        await expect(query.awaitTermination()).rejects.toThrow(/QUERY_WAITS_FOR_ITSELF/)
+        await expect(query.processAllAvailable()).rejects.toThrow(/QUERY_WAITS_FOR_ITSELF/)
+        await query.stop({ drain })
+        seen.push(await rows.count())
+      })
+      .start()
+    await query.awaitTermination()
+    expect([seen, query.isActive, query.exception]).toEqual([[1], false, null])
+  }
+})
+
+test('a listener waits for the end of the query that it stops', async () => {
+  const stream = new MemoryStream(engine(), { n: t.int() })
+  stream.addData({ n: 1 })
+  let wasActive: boolean | undefined
+  const listener = {
+    async onQueryProgress() {
+      await query.stop()
+      wasActive = query.isActive
+    },
+  }
+  engine().streams.addListener(listener)
+  const query: StreamingQuery = await stream.toDF().writeStream.format('noop').start()
+  await query.awaitTermination()
+  await new Promise((resolve) => setImmediate(resolve))
+  engine().streams.removeListener(listener)
+  expect(wasActive).toBe(false)
+})
