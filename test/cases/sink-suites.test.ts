@@ -389,23 +389,6 @@ test('foreachBatch with batch specific operations: sorted, counted, joined with 
   expect([numInputRows, sources.length, sink.description.startsWith('ForeachBatchSink')]).toEqual([3, 1, true])
 })
 
-test('options that foreachBatch and foreach don’t know are refused', async () => {
-  const input = new MemoryStream(engine(), { value: t.int() }).toDF()
-  await expect(
-    input.writeStream
-      .foreachBatch(() => {})
-      .option('ckeckpointLocation', 'x')
-      .start(),
-  ).rejects.toThrow(/UNKNOWN_OPTION.*checkpointLocation/s)
-  await expect(input.writeStream.foreach(() => {}).start('out/')).rejects.toThrow(/UNKNOWN_OPTION.*path/s)
-  await expect(
-    input.writeStream
-      .outputs((rows: any) => ({ a: rows.output.format('noop') }))
-      .option('path', 'x')
-      .start(),
-  ).rejects.toThrow(/UNKNOWN_OPTION.*path/s)
-})
-
 test('foreachBatch: throws errors in invalid situations', async () => {
   const input = seconds(engine()).toDF()
   expect(() => input.writeStream.foreachBatch(null as never)).toThrow(InvalidQueryError)

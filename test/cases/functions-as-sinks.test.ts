@@ -1,4 +1,4 @@
-// Queries that are stopped, or waited for, by code that they run themselves.
+// Functions of the program as sinks: queries that are stopped, or waited for, inside of them, and options.
 import { MemoryStream, type StreamingQuery, t } from 'millrace'
 import { expect, test } from 'vitest'
 import { useEngine } from './harness.ts'
@@ -40,4 +40,21 @@ test('a listener waits for the end of the query that it stops', async () => {
   await new Promise((resolve) => setImmediate(resolve))
   engine().streams.removeListener(listener)
   expect(wasActive).toBe(false)
+})
+
+test('options that foreachBatch and foreach don’t know are refused', async () => {
+  const input = new MemoryStream(engine(), { value: t.int() }).toDF()
+  await expect(
+    input.writeStream
+      .foreachBatch(() => {})
+      .option('ckeckpointLocation', 'x')
+      .start(),
+  ).rejects.toThrow(/UNKNOWN_OPTION.*checkpointLocation/s)
+  await expect(input.writeStream.foreach(() => {}).start('out/')).rejects.toThrow(/UNKNOWN_OPTION.*path/s)
+  await expect(
+    input.writeStream
+      .outputs((rows: any) => ({ a: rows.output.format('noop') }))
+      .option('path', 'x')
+      .start(),
+  ).rejects.toThrow(/UNKNOWN_OPTION.*path/s)
 })
