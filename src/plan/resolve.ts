@@ -7,7 +7,7 @@ import { canCast, castRefusal, castTo, commonTypeOf } from './coercion.ts'
 import type { CaseWhen, ColumnRef, Expression, LambdaVariable, UnresolvedExpression } from './expression.ts'
 import { callText, caseText, expressionText, hasAggregate, literalText, someExpression } from './expression-tree.ts'
 import { fieldOf } from './field-of.ts'
-import { filtered, percentileDisc } from './functions/aggregates.ts'
+import { filtered, type ListOrder, orderedListagg, percentileDisc } from './functions/aggregates.ts'
 import { type LambdaArgument, literal, resolveCall } from './functions.ts'
 import { isGeneratorName, nestedGenerator } from './generators.ts'
 import { parseInterval, usPerDay } from './intervals.ts'
@@ -344,13 +344,15 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
     args.map((arg) => arg.expression),
     e.distinct,
   )
-  if (resolved.kind === 'aggregate' && resolved.args.some(hasAggregate)) {
-    throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', {
-      what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`,
-      todo: 'aggregate twice: groupBy(…).agg(…) and then again',
-    })
-  }
-  return resolved
+  return notNested(resolved)
+}
+
+function notNested(resolved: Expression): Expression {
+  if (resolved.kind !== 'aggregate' || !resolved.args.some(hasAggregate)) return resolved
+  throw new InvalidQueryError('NESTED_AGGREGATE_FUNCTION', {
+    what: `"${expressionText(resolved)}" has an aggregate inside an aggregate`,
+    todo: 'aggregate twice: groupBy(…).agg(…) and then again',
+  })
 }
 
 function withoutOver(e: UnresolvedCall): InvalidQueryError {
@@ -372,12 +374,21 @@ function resolveWithinGroup(
   order: readonly UnresolvedExpression[],
   scope: Scope,
 ): Expression {
+  if (name === 'listagg' || name === 'string_agg') {
+    checkCount(name, args.length, 1, 2)
+    const orders = order.map((item): ListOrder => {
+      const { descending, nullsFirst } = item.kind === 'sort' ? item : { descending: false, nullsFirst: true }
+      return { value: resolveExpression(item.kind === 'sort' ? item.input : item, scope), descending, nullsFirst }
+    })
+    const given = args.map((arg) => resolveExpression(arg, scope))
+    return notNested(orderedListagg(given, orders, distinct === true))
+  }
   const [by] = order
   const x = by?.kind === 'sort' ? by.input : by
   const descending = by?.kind === 'sort' && by.descending
   const known = name === 'mode' ? 0 : name === 'percentile_cont' || name === 'percentile_disc' ? 1 : undefined
   if (known === undefined || x === undefined)
-    throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_cont, percentile_disc or mode, or sort in a later step')
+    throw notSupportedYet(`WITHIN GROUP of ${name}`, 'use percentile_cont, percentile_disc, mode or listagg, or sort in a later step')
   checkCount(name, args.length, known, known)
   if (order.length !== 1) {
     throw new InvalidQueryError('INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS', {
@@ -395,7 +406,7 @@ function resolveWithinGroup(
     return descending && mode.kind === 'aggregate' ? { ...mode, args: [...mode.args, literal(true, 'boolean')] } : mode
   }
   const p = args[0]!
-  if (name === 'percentile_disc') return percentileDisc(resolveExpression(x, scope), resolveExpression(p, scope), descending)
+  if (name === 'percentile_disc') return notNested(percentileDisc(resolveExpression(x, scope), resolveExpression(p, scope), descending))
   const percentage: UnresolvedExpression = descending
     ? { kind: 'call', name: '-', args: [{ kind: 'literal', value: 1, type: 'int' }, p] }
     : p

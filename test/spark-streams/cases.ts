@@ -263,6 +263,15 @@ const folded = [
   ]),
 ]
 
+const listed = [
+  add('texts in order', 'update', [
+    ...marked(),
+    query(
+      "SELECT window(at, '20 seconds') w, k, listagg(src, ',') WITHIN GROUP (ORDER BY v DESC, src) a, string_agg(v, '|') WITHIN GROUP (ORDER BY src, v) b FROM i GROUP BY 1, 2",
+    ),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -275,4 +284,5 @@ export const streamCases: readonly StreamCase[] = [
   ...redundant,
   ...ordered,
   ...folded,
+  ...listed,
 ]

@@ -5,8 +5,8 @@ import { isInterval } from '../../data/intervals.ts'
 import type { DataType } from '../../data/types.ts'
 import { quoteType, typeMismatch } from '../analysis-errors.ts'
 import { boundedDecimal, isDecimal, isIntegral, isOrderable } from '../coercion.ts'
-import type { Expression } from '../expression.ts'
-import { expressionText } from '../expression-tree.ts'
+import type { AggregateCall, Expression } from '../expression.ts'
+import { expressionText, sameExpression } from '../expression-tree.ts'
 import { resolveWithIntervals } from '../interval-arithmetic.ts'
 import { argumentAs, call, type Wanted } from '../signatures.ts'
 import { aggregate, aggregateCall, arrayOf, type FunctionRow, int, literal, notOrderable, type Resolve } from './row.ts'
@@ -82,6 +82,33 @@ const resolveListagg: Resolve = ([given, delimiter], distinct) => {
   const by = argumentAs('listagg', delimiter, 1, arg.type)
   if (by.kind !== 'literal') throw notConstant('listagg', 'delimiter', delimiter)
   return aggregateCall('listagg', by.value === null ? [arg] : [arg, by], arg.type, true, distinct)
+}
+
+/** A value by which listagg(…) WITHIN GROUP (ORDER BY …) orders. */
+export interface ListOrder {
+  readonly value: Expression
+  readonly descending: boolean
+  readonly nullsFirst: boolean
+}
+/** listagg in an order: behind its two arguments stand, for each value to order by, its direction as a constant and the value. */
+export function orderedListagg(args: readonly Expression[], order: readonly ListOrder[], distinct: boolean): Expression {
+  const plain = resolveListagg(args, distinct) as AggregateCall
+  for (const { value } of order) if (!isOrderable(value.type)) throw notOrderable('listagg', value)
+  const [text] = plain.args
+  const given = (e: Expression): Expression => (e.kind === 'cast' ? given(e.input) : e)
+  const strange = distinct && order.find(({ value }) => !sameExpression(value, text!) && !sameExpression(value, given(text!)))
+  if (strange) {
+    throw new InvalidQueryError('INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT', {
+      what: `listagg is given DISTINCT, and ordered by "${expressionText(strange.value)}", which is not "${expressionText(text!)}"`,
+      todo: 'order by the value that is listed, or make the rows distinct in a step below',
+    })
+  }
+  const by = plain.args[1] ?? literal(null, plain.type)
+  const orders = order.flatMap(({ value, descending, nullsFirst }) => [
+    literal(`${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`, 'string'),
+    value,
+  ])
+  return { ...plain, args: [text!, by, ...orders] }
 }
 
 // ---- constants among the arguments

@@ -19,10 +19,39 @@ export const collectSet: AggregateSql = {
   lower: (a) => one({ type: arrayOf(a.type), nullable: true, merge: 'union', partial: distinctly(a) }, ([l]) => orEmpty(l!, a.call.type)),
 }
 
-/** listagg and string_agg: what is kept is the list, so that nothing is joined twice. */
+/** listagg and string_agg: what is kept is the list, so that nothing is joined twice; in an order, with what it is ordered by. */
 export const listagg: AggregateSql = {
-  batch: (a) => joined(listed(a), a),
-  lower: (a) => one({ type: arrayOf(a.type), nullable: true, merge: 'concat', partial: listed(a) }, ([l]) => joined(l!, a)),
+  batch(a) {
+    const [first, ...more] = ordersOf(a)
+    if (first === undefined) return joined(listed(a), a)
+    if (a.call.distinct) {
+      // what a distinct value is ordered by is the value itself, as a text or before it became one
+      const pairs = a.over(`list(DISTINCT struct_pack(o := ${orderingSql(first.sql, first.type)}, v := ${a.x}))`, isGiven(a.x))
+      return joined(`list_transform(list_sort(${pairs}, '${first.direction.split(' ')[0]}'), lambda e: e.v)`, a)
+    }
+    const order = [first, ...more].map(({ direction, sql, type }) => `${orderingSql(sql, type)} ${direction}`)
+    return joined(a.over(`list(${a.x} ORDER BY ${order.join(', ')})`, isGiven(a.x)), a)
+  },
+  lower(a) {
+    const orders = ordersOf(a)
+    if (orders.length === 0)
+      return one({ type: arrayOf(a.type), nullable: true, merge: 'concat', partial: listed(a) }, ([l]) => joined(l!, a))
+    const fields = [{ name: 'v', type: a.type, nullable: false }, ...orders.map(({ type }, i) => ({ name: `o${i}`, type, nullable: true }))]
+    const entry = `struct_pack(v := ${a.x}${orders.map(({ sql }, i) => `, o${i} := ${sql}`).join('')})`
+    const order = orders.map(({ direction, type }, i) => `${orderingSql(`u.e.o${i}`, type)} ${direction}`)
+    const sorted = (l: string) =>
+      `(SELECT list(u.e.v ORDER BY ${order.join(', ')}, u.i) FROM (SELECT unnest(${l}) AS e, generate_subscripts(${l}, 1) AS i) AS u)`
+    return one(
+      { type: arrayOf({ kind: 'struct', fields }), nullable: true, merge: 'concat', partial: a.over(`list(${entry})`, isGiven(a.x)) },
+      ([l]) => joined(sorted(l!), a),
+    )
+  },
+}
+function ordersOf(a: AggregateInput) {
+  const orders: { readonly direction: string; readonly sql: string; readonly type: DataType }[] = []
+  for (let i = 2; i < a.args.length; i += 2)
+    orders.push({ direction: constant(a, i) as string, sql: a.args[i + 1]!, type: a.call.args[i + 1]!.type })
+  return orders
 }
 function joined(list: string, a: AggregateInput): string {
   const by = constant(a, 1) ?? (a.call.type === 'binary' ? new Uint8Array(0) : '')

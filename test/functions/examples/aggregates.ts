@@ -18,6 +18,7 @@ const line = 'VALUES (1D, 2D), (2D, 3.5D), (4D, 5D), (NULL, 7D), (5D, NULL), (7D
 const flat = 'VALUES (1D, 2D), (3D, 2D) AS t(y, x)'
 const whole =
   'VALUES (5S, CAST(12 AS TINYINT), 6, -1L), (3S, CAST(10 AS TINYINT), NULL, 9223372036854775807L), (NULL, CAST(-128 AS TINYINT), -3, -9223372036854775808L) AS t(h, y, i, l)'
+const counts = 'VALUES (9), (10), (10), (1), (NULL) AS t(v)'
 const bytes = "VALUES (x'00ff', 1), (x'', 2), (NULL, 3), (x'00', 4) AS t(w, i)"
 
 function over(from: string, ...texts: readonly string[]): Example[] {
@@ -374,13 +375,22 @@ export const aggregates: readonly FunctionExamples[] = [
   ),
   of(
     'listagg',
-    ['listagg(text, delimiter)', 'The values that are not null as one text.'],
+    ['listagg(text, delimiter)', 'The values that are not null as one text, in the order of WITHIN GROUP (ORDER BY …) where it is given.'],
     ...over(rows, 'listagg(s)'),
     ...over(rows, "string_agg(s, ', ')"),
     ...over(nulls, "listagg(s, ',')"),
     ...over(rows, "listagg(x, '-')"),
     ...over(bytes, 'listagg(w)'),
     ...over(rows, 'listagg(s, s)'),
+    ...over(rows, "listagg(s, ',') WITHIN GROUP (ORDER BY x DESC, s)"),
+    ...over(rows, "listagg(DISTINCT s, ',') WITHIN GROUP (ORDER BY s DESC)"),
+    ...over(nulls, "listagg(x, ',') WITHIN GROUP (ORDER BY s NULLS LAST)"),
+    ...over(rows, 'listagg(s) WITHIN GROUP (ORDER BY x) FILTER (WHERE x > 1)'),
+    ...over(rows, "listagg(DISTINCT s, ',') WITHIN GROUP (ORDER BY x)"),
+    ...over(bytes, "listagg(w, X'2C') WITHIN GROUP (ORDER BY w DESC)"),
+    ...over(rows, "listagg(s, ',') WITHIN GROUP (ORDER BY map(s, x))"),
+    ...over(counts, "listagg(DISTINCT v, ',') WITHIN GROUP (ORDER BY v DESC)"),
+    ...over(counts, "string_agg(v, ',') WITHIN GROUP (ORDER BY v)"),
   ),
   of(
     'percentile',
