@@ -3,7 +3,7 @@
  * that both have the same steps, each with the same rows in its state. In a batch it makes no difference.
  */
 import type { Expression, NamedExpression } from './expression.ts'
-import { columnsRead, hasWindow, isDeterministic, replaceColumns, someExpression } from './expression-tree.ts'
+import { columnsRead, hasAggregate, hasWindow, isDeterministic, replaceColumns, someExpression } from './expression-tree.ts'
 import { type Aggregate, isStreaming, type LogicalPlan, type Project } from './logical-plan.ts'
 import { hasUserCall } from './user-calls.ts'
 
@@ -81,8 +81,12 @@ function passesOverCopies(e: Expression): boolean {
   return !someExpression(e, (x) => x.kind === 'aggregate' && !overCopies.has(x.name))
 }
 
+/** Whether an output column is made of the keys alone, and of the same values for the same keys. */
+export function isMadeOfKeys({ expression }: NamedExpression): boolean {
+  return isPlain(expression) && !hasAggregate(expression)
+}
 function groupsOf({ input, keys, aggregates, schema }: Aggregate): Pick<Lower, 'keyCount' | 'rows' | 'isOfKeys'> {
-  const ofKeys = aggregates.map(({ expression }) => isPlain(expression) && !someExpression(expression, ({ kind }) => kind === 'aggregate'))
+  const ofKeys = aggregates.map(isMadeOfKeys)
   const others = aggregates.map((column, i): NamedExpression => {
     if (ofKeys[i]) return column
     const { type } = schema.fields[keys.length + i]!

@@ -29,7 +29,7 @@ import {
 import type { Join, LogicalPlan } from './logical-plan.ts'
 import { inputsOf, isStreaming } from './logical-plan.ts'
 import { dropVoidAntiJoin, pushSemiJoinDown } from './push-semi-join.ts'
-import { dropRedundantAggregate } from './redundant-aggregates.ts'
+import { dropRedundantAggregate, isMadeOfKeys } from './redundant-aggregates.ts'
 import { shareEqualNodes } from './share-nodes.ts'
 import { tellConditions } from './source-conditions.ts'
 import { extractUserCalls, hasUserCall } from './user-calls.ts'
@@ -159,22 +159,19 @@ export const pushFilterBelowGenerate: Rule = (plan) => {
   return down.length === 0 ? plan : filterAbove({ ...plan.input, input: filterAbove(input, down) }, up)
 }
 
-/** Parts of a filter above an aggregation that read grouping keys only (no window) go below it: whole groups go, before they cost state. */
+/** Parts of a filter above an aggregation that read grouping keys, or what is made of them, only (no window) go below it: whole groups go, before they cost state. */
 export const pushFilterBelowAggregate: Rule = (plan) => {
   if (plan.kind !== 'filter' || plan.input.kind !== 'aggregate') return plan
-  const { keys, input, session } = plan.input
-  const isPlainKey = (index: number) =>
-    index < keys.length &&
-    index !== session &&
-    isDeterministic(keys[index]!.expression) &&
-    !hasUserCall(keys[index]!.expression) &&
-    !hasWindow(keys[index]!.expression)
+  const { keys, aggregates, input, session } = plan.input
+  if (keys.length === 0) return plan
+  const columns = [...keys, ...aggregates]
+  const isPlainKey = (index: number) => index !== session && isMadeOfKeys(columns[index]!)
   const [down, up] = split(
     plan.condition,
     (part) => isDeterministic(part) && !hasUserCall(part) && columnsRead(part).size > 0 && [...columnsRead(part)].every(isPlainKey),
   )
   if (down.length === 0) return plan
-  const inlined = down.map((part) => replaceColumns(part, ({ index }) => keys[index]!.expression))
+  const inlined = down.map((part) => replaceColumns(part, ({ index }) => columns[index]!.expression))
   return filterAbove({ ...plan.input, input: filterAbove(input, inlined) }, up)
 }
 

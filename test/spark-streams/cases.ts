@@ -272,6 +272,19 @@ const listed = [
   ]),
 ]
 
+const keyed = [
+  add('a filter by what an aggregation makes of its keys', 'append', [
+    ...marked(),
+    { view: 'g', sql: "SELECT window(at, '10 seconds') w, k, k + 1 AS n, 1 AS c, count(*) m FROM i GROUP BY 1, 2" },
+    query('SELECT w, k, m FROM g WHERE n > 2 AND c = 1'),
+  ]),
+  add('a filter by a constant of an aggregation, which is never true', 'append', [
+    ...marked(),
+    { view: 'g', sql: "SELECT window(at, '10 seconds') w, k, src, 1 AS c, 2 AS m FROM i GROUP BY 1, 2, 3" },
+    query('SELECT w, src, max(k) x FROM g WHERE c > 1 GROUP BY w, src'),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -285,4 +298,5 @@ export const streamCases: readonly StreamCase[] = [
   ...ordered,
   ...folded,
   ...listed,
+  ...keyed,
 ]
