@@ -24,6 +24,7 @@ import { resized } from './resized.ts'
 import { letGo, withRoom } from './roomy-memory.ts'
 import { rowNumberAt } from './row-id.ts'
 import { compactHeap, type StringHeap } from './string-heap.ts'
+import { valueBytes } from './value-bytes.ts'
 
 /** The rows alone, without what finds them. */
 export interface GroupRows {
@@ -48,6 +49,8 @@ export interface KeyGroup extends GroupRows {
   index: Uint32Array
   readonly heap: StringHeap
   readonly values: unknown[][]
+  /** What those take beyond a word and a header each. */
+  valueBytes: number
   readonly calendar: Calendar | null
   /** Where a key may have many rows. */
   readonly chains: PrefixChains | null
@@ -75,6 +78,7 @@ export function createKeyGroup(layout: RecordLayout, number: number): KeyGroup {
     index: new Uint32Array(0),
     heap: { bytes: new Uint8Array(0), used: 0, dead: 0 },
     values: Array.from({ length: layout.valuesCount }, () => []),
+    valueBytes: 0,
     calendar: createCalendar(layout),
     chains: createChains(layout),
     changed: new Uint32Array(0),
@@ -91,20 +95,27 @@ export function emptyGroup(group: KeyGroup): void {
   Object.assign(group, createKeyGroup(group.layout, group.number))
 }
 
-/** What a JavaScript value with a few words in it takes: a guess. */
-const valueBytesEstimate = 64
+/** A word in its column, and the header of a value with a word or two. */
+const plainValueBytes = 32
 
-export function groupBytes({ words, index, heap, values, calendar, chains, changed, removed, rows }: KeyGroup): number {
+export function groupBytes({ words, index, heap, values, valueBytes, calendar, chains, changed, removed, rows }: KeyGroup): number {
   return (
     words.byteLength +
     index.byteLength +
     heap.bytes.byteLength +
-    values.length * rows * valueBytesEstimate +
+    values.length * rows * plainValueBytes +
+    valueBytes +
     changed.byteLength +
     removed.byteLength +
     (calendar === null ? 0 : calendarBytes(calendar)) +
     (chains === null ? 0 : chains.heads.byteLength)
   )
+}
+
+/** Puts a value into a slot of one of the group's `values`. */
+export function keepValue(group: KeyGroup, kept: unknown[], slot: number, value: unknown): void {
+  group.valueBytes += valueBytes(value) - valueBytes(kept[slot])
+  kept[slot] = value
 }
 
 /** Makes room for at least one more row. */
@@ -336,6 +347,7 @@ function removeMany(group: KeyGroup, slots: Uint32Array): void {
   const { words, heap, index, calendar, chains, rows } = group
   const { stride, strings } = group.layout
   for (const slot of slots) {
+    dropValues(group, slot)
     for (const offset of strings) heap.dead += words[slot * stride + offset + 1]! >>> 0
     if (chains !== null) unlinkFromKey(chains, words, slot)
   }
@@ -358,6 +370,10 @@ function removeMany(group: KeyGroup, slots: Uint32Array): void {
   for (let slot = 0; slot < to; slot++) if ((words[slot * stride + statusWord]! & dirty) !== 0) noteChanged(group, slot)
 }
 
+function dropValues(group: KeyGroup, slot: number): void {
+  for (const values of group.values) group.valueBytes -= valueBytes(values[slot])
+}
+
 function removeRow(group: KeyGroup, slot: number): void {
   const {
     index,
@@ -366,6 +382,7 @@ function removeRow(group: KeyGroup, slot: number): void {
     layout: { stride, strings },
   } = group
   const at = slot * stride
+  dropValues(group, slot)
   for (const offset of strings) heap.dead += words[at + offset + 1]! >>> 0
   if (group.chains !== null) unlinkFromKey(group.chains, words, slot)
   freePlace(index, words, stride, placeOf(index, words, stride, slot))

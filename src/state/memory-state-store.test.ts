@@ -2,10 +2,11 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StateSchema } from '../data/state-schema.ts'
 import { decimal } from '../data/types.ts'
-import { columnsToRows } from '../data/values.ts'
+import { columnsToRows, Temporal } from '../data/values.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { MemoryStateStore } from './memory-state-store.ts'
 import { everySchema, keyed, plainRow, plainRows, StateModel, someRows, someTime } from './state-test-kit.ts'
+import { valueBytes } from './value-bytes.ts'
 
 const oneValue = (
   type: StateSchema['values'][number]['type'],
@@ -54,10 +55,36 @@ test('any merges and evictions leave what a plain map has', () => {
         }
         expect(store.numRows).toBe(model.rows.size)
         expect(plainRows(store.scan())).toEqual(model.all())
+        // what the values take is counted as they come and go
+        for (const { values, rows, valueBytes: counted } of store.groups)
+          expect(counted).toBe(values.flatMap((column) => column.slice(0, rows)).reduce((sum: number, value) => sum + valueBytes(value), 0))
       }
     }),
     { numRuns: 40 },
   )
+})
+
+test('lists and sets count as much memory as they have elements, and none when they are gone', () => {
+  const element = 'string'
+  const type = { kind: 'array', element, containsNull: false } as const
+  const schema: StateSchema = { ...oneValue(type, 'union'), eventTime: { value: 1 } }
+  const values = [schema.values[0]!, { name: 'at', type: 'timestamp' as const, nullable: false, merge: 'replace' as const }]
+  const store = new MemoryStateStore({ ...schema, values }, 4)
+  const empty = store.memoryUsedBytes
+  const merge = (id: number, from: number) => {
+    const v = Array.from({ length: 1000 }, (_, i) => `${'x'.repeat(96)}${from + i}`)
+    store.merge(keyed({ ...schema, values }, [{ id, v, at: Temporal.Instant.fromEpochMilliseconds(1000) }]))
+  }
+  merge(1, 1000)
+  const once = store.memoryUsedBytes - empty
+  expect(once).toBeGreaterThan(100 * 1000)
+  merge(1, 1000)
+  expect(store.memoryUsedBytes - empty).toBe(once)
+  merge(1, 2000)
+  merge(2, 3000)
+  expect((store.memoryUsedBytes - empty) / once).toBeCloseTo(3, 1)
+  store.evict(2_000_000n, false)
+  expect(store.memoryUsedBytes - empty).toBeLessThan(once / 10)
 })
 
 test('many keys come and go, and the table shrinks with them', () => {

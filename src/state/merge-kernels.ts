@@ -11,7 +11,7 @@ import type { MergeOp } from '../data/state-schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { compareValues } from './compare-values.ts'
 import { mergeSketches } from './distinct-sketch.ts'
-import type { KeyGroup } from './key-group.ts'
+import { type KeyGroup, keepValue } from './key-group.ts'
 import { type CollectionOp, foldOf } from './merge-collections.ts'
 import type { ColumnLayout, SourceColumn, Storage } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
@@ -130,7 +130,7 @@ function copyStrings(group: KeyGroup, { offset }: ColumnLayout, source: SourceCo
 function copyValues(group: KeyGroup, { offset }: ColumnLayout, { values }: SourceColumn, { order, at, action, from, to }: Segment): number {
   const kept = group.values[offset]!
   const { stride } = group.layout
-  for (let k = from; k < to; k++) if (action[k] !== skip) kept[at[k]! / stride] = values[order[k]!] ?? null
+  for (let k = from; k < to; k++) if (action[k] !== skip) keepValue(group, kept, at[k]! / stride, values[order[k]!] ?? null)
   return -1
 }
 export const copyKernels: Readonly<Record<Storage, Kernel>> = {
@@ -529,7 +529,7 @@ function pickValues(
       const sign = compareValues(type, value, kept[slot])
       if (sign === 0 || sign < 0 !== smaller) continue
     }
-    kept[slot] = value
+    keepValue(group, kept, slot, value)
   }
   return -1
 }
@@ -544,7 +544,8 @@ function foldValues(op: CollectionOp, type: DataType): Kernel {
       if (action[k] === skip) continue
       const slot = at[k]! / stride
       const value = values[order[k]!] ?? null
-      kept[slot] = value === null ? null : action[k] === copy ? start(value as never) : merge(kept[slot] as never, value as never)
+      const folded = value === null ? null : action[k] === copy ? start(value as never) : merge(kept[slot] as never, value as never)
+      keepValue(group, kept, slot, folded)
     }
     return -1
   }

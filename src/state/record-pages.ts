@@ -3,7 +3,7 @@
  * rows of one column, in the order of their slots.
  */
 import type { ByteWriter } from './byte-writer.ts'
-import type { GroupRows, KeyGroup } from './key-group.ts'
+import { type GroupRows, type KeyGroup, keepValue } from './key-group.ts'
 import type { ColumnLayout } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 import { putVarint } from './thrift.ts'
@@ -267,7 +267,7 @@ function putStrings(
 
 function putValues(group: KeyGroup, { type, offset }: ColumnLayout, present: Uint32Array | null, page: Uint8Array, count: number): void {
   const kept = group.values[offset]!
-  for (let slot = 0; slot < group.rows; slot++) kept[slot] = null
+  for (let slot = 0; slot < group.rows; slot++) keepValue(group, kept, slot, null)
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
   const isDecimal = typeof type === 'object' && type.kind === 'decimal'
   for (let i = 0, from = 0; i < count; i++) {
@@ -275,7 +275,8 @@ function putValues(group: KeyGroup, { type, offset }: ColumnLayout, present: Uin
     if (isDecimal) kept[slot] = (view.getBigInt64(16 * i) << 64n) | view.getBigUint64(16 * i + 8)
     else {
       const length = view.getUint32(from, true)
-      kept[slot] = valueFromJson(type, Buffer.from(page.buffer, page.byteOffset + from + 4, length).toString('utf8'))
+      const text = Buffer.from(page.buffer, page.byteOffset + from + 4, length).toString('utf8')
+      keepValue(group, kept, slot, valueFromJson(type, text))
       from += 4 + length
     }
   }

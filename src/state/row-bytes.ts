@@ -2,7 +2,7 @@
  * A row of state as bytes, the value of a database on this machine: the words of its record from the null bits on (docs/formats.md, "The local database"),
  * then its strings one after the other, then its 'values' columns, each as its length in 4 bytes and JSON. Little-endian.
  */
-import { growGroup, type KeyGroup } from './key-group.ts'
+import { growGroup, type KeyGroup, keepValue } from './key-group.ts'
 import { loaded, type RecordLayout, statusMask, statusWord } from './record-layout.ts'
 import { copyBytes, reserveHeap } from './string-heap.ts'
 import { valueFromJson, valueToJson } from './value-json.ts'
@@ -117,7 +117,7 @@ function decodeValues(group: KeyGroup, slot: number, bytes: Uint8Array, start: n
     if (storage !== 'values') continue
     const length = (bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16) | (bytes[from + 3]! << 24)) >>> 0
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + from + 4, length).toString('utf8')
-    group.values[offset]![slot] = valueFromJson(type, text)
+    keepValue(group, group.values[offset]!, slot, valueFromJson(type, text))
     from += 4 + length
   }
 }

@@ -1,5 +1,5 @@
 // A batch whose state outgrows what it may take stops in the middle of its calls, and nothing of it counts.
-import { MemoryStream, t } from 'millrace'
+import { collect_list, MemoryStream, t } from 'millrace'
 import { expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 
@@ -50,4 +50,19 @@ test.each(Object.keys(functions))('%s', async (name) => {
   // the looks are some thousands of calls apart
   expect(calls).toBeLessThan(keys)
   expect(query.lastProgress).toMatchObject({ batchId: 0 })
+})
+
+test('a list of a single key', async () => {
+  const input = new MemoryStream(engine(), { text: t.string() })
+  const query = await (input.toDF() as Untyped)
+    .agg(({ text }: Untyped) => ({ texts: collect_list(text) }))
+    .writeStream.format('noop')
+    .outputMode('complete')
+    .start()
+  const texts = (count: number) => Array.from({ length: count }, (_, i) => ({ text: `${i} ${'x'.repeat(90)}` }))
+  input.addData(...texts(1_000))
+  await query.processAllAvailable()
+  expect(query.lastProgress.stateOperators[0].memoryUsedBytes).toBeGreaterThan(90_000)
+  input.addData(...texts(20_000))
+  await expect(query.awaitTermination()).rejects.toMatchObject({ code: 'STATE_STORE_MEMORY_LIMIT_REACHED' })
 })
