@@ -42,7 +42,7 @@ const statWork = 10
 
 /**
  * Finds the files of a source that are not seen yet, in no particular order. Hidden files are left out; a folder `name=value` is a partition
- * and always entered, others when the listing is recursive. An output folder that has `_spark_metadata` is read through that log.
+ * and always entered, as are those in it, others when the listing is recursive. An output folder that has `_spark_metadata` is read through that log.
  * Costs one look at each folder that has not changed, one at each name of the others, and one at each file that is new.
  */
 export class FileLister {
@@ -93,7 +93,12 @@ export class FileLister {
   #pendingFromLog: FoundFile[] = []
 
   /** Adds the unseen files of a folder and of those below it that count. */
-  async #inFolder({ path, modifiedMs }: FileEntry, isSeen: (path: string) => boolean, found: FoundFile[]): Promise<void> {
+  async #inFolder(
+    { path, modifiedMs }: FileEntry,
+    isSeen: (path: string) => boolean,
+    found: FoundFile[],
+    entersAll = this.#listing.recursive,
+  ): Promise<void> {
     const { files } = this.#listing
     const before = this.#folders.get(path)
     // real time, as it is held against the file system's
@@ -103,21 +108,26 @@ export class FileLister {
       before.unseen = before.unseen.filter((file) => !isSeen(file.path))
       for (const file of before.unseen) found.push(file)
     } else {
-      const listing = await this.#listFolder(path, isSeen)
+      const listing = await this.#listFolder(path, isSeen, entersAll)
       for (const file of listing.unseen) found.push(file)
       const sinceMs = isKnown ? before.sinceMs : nowMs
       this.#folders.set(path, { modifiedMs, sinceMs, isComplete: isKnown && nowMs - sinceMs >= settledMs, ...listing })
     }
     for (const folder of this.#folders.get(path)!.folders) {
       const entry = await files.stat(folder)
-      if (entry?.isDirectory) await this.#inFolder({ ...entry, path: folder }, isSeen, found)
+      // below its root a listing enters partitions, and whatever is in them
+      if (entry?.isDirectory) await this.#inFolder({ ...entry, path: folder }, isSeen, found, true)
       else this.#folders.delete(folder)
     }
   }
 
   /** Looks at every name, and at every file that is new; a few hundred at a stretch. */
-  async #listFolder(folder: string, isSeen: (path: string) => boolean): Promise<{ unseen: FoundFile[]; folders: string[] }> {
-    const { files, recursive } = this.#listing
+  async #listFolder(
+    folder: string,
+    isSeen: (path: string) => boolean,
+    entersAll: boolean,
+  ): Promise<{ unseen: FoundFile[]; folders: string[] }> {
+    const { files } = this.#listing
     const unseen: FoundFile[] = []
     const folders: string[] = []
     let work = 0
@@ -127,7 +137,7 @@ export class FileLister {
         await nextTurn()
       }
       if (isHidden(name)) continue
-      const mayBeFolder = recursive || name.includes('=')
+      const mayBeFolder = entersAll || name.includes('=')
       const path = folder + separator + name
       if (isSeen(path) || !(mayBeFolder || this.#isWantedName(name))) continue
       work += statWork

@@ -44,7 +44,10 @@ export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<str
   const options = new Options(`the ${format} file source`, given, [...sourceOptions, ...readOptions[format]], refusedReadOptions)
   const path = options.required('path', `.${format}('in/') or .load('in/')`)
   const folder = absolutePath(path)
-  const base = basePathOf(given, [folder]) ?? (isGlob(folder) ? undefined : folder)
+  const recursive = options.flag('recursiveFileLookup', false)
+  // a lookup through all folders takes none of them for a partition, as in Spark
+  const around = basePathOf(given, [folder]) ?? (isGlob(folder) ? undefined : folder)
+  const base = recursive ? undefined : around
   const maxFiles = options.limit('maxFilesPerTrigger')
   const maxBytes = options.limit('maxBytesPerTrigger')
   if (maxFiles !== undefined && maxBytes !== undefined) {
@@ -68,7 +71,7 @@ export function fileSourceOptions(format: ReadFormat, given: Readonly<Record<str
     // with the newest files first, those left behind would grow too old before their turn
     maxFileAgeMs: latestFirst && readLimit.kind !== 'all' ? Number.POSITIVE_INFINITY : maxFileAgeMs,
     fileNameOnly: options.flag('fileNameOnly', false),
-    recursive: options.flag('recursiveFileLookup', false),
+    recursive,
     nameFilter: options.text('pathGlobFilter'),
     maxCachedFiles: options.wholeNumber('maxCachedFiles', 0) ?? 10_000,
     discardCachedInputRatio: options.fraction('discardCachedInputRatio', 0, 1) ?? 0.2,

@@ -158,6 +158,7 @@ const todos: Readonly<Record<string, string>> = {
   CAST_INVALID_INPUT: 'mend the value, or use try_cast, which gives null for it',
   MALFORMED_RECORD_IN_PARSING: 'mend the file, or read it with the option mode=PERMISSIVE (wrong values become null)',
   SCALAR_SUBQUERY_TOO_MANY_ROWS: 'make the subquery give one row: aggregate, or add LIMIT 1',
+  INVALID_PARTITION_VALUE: 'name the folder by a value of the type, or give the column the type string',
   NOT_NULL_ASSERT_VIOLATION: 'give a value, or make the column nullable',
 }
 /** Without the position and the SQL that DuckDB adds. */

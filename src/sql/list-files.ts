@@ -29,8 +29,8 @@ export interface TableListing {
 }
 
 /**
- * Lists what `paths` name, sorted by path. Folders below are entered where they are partitions (`name=value`), or all of them with
- * `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing.
+ * Lists what `paths` name, sorted by path. Folders below are entered where they are partitions (`name=value`) or lie in one, or all of them
+ * with `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing.
  */
 export async function listTableFiles(files: Files, paths: readonly string[], listing: TableListing): Promise<InputFile[]> {
   const found = new Map<string, FoundFile>()
@@ -64,13 +64,14 @@ function timeOption(options: FormatOptions, name: string): number | undefined {
   return ms
 }
 
-/** Where partitions begin: in the folder of the option basePath, otherwise in each path. */
+/** Where partitions begin: in the folder of the option basePath, otherwise in each path. With recursiveFileLookup no folder is a partition, as in Spark. */
 export function partitionBases(paths: readonly string[], options: Readonly<Record<string, string>>): readonly string[] {
   const base = basePathOf(options, paths)
+  if (new FormatOptions(options).flag('recursiveFileLookup', false)) return []
   return base === undefined ? paths : [base]
 }
 
-/** Which columns of the schema come from folders `name=value/` between the bases and the files. A base that is a pattern ends where it does. InvalidQueryError CONFLICTING_DIRECTORY_STRUCTURES where only some of the files lie in such a folder. */
+/** Which columns of the schema come from folders `name=value/` between the bases and the files. A base that is a pattern ends where it does. InvalidQueryError CONFLICTING_PARTITION_COLUMN_NAMES, CONFLICTING_DIRECTORY_STRUCTURES where only some of the files lie in such a folder. */
 export function partitionsOf(found: readonly InputFile[], bases: readonly string[], schema: Schema): string[] {
   const roots = bases.map(absolutePath)
   const files = new Map<string, InputFile[]>()
@@ -85,23 +86,39 @@ export function partitionsOf(found: readonly InputFile[], bases: readonly string
   }
   return schema.names.filter((name) => {
     const within = files.get(name)
-    if (within !== undefined && within.length < found.length) throw conflicting(name, within, found)
+    if (within !== undefined && within.length < found.length) throw conflicting(name, within, found, found.length === countIn(files))
     return within !== undefined
   })
 }
 
-function conflicting(name: string, within: readonly InputFile[], found: readonly InputFile[]): InvalidQueryError {
+/** How many files lie in a partition's folder. */
+function countIn(files: ReadonlyMap<string, readonly InputFile[]>): number {
+  return new Set([...files.values()].flat()).size
+}
+function conflicting(name: string, within: readonly InputFile[], found: readonly InputFile[], allInSome: boolean): InvalidQueryError {
   const others = new Set(within)
-  return new InvalidQueryError('CONFLICTING_DIRECTORY_STRUCTURES', {
+  return new InvalidQueryError(allInSome ? 'CONFLICTING_PARTITION_COLUMN_NAMES' : 'CONFLICTING_DIRECTORY_STRUCTURES', {
     what: `${within[0]!.path} lies in a folder ${name}=…, and ${found.find((file) => !others.has(file))!.path} does not`,
     todo: 'read the two apart, each with its own path, and unite them; or write each into a folder of its own',
   })
 }
 
-/** What the folders `name=value/` between the bases and each file say, in the folders' order; null for the folder of nulls. */
+/** What the folders `name=value/` between the bases and each file say, in the folders' order; null for the folder of nulls. Errors as of partitionsOf, for any name. */
 export function partitionValues(found: readonly InputFile[], bases: readonly string[]): [name: string, value: string | null][][] {
   const roots = bases.map(absolutePath)
-  return found.map(({ path }) => folderParts(belowBase(path, roots)))
+  const values = found.map(({ path }) => (roots.length === 0 ? [] : folderParts(belowBase(path, roots))))
+  for (const name of new Set(values.flat().map(([name]) => name))) {
+    const within = found.filter((_, i) => values[i]!.some(([other]) => other === name))
+    if (within.length < found.length) {
+      throw conflicting(
+        name,
+        within,
+        found,
+        values.every((parts) => parts.length > 0),
+      )
+    }
+  }
+  return values
 }
 
 /** The path from its base on; of a file that is a base itself, its name. */
@@ -145,14 +162,15 @@ async function filesOf(files: Files, path: string, listing: TableListing): Promi
 }
 
 /** A folder that a streaming query writes lists its files in a log: they alone count, whatever else a crash left there. */
-async function filesOfFolder(files: Files, folder: string, listing: TableListing): Promise<FoundFile[]> {
+async function filesOfFolder(files: Files, folder: string, listing: TableListing, inPartition = false): Promise<FoundFile[]> {
   const logged = listing.ignoresSinkLogs ? undefined : await filesOfSinkLog(folder, files)
   if (logged) return logged.map((entry) => fileOf({ ...entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
   const found: FoundFile[] = []
   for (const entry of await files.list(folder)) {
     if (isHiddenName(entry.name)) continue
     if (!entry.isDirectory) found.push(fileOf(entry))
-    else if (listing.recursive || entry.name.includes('=')) found.push(...(await filesOfFolder(files, entry.path, listing)))
+    else if (listing.recursive || inPartition || entry.name.includes('='))
+      found.push(...(await filesOfFolder(files, entry.path, listing, true)))
   }
   return found
 }

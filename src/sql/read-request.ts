@@ -1,11 +1,12 @@
 /** What a reader of one file format is asked and answers, and the columns that come from folders, which all formats treat alike. */
 import type { Schema } from '../data/schema.ts'
 import type { SourceBatch } from '../data/source-batch.ts'
+import { typeText } from '../data/types.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { escapePart, folderPattern } from './hive-path.ts'
+import { escapePart, folderPattern, hiveNull } from './hive-path.ts'
 import type { FormatOptions, ParseMode } from './options.ts'
 import type { ScanSignature } from './profile.ts'
-import { quoteName, quoteText } from './sql-text.ts'
+import { quoteName, quoteText, raise } from './sql-text.ts'
 
 export interface InputFile {
   readonly path: string
@@ -81,7 +82,32 @@ export function partitionColumn(request: ReadRequest, index: number): string {
 export function partitionValue(request: ReadRequest, index: number, path = 'filename'): string {
   const { name, type } = request.schema.fields[index]!
   const value = folderName(name)
-  return `CAST(${hasNullText(request, index) ? `coalesce(${value}, nullif(regexp_extract(${path}, ${quoteText(folderPattern(name, '(?i:null)'))}, 1), ''))` : value} AS ${duckType(type)})`
+  if (hasNullText(request, index))
+    return `CAST(coalesce(${value}, nullif(regexp_extract(${path}, ${quoteText(folderPattern(name, '(?i:null)'))}, 1), '')) AS ${duckType(type)})`
+  if (type === 'string' || areAllPlain(request, index)) return `CAST(${value} AS ${duckType(type)})`
+  const isWrong = `${value} IS NOT NULL AND TRY_CAST(${value} AS ${duckType(type)}) IS NULL`
+  const error = raise('INVALID_PARTITION_VALUE', `{} is no value of the partition column ${name} of type ${typeText(type)}`, value)
+  return `CASE WHEN ${isWrong} THEN ${error} ELSE TRY_CAST(${value} AS ${duckType(type)}) END`
+}
+
+/** Values that are of their type without a look at it: DuckDB passes over files by a bare cast of their folder's name. */
+const plain: Readonly<Record<string, RegExp>> = {
+  int: /^-?\d{1,9}$/,
+  long: /^-?\d{1,18}$/,
+  date: /^\d{4}-(0[1-9]|1[0-2])-([01][1-9]|10|2[0-8])$/,
+}
+function areAllPlain({ schema, files }: ReadRequest, index: number): boolean {
+  const { name, type } = schema.fields[index]!
+  const form = typeof type === 'string' ? plain[type] : undefined
+  const folder = `/${escapePart(name)}=`
+  return (
+    form !== undefined &&
+    files.every(({ path }) => {
+      const start = path.lastIndexOf(folder) + folder.length
+      const value = path.slice(start, path.indexOf('/', start))
+      return value === hiveNull || form.test(value)
+    })
+  )
 }
 
 /** Whether a folder is called null, which DuckDB takes for no value; to Spark and Hive it is a text. Its file's name tells, unless a column of the files hides that. */

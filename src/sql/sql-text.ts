@@ -43,3 +43,9 @@ export function countPlaceholders(sql: string, inputs: number): number[] {
 export function timestampLiteral(ms: number): string {
   return `make_timestamp(${Math.round(ms * 1000)}::BIGINT)`
 }
+
+/** SQL that raises an error of the user's data: the one `{}` of `text` is the SQL text `value`. sqlError takes the code out again. */
+export function raise(code: string, text: string, value: string): string {
+  const [before, after] = text.split('{}') as [string, string]
+  return `error(${quoteText(`[${code}] ${before}`)} || ${value} || ${quoteText(after)})`
+}

@@ -257,6 +257,63 @@ test('files inside and outside of a partition’s folder are no table', async ()
   expect(await engine().read.schema({ v: t.int().nullable() }).json(folder.path).orderBy('v').collect()).toEqual([{ v: 1 }, { v: 2 }])
 })
 
+test('partitions: what Spark finds in folders, by tables and streams', async () => {
+  const [v, p, q] = [t.int().nullable(), t.string().nullable(), t.int().nullable()]
+  /** The rows of a table and of a stream, which are the same, or the code of the error. */
+  const read = async (files: readonly string[], fields: Record<string, unknown>, options = {}) => {
+    const folder = await newFolder()
+    for (const [i, name] of files.entries()) await folder.add(`{"v":${i}}\n`, name)
+    const seen: object[] = []
+    const stream = async () => {
+      const query = await engine()
+        .readStream.options(options)
+        .schema(fields as { v: typeof v })
+        .json(folder.path)
+        .writeStream.trigger({ availableNow: true })
+        .foreachBatch(async (rows) => void seen.push(...(await rows.collect())))
+        .start()
+      await query.awaitTermination()
+      return seen
+    }
+    const table = () =>
+      engine()
+        .read.options(options)
+        .schema(fields as { v: typeof v })
+        .json(folder.path)
+        .collect()
+    const found = []
+    for (const rows of [stream, table]) {
+      const outcome = await rows().catch((error: { code: string }) => error.code)
+      found.push(typeof outcome === 'string' ? outcome : outcome.map((row) => Object.values(row).join()).sort())
+    }
+    expect(found[0], files.join()).toEqual(found[1])
+    return found[0]
+  }
+  expect(await read(['p=a/1', 'p=b%20c/2', '_x/3', '_4', '.5', '6._COPYING_'], { v, p })).toEqual(['0,a', '1,b c'])
+  expect(await read(['_q=1/3'], { v, _q: q })).toEqual(['0,1'])
+  expect(await read(['p=a/1', 'sub/2'], { v, p }, { recursiveFileLookup: true })).toEqual(['0,', '1,'])
+  expect(await read(['p=a/sub/1', 'p=b/2', 'p=b/sub/sub/3'], { v, p })).toEqual(['0,a', '1,b', '2,b'])
+  expect(await read(['sub/1', '2'], { v, p })).toEqual(['1,'])
+  expect(await read(['p=1/1', 'r=1/2'], { v, p })).toBe('CONFLICTING_PARTITION_COLUMN_NAMES')
+  expect(await read(['p=1/q=2/1', 'p=1/2'], { v, p, q })).toBe('CONFLICTING_PARTITION_COLUMN_NAMES')
+  expect(await read(['q=abc/1'], { v, q })).toBe('INVALID_PARTITION_VALUE')
+})
+
+test('partitions of tables whose schema is inferred', async () => {
+  const read = async (...files: string[]) => {
+    const folder = await newFolder()
+    for (const name of files) await folder.add('{"v":1}\n', name)
+    return (await engine().read.json(folder.path)).orderBy('p' as never).collect()
+  }
+  const values = async (...files: string[]) => (await read(...files.map((value) => `p=${value}/1`))).map((row) => String(row['p']))
+  expect(await values('1e3', '5.')).toEqual(['5', '1000'])
+  expect(await values('99999999999999999999', '1')).toEqual(['1', '99999999999999999999'])
+  expect(await values('1.5', '2', 'NaN')).toEqual(['1.5', '2', 'NaN'])
+  expect(await values('2020-01-01', '2020-01-01 10%3A00%3A00')).toEqual(['2020-01-01T00:00:00Z', '2020-01-01T10:00:00Z'])
+  await expect(read('p=1/q=2/1', 'p=1/2')).rejects.toThrow(/CONFLICTING_PARTITION_COLUMN_NAMES/)
+  await expect(read('p=1/1', '2')).rejects.toThrow(/CONFLICTING_DIRECTORY_STRUCTURES/)
+})
+
 test('a batch write into the output of a streaming query is refused, and changes nothing', async () => {
   const folder = await newFolder()
   await folder.add('{"v":1}\n', 'a.json')
