@@ -95,7 +95,7 @@ async function claim({ files, clock, random, folder, millraceVersion, processIde
     mayFollow: ({ queryName, plan, planFingerprint, shape, leaseMs }) => {
       Object.assign(run, { queryName, plan, planFingerprint, leaseMs, ...(shape && { shape }) })
     },
-    takeover: false,
+    takeover: 'never',
     committedEpoch: (await commits.latest())?.entry.epoch ?? 0,
   })
 }

@@ -37,8 +37,8 @@ export interface ClaimRun {
   readonly run: Pick<RunRecord, 'runId' | 'queryId' | 'queryName' | 'millraceVersion' | 'planFingerprint' | 'plan' | 'shape' | 'leaseMs'>
   /** Sees the record of the run before this one, and throws where this one may not follow it: then there is no record of this one. */
   readonly mayFollow?: (previous: RunRecord) => void
-  /** Supersede the holder though it is alive. */
-  readonly takeover: boolean
+  /** Supersede the holder though it is alive. 'never': what claims has no such option, and does not advise it. */
+  readonly takeover: boolean | 'never'
   /** The epoch in the newest commits entry, or 0. */
   readonly committedEpoch: number
 }
@@ -48,7 +48,8 @@ const runsToKeep = 100
 
 /** Makes this run the newest. FencedError CONCURRENT_QUERY while the holder is alive, unless told to take over. */
 export async function claimRun(claim: ClaimRun): Promise<Run> {
-  const { files, checkpointFolder, takeover, committedEpoch, run, clock, process: me } = claim
+  const { files, checkpointFolder, committedEpoch, run, clock, process: me } = claim
+  const takeover = claim.takeover === true
   const folder = runsFolder(checkpointFolder)
   let supersede: number | undefined
   for (;;) {
@@ -237,7 +238,7 @@ async function refuseIfHeld(claim: ClaimRun, folder: string, holder: RunRecord, 
   if (alive === undefined && leaseLeftMs <= 0) return
   throw new FencedError('CONCURRENT_QUERY', {
     what: `${folder} is held by ${describe(holder)}, which ${alive ? 'is alive' : `renewed its lease and may be alive for another ${leaseLeftMs} ms`}`,
-    todo: `stop that run first${alive ? '' : ', or try again when its lease is over'}; if it hangs, start with the option takeover, which fences it`,
+    todo: `stop that run first${alive ? '' : ', or try again when its lease is over'}${claim.takeover === 'never' ? '' : '; if it hangs, start with the option takeover, which fences it'}`,
   })
 }
 

@@ -61,7 +61,7 @@ export function batchText(batch: BatchDetails): string {
       ({ operatorId, operatorName, storeName, updated, removed }) =>
         `  operator ${operatorId} (${operatorName}), store ${storeName}: ${updated} rows written, ${removed} removed`,
     ),
-    'configuration:',
+    batch.isNewest ? 'configuration, by which the next start goes:' : 'configuration:',
     ...Object.entries(batch.conf).map(([key, value]) => `  ${key} = ${value}`),
   ]
   return `${lines.join('\n')}\n`

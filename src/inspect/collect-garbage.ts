@@ -90,7 +90,7 @@ export async function collectCheckpointGarbage(path: string, options: GarbageOpt
       ...(newest?.shape ? { shape: newest.shape } : {}),
       leaseMs: defaultLeaseMs,
     },
-    takeover: false,
+    takeover: 'never',
     committedEpoch: (await newestCommit(view))?.epoch ?? 0,
   })
   try {

@@ -37,7 +37,9 @@ export interface BatchStateChange {
 }
 export interface BatchDetails extends BatchOverview {
   readonly sources: readonly BatchSource[]
+  /** Of the newest batch what the next start goes by: `state move` changes the provider there. */
   readonly conf: Readonly<Record<string, string>>
+  readonly isNewest: boolean
   /** The run that committed it; null where its record is gone, or nobody has. */
   readonly run: RunInfo | null
   readonly sink: { readonly format: string; readonly path: string | null } | null
@@ -73,6 +75,7 @@ export async function showBatch(path: string, batchId: number, options: { readon
     ...overview,
     sources,
     conf: planned.conf,
+    isNewest: (await view.plannedIds()).at(-1) === batchId,
     run: run && overview.epoch !== null ? runInfo(run) : null,
     sink: run?.shape?.sink ?? null,
     outputMode: run?.shape?.outputMode ?? null,

@@ -28,7 +28,7 @@ export interface MoveStateReport {
  * FencedError CONCURRENT_QUERY while a run holds the checkpoint.
  */
 export async function moveState(path: string, to: 'memory' | 'rocksdb', options: MoveStateOptions = {}): Promise<MoveStateReport> {
-  if (to === 'rocksdb') await loadRocksdb()
+  if (to === 'rocksdb') await loadRocksdb('moving')
   const folder = resolve(path)
   const moved = await moveProvider({
     files: new LocalFiles(),

@@ -27,6 +27,7 @@ export function stateProvider(
   const byDefault = processBytes === undefined ? 500 * megabyte : Math.floor(stateShare.rocksdbOfLimit * processBytes)
   return {
     kind: 'rocksdb',
+    isNew: !checkpoint.recovering,
     folder: localFolder(checkpoint.folder, checkpoint.queryId, conf.text('millrace.stateStore.localFolder')),
     memoryBytes: megabytes === '' ? byDefault : Number(megabytes) * megabyte,
     writeBufferRatio: Number(conf.text('spark.sql.streaming.stateStore.rocksdb.writeBufferCacheRatio')),

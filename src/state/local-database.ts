@@ -17,6 +17,8 @@ export interface RocksdbSettings {
   readonly kind: 'rocksdb'
   /** Where the database goes; made when it is needed. */
   readonly folder: string
+  /** The checkpoint has no batch yet: what it begins with can still be chosen. */
+  readonly isNew: boolean
   /** Memory for all of it: block cache, write buffers, and rows kept between batches. 500 MB. */
   readonly memoryBytes: number
   /** The part of the database's memory that write buffers may take, 0 to 1. 0.5. */
@@ -112,7 +114,7 @@ export class LocalDatabase {
 
   async #tryOpen(): Promise<'open' | 'locked' | 'damaged'> {
     await mkdir(this.#path, { recursive: true })
-    const { RocksLevel } = await loadRocksdb()
+    const { RocksLevel } = await loadRocksdb(this.settings.isNew ? 'new' : 'begun')
     const level = new RocksLevel(this.#path)
     try {
       await level.open(this.#options())

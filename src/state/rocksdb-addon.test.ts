@@ -3,19 +3,21 @@ import { loadRocksdb } from './rocksdb-addon.ts'
 
 const failing = (code: string | undefined, message: string) => () => Promise.reject(Object.assign(new Error(message), code && { code }))
 
-test('without the package the error says what to install, and how to go back', async () => {
-  await expect(loadRocksdb(failing('ERR_MODULE_NOT_FOUND', "Cannot find package '@nxtedition/rocksdb'"))).rejects.toThrow(
-    expect.objectContaining({
-      name: 'InvalidQueryError',
-      code: 'ROCKSDB_NOT_INSTALLED',
-      todo: expect.stringMatching(/npm install @nxtedition\/rocksdb, or .*millrace state move .* --to memory/),
-    }),
-  )
+test.each([
+  ['begun', /, or move .*millrace state move .* --to memory/],
+  ['new', /, or leave spark.sql.streaming.stateStore.providerClass out/],
+  ['moving', /, or leave the checkpoint with the memory provider/],
+] as const)('without the package the error says what to install, and what else there is (%s)', async (use, otherwise) => {
+  const missing = failing('ERR_MODULE_NOT_FOUND', "Cannot find package '@nxtedition/rocksdb'")
+  const error = await loadRocksdb(use, missing).catch((e) => e)
+  expect(error).toMatchObject({ name: 'InvalidQueryError', code: 'ROCKSDB_NOT_INSTALLED' })
+  expect(error.todo).toMatch(/^npm install @nxtedition\/rocksdb/)
+  expect(error.todo).toMatch(otherwise)
 })
 
 test('without a binary for the platform the error names both', async () => {
   const refusal = failing(undefined, 'No native build was found for platform=sunos arch=sparc\n    loaded from: …')
-  await expect(loadRocksdb(refusal)).rejects.toThrow(
+  await expect(loadRocksdb('begun', refusal)).rejects.toThrow(
     expect.objectContaining({
       code: 'ROCKSDB_NOT_SUPPORTED_HERE',
       what: expect.stringContaining(`${process.platform} ${process.arch}: No native build was found for platform=sunos arch=sparc`),
@@ -25,7 +27,7 @@ test('without a binary for the platform the error names both', async () => {
 })
 
 test('the package as it is has all that is used of it', async () => {
-  const { RocksLevel } = await loadRocksdb()
+  const { RocksLevel } = await loadRocksdb('new')
   const used = ['open', 'close', 'getProperty', 'batch', 'iterator', '_getManySync']
   expect(used.filter((name) => !(name in RocksLevel.prototype))).toEqual([])
 })

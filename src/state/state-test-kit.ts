@@ -69,7 +69,7 @@ export class MemoryFiles implements Files {
 export function newProvider(memoryBytes = 100_000): () => StateProvider {
   if (!isRocksdb()) return () => ({ kind: 'memory' })
   const folder = mkdtempSync(join(parentFolder(), 'db'))
-  return () => ({ kind: 'rocksdb', folder, memoryBytes, writeBufferRatio: 0.5, blockBytes: 4096, warn: () => {} })
+  return () => ({ kind: 'rocksdb', isNew: true, folder, memoryBytes, writeBufferRatio: 0.5, blockBytes: 4096, warn: () => {} })
 }
 export const isRocksdb = () => process.env['MILLRACE_TEST_STATE'] === 'rocksdb'
 /** Of `count` runs of a property those that this provider is given: opening a database takes longer than most of what a run does. */

@@ -80,6 +80,7 @@ describe('ls and show', () => {
     const batch = await showBatch(path, 1)
     expect(batch).toMatchObject({
       batchId: 1,
+      isNewest: false,
       committed: true,
       outputMode: 'update',
       sink: { format: 'function' },
@@ -90,6 +91,7 @@ describe('ls and show', () => {
     expect(batch.sources[0]!.files).toHaveLength(1)
     expect(batch.stateFiles).toEqual([{ name: 'state/changelog/2-1', kind: 'changelog', bytes: expect.any(Number), counts: true }])
     expect((await showBatch(path, 0)).sources[0]!.from).toBeNull()
+    expect((await showBatch(path, 2)).isNewest).toBe(true)
     await expect(showBatch(path, 9)).rejects.toMatchObject({
       code: 'BATCH_NOT_IN_CHECKPOINT',
       what: expect.stringContaining('from 0 to 2'),
@@ -296,7 +298,8 @@ describe('gc', () => {
     const query = await start(engine(), kinds.counts, running)
     await query.feed(events(1))
     expect((await collectCheckpointGarbage(running)).mayBeAlive).toBe(true)
-    await expect(collectCheckpointGarbage(running, { delete: true })).rejects.toMatchObject({ code: 'CONCURRENT_QUERY' })
+    const held = await collectCheckpointGarbage(running, { delete: true }).catch((error) => error)
+    expect(held).toMatchObject({ code: 'CONCURRENT_QUERY', todo: expect.not.stringContaining('takeover') })
     await query.feed(events(2))
     await query.stop()
   })

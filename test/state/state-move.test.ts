@@ -133,7 +133,9 @@ test('a batch that was planned and not committed is run again with the new provi
 test('refused while a run holds the checkpoint, and where there is none', async () => {
   await arrive(['a', 1])
   await run('memory', async () => {
-    await expect(moveState(checkpoint(), 'rocksdb')).rejects.toThrow(expect.objectContaining({ code: 'CONCURRENT_QUERY' }))
+    const error = await moveState(checkpoint(), 'rocksdb').catch((e) => e)
+    expect(error).toMatchObject({ code: 'CONCURRENT_QUERY', todo: expect.stringContaining('stop that run first') })
+    expect(error.todo).not.toContain('takeover')
   })
   await expect(moveState(join(folder, 'nowhere'), 'rocksdb')).rejects.toThrow(expect.objectContaining({ code: 'PATH_NOT_FOUND' }))
   expect(existsSync(join(folder, 'nowhere'))).toBe(false)
