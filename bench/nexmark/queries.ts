@@ -52,7 +52,7 @@ export function openStreams(engine: Engine, folder: string, sideInput: string, f
   }
 }
 
-/** The function of the original, a loop over chars. */
+/** q14 as the original has it, a loop over chars in a function of the program. */
 const countC = udf([t.string()], t.long(), (text: string | null) => {
   let count = 0
   if (text !== null) for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) === 99) count++
@@ -94,6 +94,30 @@ const sqlSliding = `SELECT auction, make_timestamp(w * 1000000) AS start, count(
   GROUP BY ALL`
 
 const withDay = (bid: AnyFrame): AnyFrame => bid.withColumn('day', expr("date_format(dateTime, 'yyyy-MM-dd')"))
+
+const bidTime =
+  "CASE WHEN hour(dateTime) >= 8 AND hour(dateTime) <= 18 THEN 'dayTime' WHEN hour(dateTime) <= 6 OR hour(dateTime) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS bidTimeType"
+const isDear = '0.908 * price > 1000000 AND 0.908 * price < 50000000'
+
+function q14(name: string, counted: (bid: AnyFrame) => AnyFrame): NexmarkQuery {
+  return {
+    name,
+    kind: 'stateless',
+    outputMode: 'append',
+    build: ({ bid }) =>
+      counted(bid.where(isDear)).selectExpr(
+        'auction',
+        'bidder',
+        'CAST(0.908 * price AS decimal(23, 3)) AS price',
+        bidTime,
+        'dateTime',
+        'extra',
+        'c_counts',
+      ),
+    sql: `SELECT auction, bidder, (0.908 * price)::DECIMAL(23, 3) AS price, ${bidTime}, dateTime, extra,
+      length(extra) - length(replace(extra, 'c', '')) AS c_counts FROM bid WHERE ${isDear}`,
+  }
+}
 
 const all: readonly NexmarkQuery[] = [
   {
@@ -231,27 +255,8 @@ const all: readonly NexmarkQuery[] = [
       bid.withColumn('key', expr('auction % 10000')).join(sideInput, 'key').selectExpr('auction', 'bidder', 'price', 'dateTime', 'value'),
     sql: 'SELECT b.auction, b.bidder, b.price, b.dateTime, s.value FROM bid b JOIN side_input s ON b.auction % 10000 = s.key',
   },
-  {
-    name: 'q14',
-    kind: 'stateless',
-    outputMode: 'append',
-    build: ({ bid }) =>
-      bid
-        .where('0.908 * price > 1000000 AND 0.908 * price < 50000000')
-        .withColumn('c_counts', ({ extra }: AnyFrame) => countC(extra))
-        .selectExpr(
-          'auction',
-          'bidder',
-          'CAST(0.908 * price AS decimal(23, 3)) AS price',
-          "CASE WHEN hour(dateTime) >= 8 AND hour(dateTime) <= 18 THEN 'dayTime' WHEN hour(dateTime) <= 6 OR hour(dateTime) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS bidTimeType",
-          'dateTime',
-          'extra',
-          'c_counts',
-        ),
-    sql: `SELECT auction, bidder, (0.908 * price)::DECIMAL(23, 3) AS price,
-      CASE WHEN hour(dateTime) >= 8 AND hour(dateTime) <= 18 THEN 'dayTime' WHEN hour(dateTime) <= 6 OR hour(dateTime) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS bidTimeType,
-      dateTime, extra, length(extra) - length(replace(extra, 'c', '')) AS c_counts FROM bid WHERE 0.908 * price > 1000000 AND 0.908 * price < 50000000`,
-  },
+  q14('q14', (bid) => bid.withColumn('c_counts', expr("length(extra) - length(replace(extra, 'c', ''))"))),
+  q14('q14-udf', (bid) => bid.withColumn('c_counts', ({ extra }: AnyFrame) => countC(extra))),
   {
     name: 'q15',
     kind: 'aggregate',

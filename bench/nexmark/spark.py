@@ -47,6 +47,13 @@ def count_c(text):
     return text.count("c")
 
 
+def q14(b, counted):
+    return b.where("0.908 * price > 1000000 AND 0.908 * price < 50000000").withColumn("c_counts", counted).selectExpr(
+        "auction", "bidder", "CAST(0.908 * price AS decimal(23, 3)) AS price",
+        "CASE WHEN hour(dateTime) >= 8 AND hour(dateTime) <= 18 THEN 'dayTime' WHEN hour(dateTime) <= 6 OR hour(dateTime) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS bidTimeType",
+        "dateTime", "extra", "c_counts")
+
+
 def q5(p, a, b):
     def per_window():
         return b.groupBy(F.window("dateTime", "10 seconds", "2 seconds"), "auction").agg(F.count("*").alias("num"))
@@ -80,10 +87,8 @@ QUERIES = {
             .selectExpr("bidder", "bids", "session.start AS start", "session.end AS end")),
     "q13": (APPEND, False, lambda p, a, b: b.withColumn("key", F.expr("auction % 10000")).join(spark.read.parquet(side_input), "key")
             .select("auction", "bidder", "price", "dateTime", "value")),
-    "q14": (APPEND, False, lambda p, a, b: b.where("0.908 * price > 1000000 AND 0.908 * price < 50000000").withColumn("c_counts", count_c("extra")).selectExpr(
-        "auction", "bidder", "CAST(0.908 * price AS decimal(23, 3)) AS price",
-        "CASE WHEN hour(dateTime) >= 8 AND hour(dateTime) <= 18 THEN 'dayTime' WHEN hour(dateTime) <= 6 OR hour(dateTime) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS bidTimeType",
-        "dateTime", "extra", "c_counts")),
+    "q14": (APPEND, False, lambda p, a, b: q14(b, F.expr("length(extra) - length(replace(extra, 'c', ''))"))),
+    "q14-udf": (APPEND, False, lambda p, a, b: q14(b, count_c("extra"))),
     "q15": (UPDATE, False, lambda p, a, b: day(b).groupBy("day").agg(*counts(), *distinct("bidder", "bidders"), *distinct("auction", "auctions"))),
     "q16": (UPDATE, False, lambda p, a, b: day(b).groupBy("channel", "day").agg(
         F.expr("max(date_format(dateTime, 'HH:mm'))").alias("minute"), *counts(), *distinct("bidder", "bidders"), *distinct("auction", "auctions"))),
