@@ -16,12 +16,15 @@ export interface FollowedEngine {
  */
 export class Following {
   readonly #report: Report
+  readonly #onFailure: (query: StreamingQuery) => void
   readonly #engines = new Set<FollowedEngine>()
   readonly #queries = new Map<string, StreamingQuery>()
   readonly #ends: Promise<void>[] = []
   #stopping: { readonly drain: boolean } | undefined
-  constructor(report: Report) {
+  /** `onFailure` hears of each query that ended with an error. */
+  constructor(report: Report, onFailure: (query: StreamingQuery) => void = () => {}) {
     this.#report = report
+    this.#onFailure = onFailure
   }
   /** Every query seen so far. */
   get queries(): readonly StreamingQuery[] {
@@ -51,7 +54,10 @@ export class Following {
     this.#ends.push(
       query.awaitTermination().then(
         () => this.#report.ended(query),
-        () => this.#report.ended(query),
+        () => {
+          this.#report.ended(query)
+          this.#onFailure(query)
+        },
       ),
     )
     if (this.#stopping) void query.stop(this.#stopping).catch(() => {})

@@ -46,12 +46,14 @@ The module (.ts or .js) starts queries at its top level, or has a default export
   (engine) => query, an array of queries, or a promise of either.
 
 Options:
-  --restart               start again after what may pass: exit code 6, or a process that was killed
+  --restart               start again after what may pass: exit code 6, or a process that was killed. Where one query of
+                          several fails so, the others finish their batches first
   --max-restarts <n>      short runs in a row after which --restart gives up (default 10; 0: never)
   --restart-delay <time>  before the first restart (default 1s); twice as long each time, up to 1min, with jitter
   --health-port <port>    answer /healthz (no query has failed) and /readyz (all queries run) on this port; 0 picks one
   --takeover              take the checkpoint over from a run that still holds it; that run stops with FencedError
 ${shared}
+A query that fails leaves the others running (but see --restart); the exit code is that of the first that failed.
 The first SIGTERM or SIGINT lets the batch that runs finish and commit; a second one stops at once.
 Nothing is lost either way: the next start goes on where the last committed batch ended.
 

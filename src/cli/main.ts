@@ -116,7 +116,12 @@ async function run(file: string, values: Values): Promise<number> {
   }
   try {
     return await runModule(
-      { file, json: values.json, isSilent: process.env['MILLRACE_SILENT'] === 'true' },
+      {
+        file,
+        json: values.json,
+        isSilent: process.env['MILLRACE_SILENT'] === 'true',
+        isRestarted: process.env['MILLRACE_RESTARTED'] === 'true',
+      },
       { terminal, signals: processSignals(), exit: (code) => process.exit(code), makeEngine: () => millrace.local(), activeEngines, tell },
     )
   } finally {

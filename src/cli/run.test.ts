@@ -51,6 +51,34 @@ test('a module that starts a query at its top level and waits for it there is fo
   ])
 })
 
+test('a syntax error is told with its place', async () => {
+  const { run } = harness('const a = 1\nconst b = ;\n')
+  const { code, err } = await run()
+  expect([code, err]).toEqual([1, expect.stringMatching(/app-\w+\.mjs:2\nconst b = ;\n.*SyntaxError: Unexpected token/s)])
+  writeFileSync(join(folder, 'broken.mjs'), 'const b = ;')
+  expect((await harness('import "./broken.mjs"').run()).err).toMatch(/SyntaxError: Unexpected token.*imports; node --check/s)
+})
+
+test('of queries that are restarted together one that fails of what may pass lets the others finish, and others that fail do not', async () => {
+  const app = 'export default (engine) => [engine.start("a"), engine.start("b"), engine.start("c")]'
+  const gone = new UnavailableError('SERVER_GONE', { what: 'it is gone', todo: 'wait' })
+  const damaged = new CorruptCheckpointError('TORN', { what: 'it is torn', todo: 'restore it' })
+  for (const isRestarted of [true, false]) {
+    const { engine, run } = harness(app)
+    const ended = run({ isRestarted })
+    const first = await engine.started()
+    const [, second, third] = engine.queries
+    first.end(damaged)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(third!.stops).toEqual([])
+    second!.end(gone)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(third!.stops).toEqual(isRestarted ? [{ drain: true }] : [])
+    third!.end()
+    expect((await ended).code).toBe(isRestarted ? 6 : 4)
+  }
+})
+
 test('the first signal drains, and the command ends with 0', async () => {
   const { engine, run, signal, exits } = harness('export default (engine) => [engine.start("a"), engine.start("b")]')
   const ended = run()
@@ -116,7 +144,7 @@ function harness(code: string) {
   let out = ''
   let err = ''
   let seconds = 0
-  const run = async (options: { json?: boolean; file?: string } = {}) => {
+  const run = async (options: { json?: boolean; file?: string; isRestarted?: boolean } = {}) => {
     const code = await runModule(
       { file, json: false, ...options },
       {

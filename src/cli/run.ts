@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly json: boolean
   /** Writes nothing: whoever is told shows it. */
   readonly isSilent?: boolean
+  /** A process that is over is started again (--restart): so one query that failed of what may pass ends the others after their batches. */
+  readonly isRestarted?: boolean
 }
 
 /**
@@ -38,7 +41,12 @@ export async function runModule<Engine extends FollowedEngine>(options: RunOptio
     ...(options.isSilent ? [] : [options.json ? jsonReport(terminal) : plainReport(terminal)]),
     ...(environment.tell ? [eventReport(environment.tell)] : []),
   )
-  const following = new Following(report)
+  const following = new Following(report, (query) => {
+    const { queries } = following
+    if (!options.isRestarted || !mayPass(query) || !queries.some((each) => each.isActive)) return
+    report.note(`${query.name ?? query.id} has failed for what may pass: the others finish their batches, and all start again`)
+    following.stop({ drain: true })
+  })
   const look = () => following.look(activeEngines())
   const forgetSignals = drainOnSignal(following, report, environment)
   // A module may start an engine and then wait for its query at the top level: engines are looked for while it loads.
@@ -60,8 +68,12 @@ export async function runModule<Engine extends FollowedEngine>(options: RunOptio
     clearInterval(looking)
     forgetSignals()
   }
-  const failed = following.queries.find((query) => query.exception)
+  const failed = (options.isRestarted ? following.queries.find(mayPass) : undefined) ?? following.queries.find((query) => query.exception)
   return failed ? exitCodeOf(failed.exception) : exitCodes.done
+}
+
+function mayPass(query: StreamingQuery): boolean {
+  return query.exception !== null && exitCodeOf(query.exception) === exitCodes.unavailable
 }
 
 /** Loads the module, and lets its default export start what it starts. */
@@ -77,13 +89,24 @@ async function load(path: string): Promise<{ default?: unknown }> {
     return await import(pathToFileURL(path).href)
   } catch (error) {
     // what Node says of an import in a folder whose package.json has "type": "commonjs", as npm init writes it
-    if (!(error instanceof SyntaxError && error.message === 'Cannot use import statement outside a module')) throw error
+    if (!(error instanceof SyntaxError)) throw error
+    if (error.message !== 'Cannot use import statement outside a module') throw withPlace(error, path)
     throw usage(
       'MODULE_IS_COMMONJS',
       `${path} has import statements, and the nearest package.json says that it is no ES module`,
       'set "type": "module" in package.json (npm pkg set type=module), or give the file a name that ends in .mts or .mjs',
     )
   }
+}
+/** Node tells the place of a syntax error only where nobody catches it. */
+function withPlace(error: SyntaxError, path: string): SyntaxError {
+  if (!error.stack?.startsWith(error.name)) return error
+  const { stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' })
+  const [place = ''] = stderr.split('\n\n')
+  error.stack = place.startsWith(path)
+    ? `${place}\n\n${error}`
+    : `${error}\n  in a module that ${path} imports; node --check <module> says where`
+  return error
 }
 function isQuery(value: unknown): value is StreamingQuery {
   return typeof value === 'object' && value !== null && 'runId' in value && 'awaitTermination' in value

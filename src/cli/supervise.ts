@@ -64,7 +64,8 @@ export async function supervise(options: SuperviseOptions, terminal: Terminal): 
       if (stopped) return exitCodes.done
       views.clear()
       const startMs = performance.now()
-      child = startModule(options.file, { json: options.json, ...(options.takeover ? { env: { MILLRACE_TAKEOVER: 'true' } } : {}) })
+      const env = { MILLRACE_RESTARTED: 'true', ...(options.takeover ? { MILLRACE_TAKEOVER: 'true' } : {}) }
+      child = startModule(options.file, { json: options.json, env })
       child.on('message', (event) => views.take(event as QueryEvent))
       const { code, signal } = await endOf(child)
       child = undefined
