@@ -63,6 +63,7 @@ export const deltaBoundedSink: BoundedSink = {
     if (write.transaction && hasTransaction(state, write.transaction)) return state.confirm()
     if (state.version >= 0 && write.mode === 'ignore') return
     if (state.version >= 0 && write.mode === 'errorifexists') throw exists(write.table)
+    if (state.metadata !== null) checkSameProperties(write.table, state.metadata, write.properties)
     if (state.version >= 0 && write.mode === 'overwrite' && (write.replaceWhere !== undefined || write.dynamicPartitions))
       return replacePart(context, write, access)
     await writeWhole(context, write, access)
@@ -87,6 +88,12 @@ function deltaWrite({ options: given, mode }: BoundedWrite): DeltaWrite {
     throw new InvalidQueryError('DELTA_REPLACE_WHERE_IN_APPEND', {
       what: `${owner} was given replaceWhere in mode ${mode}`,
       todo: "say mode('overwrite'), or leave replaceWhere out",
+    })
+  }
+  if (overwriteSchema && mode !== 'overwrite') {
+    throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+      what: `${owner} was given overwriteSchema in mode ${mode}, which keeps the columns that the table has`,
+      todo: "say mode('overwrite'), or mergeSchema to add columns, or leave overwriteSchema out",
     })
   }
   if ([replaceWhere !== undefined, dynamicPartitions, overwriteSchema].filter(Boolean).length > 1) {
@@ -131,6 +138,18 @@ function metadataAfter({ state, nowMs }: TableAccess, { schema, partitionBy }: B
     return { ...metadata, schemaString: fresh.schemaString, partitionColumns: fresh.partitionColumns }
   }
   return mergedMetadata(table, metadata, schema, partitionBy, write.mergeSchema)
+}
+
+/** Properties are given to a table that is made; a table that is there keeps its own, and must not be thought to have others. */
+function checkSameProperties(table: string, { configuration }: Metadata, given: Readonly<Record<string, string>>): void {
+  const other = Object.entries(given).find(([name, value]) => configuration?.[name] !== value)
+  if (other === undefined) return
+  const [name, value] = other
+  const has = configuration?.[name]
+  throw new InvalidQueryError('DELTA_CREATE_TABLE_WITH_DIFFERENT_PROPERTY', {
+    what: `the write was given ${name} = ${JSON.stringify(value)}, and the Delta table at ${table} ${has === undefined ? 'has no such property' : `has ${JSON.stringify(has)}`}`,
+    todo: 'leave the option out: a table gets its properties when it is made; make a new table, or set it with another writer (ALTER TABLE … SET TBLPROPERTIES)',
+  })
 }
 
 async function writeWhole(context: BoundedWrite, write: DeltaWrite, access: TableAccess): Promise<void> {

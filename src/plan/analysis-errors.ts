@@ -40,12 +40,12 @@ export function unresolvedColumn(name: string, fields: readonly Field[]): Invali
   })
 }
 
-/** Of methods that take names of columns and no expressions. */
-export function notAmong(name: string, fields: readonly Field[]): InvalidQueryError {
+/** Of methods that take names of columns and no expressions. `todo` where there is more to say than the nearest names. */
+export function notAmong(name: string, fields: readonly Field[], todo?: string): InvalidQueryError {
   const names = fields.map((field) => field.name)
   return new InvalidQueryError('UNRESOLVED_COLUMN_AMONG_FIELD_NAMES', {
     what: `the column name "${name}" cannot be resolved among (${names.join(', ')})`,
-    todo: `did you mean one of the following? [${didYouMean(nearest(name, names, 5), names)}]`,
+    todo: todo ?? `did you mean one of the following? [${didYouMean(nearest(name, names, 5), names)}]`,
   })
 }
 

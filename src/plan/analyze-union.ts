@@ -1,7 +1,7 @@
 import { InvalidQueryError } from '../base/errors.ts'
 import { Schema } from '../data/schema.ts'
 import { type DataType, type Field, sameType } from '../data/types.ts'
-import { quoteType } from './analysis-errors.ts'
+import { notAmong, quoteType } from './analysis-errors.ts'
 import { castTo, commonTypeOf } from './coercion.ts'
 import type { LogicalPlan, Union } from './logical-plan.ts'
 import { namedColumn, projectNamed } from './named-columns.ts'
@@ -45,19 +45,14 @@ function byName(input: LogicalPlan, other: LogicalPlan, names: readonly string[]
     names.map((name) => {
       const index = fields.findIndex((field) => sameName(field.name, name))
       if (index >= 0) return namedColumn(fields[index]!, index)
-      if (!allowMissing) throw notInUnion(name, fields)
+      if (!allowMissing) throw notAmong(name, fields, byNameTodo)
       const type = other.schema.fields.find((field) => sameName(field.name, name))!.type
       return { name, expression: { kind: 'literal', value: null, type, nullable: true } }
     }),
   )
 }
 
-function notInUnion(name: string, fields: readonly Field[]): InvalidQueryError {
-  return new InvalidQueryError('UNRESOLVED_COLUMN_AMONG_FIELD_NAMES', {
-    what: `unionByName cannot resolve the column name "${name}" among (${fields.map((field) => field.name).join(', ')})`,
-    todo: 'give both sides the same names, or say unionByName(other, true) to have nulls where a column is missing',
-  })
-}
+const byNameTodo = 'give both sides the same names, or say unionByName(other, true) to have nulls where a column is missing'
 
 function checkNoDuplicates({ schema: { names } }: LogicalPlan, side: string): void {
   const twice = names.find((name, i) => names.findIndex((other) => sameName(other, name)) !== i)

@@ -80,6 +80,7 @@ test('replaceWhere replaces the rows for which it is true, and takes no others',
   await expect(write(two(), 'overwrite', { replaceWhere: 'age = 1', overwriteSchema: true })).rejects.toMatchObject({
     code: 'DELTA_REPLACE_WHERE_WITH_DYNAMIC_PARTITION_OVERWRITE',
   })
+  await expect(write(two(), 'append', { overwriteSchema: true })).rejects.toMatchObject({ code: 'INVALID_OPTION_VALUE' })
 })
 
 test('partitionOverwriteMode dynamic replaces the partitions that the rows fall into', async () => {
@@ -114,6 +115,10 @@ test('properties are given when the table is made, and unknown ones refused', as
   expect(await readdir(log)).toContain('00000000000000000002.checkpoint.parquet')
   expect(JSON.parse(await readFile(join(log, '_last_checkpoint'), 'utf8'))).toMatchObject({ version: 2 })
   await expect(write(two(), 'append', { 'delta.checkpointInterval': 'often' })).rejects.toMatchObject({ code: 'INVALID_OPTION_VALUE' })
+  await write(two(), 'append', { 'delta.checkpointInterval': 2, 'delta.enableChangeDataFeed': true })
+  // a table that is there keeps its properties
+  for (const other of [{ 'delta.checkpointInterval': 3 }, { 'delta.appendOnly': true }])
+    await expect(write(two(), 'overwrite', other)).rejects.toMatchObject({ code: 'DELTA_CREATE_TABLE_WITH_DIFFERENT_PROPERTY' })
   await expect(write(two(), 'append', { 'delta.columnMapping.mode': 'name' })).rejects.toMatchObject({
     code: 'DELTA_UNKNOWN_CONFIGURATION',
   })
