@@ -3,6 +3,7 @@ import type { Files } from '../base/files.ts'
 import { intervalTextSql, isInterval } from '../data/intervals.ts'
 import type { FileBounds, FileFormat, WriteFiles, WrittenFile } from '../data/row-set.ts'
 import { Schema } from '../data/schema.ts'
+import { cellText } from '../data/show-table.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { columnValues } from '../data/values.ts'
 import { checkColumnNames } from './column-names.ts'
@@ -67,6 +68,13 @@ function canHold(format: FileFormat, type: DataType): boolean {
   return true
 }
 
+/** DuckDB's text of a value as Spark casts it to a string: `1.0E20`, `NaN`. */
+function folderText(type: DataType, text: string | null | undefined): string | null | undefined {
+  if (typeof text !== 'string' || (type !== 'double' && type !== 'float')) return text
+  const value = Number(text.replace('inf', 'Infinity'))
+  return cellText(type, type === 'float' ? Math.fround(value) : value)
+}
+
 /** Writes all rows as one file; none where there are no rows. */
 export async function writeOne(batch: SqlBatchRun, files: Files, relation: SqlRelation, write: WriteFiles): Promise<WrittenFile[]> {
   if (relation.form.kind === 'table' && relation.form.rows === 0) return []
@@ -96,7 +104,9 @@ export async function writeParts(batch: SqlBatchRun, files: Files, relation: Sql
   const cut = new FileCutter(write.bounds ?? {})
   const result: WrittenFile[] = []
   for (const { values, first, last } of await rangesOf(batch, sorted, names)) {
-    const folder = write.partitionBy.map((name, i) => `${partitionFolder(name, values[i])}/`).join('')
+    const folder = write.partitionBy
+      .map((name, i) => `${partitionFolder(name, folderText(schema.fields[keys[i]!]!.type, values[i]))}/`)
+      .join('')
     for (let from = first; from <= last; ) {
       const to = Math.min(last, from + cut.rows() - 1)
       const path = `${folder}${write.fileName(result.length)}`

@@ -299,6 +299,23 @@ test('partitions: what Spark finds in folders, by tables and streams', async () 
   expect(await read(['q=abc/1'], { v, q })).toBe('INVALID_PARTITION_VALUE')
 })
 
+test('partitionBy a double: folders have the names that Spark gives them, and the values come back', async () => {
+  const folder = await newFolder()
+  const values = [1, -0, 1e20, 1e-7, 12345678.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  const fields = { v: t.int().nullable(), p: t.double().nullable() }
+  const output = folder.beside('doubles')
+  const frame = engine().createDataFrame(
+    values.map((p, v) => ({ v, p })),
+    fields,
+  )
+  await frame.write.partitionBy('p').json(output)
+  expect((await readdir(output)).filter((name) => name.startsWith('p=')).sort()).toEqual(
+    ['-0.0', '-Infinity', '1.0', '1.0E-7', '1.0E20', '1.23456785E7', 'Infinity', 'NaN'].map((text) => `p=${text}`),
+  )
+  const found = await engine().read.schema(fields).json(output).orderBy('v').collect()
+  expect(found.map(({ p }) => p)).toEqual(values)
+})
+
 test('partitions of tables whose schema is inferred', async () => {
   const read = async (...files: string[]) => {
     const folder = await newFolder()
