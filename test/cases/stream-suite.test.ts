@@ -454,7 +454,7 @@ test('listener propagates observable metrics', async () => {
       max_val: max(value),
       sum_val: sum(value),
       num_even: count(when(value.mod(2).eq(0), 1)),
-      percentile_approx_val: percentile_approx(value, 0.5, 100),
+      percentile_approx_val: percentile_approx(value, lit(0.5), lit(100)),
     }))
     .observe('other_event', ({ value }) => ({ avg_val: avg(value).cast('int') }))
   const are = (mine: unknown[], other: number) =>

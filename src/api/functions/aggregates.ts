@@ -188,7 +188,7 @@ export function listagg<A extends 'string' | 'binary' | null>(e: Expr<A>, delimi
 export function string_agg<A extends 'string' | 'binary' | null>(e: Expr<A>, delimiter?: string | Uint8Array): Col<A | null> {
   return call('listagg', ...given(e, delimiter))
 }
-type Percentage = number | readonly number[]
+type Percentage = number | readonly number[] | Expr<Num>
 type PerPercentage<P extends Percentage, A> = P extends readonly number[] ? Arr<A> : A
 /** Exact: between two values in proportion. Keeps every value and its count; percentile_approx has a bound. */
 export function percentile<P extends Percentage>(
@@ -205,19 +205,19 @@ export function median(e: Expr<Num>): NumCol<'double' | null> {
 export function percentile_approx<A extends Num | TimeLike, const P extends Percentage>(
   e: Expr<A>,
   percentage: P,
-  accuracy?: number,
+  accuracy?: number | Expr<IntLike>,
 ): Col<PerPercentage<P, Exclude<Unmarked<A>, null>> | null> {
   return call('percentile_approx', ...given(e, constants(percentage), accuracy))
 }
 export function approx_percentile<A extends Num | TimeLike, const P extends Percentage>(
   e: Expr<A>,
   percentage: P,
-  accuracy?: number,
+  accuracy?: number | Expr<IntLike>,
 ): Col<PerPercentage<P, Exclude<Unmarked<A>, null>> | null> {
   return call('percentile_approx', ...given(e, constants(percentage), accuracy))
 }
 function constants(percentage: Percentage): unknown {
-  return typeof percentage === 'number' ? percentage : call('array', ...percentage)
+  return Array.isArray(percentage) ? call('array', ...percentage) : percentage
 }
 /** The most frequent value; of several the least, whether `deterministic` is asked for or not. */
 export function mode<A>(e: Expr<A>, deterministic?: boolean): Col<Unmarked<A> | null> {
