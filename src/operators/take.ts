@@ -1,6 +1,6 @@
 import { type BytesColumn, type Column, type ColumnBatch, type FixedArray, type FixedColumn, fixedArray } from '../data/column-batch.ts'
+import { copyBytes } from '../state/copy-bytes.ts'
 import type { KeyedBatch } from '../state/state-store.ts'
-import { copyBytes } from '../state/string-heap.ts'
 
 /** The given rows of a batch with their identities, in the order given. */
 export function takeKeys({ keyIds, rows }: KeyedBatch, numbers: Uint32Array): KeyedBatch {

@@ -2,10 +2,10 @@
 import { giveColumns, rowMemory } from '../data/array-pool.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { writeColumn } from './column-codec.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { gatherColumn } from './gather.ts'
 import { type KeyGroup, settleChanged } from './key-group.ts'
 import type { ColumnLayout, RecordLayout } from './record-layout.ts'
-import { copyBytes } from './string-heap.ts'
 
 /** Rows of one group, by their slots. */
 interface GroupRows {

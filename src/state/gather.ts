@@ -2,9 +2,9 @@
 import { rowMemory } from '../data/array-pool.ts'
 import { type Column, type ColumnBatch, type FixedArray, fixedArrayClass } from '../data/column-batch.ts'
 import type { Schema } from '../data/schema.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { KeyGroup } from './key-group.ts'
 import { type ColumnLayout, type RecordLayout, wordsOf } from './record-layout.ts'
-import { copyBytes } from './string-heap.ts'
 
 /** Which records of a group go where: the one whose first word is `at[k]` becomes row `places[k]` of the batch; a place of -1 leaves it out. */
 export interface Picked {

@@ -10,11 +10,12 @@ import { InternalError } from '../base/errors.ts'
 import type { MergeOp } from '../data/state-schema.ts'
 import { type DataType, typeText } from '../data/types.ts'
 import { compareValues } from './compare-values.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { mergeSketches } from './distinct-sketch.ts'
 import { type KeyGroup, keepValue } from './key-group.ts'
 import { type CollectionOp, foldOf } from './merge-collections.ts'
 import type { ColumnLayout, SourceColumn, Storage } from './record-layout.ts'
-import { copyBytes, reserveHeap } from './string-heap.ts'
+import { reserveHeap } from './string-heap.ts'
 
 /** The rows of a batch that fall to one group, in input order: positions from..to-1 of parallel arrays. */
 export interface Segment {

@@ -3,9 +3,10 @@
  * rows of one column, in the order of their slots.
  */
 import type { ByteWriter } from './byte-writer.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { type GroupRows, type KeyGroup, keepValue } from './key-group.ts'
 import type { ColumnLayout } from './record-layout.ts'
-import { copyBytes, reserveHeap } from './string-heap.ts'
+import { reserveHeap } from './string-heap.ts'
 import { putVarint } from './thrift.ts'
 import { valueFromJson, valuesToJson } from './value-json.ts'
 

@@ -3,6 +3,7 @@
  * further pages come in place, so that growing copies nothing and leaves nothing behind. No other thread ever sees it. V8 does not count shared memory either, which
  * otherwise brings a collection of the whole heap for some 10 MB of new rows, however small that heap is. See docs/decisions/0024-memory-of-rows.md.
  */
+import { copyInto } from './copy-bytes.ts'
 import { resized } from './resized.ts'
 
 const plainBytes = 64 * 1024
@@ -28,7 +29,7 @@ export function withRoom<T extends Words>(array: T, length: number): T {
   const roomy = reserveMemory(bytes)
   if (roomy === null) return smaller(array, length)
   const view = viewOf(array, roomy, length)
-  view.set(array)
+  copyInto(view, array)
   letGo(array)
   return view
 }
@@ -36,7 +37,7 @@ export function withRoom<T extends Words>(array: T, length: number): T {
 function smaller<T extends Words>(array: T, length: number): T {
   if (!(array.buffer instanceof SharedArrayBuffer)) return resized(array, length)
   const copy = viewOf(array, new ArrayBuffer(length * array.BYTES_PER_ELEMENT), length)
-  copy.set(length < array.length ? (array.subarray(0, length) as T) : array)
+  copyInto(copy, array)
   letGo(array)
   return copy
 }

@@ -2,9 +2,11 @@
  * A row of state as bytes, the value of a database on this machine: the words of its record from the null bits on (docs/formats.md, "The local database"),
  * then its strings one after the other, then its 'values' columns, each as its length in 4 bytes and JSON. Little-endian.
  */
+
+import { copyBytes } from './copy-bytes.ts'
 import { growGroup, type KeyGroup, keepValue } from './key-group.ts'
 import { loaded, type RecordLayout, statusMask, statusWord } from './record-layout.ts'
-import { copyBytes, reserveHeap } from './string-heap.ts'
+import { reserveHeap } from './string-heap.ts'
 import { valueFromJson, valueToJson } from './value-json.ts'
 
 /** Writes rows, always at the start of the same buffer. */

@@ -3,9 +3,11 @@
  * time between batches that change the rows: no batch waits for a whole file. Rows that nobody changes are encoded as soon as they are there, in turns with
  * the other work of the process.
  */
+
 import type { Clock } from '../base/clock.ts'
 import type { StateSchema } from '../data/state-schema.ts'
 import { ByteWriter } from './byte-writer.ts'
+import { copyInto } from './copy-bytes.ts'
 import type { GroupRows, KeyGroup } from './key-group.ts'
 import { encodeSnapshot, type SnapshotHeader } from './snapshot-file.ts'
 
@@ -103,8 +105,8 @@ class FrozenRows {
     return filled.map(({ number, layout, rows, words, heap, values }) => {
       const ownWords = this.#words.subarray(word, (word += rows * layout.stride))
       const ownBytes = this.#bytes.subarray(byte, (byte += heap.used))
-      ownWords.set(words.subarray(0, ownWords.length))
-      ownBytes.set(heap.bytes.subarray(0, heap.used))
+      copyInto(ownWords, words)
+      copyInto(ownBytes, heap.bytes)
       return { number, layout, rows, values, words: ownWords, heap: { ...heap, bytes: ownBytes } }
     })
   }

@@ -1,5 +1,6 @@
 /** The bytes of a group's strings: rows hold (offset, length). Bytes that a row has let go of are dead until half of the heap is; then it is rewritten. */
 import { InvalidQueryError } from '../base/errors.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { letGo, withRoom } from './roomy-memory.ts'
 
 export interface StringHeap {
@@ -61,10 +62,4 @@ function heapSize(bytes: number): number {
     })
   }
   return Math.min(maxHeapBytes, Math.ceil((bytes * 1.4) / 64) * 64)
-}
-
-/** Copies bytes; most strings are short, and a call of `set` costs more than they do. */
-export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, start: number, length: number): void {
-  if (length > 48) target.set(source.subarray(start, start + length), at)
-  else for (let i = 0; i < length; i++) target[at + i] = source[start + i]!
 }
