@@ -22,7 +22,9 @@ import type { LogicalPlan, WindowFunctions } from './logical-plan.ts'
 import { resolveExpression, type Scope, unresolvedText } from './resolve.ts'
 import { checkCount } from './signatures.ts'
 import { mapUnresolved, someUnresolved } from './unresolved-tree.ts'
-import { isRanking, ranking } from './window-names.ts'
+import { isRanking, isRowId, ranking, rowIdName } from './window-names.ts'
+
+type UnresolvedCall = Extract<UnresolvedExpression, { kind: 'call' }>
 
 /** A select list whose window functions are columns of `input`. */
 export interface WithWindows {
@@ -36,8 +38,8 @@ export function extractWindows(input: LogicalPlan, items: readonly UnresolvedExp
   const { fields } = input.schema
   const calls: WindowCall[] = []
   const replace = (e: UnresolvedExpression): UnresolvedExpression => {
-    if (e.kind !== 'over') return mapUnresolved(e, replace)
-    const call = resolveOver(e, { fields })
+    if (!isOver(e)) return mapUnresolved(e, replace)
+    const call = e.kind === 'over' ? resolveOver(e, { fields }) : rowId(e)
     const index = fields.length + calls.push(call) - 1
     return {
       kind: 'resolved',
@@ -51,7 +53,17 @@ export function extractWindows(input: LogicalPlan, items: readonly UnresolvedExp
   return { input: node, items: replaced }
 }
 export function hasOver(e: UnresolvedExpression): boolean {
-  return someUnresolved(e, (x) => x.kind === 'over')
+  return someUnresolved(e, isOver)
+}
+function isOver(e: UnresolvedExpression): e is UnresolvedOver | UnresolvedCall {
+  return e.kind === 'over' || (e.kind === 'call' && isRowId(e.name))
+}
+
+/** monotonically_increasing_id(): the number of the row, as of one partition. */
+function rowId({ name, args }: UnresolvedCall): WindowCall {
+  checkCount(name, args.length, 0, 0)
+  const call: RankingCall = { kind: 'ranking', name: rowIdName, args: [], type: 'long', nullable: false, ignoreNulls: false }
+  return { name: `${rowIdName}()`, function: call, partitionBy: [], orderBy: [], type: 'long', nullable: false }
 }
 
 function resolveOver(e: UnresolvedOver, scope: Scope): WindowCall {

@@ -24,7 +24,7 @@ import type { FunctionRow, LambdaArgument } from './functions/row.ts'
 import { strings } from './functions/strings.ts'
 import { url } from './functions/url.ts'
 import { checkCount } from './signatures.ts'
-import { ranking } from './window-names.ts'
+import { ranking, rowIdName } from './window-names.ts'
 
 export { type FunctionRow, type LambdaArgument, literal } from './functions/row.ts'
 
@@ -92,8 +92,7 @@ const later = new Set([
   'to_variant_object',
   'is_variant_null',
   'schema_of_variant',
-  'monotonically_increasing_id',
 ])
 
 const byName = new Map(functionTable.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)))
-const functionNames = [...byName.keys(), 'window', 'session_window', ...Object.keys(ranking)]
+const functionNames = [...byName.keys(), 'window', 'session_window', rowIdName, ...Object.keys(ranking)]

@@ -15,7 +15,7 @@ import { quoteName } from './schema-text.ts'
 import { argumentAs, checkCount, unexpectedInput } from './signatures.ts'
 import { dropField, withField } from './struct-fields.ts'
 import { resolveSessionWindow, resolveWindow } from './time-window.ts'
-import { frameText, isRanking } from './window-names.ts'
+import { frameText, isRanking, isRowId, rowIdName } from './window-names.ts'
 
 /** The columns that names are looked up in. In a join's condition the first `leftCount` are the left input's. */
 export interface Scope {
@@ -327,6 +327,8 @@ function resolvePlainCall(e: UnresolvedCall, scope: Scope): Expression {
   if (name === 'session_window') return resolveSessionWindow(e.args, (arg) => resolveExpression(arg, scope))
   if (name === 'interval') return intervalLiteral(e)
   if (isRanking(name) || e.ignoreNulls) throw withoutOver(e)
+  if (isRowId(name))
+    throw notSupportedYet(`${rowIdName} outside of a select list`, 'select it under a name first, and use that name in the next step')
   if ((name === '+' || name === '-') && e.args.some(isIntervalText)) return resolveIntervalSum(name, e.args, scope)
   if (name === 'count' && e.args.length === 1 && e.args[0]!.kind === 'star') return resolveCall('count', [], e.distinct)
   if (name === 'grouping' || name === 'grouping_id') return resolveGrouping(name, e.args, scope)

@@ -19,6 +19,7 @@ import {
 } from './logical-plan.ts'
 import { hasStateWatermark } from './state-watermark.ts'
 import { checkAboveEventTimeTimeout, checkGroupFunctions, checkGroups } from './unsupported-groups.ts'
+import { isRowId, rowIdName } from './window-names.ts'
 
 /** Throws InvalidQueryError unless the plan can run as a streaming query in that mode. */
 export function checkStreaming(plan: LogicalPlan, outputMode: OutputMode): void {
@@ -277,6 +278,11 @@ function checkBatchOnly(node: LogicalPlan): void {
         "rows of a stream have no fixed place: filter by a hash of a key, for example where(col('user_hash').mod(10).eq(0))",
       )
     case 'window-functions':
+      if (node.calls.some(({ function: { name } }) => isRowId(name)))
+        throw refused(
+          `Expression(s): ${rowIdName}() with streaming DataFrames/Datasets`,
+          'tell the rows apart by what is in them: xxhash64(…) of a key',
+        )
       throw new InvalidQueryError('NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING', {
         what: `window function is not supported in ${node.calls.map((call) => `"${call.name}"`).join(', ')} on a streaming DataFrame: its window is over rows and not over time`,
         todo: 'group by window(time, …) for windows of time, or use it in foreachBatch',

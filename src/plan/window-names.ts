@@ -81,6 +81,10 @@ export const ranking: Readonly<Record<string, Ranking>> = {
   lead: neighbour,
   nth_value: nth,
 }
+export const rowIdName = 'monotonically_increasing_id'
+export function isRowId(name: string): boolean {
+  return name.toLowerCase() === rowIdName
+}
 export function isRanking(name: string): boolean {
   return Object.hasOwn(ranking, name.toLowerCase())
 }

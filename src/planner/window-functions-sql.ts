@@ -4,6 +4,7 @@ import { isDayTime, isYearMonth } from '../data/intervals.ts'
 import type { AggregateCall, Expression, FrameBound, RankingCall, WindowCall, WindowFrame } from '../plan/expression.ts'
 import type { WindowFunctions } from '../plan/logical-plan.ts'
 import { windowExpressions } from '../plan/user-calls.ts'
+import { isRowId } from '../plan/window-names.ts'
 import { batchAggregateSql } from './aggregate-sql.ts'
 import { expressionSql, type SqlScope } from './expression-sql.ts'
 import { canonicalNumber } from './group-sql.ts'
@@ -76,6 +77,7 @@ function frameSql({ frame }: WindowCall, scope: SqlScope): string {
 }
 
 function rankingSql({ name, type, ignoreNulls }: RankingCall, args: readonly string[], window: string): string {
+  if (isRowId(name)) return `row_number()${window} - 1`
   const sql = `${name}(${args.join(', ')}${ignoreNulls ? ' IGNORE NULLS' : ''})${window}`
   return name === 'lag' || name === 'lead' || name === 'nth_value' ? sql : `CAST(${sql} AS ${sqlType(type)})`
 }

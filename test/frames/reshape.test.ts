@@ -1,5 +1,5 @@
 // Expected rows are those of Spark 4.2.0.
-import { col, type DataFrame, MemoryStream, t } from 'millrace'
+import { col, type DataFrame, MemoryStream, monotonically_increasing_id, t } from 'millrace'
 import { expect, test } from 'vitest'
 import { useEngine } from '../cases/harness.ts'
 import { code, columnsOf, texts } from './rows.ts'
@@ -43,6 +43,25 @@ test('zipWithIndex numbers the rows in their order', async () => {
   expect(columnsOf(frame)).toEqual(['shop string', 'index long'])
   expect(await texts(frame)).toEqual(['a 1', 'b 0'])
   expect(sales().zipWithIndex('n').columns.at(-1)).toBe('n')
+})
+
+test('monotonically_increasing_id numbers the rows, in select lists of batches', async () => {
+  const df = engine().createDataFrame(
+    [30, 10, 20].map((v) => ({ v })),
+    { v: t.int() },
+  )
+  const numbered: any = df.withColumn('id', monotonically_increasing_id())
+  expect(columnsOf(numbered)).toEqual(['v int', 'id long'])
+  expect(await texts(numbered.where('id > 0'))).toEqual(['10 1', '20 2'])
+  df.createOrReplaceTempView('numbers')
+  expect(await texts(engine().sql('SELECT v, monotonically_increasing_id() * 2 AS id FROM numbers WHERE v < 30'))).toEqual(['10 0', '20 2'])
+  for (const query of [
+    'count(*) FROM numbers GROUP BY monotonically_increasing_id()',
+    'v FROM numbers WHERE monotonically_increasing_id() < 1',
+  ])
+    expect(() => engine().sql(`SELECT ${query}`)).toThrow(/NOT_SUPPORTED_YET|WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE/)
+  const stream: any = engine().readStream.format('rate').load().withColumn('id', monotonically_increasing_id())
+  await expect(stream.writeStream.format('noop').start()).rejects.toThrow(/UNSUPPORTED_STREAMING_OPERATION.*monotonically_increasing_id/)
 })
 
 test('transpose', async () => {

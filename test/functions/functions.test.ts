@@ -75,8 +75,8 @@ for (const [family, functions] of Object.entries(families)) {
   })
 }
 
-/** What has a grammar of its own and no row in the table. */
-const syntax = new Set(['case'])
+/** What has a grammar of its own, or a step of the plan, and no row in the table. */
+const syntax = new Set(['case', 'monotonically_increasing_id'])
 /** Words of TypeScript: iff and typeOf. */
 const renamed = new Set(['if', 'typeof'])
 /** Words of SQL that the typed way has as methods of a column. */

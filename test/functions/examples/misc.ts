@@ -9,6 +9,14 @@ export const misc: readonly FunctionExamples[] = [
     'uuid() = uuid()',
   ),
   of(
+    'monotonically_increasing_id',
+    ['monotonically_increasing_id()', 'A number for each row, which rises in the order of the rows. Batch only.'],
+    'monotonically_increasing_id()',
+    'typeof(monotonically_increasing_id())',
+    'monotonically_increasing_id() + 1',
+    'monotonically_increasing_id(1)',
+  ),
+  of(
     'current_catalog',
     ['current_catalog()', 'The name of the catalogue.'],
     'current_catalog()',
