@@ -11,7 +11,7 @@ export async function readQueryId(files: Files, checkpointFolder: string): Promi
     text = Buffer.from(await files.read(path)).toString()
   } catch (error) {
     const { code } = error as { code?: unknown }
-    if (code === 'ENOENT') return undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     if (code === 'EISDIR') throw malformed(path, 'files (it is a folder)')
     throw error
   }

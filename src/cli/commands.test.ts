@@ -205,6 +205,8 @@ describe('progress', () => {
   })
   test('a folder that is no checkpoint', async () => {
     expect(await millrace('progress', 'in').ended).toMatchObject({ code: 5, err: expect.stringContaining('PATH_NOT_FOUND') })
+    const file = millrace('checkpoint', 'ls', 'in/1.json')
+    expect(await file.ended).toMatchObject({ code: 5, err: expect.stringContaining('PATH_NOT_FOUND') })
   })
 })
 
@@ -226,7 +228,8 @@ describe('init', () => {
     const run = millrace('run', join('My stream', 'app.ts'))
     await run.says(/PATH_NOT_FOUND|batch 0/)
   })
-  test('leaves a folder alone that holds anything', async () => {
+  test('leaves a file, and a folder that holds anything, alone', async () => {
+    expect(await millrace('init', 'in/1.json').ended).toMatchObject({ code: 2, err: expect.stringContaining('NOT_A_FOLDER') })
     const before = readdirSync(folder)
     expect(await millrace('init').ended).toMatchObject({ code: 2, err: expect.stringContaining('is not empty') })
     expect(readdirSync(folder)).toEqual(before)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { version } from '../version.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -7,6 +7,10 @@ import type { Terminal } from './report.ts'
 /** `millrace init`: a project that runs at once. Refuses a folder that holds anything. */
 export function init(folder: string, terminal: Terminal): number {
   const path = resolve(folder)
+  if (existsSync(path) && !statSync(path).isDirectory()) {
+    terminal.err(`millrace: NOT_A_FOLDER: ${path} is a file\n  What to do: name a new folder: millrace init my-stream\n`)
+    return exitCodes.usage
+  }
   if (existsSync(path) && readdirSync(path).some((name) => name !== '.git')) {
     terminal.err(`millrace: FOLDER_NOT_EMPTY: ${path} is not empty\n  What to do: name a new folder: millrace init my-stream\n`)
     return exitCodes.usage

@@ -93,7 +93,9 @@ test('before the first batch, the same, migrated, rebuilt and refused; nothing i
 
 test('another checkpoint by --checkpoint, and what can not be planned', () => {
   expect(plan('first.ts', '--checkpoint', 'cp')).toMatchObject({ code: 0, query: { checkpoint: join(folder, 'cp') } })
-  expect(plan('first.ts', '--checkpoint', 'nowhere')).toMatchObject({ code: 5, err: expect.stringContaining('PATH_NOT_FOUND') })
+  // not there, another folder, a file
+  for (const wrong of ['nowhere', '.', 'first.ts'])
+    expect(plan('first.ts', '--checkpoint', wrong), wrong).toMatchObject({ code: 5, err: expect.stringContaining('PATH_NOT_FOUND') })
   writeFileSync(join(folder, 'nothing.ts'), 'export {}\n')
   expect(plan('nothing.ts')).toMatchObject({ code: 2, err: expect.stringContaining('NO_QUERY_STARTED') })
 }, 60_000)

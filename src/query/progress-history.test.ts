@@ -124,4 +124,6 @@ test('a folder that is no checkpoint is an error, one without history is empty',
   expect(await readProgressHistory(folder.path)).toEqual([])
   await mkdir(join(folder.path, 'other'))
   await expect(readProgressHistory(join(folder.path, 'other'))).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' })
+  await writeFile(join(folder.path, 'file'), '')
+  await expect(readProgressHistory(join(folder.path, 'file'))).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' })
 })

@@ -50,13 +50,23 @@ export class ProgressHistory {
   }
 }
 
+/** False also where the path goes through a file. */
+async function isThere(files: Files, path: string): Promise<boolean> {
+  try {
+    return (await files.stat(path)) !== undefined
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOTDIR') return false
+    throw error
+  }
+}
+
 /**
  * The progresses of a query's batches over all its runs, oldest first, as far back as the history goes
  * (`millrace.progressHistory.*`); it may be read while the query runs. What is no whole line is passed over.
  * A field that was a bigint is a number where that is exact, else text. InvalidQueryError PATH_NOT_FOUND where there is no such checkpoint.
  */
 export async function readProgressHistory(checkpointFolder: string, files: Files = new LocalFiles()): Promise<QueryProgress[]> {
-  if ((await files.stat(join(checkpointFolder, 'metadata'))) === undefined) {
+  if (!(await isThere(files, join(checkpointFolder, 'metadata')))) {
     throw new InvalidQueryError('PATH_NOT_FOUND', {
       what: `${checkpointFolder} is no checkpoint: it has no file "metadata"`,
       todo: 'give the folder of option checkpointLocation, as it was when the query ran',

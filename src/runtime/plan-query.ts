@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import { pinnedConf } from '../checkpoint/pinned-conf.ts'
+import { readQueryId } from '../checkpoint/query-metadata.ts'
 import { shapeOf } from '../checkpoint/query-shape.ts'
 import { compareShapes, findingOf, type RestartFinding, type RestartRule, restartRules, type Verdict } from '../checkpoint/restart-rules.ts'
 import type { StartQuery } from '../query/engine-port.ts'
@@ -55,7 +56,7 @@ export async function planQuery(spec: StartQuery, engine: QueryEnvironment): Pro
   // what a start would refuse before it compares anything
   pinnedConf(change?.found?.planned.entry.conf, requestedPins(conf))
   if (change?.found === undefined) {
-    if (process.env['MILLRACE_PLAN_CHECKPOINT'] !== undefined && (await files.list(resolve(folder!))).length === 0)
+    if (process.env['MILLRACE_PLAN_CHECKPOINT'] !== undefined && (await readQueryId(files, resolve(folder!))) === undefined)
       throw noCheckpoint(folder!)
     planned.push({ name: spec.queryName, checkpoint: folder ?? null, verdict: 'new', parts: [] })
     return endedQuery(environment.random, spec.queryName, '')
@@ -91,7 +92,7 @@ export async function planQuery(spec: StartQuery, engine: QueryEnvironment): Pro
 
 function noCheckpoint(folder: string): InvalidQueryError {
   return new InvalidQueryError('PATH_NOT_FOUND', {
-    what: `${folder} is no checkpoint: the folder is not there, or empty`,
+    what: `${folder} is no checkpoint: it has no file "metadata"`,
     todo: 'give the folder of option checkpointLocation, as it was when the query ran',
   })
 }
