@@ -42,8 +42,8 @@ export async function inspectCheckpoint(files: Files, folder: string): Promise<C
     contiguous: true,
     keep: 2,
   }).latest()
+  const decision = decideStart(planned?.batchId, committed?.batchId, -1)
   if (planned === undefined) return undefined
-  const decision = decideStart(planned.batchId, Math.min(committed?.batchId ?? -1, planned.batchId), -1)
   const previousRun = await newestRun(files, join(folder, 'runs'))
   const missing = (await hasState(files, folder)) ? undefined : missingState(folder, previousRun, committed?.entry)
   if (missing) throw missing

@@ -26,6 +26,20 @@ export interface MetadataLogOptions<Entry> {
   readonly checkFence: () => Promise<void>
 }
 
+/** An entry as it lies there; undefined where there is none. CorruptCheckpointError MALFORMED_LOG_FILE. */
+export async function readEntry<Entry>(files: Files, file: LogFile, format: EntryFormat<Entry>): Promise<Entry | undefined> {
+  let content: Uint8Array
+  try {
+    content = await files.read(file.path)
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOENT') return undefined
+    if (code === 'EISDIR') throw malformed(file, 'it is a folder', error)
+    throw error
+  }
+  return format.decode(file, content)
+}
+
 /** The batch ids of a log folder, ascending. Everything whose name is not a whole number (temporary files, checksums of Hadoop) is no entry. */
 export async function listBatchIds(files: Files, folder: string): Promise<number[]> {
   return (await listBatches(files, folder)).map(({ batchId }) => batchId)
@@ -86,16 +100,7 @@ export class MetadataLog<Entry> implements BatchLog<Entry> {
   async get(batchId: number): Promise<Entry | undefined> {
     if (this.#newest?.batchId === batchId) return this.#newest.entry
     const file = this.#file(batchId)
-    let content: Uint8Array
-    try {
-      content = await this.#options.files.read(file.path)
-    } catch (error) {
-      const { code } = error as { code?: unknown }
-      if (code === 'ENOENT') return undefined
-      if (code === 'EISDIR') throw malformed(file, 'it is a folder', error)
-      throw error
-    }
-    return this.#options.format.decode(file, content)
+    return readEntry(this.#options.files, file, this.#options.format)
   }
 
   async batchIds(): Promise<number[]> {

@@ -1,5 +1,5 @@
 // millrace checkpoint and millrace state as commands: what they print, and what they exit with.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { count, MemoryStream, millrace, t } from 'millrace'
@@ -81,6 +81,18 @@ test('verify, gc and copy', async () => {
   expect((await run(checkpoint, 'copy', path, join(folder, 'same'), '--same-id')).out).toContain(
     'batches after 2 that are there already are taken for written',
   )
+})
+
+test('a folder in the place of a log entry is named', async () => {
+  await mkdir(join(path, 'offsets/3'))
+  for (const command of [
+    [checkpoint, 'ls'],
+    [state, 'ls'],
+    [checkpoint, 'verify'],
+  ] as const)
+    expect(await run(command[0], command[1], path), command[1]).toMatchObject({ code: 4 })
+  expect((await run(checkpoint, 'ls', path)).err).toMatch(/MALFORMED_LOG_FILE.*offsets\/3.*folder/s)
+  await rm(join(path, 'offsets/3'), { recursive: true })
 })
 
 test('state ls, show and query', async () => {

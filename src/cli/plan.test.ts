@@ -1,6 +1,6 @@
 // `millrace plan` as a process: what it says, what it exits with, and that it writes nothing.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -96,6 +96,10 @@ test('another checkpoint by --checkpoint, and what can not be planned', () => {
   // not there, another folder, a file
   for (const wrong of ['nowhere', '.', 'first.ts'])
     expect(plan('first.ts', '--checkpoint', wrong), wrong).toMatchObject({ code: 5, err: expect.stringContaining('PATH_NOT_FOUND') })
+  // as a start
+  cpSync(join(folder, 'cp'), join(folder, 'torn'), { recursive: true })
+  for (const name of readdirSync(join(folder, 'torn/offsets'))) rmSync(join(folder, 'torn/offsets', name))
+  expect(plan('first.ts', '--checkpoint', 'torn')).toMatchObject({ code: 4, err: expect.stringContaining('LOGS_DISAGREE') })
   writeFileSync(join(folder, 'nothing.ts'), 'export {}\n')
   expect(plan('nothing.ts')).toMatchObject({ code: 2, err: expect.stringContaining('NO_QUERY_STARTED') })
 }, 60_000)

@@ -10,7 +10,7 @@ import { readOnlyFiles } from '../base/read-only-files.ts'
 import { type BatchRecord, readBatchHistory } from '../checkpoint/batch-history.ts'
 import type { CommitEntry, OffsetEntry } from '../checkpoint/checkpoint.ts'
 import { commitFormat } from '../checkpoint/commit-log.ts'
-import { type EntryFormat, listBatchIds } from '../checkpoint/metadata-log.ts'
+import { type EntryFormat, listBatchIds, readEntry } from '../checkpoint/metadata-log.ts'
 import { offsetFormat } from '../checkpoint/offset-log.ts'
 import { saltKey, shufflePartitionsKey } from '../checkpoint/pinned-conf.ts'
 import { readQueryId } from '../checkpoint/query-metadata.ts'
@@ -88,14 +88,9 @@ export class CheckpointView {
     return planned && Number(planned.conf[shufflePartitionsKey] ?? 1)
   }
 
-  async #entry<Entry>(name: string, batchId: number, format: EntryFormat<Entry>): Promise<Entry | undefined> {
+  #entry<Entry>(name: string, batchId: number, format: EntryFormat<Entry>): Promise<Entry | undefined> {
     const path = join(this.folder, name, String(batchId))
-    try {
-      return format.decode({ queryId: this.queryId, name: `${name}/${batchId}`, path }, await this.files.read(path))
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') return undefined
-      throw error
-    }
+    return readEntry(this.files, { queryId: this.queryId, name: `${name}/${batchId}`, path }, format)
   }
 }
 
