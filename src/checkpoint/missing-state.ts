@@ -5,9 +5,9 @@ import type { CommitEntry } from './checkpoint.ts'
 import { shapeOf } from './query-shape.ts'
 import type { RunRecord } from './runs.ts'
 
-/** Whether a checkpoint has state of any operator: each has a folder of its own from its first commit on. */
+/** Whether a checkpoint has state: with stateful operators, also such as keep nothing, each commit leaves a file there. */
 export async function hasState(files: Files, folder: string): Promise<boolean> {
-  return (await files.list(join(folder, 'state'))).some(({ name, isDirectory }) => isDirectory && /^\d+$/.test(name))
+  return (await files.list(join(folder, 'state'))).some(({ isDirectory }) => isDirectory)
 }
 
 /**

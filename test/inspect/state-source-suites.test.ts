@@ -172,6 +172,13 @@ test('OperatorStateMetadataSuite: stateful operators that are added, replaced an
   await expect(stateless.again([counted, 'update', values(4)])).rejects.toMatchObject({ code })
 })
 
+test('a function with state that keeps nothing starts again', async () => {
+  const stateless = (frame: Untyped) =>
+    frame.groupBy('value').transformWithState(() => ({ init: () => {}, handleInputRows: () => [] }), { output: { n: t.int() } })
+  const { again } = await run({ value: t.int() }, [stateless, 'append', values(1)])
+  await again([stateless, 'append', values(2)])
+})
+
 test.each([deduplicated, counted])(
   'OperatorStateMetadataSuite: restart with stateful operator but empty state directory',
   async (build) => {
