@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readOptions, tableOptions, writeOptions } from '../src/data/file-options.ts'
 import { blocksOf, type DocBlock, docBlocks } from './doc-blocks.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -85,3 +86,9 @@ function exists(path: string): boolean {
     return (error as NodeJS.ErrnoException).code === 'EISDIR'
   }
 }
+
+test('docs/files.md names every option of the file formats', () => {
+  const page = readFileSync(join(root, 'docs/files.md'), 'utf8')
+  const names = new Set([...Object.values(readOptions), ...Object.values(writeOptions), tableOptions].flat())
+  expect([...names].filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+})
