@@ -167,3 +167,17 @@ test('a path that goes through a file is told under a code, by batches and by th
   await expect(query.option('checkpointLocation', join(place.folder, 'cp')).start(path)).rejects.toMatchObject(refused)
   expect(() => DeltaTable.forPath(place.engine, undefined as never)).toThrow('MISSING_PATH')
 })
+
+test('plain files are not written into a table, by a batch or a stream', async () => {
+  await write(two(), 'append')
+  for (const mode of ['append', 'overwrite'] as const)
+    await expect(frame(['cid', 'rome', 7]).write.mode(mode).parquet(place.table()), mode).rejects.toThrow(/DELTA_INVALID_FORMAT/)
+  const stream = new MemoryStream(place.engine, people)
+  const started = stream
+    .toDF()
+    .writeStream.option('checkpointLocation', `${place.table()}-checkpoint`)
+    .format('parquet')
+    .start(place.table())
+  await expect(started).rejects.toThrow(/DELTA_INVALID_FORMAT/)
+  expect(await place.rows()).toHaveLength(2)
+})
