@@ -1,5 +1,6 @@
 import { settingsOf } from '../base/arguments.ts'
 import { InvalidQueryError, type MillraceError } from '../base/errors.ts'
+import { settlesWithin } from '../base/settles-within.ts'
 import { ownRun } from './own-run.ts'
 import type { StreamingQueryListener } from './query-listener.ts'
 import type { StreamingQuery } from './streaming-query.ts'
@@ -85,13 +86,11 @@ export class StreamingQueryManager {
     queueMicrotask(() => this.tell(send))
   }
 
-  #nextTermination(timeoutMs: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => resolve(false), timeoutMs)
-      this.#waiters.push(() => {
-        clearTimeout(timer)
-        resolve(true)
-      })
-    })
+  async #nextTermination(timeoutMs: number | undefined): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiters.push(resolve)
+    if (timeoutMs !== undefined) return settlesWithin(promise, timeoutMs, 'awaitAnyTermination')
+    await promise
+    return true
   }
 }

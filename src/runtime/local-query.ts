@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import { InvalidQueryError, UnavailableError } from '../base/errors.ts'
+import { checkTimeout, settlesWithin } from '../base/settles-within.ts'
 import { ownRun } from '../query/own-run.ts'
 import type { QueryProgress } from '../query/query-progress.ts'
 import type { StreamingQuery, StreamingQueryStatus } from '../query/streaming-query.ts'
@@ -90,7 +91,7 @@ export class LocalQuery implements StreamingQuery {
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
     this.#checkWait('awaitTermination')
     if (timeoutMs === undefined) await this.#ended
-    else if (!(await settlesWithin(this.#ended, timeoutMs))) return false
+    else if (!(await settlesWithin(this.#ended, timeoutMs, 'awaitTermination'))) return false
     if (this.#exception) throw this.#exception
     return true
   }
@@ -103,11 +104,12 @@ export class LocalQuery implements StreamingQuery {
   }
 
   async stop(options: { readonly drain?: boolean; readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#execution.stop(options.drain ?? true)
+    const timeoutMs = options?.timeoutMs ?? this.#settings.stopTimeoutMs
+    checkTimeout(timeoutMs, 'stop')
+    this.#execution.stop(options?.drain ?? true)
     if (ownRun.getStore() === this) return
-    const timeoutMs = options.timeoutMs ?? this.#settings.stopTimeoutMs
     if (timeoutMs === 0) return this.#ended
-    if (await settlesWithin(this.#ended, timeoutMs)) return
+    if (await settlesWithin(this.#ended, timeoutMs, 'stop')) return
     throw new UnavailableError('QUERY_STOP_TIMEOUT', {
       what: `the query ${this.name ?? this.id} did not stop within ${timeoutMs} ms`,
       todo: 'wait longer (its batch is still running), or end the process: the batch is replayed by the next start',
@@ -125,14 +127,4 @@ export class LocalQuery implements StreamingQuery {
       todo: 'wait for the query where it was started; stop() may be called inside: it lets the batch finish, and ends the query behind it',
     })
   }
-}
-
-function settlesWithin(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), timeoutMs)
-    promise.then(() => {
-      clearTimeout(timer)
-      resolve(true)
-    })
-  })
 }

@@ -58,3 +58,24 @@ test('options that foreachBatch and foreach don’t know are refused', async () 
       .start(),
   ).rejects.toThrow(/UNKNOWN_OPTION.*path/s)
 })
+
+test('times to wait: longer than a timer takes, and none at all', async () => {
+  engine().streams.resetTerminated()
+  const stream = new MemoryStream(engine(), { n: t.int() })
+  const query = await stream.toDF().writeStream.format('noop').start()
+  const waits = [
+    query.awaitTermination(2 ** 31),
+    query.awaitTermination(Number.POSITIVE_INFINITY),
+    engine().streams.awaitAnyTermination(2 ** 40),
+  ]
+  const first = await Promise.race([...waits, new Promise((resolve) => setTimeout(() => resolve('they wait'), 20))])
+  expect(first).toBe('they wait')
+  for (const wrong of [-1, Number.NaN, '5'] as number[]) {
+    await expect(query.awaitTermination(wrong)).rejects.toThrow(/INVALID_TIMEOUT/)
+    await expect(query.stop({ timeoutMs: wrong })).rejects.toThrow(/INVALID_TIMEOUT/)
+    await expect(engine().streams.awaitAnyTermination(wrong)).rejects.toThrow(/INVALID_TIMEOUT/)
+  }
+  expect([query.isActive, await query.awaitTermination(0)]).toEqual([true, false])
+  await query.stop(null as never)
+  expect(await Promise.all(waits)).toEqual([true, true, true])
+})
