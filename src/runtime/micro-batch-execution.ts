@@ -22,7 +22,7 @@ import { SetAside } from './set-aside.ts'
 import { checkReplayedSources, checkSources, latestOffsets, noOffsets, sameOffset } from './source-offsets.ts'
 import { StateUpkeep } from './state-upkeep.ts'
 import { closeSteps } from './stateful-steps.ts'
-import { nextBatchTimeMs } from './triggers.ts'
+import { nextBatchTimeMs, Pace } from './triggers.ts'
 
 /** A batch that stands in the offset log and is not committed. */
 interface PlannedBatch {
@@ -192,10 +192,12 @@ export class MicroBatchExecution {
   }
 
   async #runPeriodically(intervalMs: number): Promise<void> {
-    const { clock, settings } = this.#parts
+    const { clock, settings, warn } = this.#parts
+    const pace = new Pace(intervalMs, warn)
     while (!this.#stopping) {
       const startMs = clock.nowMs()
       const ran = await this.#trigger({ limited: true, noDataBatches: settings.noDataMicroBatches })
+      pace.took(clock.nowMs() - startMs)
       if (this.#stopping) return
       // a clock that has gone back makes the next trigger no later than an interval from now
       if (intervalMs > 0) await this.#idleUntil(Math.min(nextBatchTimeMs(startMs, intervalMs), clock.nowMs() + intervalMs))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextBatchTimeMs } from './triggers.ts'
+import { nextBatchTimeMs, Pace } from './triggers.ts'
 
 // case L7 of the reference's ProcessingTimeExecutorSuite
 test('the next batch time is the next multiple of the interval', () => {
@@ -14,4 +14,14 @@ test('the next batch time is the next multiple of the interval', () => {
     expect(nextBatchTimeMs(now, 100)).toBe(next)
   expect(nextBatchTimeMs(3500, 1000)).toBe(4000)
   expect(nextBatchTimeMs(1234, 0)).toBe(1234)
+})
+
+test('that triggers outlast their interval is said once, and again after one that did not', () => {
+  const told: string[] = []
+  const pace = new Pace(100, (text) => told.push(/took \d+ ms/.exec(text)![0]))
+  for (const ms of [100, 101, 250, 99, 3000, 20]) pace.took(ms)
+  expect(told).toEqual(['took 101 ms', 'took 3000 ms'])
+  const unhurried = new Pace(0, (text) => told.push(text))
+  unhurried.took(5)
+  expect(told.length).toBe(2)
 })

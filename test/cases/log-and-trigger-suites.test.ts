@@ -191,3 +191,23 @@ test('L7: trigger timing: a batch of 500 ms waits for the next second, one of 15
   await query.stop()
   expect(query.recentProgress.map(({ timestamp }) => Date.parse(timestamp))).toEqual([0, 1000, 2000, 3500, 4000])
 })
+
+test('ProcessingTimeExecutorSuite, calling notifyBatchFallingBehind: a trigger that outlasts its interval is told', async () => {
+  const told: string[] = []
+  const clock = new ManualClock(0)
+  await using folder = await tempFolder()
+  await using own = await millrace.local({ threads: 1, clock, print: (text) => told.push(text) })
+  const input = seconds(own)
+  input.addData(...rows(1))
+  const query = await input
+    .toDF()
+    .writeStream.foreachBatch(() => clock.advance(1500))
+    .trigger({ processingTime: '1 second' })
+    .option('checkpointLocation', folder.path)
+    .start()
+  await clock.whenSleeping()
+  await query.stop()
+  expect(told.filter((text) => text.includes('falls behind'))).toEqual([
+    expect.stringMatching(/a trigger took 1500 ms, and its interval is 1000 ms/),
+  ])
+})
