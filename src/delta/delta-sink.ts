@@ -1,4 +1,4 @@
-import { assert, FencedError, UnavailableError } from '../base/errors.ts'
+import { assert, FencedError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { writeOptions } from '../data/file-options.ts'
 import { absolutePath } from '../data/file-uri.ts'
@@ -47,8 +47,16 @@ export const deltaSinkProvider: SinkProvider = {
     if (deleteColumn !== null && !isUpdate) {
       refuseDeleteColumn(deleteColumn, `output mode ${context.outputMode} writes none by key`, "use outputMode('update'), with a key")
     }
+    refuseUnusedKey(isUpdate ? undefined : options.text('key'), context.outputMode)
+    const appId = options.text('txnAppId')
+    if (appId === '') {
+      throw new InvalidQueryError('INVALID_OPTION_VALUE', {
+        what: 'txnAppId = "" is no name, and every query that had it would take the batches of the others for its own',
+        todo: 'give a name, or leave the option out',
+      })
+    }
     const sink = new DeltaSink(context, new TableState(context.files, table), {
-      appId: options.text('txnAppId') ?? context.queryId,
+      appId: appId ?? context.queryId,
       mergeSchema: options.flag('mergeSchema', false),
       key,
       deletes: findDeleteColumn(context.schema, deleteColumn, key),
@@ -266,5 +274,14 @@ function changedMeanwhile(table: string, batchId: number): UnavailableError {
   return new UnavailableError('DELTA_METADATA_CHANGED', {
     what: `the columns or the partitioning of the Delta table ${table} were changed by another writer while batch ${batchId} was written`,
     todo: 'start the query again: the batch is run anew against the changed table',
+  })
+}
+
+/** Who gives a key expects rows to be replaced. */
+function refuseUnusedKey(key: string | undefined, outputMode: string): void {
+  if (key === undefined) return
+  throw new InvalidQueryError('INCOMPATIBLE_OPTIONS', {
+    what: `key = ${key} tells rows apart, and output mode ${outputMode} writes none by key`,
+    todo: "use outputMode('update'), or leave the key out",
   })
 }

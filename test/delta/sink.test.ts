@@ -219,3 +219,12 @@ test('a table that another writer makes meanwhile with other partitions is not w
   }
   expect(await rowsOf()).toEqual(['{"name":"bob","city":"rome","age":2}'])
 })
+
+test('a key in a mode that writes none by key, and an empty name of the application, are refused', async () => {
+  await expect(started(new MemoryStream(engine, people), (writer) => writer.option('key', 'name'))).rejects.toMatchObject({
+    code: 'INCOMPATIBLE_OPTIONS',
+  })
+  await expect(started(new MemoryStream(engine, people), (writer) => writer.option('txnAppId', ''))).rejects.toMatchObject({
+    code: 'INVALID_OPTION_VALUE',
+  })
+})

@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MemoryStream, millrace, t } from 'millrace'
 import { DeltaTable } from 'millrace/delta'
@@ -296,7 +296,7 @@ describe('vacuum', () => {
   })
   test('files that no commit names go by their age', async () => {
     await write(frame([1, 'oslo', 1]))
-    await place.engine.range(0, 3).write.mode('append').parquet(place.table())
+    await writeFile(join(place.table(), 'part-of-nobody.parquet'), 'rows')
     expect(await place.delta().vacuum()).toEqual([])
     await age(167)
     expect(await place.delta().vacuum()).toEqual([])
