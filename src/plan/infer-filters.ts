@@ -151,7 +151,52 @@ function knownOf(plan: LogicalPlan): Expression[] {
 /** Whether the condition may fail for some value: it would be asked of rows that the query does not ask. */
 function canFail(e: Expression): boolean {
   if (e.kind === 'column' || columnsRead(e).size === 0) return false
-  return e.kind !== 'call' || !safeCalls.has(e.name) || childrenOf(e).some(canFail)
+  return !isSafe(e) || childrenOf(e).some(canFail)
+}
+function isSafe(e: Expression): boolean {
+  if (e.kind === 'cast') return e.type === 'string' || e.mode === 'try'
+  if (e.kind === 'case') return true
+  if (e.kind !== 'call') return false
+  const [, divisor] = e.args
+  if (e.name === '%') return divisor?.kind === 'literal' && divisor.value !== null && Number(divisor.value) !== 0
+  return safeCalls.has(e.name) || moreSafeCalls.has(e.name)
+}
+/** Calls that have a value for every value of their arguments, besides the plain comparisons. */
+const moreSafeCalls = new Set(
+  `coalesce if greatest least like concat trim ltrim rtrim btrim upper lower length substring startswith endswith contains hex bin
+  year quarter month day dayofweek dayofyear weekday hour minute second unix_timestamp unix_seconds try_add try_subtract try_multiply try_divide`.split(
+    /\s+/,
+  ),
+)
+
+/**
+ * What a join's condition says of the rows of one side through an OR: `(a.x AND b.y) OR a.z` says `a.x OR a.z` of the left side. Spark asks it of rows below the
+ * join (PushExtraPredicateThroughJoin), so that those it leaves out cost no state and move no watermark. To be applied once to a join.
+ */
+export function pushPartsOfOr(plan: LogicalPlan): LogicalPlan {
+  if (plan.kind !== 'join' || plan.condition === null || plan.using || !isStreaming(plan)) return plan
+  const leftCount = plan.left.schema.fields.length
+  const filtersOf = (side: JoinSide): Expression[] => {
+    if (!conditionFilters(plan, side) || !isStreaming(plan[side])) return []
+    const isOwn = (index: number) => index < leftCount === (side === 'left')
+    const found = conjuncts(plan.condition!).flatMap((part) => (isCall(part, 'or') ? (partOf(part, isOwn) ?? []) : []))
+    return side === 'left' ? found : found.map((part) => shiftColumns(part, -leftCount))
+  }
+  const [left, right] = [filtersOf('left'), filtersOf('right')]
+  return left.length + right.length === 0 ? plan : { ...plan, left: filterAbove(plan.left, left), right: filterAbove(plan.right, right) }
+}
+/** The most that a condition says of some columns alone; undefined where that is nothing, or may fail. */
+function partOf(e: Expression, isOwn: (index: number) => boolean): Expression | undefined {
+  if (isCall(e, 'or') || isCall(e, 'and')) {
+    const [a, b] = e.args.map((arg) => partOf(arg, isOwn))
+    if (a !== undefined && b !== undefined) return { ...e, args: [a, b] }
+    return e.name === 'and' ? (a ?? b) : undefined
+  }
+  const columns = [...columnsRead(e)]
+  return columns.length > 0 && columns.every(isOwn) && isDeterministic(e) && !hasUserCall(e) && !canFail(e) ? e : undefined
+}
+function isCall(e: Expression, name: string): e is Extract<Expression, { kind: 'call' }> {
+  return e.kind === 'call' && e.name === name && e.args.length === 2
 }
 
 /** The conditions once more, with one column of an equality (or its cast) in the place of the other. */

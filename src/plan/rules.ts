@@ -24,6 +24,7 @@ import {
   inferTimeFilters,
   type JoinSide,
   keepsRows,
+  pushPartsOfOr,
   refusesNulls,
 } from './infer-filters.ts'
 import type { Join, LogicalPlan } from './logical-plan.ts'
@@ -42,7 +43,8 @@ export function optimize(plan: LogicalPlan): LogicalPlan {
   // filters that come into a join's condition from above say something too; what they say in turn is not asked, as in Spark
   const settled = untilNothingChanges(everywhere(plan, (node) => inferTimeFilters(node, 'even')))
   const inferred = everywhere(settled, inferJoinFilters)
-  const pushed = untilNothingChanges(everywhere(inferred, (node) => inferTimeFilters(node, 'uneven')))
+  const narrowed = untilNothingChanges(everywhere(inferred, (node) => inferTimeFilters(node, 'uneven')))
+  const pushed = untilNothingChanges(everywhere(narrowed, pushPartsOfOr))
   return shareEqualNodes(everywhere(everywhere(pushed, tellConditions), extractUserCalls), withInputs)
 }
 

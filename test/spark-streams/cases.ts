@@ -285,6 +285,26 @@ const keyed = [
   ]),
 ]
 
+const parts = [
+  add('an OR in the condition of a JOIN that says something of one side', 'append', [
+    ...sides('0 seconds', '10 seconds'),
+    query(
+      'SELECT * FROM a JOIN b ON bat >= aat AND bat <= aat + INTERVAL 6 SECONDS AND ak = bk AND (bv % 2 = 1 AND av IS NOT NULL OR unix_timestamp(bat) > 30)',
+    ),
+  ]),
+  add('a LEFT JOIN with an OR and functions of equal columns', 'append', [
+    ...sides(),
+    query(
+      `SELECT * FROM a LEFT JOIN b ON ${range} AND (bv > 1 AND av > 0 OR upper(CAST(bv AS STRING)) = '1') WHERE trim(CAST(ak AS STRING)) <> '3'`,
+    ),
+  ]),
+  add('functions of equal columns above a JOIN', 'append', [
+    ...sides('10 seconds', '10 seconds'),
+    { view: 'j', sql: "SELECT * FROM a JOIN b ON ak = bk AND aat = bat WHERE concat(CAST(bk AS STRING), 'x') LIKE '1%' OR month(bat) > 1" },
+    query("SELECT window(bat, '10 seconds') w, count(*) c FROM j GROUP BY 1"),
+  ]),
+]
+
 export const streamCases: readonly StreamCase[] = [
   ...aggregations,
   ...sessions,
@@ -299,4 +319,5 @@ export const streamCases: readonly StreamCase[] = [
   ...folded,
   ...listed,
   ...keyed,
+  ...parts,
 ]
