@@ -1,4 +1,5 @@
 import { InvalidQueryError } from '../base/errors.ts'
+import { decimalFromTextSql } from '../data/decimal-from-text.ts'
 import { intervalTextSql, isInterval } from '../data/intervals.ts'
 import { type DataType, type DecimalType, sameType, typeText } from '../data/types.ts'
 import { canCast } from '../plan/coercion.ts'
@@ -110,7 +111,7 @@ function outOfRange(text: string, to: DecimalType): string {
 
 /** By way of the shortest text, as Spark does: the decimal of 0.35 is 0.35 and not the double next to it. What is no finite number is null, as in Spark. */
 function doubleToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
-  const cast = `TRY_CAST(CAST(${sql} AS VARCHAR) AS ${sqlType(to)})`
+  const cast = decimalFromTextSql(`CAST(${sql} AS VARCHAR)`, to)
   if (mode === 'try') return cast
   return `coalesce(${cast}, CASE WHEN isfinite(${sql}) THEN ${outOfRange(`CAST(${sql} AS VARCHAR)`, to)} END)`
 }
@@ -182,7 +183,7 @@ function textToDouble(sql: string, type: string): string {
 
 function textToDecimal(sql: string, to: DecimalType, mode: CastMode): string {
   const text = `nullif(regexp_extract(${sql}, '^\\s*(${number})\\s*$', 1), '')`
-  const cast = `TRY_CAST(${text} AS ${sqlType(to)})`
+  const cast = decimalFromTextSql(text, to)
   if (mode === 'try') return cast
   return `coalesce(${cast}, CASE WHEN ${sql} IS NULL THEN NULL WHEN ${text} IS NULL THEN ${invalidInput(sql, to)} ELSE ${outOfRange(sql, to)} END)`
 }

@@ -1,4 +1,5 @@
 /** Text out of JSON and CSV files -> values, by the rules of Spark's parsers. Every expression gives NULL for text that is no such value. */
+import { decimalFromTextSql } from '../data/decimal-from-text.ts'
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import type { DataType } from '../data/types.ts'
 import { duckType } from './duck-types.ts'
@@ -95,6 +96,7 @@ function formatList(formats: readonly string[]): string {
 /** A CSV field. DuckDB's own casts round fractions, trim blanks and know more spellings than Spark does. */
 export function parseField(text: string, type: DataType, formats: TimeFormats): string {
   if (isInterval(type)) return intervalFromTextSql(text, type)
+  if (typeof type !== 'string' && type.kind === 'decimal') return decimalFromTextSql(text, type)
   switch (type) {
     case 'string':
       return text
