@@ -7,6 +7,7 @@ import type { MendedRecord } from './mend-files.ts'
 /** What a field's value has to be like. `any`: text, or a type whose text our own SQL parses and judges. */
 type Shape =
   | { readonly kind: 'any' }
+  | { readonly kind: 'decimal' }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'float' }
   | { readonly kind: 'whole'; readonly bits: bigint }
@@ -31,7 +32,23 @@ function shapeOf(type: DataType): Shape {
       // DuckDB compares names of fields without case
       return { kind: 'struct', fields: new Map(type.fields.map((field) => [field.name.toLowerCase(), shapeOf(field.type)])) }
     default:
-      return { kind: 'any' }
+      return { kind: type.kind === 'decimal' ? 'decimal' : 'any' }
+  }
+}
+/** What a record has to hold for numbers in it to need quotes, in which DuckDB reads all digits of a decimal; null where there is none. */
+function inexactNumbers(shape: Shape, isInCollection = false): RegExp | null {
+  switch (shape.kind) {
+    case 'decimal':
+      return isInCollection ? /\d\.\d|\de|\d{16}/i : /\d[\d.]{15}/
+    case 'struct': {
+      const found = Array.from(shape.fields.values(), (inner) => inexactNumbers(inner, isInCollection)).filter((each) => each !== null)
+      return found.length === 0 ? null : new RegExp(found.map(({ source }) => source).join('|'), 'i')
+    }
+    case 'array':
+    case 'map':
+      return inexactNumbers(shape.inner, true)
+    default:
+      return null
   }
 }
 
@@ -39,12 +56,13 @@ function shapeOf(type: DataType): Shape {
 export function jsonMender(schema: Schema, leniency: JsonLeniency, whole: boolean): (text: string) => MendedRecord[] {
   const shape = shapeOf({ kind: 'struct', fields: schema.fields })
   const fields = (shape as { fields: ReadonlyMap<string, Shape> }).fields
+  const inexact = inexactNumbers(shape)
   const malformed: MendedRecord[] = [{ json: '{}', malformed: true }]
   return (text) => {
     if (/^[\s\ufeff]*$/.test(text)) return []
     // bytes that are no UTF-8 came out as replacement characters; Jackson refuses them
     if (text.includes('\ufffd')) return malformed
-    if (isCleanRecord(text, shape)) return [{ json: text, malformed: false }]
+    if (!inexact?.test(text) && isCleanRecord(text, shape)) return [{ json: text, malformed: false }]
     const values = parseLenientJson(text, leniency, whole)
     const records = values?.flatMap((value) => (value.kind === 'array' ? value.items : [value]))
     if (records === undefined) return malformed
@@ -75,7 +93,7 @@ function countNames(value: unknown): number {
 }
 
 function fitsValue(value: unknown, shape: Shape): boolean {
-  if (value === null || value === undefined || shape.kind === 'any') return true
+  if (value === null || value === undefined || shape.kind === 'any' || shape.kind === 'decimal') return true
   switch (shape.kind) {
     case 'boolean':
     case 'float':
@@ -129,6 +147,7 @@ function mendedObject(node: Extract<JsonNode, { kind: 'object' }>, fields: Reado
   }
   const mend = (value: JsonNode, shape: Shape): JsonNode => {
     if (value.kind === 'null' || shape.kind === 'any') return value
+    if (shape.kind === 'decimal') return value.kind === 'number' ? { kind: 'string', text: JSON.stringify(value.text) } : value
     if (value.kind === 'object' && shape.kind === 'struct') return object(value, shape.fields)
     if (value.kind === 'object' && shape.kind === 'map') return object(value, shape.inner)
     if (value.kind === 'array' && shape.kind === 'array') {

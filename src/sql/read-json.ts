@@ -4,11 +4,12 @@
  * - First as DuckDB reads it in its strictest setting. Where a record is malformed, or a value is not of its type, the files are read again
  *   record by record (mend-files.ts), and `mode` says what becomes of such records.
  * - Where DuckDB is laxer than Spark: a number column takes "12" and rounds 1.5, and field names are compared without case.
- * - DuckDB parses a number with a fraction, or over 64 bits, as a double: a decimal column keeps 15 digits of it. A decimal in quotes
- *   keeps all its digits.
+ * - DuckDB parses a number with a fraction, or over 64 bits, as a double, which keeps 15 digits of it. Where a decimal has more than that, files are looked
+ *   through for longer numbers first, and those that have any are read record by record: in quotes such a number keeps all its digits.
  * - `multiLine` reads whole documents or arrays of them; where one is malformed, the file is one malformed record, as in Spark.
  */
 
+import { decimalFromTextSql } from '../data/decimal-from-text.ts'
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
 import type { DataType, Field } from '../data/types.ts'
@@ -47,6 +48,7 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
     return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true }, records }
   }
   const { selects, signatures } = await strictSelects(request, files)
+  const longDecimals = await longDecimalsSelect(request)
   const types = request.schema.fields.map(({ type }, i) => (isRead(request, i) ? duckType(type) : unread))
   const expected = { rows: estimateOf(files), types }
   return {
@@ -54,7 +56,7 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
     files,
     expected,
     count: { kind: 'profile', signatures },
-    mending,
+    mending: { ...mending, ...(longDecimals && { first: longDecimals }) },
     // files that need other buffers are read behind the others
     ...(selects.length === 1 && { records }),
   }
@@ -91,6 +93,51 @@ async function strictSelects(request: ReadRequest, files: ReadRequest['files']) 
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { selects, signatures }
+}
+
+/** A SELECT of how many records hold numbers with more digits than come through; null where no type has room for them. */
+async function longDecimalsSelect(request: ReadRequest): Promise<string | null> {
+  const places = request.schema.fields.flatMap(({ name, type }, i) => (isPartition(request, i) ? [] : decimalPlaces(name, type)))
+  if (places.length === 0) return null
+  const numbers = new Set(
+    places.map((name) =>
+      name === null
+        ? `[:,\\[]\\s*-?(?:[0-9]+(?:\\.[0-9]|e)|${longNumber})`
+        : `"${escapePattern(JSON.stringify(name).slice(1, -1))}"\\s*:\\s*-?${longNumber}`,
+    ),
+  )
+  const pattern = quoteText(`(?i)${[...numbers].join('|')}`)
+  const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
+  const froms = (await groupByBuffer(request.files)).map(
+    ({ paths, maxRecordBytes }) =>
+      `SELECT json FROM read_json_objects(${quotePaths(paths)}, format = '${format}', maximum_object_size = ${maxRecordBytes}${compression(request)})`,
+  )
+  if (froms.length === 0) return null
+  return `SELECT count(*) FROM (${froms.join(' UNION ALL ')}) WHERE regexp_matches(json::VARCHAR, ${pattern})`
+}
+const digitsOfDouble = 15
+/** With a point or an exponent these are more digits; without, it may be a number of 64 bits, which would come through. */
+const longNumber = `[0-9.]{${digitsOfDouble + 1},}[0-9.e]`
+
+/**
+ * Names of fields that are decimals of more digits than a double has. Null stands for elements of arrays and values of maps, which have no name: those the reader
+ * makes itself, out of a double times a power of ten, so that they are not even what fifteen digits say.
+ */
+function decimalPlaces(name: string | null, type: DataType): (string | null)[] {
+  if (typeof type === 'string') return []
+  switch (type.kind) {
+    case 'decimal':
+      return type.precision > digitsOfDouble ? [name] : []
+    case 'struct':
+      return type.fields.flatMap((field) => decimalPlaces(name === null ? null : field.name, field.type))
+    case 'array':
+      return decimalPlaces(null, type.element)
+    case 'map':
+      return decimalPlaces(null, type.value)
+  }
+}
+function escapePattern(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }
 
 /** `each`: every file is read record by record, those too in which nothing is wrong. */
@@ -195,6 +242,7 @@ function judgedValues(request: ReadRequest): JudgedValue[] {
 
 function parsed(text: string, type: DataType, formats: TimeFormats): string {
   if (isInterval(type)) return intervalFromTextSql(text, type)
+  if (typeof type !== 'string' && type.kind === 'decimal') return decimalFromTextSql(text, type)
   switch (type) {
     case 'timestamp':
       return parseTimestamp(text, formats.timestamp)

@@ -26,7 +26,7 @@ export interface FileScan {
     | { readonly kind: 'parquet' }
     | { readonly kind: 'table' }
     | { readonly kind: 'known'; readonly rows: number }
-  /** How the files are read where the SELECT finds a record that is not what the schema says; `first`: the SELECT can't read them at all. */
+  /** How the files are read where the SELECT finds a record that is not what the schema says. */
   readonly mending?: Mending
   /** With ignoreCorruptFiles: the same scan over some of its files. */
   readonly over?: (files: readonly InputFile[]) => Promise<FileScan>
@@ -42,7 +42,8 @@ export interface FileScan {
 /** Reading record by record. */
 export interface Mending {
   readonly mode: ParseMode
-  readonly first?: boolean
+  /** Whether the SELECT is no way to read the files; where it is for them to say, a SELECT of the number of records because of which it is. */
+  readonly first?: boolean | string
   /** A SELECT of the schema's columns and `malformed`, `raw`, `line`, `file`; what it reads is written into the folder `scratch`. */
   readonly select: (scratch: string) => Promise<string>
 }

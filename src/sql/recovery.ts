@@ -8,6 +8,7 @@ import { columnName } from './duck-types.ts'
 import type { FileScan, InputFile, Mending } from './read-request.ts'
 import { readColumns } from './read-vectors.ts'
 import type { SqlRelation } from './relation.ts'
+import { numberOf } from './scalars.ts'
 import type { Session } from './session.ts'
 
 /** What a source's readers had to do beyond reading, in one batch. */
@@ -66,6 +67,18 @@ export class Recovery {
     relation.form = { kind: 'files', scan: await scan.over!(readable), source }
     const unreadable = scan.files.filter((file) => !readable.includes(file)).map((file) => file.path)
     return { counts: { ...none, ignoredFiles: unreadable.length }, unreadable }
+  }
+
+  /** Whether a scan has to be read record by record from the start. */
+  async isFirst({ mending }: FileScan): Promise<boolean> {
+    if (typeof mending?.first !== 'string') return mending?.first === true
+    try {
+      return numberOf(await this.#session.run(mending.first)) > 0
+    } catch (error) {
+      // what is no JSON, or can't be read at all, is told where the rows are read
+      if (error instanceof MillraceError) return false
+      throw error
+    }
   }
 
   /** Reads a scan record by record into a table. */

@@ -12,7 +12,7 @@ const smallBytes = 64 * smallRows
 
 /** Whether files may have few rows: by their size where they are text, else only their own metadata says. */
 export function maybeSmall({ files, count, mending }: FileScan): boolean {
-  if (files.length === 0 || count.kind === 'known' || mending?.first) return false
+  if (files.length === 0 || count.kind === 'known' || mending?.first === true) return false
   const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   return bytes <= smallBytes && (count.kind === 'parquet' || !files.some(({ path }) => /\.(?:gz|zst)$/i.test(path)))
 }

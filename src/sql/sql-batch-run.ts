@@ -123,7 +123,7 @@ export class SqlBatchRun implements SqlBatch {
           ...(outer && { outer }),
           ...(read && { read }),
         }
-        if (scan.mending?.first) {
+        if (await this.#recovery.isFirst(scan)) {
           const { rows, counts, lettersIn } = await this.#recovery.mend(relation, scan)
           Object.assign(source, { rows, counts, ...(lettersIn !== undefined && { lettersIn }) })
         }
@@ -145,6 +145,7 @@ export class SqlBatchRun implements SqlBatch {
     const fields = Array.from({ length: count }, (_, i) => schema.fields.length - count + i)
     const scan = await scanFiles('json', batch.numRows === 0 ? [] : [batch.file], batch.fields, {}, [])
     const relation = await this.#fileRelation(batch.fields, scan, name)
+    if (await this.#recovery.isFirst(scan)) await this.#recovery.mend(relation, scan)
     const source: SourceRows = { rows: batch.numRows, scan, relation }
     if (batch.columns === null) return this.#placed(source, fields, schema)
     const { positions } = batch.columns
@@ -184,7 +185,7 @@ export class SqlBatchRun implements SqlBatch {
       columnsJudged(columns, scan.options),
     )
     const relation = await this.#fileRelation(scan.schema, reading, null)
-    if (reading.mending?.first) await this.#recovery.mend(relation, reading)
+    if (await this.#recovery.isFirst(reading)) await this.#recovery.mend(relation, reading)
     return relation
   }
   async #fileRelation(schema: Schema, scan: FileScan, source: string | null): Promise<SqlRelation> {
