@@ -50,7 +50,7 @@ interface Tracked {
  * less its delay; the policy makes one of them; it never goes back. An operator without data so far counts as 0.
  *
  * Beyond Spark, where it was asked for: an operator's watermark is the least of its partitions'; an operator or partition that has seen no rows for its
- * idleTimeout holds nothing back; and when all operators are idle, the watermark goes on with the clock from where it stood when the last rows came.
+ * idleTimeout holds nothing back; and when all operators are idle, the watermark goes on with the clock from where the furthest one's stood when its last rows came.
  * Time is that of batches (`nowMs`), so a replay decides the same.
  *
  * Without those only the global value is kept in the checkpoint, so after a restart the operators start anew (as in Spark; case A12).
