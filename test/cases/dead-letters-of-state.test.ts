@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expr, MemoryStream, type QueryProgress, type Row, t } from 'millrace'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { holds, timeout } from '../oracle/property.ts'
+import { hasManyRuns, holds, timeout } from '../oracle/property.ts'
 import { useEngine } from './harness.ts'
 
 const engine = useEngine({ print: () => {} })
@@ -362,7 +362,7 @@ describe('sums that overflow', () => {
       },
       10,
     )
-    expect(seen).toBeGreaterThan(0)
+    if (hasManyRuns) expect(seen).toBeGreaterThan(0)
   })
 
   test('over any rows: what is not a letter is in the sums, and only where a sum would not fit are there letters', {
@@ -410,8 +410,7 @@ describe('sums that overflow', () => {
       },
       12,
     )
-    expect(seen.letters).toBeGreaterThan(0)
-    expect(seen.kept).toBeGreaterThan(0)
+    if (hasManyRuns) expect(Math.min(seen.letters, seen.kept)).toBeGreaterThan(0)
   })
 })
 
