@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
+import { isThere } from '../base/is-there.ts'
 import { LineLog, lineFiles, readLines } from '../base/line-log.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { progressJson, withEmptyMaps } from './progress-json.ts'
@@ -47,16 +48,6 @@ export class ProgressHistory {
   /** Resolves when everything that was added is written, or given up. */
   flush(): Promise<void> {
     return this.#log.flush()
-  }
-}
-
-/** False also where the path goes through a file. */
-async function isThere(files: Files, path: string): Promise<boolean> {
-  try {
-    return (await files.stat(path)) !== undefined
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOTDIR') return false
-    throw error
   }
 }
 

@@ -4,7 +4,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { Options } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
-import { refuseDeltaTable } from '../data/delta-folder.ts'
+import { refuseDeltaWrite } from '../data/delta-folder.ts'
 import { boundOptions, fileBounds } from '../data/file-bounds.ts'
 import { refusedFormats, refusedWriteOptions, writeOptions } from '../data/file-options.ts'
 import type { FileFormat } from '../data/row-set.ts'
@@ -110,7 +110,7 @@ async function writeFiles(write: WriteBatch, format: FileFormat, engine: BatchRu
       todo: 'write into another folder: these rows would not be read, and an overwrite would take the log away. Where the query is done with, remove the folder first',
     })
   }
-  await refuseDeltaTable(folder, format, files)
+  await refuseDeltaWrite(folder, format, files)
   await files.makeFolder(folder)
   const id = random.uuid()
   // hidden until it is whole: a stream over the folder must not find half a file

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { CompactibleLog } from '../base/compactible-log.ts'
 import { CorruptCheckpointError, FencedError, InvalidQueryError } from '../base/errors.ts'
-import { refuseDeltaTable } from '../data/delta-folder.ts'
+import { refuseDeltaWrite } from '../data/delta-folder.ts'
 import { openSinkLog, type SinkFileEntry, sinkLogFolder } from '../data/file-sink-log.ts'
 import type { FileBounds, RowSet, WrittenFile } from '../data/row-set.ts'
 import { type FileSinkOptions, fileSinkOptions } from './file-sink-options.ts'
@@ -25,7 +25,7 @@ export const fileSinkProvider: SinkProvider = {
     }
     const log = await openSinkLog(options.folder, context.files, context.clock, context.conf)
     const isOwned = await checkOwner(options.folder, context.queryId, log, options.adoptOutput, context.files)
-    if (!isOwned) await refuseDeltaTable(options.folder, options.format, context.files)
+    if (!isOwned) await refuseDeltaWrite(options.folder, options.format, context.files)
     refuseForeignParts(options.folder, context.queryId, log, await log.takeOver())
     return new FileSink(context, options, log, isOwned)
   },

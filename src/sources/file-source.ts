@@ -3,6 +3,7 @@ import { CompactibleLog, compactibleLogSettings } from '../base/compactible-log.
 import { CorruptCheckpointError, InvalidQueryError, UnavailableError } from '../base/errors.ts'
 import { isGlob } from '../base/glob.ts'
 import { nextTurn, sortInSlices } from '../base/slices.ts'
+import { refuseDeltaRead } from '../data/delta-folder.ts'
 import type { ReadFormat } from '../data/file-options.ts'
 import { ignoreMetadataKey, sinkLogFolder } from '../data/file-sink-log.ts'
 import { pathToUri, uriToPath } from '../data/file-uri.ts'
@@ -55,6 +56,7 @@ export async function openFileSource(context: SourceContext): Promise<Source> {
       todo: 'check the path, or create the folder first: it may be empty',
     })
   }
+  if (!isGlob(options.path)) await refuseDeltaRead(options.path, format, files)
   if (options.cleaning.kind !== 'off' && (await files.stat(join(options.path, sinkLogFolder)))) {
     throw new InvalidQueryError('UNSUPPORTED_OPTION', {
       what: `cleanSource is set, and ${options.path} is the output of a streaming query: its log would name files that are gone`,

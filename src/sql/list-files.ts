@@ -1,7 +1,8 @@
 /** The files of a bounded table: by path, pattern or folder, with the partition columns that the folders' names give. */
 import { InvalidQueryError } from '../base/errors.ts'
 import type { FileEntry, Files } from '../base/files.ts'
-import { expandGlob, matchesName } from '../base/glob.ts'
+import { expandGlob, isGlob, matchesName } from '../base/glob.ts'
+import { refuseDeltaRead } from '../data/delta-folder.ts'
 import { basePathOf } from '../data/file-options.ts'
 import { filesOfSinkLog } from '../data/file-sink-log.ts'
 import { absolutePath } from '../data/file-uri.ts'
@@ -19,6 +20,8 @@ export interface TableFiles {
 
 /** Which files of a bounded table count. */
 export interface TableListing {
+  /** What they are read as. */
+  readonly format: string
   readonly recursive: boolean
   readonly nameFilter: string | undefined
   /** Milliseconds since 1970: files modified before, at or after, that are left out. */
@@ -30,11 +33,14 @@ export interface TableListing {
 
 /**
  * Lists what `paths` name, sorted by path. Folders below are entered where they are partitions (`name=value`) or lie in one, or all of them
- * with `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing.
+ * with `recursive`. InvalidQueryError PATH_NOT_FOUND where a path names nothing, DELTA_INVALID_FORMAT where it is a Delta table.
  */
 export async function listTableFiles(files: Files, paths: readonly string[], listing: TableListing): Promise<InputFile[]> {
   const found = new Map<string, FoundFile>()
-  for (const path of paths) for (const file of await filesOf(files, absolutePath(path), listing)) found.set(file.path, file)
+  for (const path of paths.map(absolutePath)) {
+    if (!isGlob(path)) await refuseDeltaRead(path, listing.format, files)
+    for (const file of await filesOf(files, path, listing)) found.set(file.path, file)
+  }
   return [...found.values()]
     .filter(({ name, modifiedMs }) => {
       const inTime = modifiedMs < listing.beforeMs && modifiedMs > listing.afterMs
@@ -43,9 +49,10 @@ export async function listTableFiles(files: Files, paths: readonly string[], lis
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 
-export function tableListing(options: Readonly<Record<string, string>>, ignoresSinkLogs = false): TableListing {
+export function tableListing(format: string, options: Readonly<Record<string, string>>, ignoresSinkLogs = false): TableListing {
   const given = new FormatOptions(options)
   return {
+    format,
     recursive: given.flag('recursiveFileLookup', false),
     nameFilter: given.text('pathGlobFilter'),
     beforeMs: timeOption(given, 'modifiedBefore') ?? Number.POSITIVE_INFINITY,

@@ -175,7 +175,7 @@ export class SqlBatchRun implements SqlBatch {
   async scan(scan: BatchScan, columns?: ReadonlySet<number>): Promise<Relation> {
     const format = fileFormat(scan.format)
     checkTableOptions(format, scan.options)
-    const found = await listTableFiles(this.#files, scan.paths, tableListing(scan.options, this.#parameters.ignoresSinkLogs))
+    const found = await listTableFiles(this.#files, scan.paths, tableListing(scan.format, scan.options, this.#parameters.ignoresSinkLogs))
     const reading = await scanFiles(
       format,
       found,

@@ -77,7 +77,7 @@ export class SqlEngine {
     const name = fileFormat(format)
     checkTableOptions(name, options)
     const bases = partitionBases(paths, options)
-    const files = await listTableFiles(this.#files, paths, tableListing(options, ignoresSinkLogs))
+    const files = await listTableFiles(this.#files, paths, tableListing(name, options, ignoresSinkLogs))
     if (files.length === 0 && name !== 'text' && name !== 'binaryfile') {
       throw new InvalidQueryError('UNABLE_TO_INFER_SCHEMA', {
         what: `there are no files in ${paths.join(', ')} to take a schema from`,

@@ -181,3 +181,21 @@ test('plain files are not written into a table, by a batch or a stream', async (
   await expect(started).rejects.toThrow(/DELTA_INVALID_FORMAT/)
   expect(await place.rows()).toHaveLength(2)
 })
+
+test('a table is not read as plain files, by a batch or a stream; a pattern takes the files as such', async () => {
+  await write(two(), 'append')
+  await write(two(), 'overwrite')
+  const refused = { code: 'DELTA_INVALID_FORMAT', todo: expect.stringContaining("format('delta')") }
+  await expect(place.engine.read.parquet(place.table(), people).collect()).rejects.toMatchObject(refused)
+  await expect(place.engine.read.format('parquet').load(place.table())).rejects.toMatchObject(refused)
+  const started = place.engine.readStream
+    .schema(people)
+    .parquet(place.table())
+    .writeStream.option('checkpointLocation', `${place.table()}-checkpoint`)
+    .format('noop')
+    .start()
+  await expect(started).rejects.toMatchObject(refused)
+  expect(await place.engine.read.parquet(`${place.table()}/*.parquet`, people).collect()).toHaveLength(4)
+  const [file] = (await readdir(place.table())).filter((name) => name.endsWith('.parquet'))
+  expect(await place.engine.read.parquet(join(place.table(), file!), people).collect()).not.toHaveLength(0)
+})
