@@ -3,7 +3,7 @@
  * was listed may be gone when it is read; `steady` tries again for those who read several files that belong together.
  */
 import { join } from 'node:path'
-import { CorruptCheckpointError, InvalidQueryError } from '../base/errors.ts'
+import { CorruptCheckpointError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { LocalFiles } from '../base/local-files.ts'
 import { readOnlyFiles } from '../base/read-only-files.ts'
@@ -15,6 +15,7 @@ import { offsetFormat } from '../checkpoint/offset-log.ts'
 import { saltKey, shufflePartitionsKey } from '../checkpoint/pinned-conf.ts'
 import { readQueryId } from '../checkpoint/query-metadata.ts'
 import { type RunOverview, readRunOverview } from '../checkpoint/read-runs.ts'
+import { noCheckpoint } from '../query/no-checkpoint.ts'
 import type { StateLocation } from '../state/read-state.ts'
 
 export class CheckpointView {
@@ -32,10 +33,7 @@ export class CheckpointView {
   static async open(folder: string, files: Files = new LocalFiles()): Promise<CheckpointView> {
     const queryId = await readQueryId(files, folder)
     if (queryId !== undefined) return new CheckpointView(folder, queryId, readOnlyFiles(files))
-    throw new InvalidQueryError('PATH_NOT_FOUND', {
-      what: `${folder} is no checkpoint: it has no file "metadata"`,
-      todo: 'give the folder of option checkpointLocation, as it was when the query ran',
-    })
+    throw noCheckpoint(folder)
   }
 
   /** Batches that are in `offsets/`, ascending. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { InvalidQueryError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
 import { isThere } from '../base/is-there.ts'
 import { LineLog, lineFiles, readLines } from '../base/line-log.ts'
 import { LocalFiles } from '../base/local-files.ts'
+import { noCheckpoint } from './no-checkpoint.ts'
 import { progressJson, withEmptyMaps } from './progress-json.ts'
 import type { QueryProgress } from './query-progress.ts'
 
@@ -57,12 +57,7 @@ export class ProgressHistory {
  * A field that was a bigint is a number where that is exact, else text. InvalidQueryError PATH_NOT_FOUND where there is no such checkpoint.
  */
 export async function readProgressHistory(checkpointFolder: string, files: Files = new LocalFiles()): Promise<QueryProgress[]> {
-  if (!(await isThere(files, join(checkpointFolder, 'metadata')))) {
-    throw new InvalidQueryError('PATH_NOT_FOUND', {
-      what: `${checkpointFolder} is no checkpoint: it has no file "metadata"`,
-      todo: 'give the folder of option checkpointLocation, as it was when the query ran',
-    })
-  }
+  if (!(await isThere(files, join(checkpointFolder, 'metadata')))) throw noCheckpoint(checkpointFolder)
   const folder = historyFolder(checkpointFolder)
   const found: QueryProgress[] = []
   for (const { path } of await lineFiles(files, folder)) {

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { InvalidQueryError } from '../base/errors.ts'
 import { pinnedConf } from '../checkpoint/pinned-conf.ts'
 import { readQueryId } from '../checkpoint/query-metadata.ts'
 import { shapeOf } from '../checkpoint/query-shape.ts'
 import { compareShapes, findingOf, type RestartFinding, type RestartRule, restartRules, type Verdict } from '../checkpoint/restart-rules.ts'
 import type { StartQuery } from '../query/engine-port.ts'
+import { noCheckpoint } from '../query/no-checkpoint.ts'
 import type { StreamingQuery } from '../query/streaming-query.ts'
 import { endedQuery } from './explained-query.ts'
 import { planForCheckpoint, requestedPins } from './query-change.ts'
@@ -88,13 +88,6 @@ export async function planQuery(spec: StartQuery, engine: QueryEnvironment): Pro
   ]
   planned.push({ name: spec.queryName, checkpoint: resolve(folder!), verdict: worst(parts.map(({ verdict }) => verdict)), parts })
   return endedQuery(environment.random, spec.queryName, '')
-}
-
-function noCheckpoint(folder: string): InvalidQueryError {
-  return new InvalidQueryError('PATH_NOT_FOUND', {
-    what: `${folder} is no checkpoint: it has no file "metadata"`,
-    todo: 'give the folder of option checkpointLocation, as it was when the query ran',
-  })
 }
 
 function part(kind: PlannedPart['part'], name: string, findings: readonly RestartFinding[]): PlannedPart {
