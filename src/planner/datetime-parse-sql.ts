@@ -2,6 +2,7 @@
  * A text as a time by a pattern. The pattern becomes a regular expression with a group for each field, as strict as Spark is: two letters are two
  * digits, one letter is any number of them. What a pattern does not name is that of 1970-01-01 00:00.
  */
+import { escapePattern } from '../base/escape-pattern.ts'
 import { monthNames, type PatternPiece, readPattern } from './datetime-pattern.ts'
 import { UnsupportedPattern } from './datetime-unsupported.ts'
 import { bind, stringLiteral } from './sql-text.ts'
@@ -26,7 +27,7 @@ export function parseTimeSql(text: string, pattern: string, local = false): stri
 }
 
 function pieceRegex(piece: PatternPiece, next: PatternPiece | undefined, parser: Parser): string {
-  if (piece.kind === 'text') return piece.text.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')
+  if (piece.kind === 'text') return escapePattern(piece.text)
   if (piece.kind === 'optional') return `(?:${piece.pieces.map((inner, i) => pieceRegex(inner, piece.pieces[i + 1], parser)).join('')})?`
   const { letter, count } = piece
   const name = letter === 'L' ? 'M' : letter === 'x' || letter === 'Z' || letter === 'O' || letter === 'V' || letter === 'z' ? 'X' : letter

@@ -1,3 +1,5 @@
+import { escapePattern } from '../base/escape-pattern.ts'
+
 /** How Hive, and Spark after it, write a value into the name of a folder `name=value`. */
 
 /** Stands for null, and for the empty string, which could name no folder. */
@@ -19,5 +21,5 @@ export function escapePart(text: string): string {
 
 /** The regular expression (of RE2) that finds a value in the path of a file. */
 export function folderPattern(name: string, value: string): string {
-  return `/${escapePart(name).replace(/[.+^$()|{}[\]\\*?]/g, '\\$&')}=(${value})/`
+  return `/${escapePattern(escapePart(name))}=(${value})/`
 }

@@ -9,6 +9,7 @@
  * - `multiLine` reads whole documents or arrays of them; where one is malformed, the file is one malformed record, as in Spark.
  */
 
+import { escapePattern } from '../base/escape-pattern.ts'
 import { decimalFromTextSql } from '../data/decimal-from-text.ts'
 import { intervalFromTextSql, isInterval } from '../data/intervals.ts'
 import { Schema } from '../data/schema.ts'
@@ -24,7 +25,7 @@ import {
   textColumn,
 } from './corrupt-records.ts'
 import { columnName, duckType } from './duck-types.ts'
-import { groupByBuffer } from './json-buffers.ts'
+import { type BufferGroup, groupByBuffer } from './json-buffers.ts'
 import { isParsed, nestedTexts, readType, wholeValue, withNestedValues } from './json-fields.ts'
 import { jsonMender } from './json-records.ts'
 import { leniencyOf } from './lenient-json.ts'
@@ -47,8 +48,9 @@ export async function readJson(request: ReadRequest): Promise<FileScan> {
     timeFormats(options)
     return { select: '', files, count: { kind: 'table' }, mending: { ...mending, first: true }, records }
   }
-  const { selects, signatures } = await strictSelects(request, files)
-  const longDecimals = await longDecimalsSelect(request)
+  const groups = await groupByBuffer(files)
+  const { selects, signatures } = strictSelects(request, groups)
+  const longDecimals = longDecimalsSelect(request, groups)
   const types = request.schema.fields.map(({ type }, i) => (isRead(request, i) ? duckType(type) : unread))
   const expected = { rows: estimateOf(files), types }
   return {
@@ -81,23 +83,29 @@ function wholeStructs(request: ReadRequest, select: string): string {
   return `SELECT ${columns.join(', ')} FROM (${select})`
 }
 
-async function strictSelects(request: ReadRequest, files: ReadRequest['files']) {
-  const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
+function strictSelects(request: ReadRequest, groups: readonly BufferGroup[]) {
   const selects: string[] = []
   const signatures: ScanSignature[] = []
-  for (const { paths, maxRecordBytes } of await groupByBuffer(files)) {
+  for (const group of groups) {
+    const { paths } = group
     const from =
-      `read_json(${quotePaths(paths)}, format = '${format}', columns = ${readColumns(request, [])},` +
-      ` ignore_errors = false, maximum_object_size = ${maxRecordBytes}, ${hiveArgument(request.partitions)}${compression(request)})`
+      `read_json(${quotePaths(paths)}, columns = ${readColumns(request, [])}, ignore_errors = false,` +
+      ` ${hiveArgument(request.partitions)}, ${layoutOf(request, group)})`
     selects.push(wholeStructs(request, strictSelect(columnsOf(request), from)))
     signatures.push(signatureOf('READ_JSON', paths))
   }
   return { selects, signatures }
 }
 
+/** The arguments that say how records lie in the files of a group. */
+function layoutOf(request: ReadRequest, { maxRecordBytes }: BufferGroup): string {
+  const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
+  return `format = '${format}', maximum_object_size = ${maxRecordBytes}${compression(request)}`
+}
+
 /** A SELECT of how many records hold numbers with more digits than come through; null where no type has room for them. */
-async function longDecimalsSelect(request: ReadRequest): Promise<string | null> {
-  const places = request.schema.fields.flatMap(({ name, type }, i) => (isPartition(request, i) ? [] : decimalPlaces(name, type)))
+function longDecimalsSelect(request: ReadRequest, groups: readonly BufferGroup[]): string | null {
+  const places = request.schema.fields.flatMap(({ name, type }, i) => (isReadFromFiles(request, i) ? decimalPlaces(name, type) : []))
   if (places.length === 0) return null
   const numbers = new Set(
     places.map((name) =>
@@ -107,12 +115,7 @@ async function longDecimalsSelect(request: ReadRequest): Promise<string | null> 
     ),
   )
   const pattern = quoteText(`(?i)${[...numbers].join('|')}`)
-  const format = request.options.flag('multiLine', false) ? 'auto' : 'newline_delimited'
-  const froms = (await groupByBuffer(request.files)).map(
-    ({ paths, maxRecordBytes }) =>
-      `SELECT json FROM read_json_objects(${quotePaths(paths)}, format = '${format}', maximum_object_size = ${maxRecordBytes}${compression(request)})`,
-  )
-  if (froms.length === 0) return null
+  const froms = groups.map((group) => `SELECT json FROM read_json_objects(${quotePaths(group.paths)}, ${layoutOf(request, group)})`)
   return `SELECT count(*) FROM (${froms.join(' UNION ALL ')}) WHERE regexp_matches(json::VARCHAR, ${pattern})`
 }
 const digitsOfDouble = 15
@@ -136,17 +139,13 @@ function decimalPlaces(name: string | null, type: DataType): (string | null)[] {
       return decimalPlaces(null, type.value)
   }
 }
-function escapePattern(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-}
 
 /** `each`: every file is read record by record, those too in which nothing is wrong. */
 async function mendedJson(request: ReadRequest, scratch: string, each = false): Promise<string> {
   const { schema, options, files } = request
   const whole = options.flag('multiLine', false)
   const corrupt = corruptColumn(schema, options)
-  const isOwn = (i: number) => i !== corrupt && i < ownCount(request) && !isPartition(request, i)
-  const own = new Schema(schema.fields.filter((_, i) => isOwn(i) && (isRead(request, i) || isReadByField(request, i))))
+  const own = new Schema(schema.fields.filter((_, i) => i !== corrupt && isReadFromFiles(request, i)))
   const mend = jsonMender(own, leniencyOf(options), whole)
   const judged = judgedValues(request)
   const mender: Mender = {
@@ -165,7 +164,7 @@ async function mendedJson(request: ReadRequest, scratch: string, each = false): 
   const selects: string[] = []
   for (const run of await mendFiles(files, scratch, mender)) {
     if (run.kind === 'clean') {
-      selects.push(...(await strictSelects(request, run.files)).selects.map((select) => cleanSelect(request, select)))
+      selects.push(...strictSelects(request, await groupByBuffer(run.files)).selects.map((select) => cleanSelect(request, select)))
       continue
     }
     const from =
@@ -185,9 +184,7 @@ function compression({ options }: ReadRequest): string {
 function readColumns(request: ReadRequest, added: readonly string[]): string {
   const corrupt = corruptColumn(request.schema, request.options)
   const columns = request.schema.fields.flatMap(({ name, type }, i) =>
-    isPartition(request, i) || i === corrupt || i >= ownCount(request) || !(isRead(request, i) || isReadByField(request, i))
-      ? []
-      : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
+    i === corrupt || !isReadFromFiles(request, i) ? [] : [`${quoteText(name)}: '${readType(type, 'TIMESTAMPTZ').replaceAll("'", "''")}'`],
   )
   const all = [...columns, ...added]
   return `{${all.length > 0 ? all.join(', ') : `'\u0001': 'VARCHAR'`}}`
@@ -218,6 +215,10 @@ function columnsOf(request: ReadRequest): StrictColumn[] {
 }
 /** Columns that nobody reads are nulls, in a type of which a table can hold many for little. */
 const unread = 'BOOLEAN'
+/** Whether a field of the records is read, whole or in part. */
+function isReadFromFiles(request: ReadRequest, index: number): boolean {
+  return !isPartition(request, index) && index < ownCount(request) && (isRead(request, index) || isReadByField(request, index))
+}
 function isReadByField({ needed }: ReadRequest, index: number): boolean {
   return needed?.fields.some(({ column }) => column === index) ?? false
 }
