@@ -2,7 +2,7 @@ import { InvalidQueryError } from '../base/errors.ts'
 import type { Schema } from '../data/schema.ts'
 import { quoteName } from './sql-text.ts'
 
-/** Refuses names that the columns of files can't have: none at all, and the same twice. `what` has the columns, for the message. */
+/** Refuses names that the columns of files can't have: none at all, and the same twice, where case makes no difference to Spark and DuckDB alike. `what` has the columns, for the message. */
 export function checkColumnNames(what: string, schema: Schema): void {
   const seen = new Set<string>()
   for (const [i, name] of schema.names.entries()) {

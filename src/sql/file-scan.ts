@@ -111,5 +111,3 @@ function checkCompression(format: ReadFormat, files: readonly InputFile[]): void
     })
   }
 }
-
-/** Columns are found by name, and names that differ in case only are one name for Spark and DuckDB alike. */

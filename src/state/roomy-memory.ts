@@ -21,20 +21,20 @@ type Words = Int32Array | Uint8Array
 export function withRoom<T extends Words>(array: T, length: number): T {
   const { buffer } = array
   const bytes = length * array.BYTES_PER_ELEMENT
-  if (bytes < array.byteLength || bytes < plainBytes) return smaller(array, length)
+  if (bytes < array.byteLength || bytes < plainBytes) return inPlainMemory(array, length)
   if (buffer instanceof SharedArrayBuffer && bytes <= buffer.maxByteLength) {
     buffer.grow(bytes)
     return viewOf(array, buffer, length)
   }
   const roomy = reserveMemory(bytes)
-  if (roomy === null) return smaller(array, length)
+  if (roomy === null) return inPlainMemory(array, length)
   const view = viewOf(array, roomy, length)
   copyInto(view, array)
   letGo(array)
   return view
 }
 
-function smaller<T extends Words>(array: T, length: number): T {
+function inPlainMemory<T extends Words>(array: T, length: number): T {
   if (!(array.buffer instanceof SharedArrayBuffer)) return resized(array, length)
   const copy = viewOf(array, new ArrayBuffer(length * array.BYTES_PER_ELEMENT), length)
   copyInto(copy, array)
